@@ -1,0 +1,52 @@
+// A text with a name, and places in it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ascribe {
+
+/// A stretch of a source: byte offsets, `end` one past the last byte.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool operator==(const Span&) const = default;
+};
+
+/// Where an offset lies for a reader: both count from 1; `column` counts characters (code points), not bytes.
+struct Position {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
+/// A rule file, a command-line argument, a line of input: immutable, shared by everything that points into it.
+class Source {
+ public:
+  /// `name` is what messages call it (the path as the user gave it).
+  Source(std::string name, std::string text);
+
+  const std::string& name() const { return name_; }
+  std::string_view text() const { return text_; }
+  std::string_view text(Span span) const { return text().substr(span.begin, span.end - span.begin); }
+  Position position(std::size_t offset) const;
+  /// The line's text without its line end; `line` counts from 1.
+  std::string_view line(std::size_t line) const;
+
+ private:
+  std::string name_;
+  std::string text_;
+  std::vector<std::size_t> line_starts_;
+};
+
+using SourcePointer = std::shared_ptr<const Source>;
+
+/// The number of characters (code points) in UTF-8 text.
+std::size_t count_characters(std::string_view text);
+
+/// The offset of the first byte that is not valid UTF-8, or npos.
+std::size_t find_invalid_utf8(std::string_view text);
+
+}  // namespace ascribe

@@ -1,0 +1,217 @@
+#include "interpreter/command/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace ascribe::command {
+namespace fs = std::filesystem;
+namespace {
+
+// What the system says, in the form of our messages: "permission denied".
+std::string reason(int error) {
+  auto text = std::generic_category().message(error);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+[[noreturn]] void cannot_read(const fs::path& path, const std::string& why) {
+  throw Error(Diagnostic{.code = Code::unreadable_file,
+                         .message = fmt::format("cannot read {}: {}", quoted(path), why),
+                         .help = "give the path of a .npy, .png or .pt file"});
+}
+
+[[noreturn]] void cannot_write(const fs::path& path, const std::string& why, std::string help) {
+  throw Error(Diagnostic{.code = Code::unwritable_file,
+                         .message = fmt::format("cannot write {}: {}", quoted(path), why),
+                         .help = std::move(help)});
+}
+
+[[noreturn]] void writing_failed(const fs::path& path, int error) {
+  cannot_write(path, reason(error), "nothing was written; make room or choose another place, then try again");
+}
+
+// What LibTorch's errors say before their backtrace, without "[enforce fail at file.cc:12] condition. " before it.
+std::string first_line(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  if (auto end = text.find("] "); text.starts_with('[') && end != text.npos)
+    if (end = text.find(". ", end); end != text.npos) text.remove_prefix(end + 2);
+  return std::string(text);
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+// A file descriptor that writes, and reports its failures as those of `path`.
+class Output {
+ public:
+  Output(const fs::path& path, int descriptor) : path_(path), descriptor_(descriptor) {}
+  ~Output() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      auto written = ::write(descriptor_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) writing_failed(path_, errno);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  // A rename is only as good as the data behind it: a file system may keep the new name and lose the bytes in a crash.
+  void sync() {
+    if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP) writing_failed(path_, errno);
+  }
+  // Some file systems (quotas, networks) report a failed write only here.
+  void close() {
+    if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) writing_failed(path_, errno);
+  }
+
+ private:
+  const fs::path& path_;
+  int descriptor_;
+};
+
+// A new file beside the final one, gone again unless it is kept.
+class TemporaryFile {
+ public:
+  TemporaryFile(const fs::path& folder, const fs::path& shown) {
+    static std::atomic<unsigned> counter = 0;
+    do {
+      path_ = folder / fmt::format(".ascribe-{}-{}.part", ::getpid(), counter++);
+      descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor_ < 0 && errno == EEXIST);
+    if (descriptor_ < 0) writing_failed(shown, errno);
+  }
+  ~TemporaryFile() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  void keep_as(const fs::path& target, const fs::path& shown) {
+    if (::rename(path_.c_str(), target.c_str()) != 0) writing_failed(shown, errno);
+    path_.clear();
+  }
+
+ private:
+  fs::path path_;
+  int descriptor_;
+};
+
+}  // namespace
+
+std::string quoted(const fs::path& path) {
+  auto name = path.native();
+  for (auto& c : name)
+    if (std::iscntrl(static_cast<unsigned char>(c))) c = '?';
+  return "'" + name + "'";
+}
+
+std::string quoted_name(std::string_view name) {
+  std::string out(name.substr(0, 80));
+  for (auto& c : out)
+    if (c < 0x20 || c > 0x7E) c = '?';
+  return "'" + out + "'";
+}
+
+InputFile::InputFile(const fs::path& path) : path_(path) {
+  // Without O_NONBLOCK, opening a pipe would wait for its writer.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor_ < 0) cannot_read(path, errno == ENOENT ? "no such file" : reason(errno));
+  struct stat status {};
+  auto refused = ::fstat(descriptor_, &status) != 0 ? reason(errno)
+                 : S_ISDIR(status.st_mode)          ? "it is a folder"
+                 : !S_ISREG(status.st_mode)         ? "it is no regular file"
+                                                    : "";
+  if (!refused.empty() || status.st_size == 0) {
+    ::close(descriptor_);
+    if (!refused.empty()) cannot_read(path, refused);
+    throw Error(Diagnostic{.code = Code::wrong_tensor, .message = fmt::format("{} is empty", quoted(path))});
+  }
+  size_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read(std::uint64_t offset, void* into, std::size_t count) const {
+  auto* to = static_cast<char*>(into);
+  while (count > 0) {
+    auto got = ::pread(descriptor_, to, count, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) cannot_read(path_, reason(errno));
+    if (got == 0) cannot_read(path_, "it ends early");
+    to += got;
+    offset += static_cast<std::uint64_t>(got);
+    count -= static_cast<std::size_t>(got);
+  }
+}
+
+void check_writable(const fs::path& path) {
+  std::error_code ignored;
+  auto status = fs::status(path, ignored);
+  if (path.empty()) cannot_write(path, "the name is empty", "name a file");
+  if (fs::is_directory(status) || !path.has_filename()) cannot_write(path, "it is a folder", "add a file name");
+  if (fs::exists(status)) {
+    if (::access(path.c_str(), W_OK) != 0)
+      cannot_write(path, reason(errno), "choose another name, or make the file writable");
+    if (!fs::is_regular_file(status)) return;
+  }
+  auto folder = folder_of(path);
+  auto folder_status = fs::status(folder, ignored);
+  if (!fs::exists(folder_status))
+    cannot_write(path, fmt::format("the folder {} does not exist", quoted(folder)),
+                 fmt::format("mkdir -p {}", quoted(folder)));
+  if (!fs::is_directory(folder_status))
+    cannot_write(path, fmt::format("{} is not a folder", quoted(folder)), "choose another folder");
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    cannot_write(path, fmt::format("the folder {} is not writable", quoted(folder)), "choose another folder");
+}
+
+void write_file(const fs::path& path, std::initializer_list<std::string_view> parts) try {
+  check_writable(path);
+  auto status = fs::status(path);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    Output output(path, ::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    for (auto part : parts) output.write(part);
+    return output.close();
+  }
+  auto target = fs::exists(status) ? fs::canonical(path) : path;
+  TemporaryFile file(folder_of(target), path);
+  Output output(path, file.descriptor());
+  if (fs::exists(status)) ::fchmod(file.descriptor(), static_cast<mode_t>(status.permissions()));
+  for (auto part : parts) output.write(part);
+  output.sync();
+  output.close();
+  file.keep_as(target, path);
+} catch (...) {
+  rethrow_as_error(Code::unwritable_file, "cannot write " + quoted(path));
+}
+
+void rethrow_as_error(Code code, std::string what) {
+  std::string why;
+  try {
+    throw;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    why = "not enough memory";
+  } catch (const std::exception& error) {
+    why = first_line(error.what());
+  } catch (...) {
+    why = "an unknown failure";
+  }
+  throw Error(Diagnostic{.code = code, .message = std::move(what) + ": " + why});
+}
+
+}  // namespace ascribe::command

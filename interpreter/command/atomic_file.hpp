@@ -1,0 +1,52 @@
+// Files as the command meets them: read with a message for every way that can fail, written whole or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "grammar/diagnostic.hpp"
+
+namespace ascribe::command {
+
+/// A path as messages show it: in single quotes, on one line.
+std::string quoted(const std::filesystem::path& path);
+/// A name found in a file as messages show it: in single quotes, plain ASCII, 80 characters at most.
+std::string quoted_name(std::string_view name);
+
+/// A regular file, open for reading.
+class InputFile {
+ public:
+  /// Throws Error: unreadable_file for what cannot be opened or is no regular file, wrong_tensor for an empty one.
+  explicit InputFile(const std::filesystem::path& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// In bytes; at least 1.
+  std::uint64_t size() const { return size_; }
+  /// Fills `into` with `count` bytes from `offset` on. Throws Error (unreadable_file) when the file has fewer.
+  void read(std::uint64_t offset, void* into, std::size_t count) const;
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_;
+  std::uint64_t size_;
+};
+
+/// Throws Error (unwritable_file) where write_file could not succeed, so that a command can say so before long work:
+/// the folder is missing or read-only, or `path` is a folder or a read-only file. Creates nothing.
+void check_writable(const std::filesystem::path& path);
+
+/// Writes `parts`, one after the other, as the file `path`. The file appears whole or not at all: a new one is written
+/// beside it, then takes its name and, if there was one before, its permissions. Links are followed; a device or a pipe
+/// is written directly. Throws Error (unwritable_file).
+void write_file(const std::filesystem::path& path, std::initializer_list<std::string_view> parts);
+
+/// For `catch (...)`: passes an Error on, and turns any other exception into one that says "`what`: its first line".
+[[noreturn]] void rethrow_as_error(Code code, std::string what);
+
+}  // namespace ascribe::command

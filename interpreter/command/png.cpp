@@ -1,0 +1,170 @@
+#include "interpreter/command/png.hpp"
+
+#include <ATen/ops/empty.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <png.h>
+
+#include <csetjmp>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "interpreter/command/atomic_file.hpp"
+
+namespace ascribe::command {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t most_pixels = 1 << 26;
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+
+// What libpng reads from and reports to. An error leaves libpng by longjmp, so that no object with a destructor may
+// live in a function that calls it: those are the functions below that take a Decoder& and return whether all went
+// well.
+struct Decoder {
+  explicit Decoder(std::string_view bytes) : rest(bytes) {
+    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
+    if (png) info = png_create_info_struct(png);
+    if (!info) {
+      png_destroy_read_struct(&png, nullptr, nullptr);
+      throw std::bad_alloc();
+    }
+    png_set_read_fn(png, this, on_read);
+  }
+  ~Decoder() { png_destroy_read_struct(&png, &info, nullptr); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  [[noreturn]] static void on_error(png_structp png, png_const_charp message) {
+    auto& decoder = *static_cast<Decoder*>(png_get_error_ptr(png));
+    std::strncpy(decoder.message, message, sizeof decoder.message - 1);
+    png_longjmp(png, 1);
+  }
+  static void on_warning(png_structp, png_const_charp) {}
+  static void on_read(png_structp png, png_bytep into, std::size_t count) {
+    auto& decoder = *static_cast<Decoder*>(png_get_io_ptr(png));
+    if (count > decoder.rest.size()) png_error(png, "the file is cut short");
+    std::memcpy(into, decoder.rest.data(), count);
+    decoder.rest.remove_prefix(count);
+  }
+
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::string_view rest;
+  char message[128] = "";
+};
+
+bool read_header(Decoder& decoder) {
+  if (setjmp(png_jmpbuf(decoder.png))) return false;
+  // libpng's own limit reports an invalid header; read_png has limits that say what is the matter.
+  png_set_user_limits(decoder.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  // Gamma, profiles, texts and times are nothing to us, and libpng would take memory for them before it reads them.
+  png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  png_read_info(decoder.png, decoder.info);
+  return true;
+}
+
+// Grey or RGB samples of 8 or 16 bits from whatever the file holds.
+bool start_rows(Decoder& decoder) {
+  if (setjmp(png_jmpbuf(decoder.png))) return false;
+  png_set_expand(decoder.png);
+  png_set_strip_alpha(decoder.png);
+  png_set_interlace_handling(decoder.png);
+  png_read_update_info(decoder.png, decoder.info);
+  return true;
+}
+
+bool read_rows(Decoder& decoder, png_bytepp rows) {
+  if (setjmp(png_jmpbuf(decoder.png))) return false;
+  png_read_image(decoder.png, rows);
+  png_read_end(decoder.png, nullptr);
+  return true;
+}
+
+[[noreturn]] void refuse(Code code, const fs::path& path, const std::string& what, std::string help) {
+  throw Error(Diagnostic{.code = code, .message = quoted(path) + " " + what, .help = std::move(help)});
+}
+
+std::string read_bytes(const fs::path& path) {
+  InputFile file(path);
+  unsigned char signature[8] = {};
+  file.read(0, signature, std::min<std::uint64_t>(sizeof signature, file.size()));
+  if (png_sig_cmp(signature, 0, sizeof signature) != 0)
+    refuse(Code::wrong_tensor, path, "is not a PNG picture", "save the picture as PNG, or give a .npy or .pt file");
+  if (file.size() > most_bytes)
+    refuse(Code::too_large, path, fmt::format("has {} bytes; the limit is {}", file.size(), most_bytes),
+           "give a smaller picture, or a .npy file");
+  std::string bytes(file.size(), '\0');
+  file.read(0, bytes.data(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+at::Tensor read_png(const fs::path& path) try {
+  auto bytes = read_bytes(path);
+  Decoder decoder(bytes);
+  auto check = [&](bool fine) {
+    if (!fine)
+      refuse(Code::wrong_tensor, path, fmt::format("is not a whole PNG picture: {}", decoder.message),
+             "save the picture again");
+  };
+  check(read_header(decoder));
+  std::uint64_t width = png_get_image_width(decoder.png, decoder.info);
+  std::uint64_t height = png_get_image_height(decoder.png, decoder.info);
+  if (width * height > most_pixels)
+    refuse(Code::too_large, path, fmt::format("has {} × {} pixels; the limit is {}", width, height, most_pixels),
+           "give a smaller picture");
+  // Deflate expands a byte to 1032 at most: a picture that needs more cannot be in the file.
+  if (height * png_get_rowbytes(decoder.png, decoder.info) / 1032 > bytes.size())
+    refuse(Code::wrong_tensor, path, fmt::format("is too short for {} × {} pixels", width, height),
+           "save the picture again");
+
+  check(start_rows(decoder));
+  std::uint64_t channels = png_get_channels(decoder.png, decoder.info);
+  bool wide = png_get_bit_depth(decoder.png, decoder.info) == 16;
+  auto row_bytes = png_get_rowbytes(decoder.png, decoder.info);
+  std::vector<png_byte> samples(height * row_bytes);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = samples.data() + y * row_bytes;
+  check(read_rows(decoder, rows.data()));
+
+  auto size = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
+  auto tensor = at::empty({1, size(channels), size(height), size(width)}, at::kFloat);
+  auto* out = tensor.mutable_data_ptr<float>();
+  for (std::size_t c = 0; c < channels; ++c)
+    for (auto* row : rows)
+      for (std::size_t x = 0; x < width; ++x) {
+        auto sample = x * channels + c;
+        *out++ = wide ? static_cast<float>(row[2 * sample] << 8 | row[2 * sample + 1]) / 65535
+                      : static_cast<float>(row[sample]) / 255;
+      }
+  return tensor;
+} catch (...) {
+  rethrow_as_error(Code::unreadable_file, "cannot read " + quoted(path));
+}
+
+void write_png(const fs::path& path, const at::Tensor& pixels) try {
+  TORCH_CHECK(pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 && pixels.numel() > 0 &&
+                  pixels.numel() / 3 <= static_cast<std::int64_t>(most_pixels),
+              "a picture is uint8, H×W×3, of 1 to 2^26 pixels");
+  auto rows = pixels.to(at::kCPU).contiguous();
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = static_cast<png_uint_32>(rows.size(1));
+  image.height = static_cast<png_uint_32>(rows.size(0));
+  image.format = PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+  std::string bytes(size, '\0');
+  TORCH_CHECK(png_image_write_to_memory(&image, bytes.data(), &size, /*convert_to_8_bit=*/0, rows.const_data_ptr(),
+                                        /*row_stride=*/0, /*colormap=*/nullptr),
+              image.message);
+  write_file(path, {std::string_view(bytes).substr(0, size)});
+} catch (...) {
+  rethrow_as_error(Code::unwritable_file, "cannot write " + quoted(path));
+}
+
+}  // namespace ascribe::command

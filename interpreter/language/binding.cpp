@@ -1,0 +1,169 @@
+#include "interpreter/language/binding.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "interpreter/language/constant.hpp"
+#include "interpreter/language/spaces.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+namespace {
+
+Type type_of(const Value& value) {
+  struct {
+    Type operator()(double) const { return scalar; }
+    Type operator()(const Array&) const { return array; }
+    Type operator()(const Names&) const { return names; }
+    Type operator()(const Stabilizer&) const { return stabilizer; }
+  } visitor;
+  return std::visit(visitor, value);
+}
+
+std::vector<Value> match(const std::string& name, const std::vector<Parameter>& parameters, const NamedValues& arguments) {
+  std::vector<std::string> known;
+  for (auto& parameter : parameters) known.push_back(parameter.name);
+  for (auto& [given, value] : arguments)
+    if (std::find(known.begin(), known.end(), given) == known.end())
+      throw Error({.code = Code::unknown_argument,
+                   .message = fmt::format("`{}` has no parameter `{}`", name, given),
+                   .help = did_you_mean(given, known, known.empty() ? fmt::format("`{}` takes no arguments", name) : fmt::format("it has: {}", fmt::join(known, ", ")))});
+  std::vector<Value> out;
+  for (auto& parameter : parameters) {
+    std::optional<Value> value = parameter.default_value;
+    for (auto& [given, each] : arguments) {
+      if (given != parameter.name) continue;
+      if (!accepts(parameter.type, type_of(each)))
+        throw Error({.code = Code::wrong_type, .message = fmt::format("`{}` of `{}` takes {}, not {}", given, name, describe(parameter.type), describe(type_of(each)))});
+      value = each;
+      if (parameter.type == stabilizer && std::holds_alternative<double>(each)) value = Stabilizer{std::get<double>(each), nullptr, {}};
+    }
+    if (!value)
+      throw Error({.code = Code::missing_argument, .message = fmt::format("`{}` needs `{}`", name, parameter.name), .help = fmt::format("write `{}({} = …)`", name, parameter.name)});
+    out.push_back(std::move(*value));
+  }
+  return out;
+}
+
+std::string description(const std::string& name, const std::vector<Parameter>& parameters, const std::vector<Value>& values) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    auto* list = std::get_if<Names>(&values[i]);
+    if (list && list->empty()) continue;  // "no names" is what everybody expects
+    parts.push_back(fmt::format("{} = {}", parameters[i].name, describe(values[i])));
+  }
+  return parts.empty() ? name : fmt::format("{}({})", name, fmt::join(parts, ", "));
+}
+
+template <typename Callee>
+std::vector<Value> evaluate_arguments(const Target& target, const Callee& callee, std::span<const Value> outer) {
+  std::vector<Value> out;
+  for (std::size_t i = 0; i < target.arguments.size(); ++i)
+    out.push_back(evaluate_argument(*target.arguments[i], outer, callee.parameters[i].type));
+  return out;
+}
+
+BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values) {
+  auto shown = description(rule->name, rule->parameters, values);
+  while (rule->alias) {
+    auto target = std::get<std::shared_ptr<const Rule>>(rule->alias->definition);
+    values = evaluate_arguments(*rule->alias, *target, values);
+    rule = std::move(target);
+  }
+  for (auto& requirement : rule->requirements)
+    if (!requirement.about_layer && !evaluate_truth(*requirement.condition, values))
+      throw Error({.code = Code::requirement_violated,
+                   .message = fmt::format("`{}` is refused: {}", shown, requirement.message),
+                   .primary = {rule->place.source, requirement.span, "this does not hold"}});
+  return {std::move(rule), std::move(values), std::move(shown)};
+}
+
+void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values, const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out);
+
+void flatten(const Target& target, std::span<const Value> values, const std::vector<BoundEntry::Condition>& conditions, const Place& place, std::vector<BoundEntry>& out) {
+  if (auto* engine = std::get_if<Engine>(&target.definition)) {
+    out.push_back({conditions, *engine, place});
+  } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
+    auto arguments = evaluate_arguments(target, **rule, values);
+    try {
+      out.push_back({conditions, bind_values(*rule, std::move(arguments)), place});
+    } catch (const Error& error) {  // the call is what is wrong; the requirement says why
+      auto diagnostic = error.diagnostics().front();
+      diagnostic.others.insert(diagnostic.others.begin(), diagnostic.primary);
+      diagnostic.primary = {place.source, target.span, ""};
+      throw Error(diagnostic);
+    }
+  } else {
+    auto& composite = std::get<std::shared_ptr<const Composite>>(target.definition);
+    flatten(composite, evaluate_arguments(target, *composite, values), conditions, out);
+  }
+}
+
+void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values, const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out) {
+  if (composite->alias) return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out);
+  for (auto& entry : composite->entries) {
+    auto conditions = outer;
+    conditions.push_back({entry.count, entry.number, entry.layers});
+    flatten(entry.target, values, conditions, {composite->place.source, entry.span}, out);
+  }
+}
+
+}  // namespace
+
+BoundRule bind(const std::shared_ptr<const Rule>& rule, const NamedValues& arguments) {
+  return bind_values(rule, match(rule->name, rule->parameters, arguments));
+}
+
+BoundComposite bind(const std::shared_ptr<const Composite>& composite, const NamedValues& arguments) {
+  auto values = match(composite->name, composite->parameters, arguments);
+  BoundComposite out{description(composite->name, composite->parameters, values), {}};
+  flatten(composite, values, {}, out.entries);
+  return out;
+}
+
+BoundComposite bind(const Target& target) {
+  if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition)) {
+    auto values = evaluate_arguments(target, **composite, {});
+    BoundComposite out{description((*composite)->name, (*composite)->parameters, values), {}};
+    flatten(*composite, values, {}, out.entries);
+    return out;
+  }
+  auto& rule = std::get<std::shared_ptr<const Rule>>(target.definition);
+  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {})));
+}
+
+BoundComposite for_linear_layers(BoundRule rule) {
+  BoundComposite out{rule.description, {}};
+  auto place = rule.rule->place;
+  out.entries.push_back({{{Entry::Count::all, 1, {{"linear", {}}, {"convolution", {}}}}}, std::move(rule), place});
+  return out;
+}
+
+std::string describe(const Value& value) {
+  struct {
+    std::string operator()(double number) const { return fmt::format("{}", number); }
+    std::string operator()(const Array& values) const {
+      return values.values->size() <= 4 && values.shape.size() == 1 ? fmt::format("[{}]", fmt::join(*values.values, ", ")) : fmt::format("a tensor [{}]", fmt::join(values.shape, ", "));
+    }
+    std::string operator()(const Names& list) const {
+      std::vector<std::string> quoted;
+      for (auto& name : list) quoted.push_back(fmt::format("\"{}\"", name));
+      return fmt::format("[{}]", fmt::join(quoted, ", "));
+    }
+    std::string operator()(const Stabilizer& it) const {
+      if (!it.function) return fmt::format("{}", it.epsilon);
+      std::vector<std::string> parts;
+      for (auto& each : it.rest) parts.push_back(describe(each));
+      return parts.empty() ? it.function->name : fmt::format("{}({})", it.function->name, fmt::join(parts, ", "));
+    }
+  } visitor;
+  return std::visit(visitor, value);
+}
+
+std::string describe(const Place& place) {
+  if (!place.source) return "";
+  auto [line, column] = place.source->position(place.span.begin);
+  return fmt::format("{}:{}:{}", place.source->name(), line, column);
+}
+
+}  // namespace ascribe::language

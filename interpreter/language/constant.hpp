@@ -1,0 +1,20 @@
+// Values that are known before any layer is met: defaults, arguments, requirements. No tensors, no LibTorch.
+#pragma once
+
+#include <span>
+
+#include "interpreter/language/program.hpp"
+
+namespace ascribe::language {
+
+/// The number of an expression that has no quantities in it. `arguments` are those of the definition that it stands in.
+double evaluate_number(const Expression& expression, std::span<const Value> arguments);
+bool evaluate_truth(const Expression& expression, std::span<const Value> arguments);
+
+/// The value of an argument: `type` is the parameter's, and says how a list or a number is to be read.
+Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type);
+
+/// Whether it needs none of the parameters that it could see.
+bool is_constant(const Expression& expression);
+
+}  // namespace ascribe::language

@@ -1,0 +1,21 @@
+// The names that a file defines, and where a name that it does not define is looked up.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "interpreter/language/program.hpp"
+
+namespace ascribe::language {
+
+/// Rules and composites share their names: an entry leads to either.
+using Definition = std::variant<std::shared_ptr<const Rule>, std::shared_ptr<const Composite>>;
+
+struct Definitions {
+  std::map<std::string, Definition, std::less<>> targets;
+  std::map<std::string, std::shared_ptr<const Function>, std::less<>> functions;
+};
+
+}  // namespace ascribe::language

@@ -1,0 +1,441 @@
+#include "interpreter/language/names.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "grammar/limits.hpp"
+#include "interpreter/language/kinds.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+namespace {
+
+struct QuantityName {
+  std::string_view name;
+  Quantity quantity;
+};
+constexpr QuantityName quantity_names[] = {{"x", Quantity::x}, {"w", Quantity::w}, {"y", Quantity::y},
+                                           {"v", Quantity::v}, {"R", Quantity::R}, {"grad", Quantity::grad}};
+
+const QuantityName* find_quantity(std::string_view name) {
+  auto found = std::find_if(std::begin(quantity_names), std::end(quantity_names), [&](auto& row) { return row.name == name; });
+  return found == std::end(quantity_names) ? nullptr : found;
+}
+
+// What each clause sees; `terms`: x, y and v of named terms.
+struct Sight {
+  Clause clause;
+  std::string_view word;
+  std::initializer_list<Quantity> quantities;
+  std::initializer_list<Quantity> terms;
+};
+const Sight sights[] = {
+    {Clause::input, "input", {Quantity::x}, {}},
+    {Clause::param, "param", {Quantity::w}, {}},
+    {Clause::output, "output", {Quantity::y}, {}},
+    {Clause::map, "map", {Quantity::R, Quantity::y, Quantity::x, Quantity::layer_y}, {Quantity::y, Quantity::x}},
+    {Clause::reduce, "reduce", {Quantity::x, Quantity::v, Quantity::y, Quantity::R, Quantity::layer_x}, {Quantity::x, Quantity::v, Quantity::y}},
+    {Clause::forward, "forward", {Quantity::y, Quantity::x, Quantity::layer_y}, {}},
+    {Clause::backward, "backward", {Quantity::x, Quantity::y, Quantity::R, Quantity::grad}, {}},
+    {Clause::require, "require", {}, {}},
+    {Clause::argument, "an argument", {}, {}},
+    {Clause::function, "a function", {}, {}},
+};
+
+const Sight& sight(Clause clause) { return sights[static_cast<std::size_t>(clause)]; }
+
+bool contains(std::initializer_list<Quantity> list, Quantity quantity) { return std::find(list.begin(), list.end(), quantity) != list.end(); }
+
+std::string shown(const syntax::Path& path) {
+  return path.qualifier ? fmt::format("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
+}
+
+constexpr std::string_view python_words[] = {"True", "False", "None", "self", "lambda", "torch", "np", "nn"};
+
+}  // namespace
+
+std::string describe(Clause clause) {
+  auto word = sight(clause).word;
+  return word.find(' ') == std::string_view::npos ? fmt::format("`{}`", word) : std::string(word);
+}
+
+Diagnostic& Reporter::report(Code code, Span where, std::string message, std::string help) const {
+  diagnostics_->push_back({.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
+  return diagnostics_->back();
+}
+
+void Reporter::warn(Code code, Span where, std::string message, std::string help) const {
+  report(code, where, std::move(message), std::move(help)).severity = Severity::warning;
+}
+
+ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node) {
+  if (++operations_ == limits.rule_operations)
+    reporter_.report(Code::too_large, span, fmt::format("the definition has more than {} operations", limits.rule_operations),
+                     "use fewer lets inside lets");
+  return std::make_shared<const Expression>(Expression{std::move(node), span});
+}
+
+ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Clause clause) {
+  auto resolved = [&](const syntax::ExpressionPointer& inner) { return resolve(*inner, clause); };
+  auto span = expression.span;
+  auto& node = expression.node;
+  if (operations_ >= limits.rule_operations) return nullptr;
+  if (auto* it = std::get_if<syntax::Number>(&node)) return make(span, Constant{it->value});
+  if (auto* it = std::get_if<syntax::Group>(&node)) return resolved(it->inner);
+  if (auto* it = std::get_if<syntax::Call>(&node)) return call(*it, clause);
+  if (auto* it = std::get_if<syntax::StringLiteral>(&node)) {
+    reporter_.report(Code::wrong_type, span, "a string is no value here", fmt::format("strings name parameters and modules: `param \"{}\" = 0`", it->value));
+    return nullptr;
+  }
+  if (std::holds_alternative<syntax::List>(node)) {
+    reporter_.report(Code::wrong_type, span, "a list is no value here", "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
+    return nullptr;
+  }
+  if (auto* it = std::get_if<syntax::Unary>(&node)) {
+    auto operand = resolved(it->operand);
+    return operand ? make(span, Unary{it->op, operand}) : nullptr;
+  }
+  if (auto* it = std::get_if<syntax::Power>(&node)) {
+    auto base = resolved(it->base), exponent = resolved(it->exponent);
+    return base && exponent ? make(span, Power{base, exponent}) : nullptr;
+  }
+  if (auto* it = std::get_if<syntax::Comparison>(&node)) {
+    auto left = resolved(it->left), right = resolved(it->right);
+    auto within = it->within ? resolved(it->within) : nullptr;
+    if (it->within && it->op != Operator::equal && it->op != Operator::not_equal) {
+      reporter_.report(Code::wrong_type, it->within->span, "`within` belongs to `==` and `!=`", "write `a == b within 1e-6`");
+      return nullptr;
+    }
+    return left && right && (within || !it->within) ? make(span, Comparison{it->op, left, right, within}) : nullptr;
+  }
+  if (auto* it = std::get_if<syntax::Conditional>(&node)) {
+    auto condition = resolved(it->condition), consequence = resolved(it->consequence), alternative = resolved(it->alternative);
+    return condition && consequence && alternative ? make(span, Conditional{condition, consequence, alternative}) : nullptr;
+  }
+  auto& chain = std::get<syntax::Chain>(node);
+  Chain out{{}, chain.operators};
+  for (auto& operand : chain.operands) out.operands.push_back(resolve(operand, clause));
+  bool sound = std::none_of(out.operands.begin(), out.operands.end(), [](auto& operand) { return operand == nullptr; });
+  return sound ? make(span, std::move(out)) : nullptr;
+}
+
+// ------------------------------------------------------------------------------------------------------------- names
+
+ExpressionPointer NameResolver::call(const syntax::Call& call, Clause clause) {
+  if (!call.has_arguments) return call.path.qualifier ? qualified_name(call.path, clause) : value_name(call.path, clause);
+  if (!call.path.qualifier)
+    if (auto* info = find_builtin(call.path.name.text)) return builtin_call(call, *info, clause);
+  auto found = function(call.path);
+  if (!found) return nullptr;
+  auto arguments = resolve_arguments(call, found->name, found->parameters, clause);
+  return arguments ? make(call.span, FunctionCall{found, std::move(*arguments)}) : nullptr;
+}
+
+ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clause) {
+  auto& name = path.name.text;
+  if (auto* found = find_quantity(name)) return quantity(path, found->quantity, this_term, clause);
+  if (auto index = parameter_index(name)) {
+    local_.used.insert(name);
+    return make(path.span, ParameterReference{*index});
+  }
+  if (auto found = local_.lets.find(name); found != local_.lets.end()) {
+    local_.used.insert(name);
+    return let(*found->second, path.span, clause);
+  }
+  if (std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end()) {
+    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a term, not a value", name), fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", name));
+    return nullptr;
+  }
+  if (name == "layer") {
+    reporter_.report(Code::wrong_type, path.span, "`layer` is not a value", "write `layer.x` or `layer.y`");
+    return nullptr;
+  }
+  if (find_builtin(name) || std::find(function_names_.begin(), function_names_.end(), name) != function_names_.end()) {
+    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a function, not a value", name), fmt::format("call it: `{}(…)`", name));
+    return nullptr;
+  }
+  std::vector<std::string> candidates{local_.terms};
+  for (auto& each : sight(clause).quantities)
+    for (auto& row : quantity_names)
+      if (row.quantity == each) candidates.emplace_back(row.name);
+  if (local_.parameters)
+    for (auto& parameter : *local_.parameters) candidates.push_back(parameter.name);
+  for (auto& [let_name, written] : local_.lets) candidates.push_back(let_name);
+  auto help = did_you_mean(name, candidates);
+  if (help.empty() && std::find(std::begin(python_words), std::end(python_words), name) != std::end(python_words))
+    help = name == "True" || name == "False" ? "truth comes from comparisons: `y > 0`" : "a rule names its values itself: x, w, y, v, R, its parameters and its lets";
+  if (help.empty() && !candidates.empty()) help = fmt::format("known here: {}", fmt::join(candidates, ", "));
+  reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
+  return nullptr;
+}
+
+ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause clause) {
+  auto& qualifier = path.qualifier->text;
+  auto& name = path.name.text;
+  if (qualifier == "layer") {
+    if (name == "x" || name == "y") return quantity(path, name == "x" ? Quantity::layer_x : Quantity::layer_y, this_term, clause);
+    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a layer has no `{}`", name), "write `layer.x` or `layer.y`");
+    return nullptr;
+  }
+  auto term = std::find(local_.terms.begin(), local_.terms.end(), qualifier);
+  if (term == local_.terms.end()) {
+    auto candidates = local_.terms;
+    candidates.push_back("layer");
+    reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown term `{}`", qualifier), did_you_mean(qualifier, candidates));
+    return nullptr;
+  }
+  local_.used.insert(qualifier);
+  auto* found = find_quantity(name);
+  if (!found || !(name == "x" || name == "y" || name == "v")) {
+    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a term has no `{}`", name), fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
+    return nullptr;
+  }
+  return quantity(path, found->quantity, static_cast<int>(term - local_.terms.begin()), clause);
+}
+
+ExpressionPointer NameResolver::quantity(const syntax::Path& path, Quantity wanted, int term, Clause clause) {
+  auto& seen = sight(clause);
+  if (!contains(term == this_term ? seen.quantities : seen.terms, wanted)) {
+    std::vector<std::string> visible;
+    for (auto each : seen.quantities) {
+      if (each == Quantity::layer_x) visible.push_back("layer.x");
+      else if (each == Quantity::layer_y) visible.push_back("layer.y");
+      else for (auto& row : quantity_names) if (row.quantity == each) visible.emplace_back(row.name);
+    }
+    reporter_.report(Code::not_visible, path.span, fmt::format("{} does not see `{}`", describe(clause), shown(path)),
+                     visible.empty() ? fmt::format("{} sees parameters only", describe(clause)) : fmt::format("{} sees {}", describe(clause), fmt::join(visible, ", ")));
+    return nullptr;
+  }
+  bool ambiguous = term == this_term && !local_.terms.empty() && (clause == Clause::reduce || !open_lets_.empty()) &&
+                   (wanted == Quantity::x || wanted == Quantity::y || wanted == Quantity::v);
+  if (ambiguous) {
+    reporter_.report(Code::not_visible, path.span, fmt::format("which term's `{}`?", shown(path)),
+                     fmt::format("write `{}.{}`", local_.terms.front(), shown(path)));
+    return nullptr;
+  }
+  return make(path.span, QuantityReference{wanted, term});
+}
+
+ExpressionPointer NameResolver::let(const syntax::Let& let, Span use, Clause clause) {
+  auto key = std::pair(let.name.text, clause);
+  auto found = lets_.find(key);
+  if (found == lets_.end()) {
+    if (std::find(open_lets_.begin(), open_lets_.end(), let.name.text) != open_lets_.end()) {
+      reporter_.report(Code::cycle, let.name.span, fmt::format("the let `{}` uses itself", let.name.text), "a let is made of values that are already there");
+      return nullptr;
+    }
+    if (open_lets_.size() >= limits.let_depth) {
+      reporter_.report(Code::too_deep, use, fmt::format("lets use lets more than {} deep", limits.let_depth), "write it flatter");
+      return nullptr;
+    }
+    open_lets_.push_back(let.name.text);
+    auto before = operations_;
+    auto value = resolve(*let.value, clause);
+    open_lets_.pop_back();
+    if (value) sizes_[value.get()] = operations_ - before;
+    found = lets_.emplace(std::move(key), value).first;
+  } else if (found->second) {
+    operations_ += sizes_[found->second.get()];
+    if (operations_ >= limits.rule_operations) {
+      reporter_.report(Code::too_large, use, fmt::format("the definition has more than {} operations", limits.rule_operations), "use fewer lets inside lets");
+      return nullptr;
+    }
+  }
+  return found->second ? make(use, LetReference{found->second}) : nullptr;
+}
+
+// --------------------------------------------------------------------------------------------------------- functions
+
+std::shared_ptr<const Function> NameResolver::function(const syntax::Path& path) {
+  if (auto found = find_function_(path)) return found;
+  auto known = function_names_;
+  bool exists = std::find(known.begin(), known.end(), path.name.text) != known.end();
+  if (exists && (!path.qualifier || path.qualifier->text == "std")) return nullptr;  // it has a mistake of its own
+  for (auto& row : builtins()) known.emplace_back(row.name);
+  std::string help = did_you_mean(path.name.text, known);
+  if (path.name.text == "clamp" || path.name.text == "clip") help = "write `max(x, 0)` or `min(x, 0)`";
+  else if (path.name.text == "where") help = "write `if c then a else b`";
+  else if (path.name.text == "relu") help = "write `max(x, 0)`";
+  reporter_.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)), help);
+  return nullptr;
+}
+
+ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause) {
+  auto named = std::find_if(call.arguments.begin(), call.arguments.end(), [](auto& argument) { return argument.name.has_value(); });
+  if (info.id == Builtin::has) return has_call(call, clause);
+  if (named != call.arguments.end() && !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
+    reporter_.report(Code::unknown_argument, named->name->span, fmt::format("`{}` takes no argument by name", info.name), fmt::format("it is called as `{}`", info.signature));
+    return nullptr;
+  }
+  auto count = call.arguments.size();
+  if (count < info.least || count > info.most) {
+    bool extremum = (info.id == Builtin::min || info.id == Builtin::max) && count == 1;
+    reporter_.report(Code::wrong_argument_count, call.span, fmt::format("`{}` takes {}, not {}", info.name, info.most == SIZE_MAX ? fmt::format("{} arguments or more", info.least) : info.least == info.most ? fmt::format("{} argument{}", info.least, info.least == 1 ? "" : "s") : fmt::format("{} or {} arguments", info.least, info.most), count),
+                     extremum ? fmt::format("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name) : fmt::format("it is called as `{}`", info.signature));
+    return nullptr;
+  }
+  if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
+  BuiltinCall out{info.id, {}, {}};
+  bool reduces = info.id == Builtin::sum || info.id == Builtin::mean;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& argument = *call.arguments[i].value;
+    if (reduces && i > 0) {
+      auto d = dimension(argument);
+      if (!d) return nullptr;
+      out.dimensions.push_back(*d);
+    } else {
+      out.arguments.push_back(resolve(argument, clause));
+    }
+  }
+  bool sound = std::none_of(out.arguments.begin(), out.arguments.end(), [](auto& each) { return each == nullptr; });
+  return sound ? make(call.span, std::move(out)) : nullptr;
+}
+
+std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& expression) {
+  auto* unary = std::get_if<syntax::Unary>(&expression.node);
+  auto* number = std::get_if<syntax::Number>(unary && unary->op == Operator::negate ? &unary->operand->node : &expression.node);
+  constexpr double most = 64;  // dimensions of a LibTorch tensor
+  if (!number || number->value != std::floor(number->value) || number->value > most) {
+    reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out", "write `sum(x, 1)` or `sum(x, -1)`");
+    return {};
+  }
+  return static_cast<std::int64_t>(unary ? -number->value : number->value);
+}
+
+ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause clause) {
+  static const std::vector<Parameter> parameters{{"z", unknown, {}, nullptr},
+                                                 {"e", stabilizer, Value(1e-6), std::make_shared<const Expression>(Expression{Constant{1e-6}, {}})}};
+  auto arguments = resolve_arguments(call, "stabilize", parameters, clause);
+  if (!arguments) return nullptr;
+  auto& epsilon = arguments->at(1);
+  bool by_stabilizer = std::holds_alternative<StabilizerFunction>(epsilon->node);
+  if (auto* reference = std::get_if<ParameterReference>(&epsilon->node))
+    by_stabilizer = local_.parameters->at(reference->index).type == stabilizer;
+  return make(call.span, Stabilize{arguments->at(0), epsilon, by_stabilizer});
+}
+
+ExpressionPointer NameResolver::has_call(const syntax::Call& call, Clause clause) {
+  if (clause != Clause::require) {
+    reporter_.report(Code::not_visible, call.span, "`has` belongs to `require`", "write `require has(\"weight\")`");
+    return nullptr;
+  }
+  auto* name = call.arguments.size() == 1 && !call.arguments[0].name ? std::get_if<syntax::StringLiteral>(&call.arguments[0].value->node) : nullptr;
+  if (!name) {
+    reporter_.report(Code::wrong_argument_count, call.span, "`has` takes the name of one parameter", "write `has(\"weight\")`");
+    return nullptr;
+  }
+  if (!is_parameter_name(name->value)) {
+    std::vector<std::string> known;
+    for (auto each : parameter_names()) known.emplace_back(each);
+    reporter_.report(Code::unknown_parameter_name, name->span, fmt::format("no layer has a parameter \"{}\"", name->value),
+                     did_you_mean(name->value, known, "layers have \"weight\" and \"bias\""));
+    return nullptr;
+  }
+  return make(call.span, HasParameter{name->value});
+}
+
+// --------------------------------------------------------------------------------------------------------- arguments
+
+std::optional<std::size_t> NameResolver::parameter_index(std::string_view name) const {
+  if (!local_.parameters) return {};
+  for (std::size_t i = 0; i < local_.parameters->size(); ++i)
+    if (local_.parameters->at(i).name == name) return i;
+  return {};
+}
+
+std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(const syntax::Call& call, const std::string& name,
+                                                                              const std::vector<Parameter>& parameters, Clause clause,
+                                                                              std::size_t first) {
+  std::vector<ExpressionPointer> out(parameters.size());
+  std::vector<const syntax::Argument*> given(parameters.size());
+  bool sound = true;
+  auto most = parameters.size() - std::min(first, parameters.size());
+  std::vector<std::string> known;
+  for (auto i = first; i < parameters.size(); ++i) known.push_back(parameters[i].name);
+  auto position = first;
+  for (auto& argument : call.arguments) {
+    std::size_t index = position++;
+    if (argument.name) {
+      index = first + static_cast<std::size_t>(std::find(known.begin(), known.end(), argument.name->text) - known.begin());
+      if (index == parameters.size()) {
+        reporter_.report(Code::unknown_argument, argument.name->span, fmt::format("`{}` has no parameter `{}`", name, argument.name->text),
+                         did_you_mean(argument.name->text, known, known.empty() ? fmt::format("`{}` takes no arguments", name) : fmt::format("it has: {}", fmt::join(known, ", "))));
+        sound = false;
+        continue;
+      }
+    }
+    if (index >= parameters.size()) {
+      reporter_.report(Code::wrong_argument_count, argument.span, fmt::format("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
+                       known.empty() ? "" : fmt::format("it has: {}", fmt::join(known, ", ")));
+      return {};
+    }
+    if (given[index]) {
+      auto& diagnostic = reporter_.report(Code::repeated_argument, argument.span, fmt::format("`{}` is given twice", parameters[index].name), "leave one out");
+      diagnostic.others.push_back({reporter_.source(), given[index]->span, "first here"});
+      sound = false;
+      continue;
+    }
+    given[index] = &argument;
+  }
+  for (auto i = first; i < parameters.size(); ++i) {
+    auto& parameter = parameters[i];
+    if (given[i]) {
+      out[i] = resolve_argument(*given[i]->value, parameter, clause);
+      sound = sound && out[i];
+    } else if (parameter.default_expression) {
+      out[i] = parameter.default_expression;
+    } else if (sound) {
+      reporter_.report(Code::missing_argument, call.span, fmt::format("`{}` needs `{}`", name, parameter.name),
+                       fmt::format("write `{}({} = …)`", name, parameter.name));
+      sound = false;
+    }
+  }
+  if (!sound) return {};
+  return std::vector<ExpressionPointer>(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
+}
+
+ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expression, const Parameter& parameter, Clause clause) {
+  if (parameter.type.form == Form::stabilizer) return stabilizer_argument(expression, clause);
+  if (auto* list = std::get_if<syntax::List>(&expression.node)) {
+    bool strings = std::all_of(list->elements.begin(), list->elements.end(), [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
+    if (strings && parameter.type.form == Form::names) {
+      NameList chosen;
+      for (auto& element : list->elements) chosen.names.push_back(std::get<syntax::StringLiteral>(element.node).value);
+      return make(expression.span, std::move(chosen));
+    }
+    List numbers;
+    for (auto& element : list->elements) numbers.elements.push_back(resolve_argument(element, parameter, clause));
+    bool sound = std::none_of(numbers.elements.begin(), numbers.elements.end(), [](auto& each) { return each == nullptr; });
+    return sound ? make(expression.span, std::move(numbers)) : nullptr;
+  }
+  if (auto* string = std::get_if<syntax::StringLiteral>(&expression.node); string && parameter.type.form == Form::names) {
+    reporter_.report(Code::wrong_type, expression.span, fmt::format("`{}` takes a list of names, not one string", parameter.name), fmt::format("write `[\"{}\"]`", string->value));
+    return nullptr;
+  }
+  return resolve(expression, clause);
+}
+
+ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& expression, Clause clause) {
+  auto* call = std::get_if<syntax::Call>(&expression.node);
+  if (!call) return resolve(expression, clause);
+  bool own_value = !call->path.qualifier && !call->has_arguments &&
+                   (parameter_index(call->path.name.text) || local_.lets.contains(call->path.name.text) || find_quantity(call->path.name.text));
+  if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text))) return resolve(expression, clause);
+  if (call->path.qualifier && call->path.qualifier->text != "std") return resolve(expression, clause);
+  bool is_function = call->has_arguments || call->path.qualifier ||
+                     std::find(function_names_.begin(), function_names_.end(), call->path.name.text) != function_names_.end();
+  if (!is_function) return resolve(expression, clause);
+  auto found = function(call->path);
+  if (!found) return nullptr;
+  if (found->parameters.empty()) {
+    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` takes no value to stabilize", found->name), "a stabilizer is a function whose first parameter is the value");
+    return nullptr;
+  }
+  auto rest = resolve_arguments(*call, found->name, found->parameters, clause, 1);
+  return rest ? make(expression.span, StabilizerFunction{found, std::move(*rest)}) : nullptr;
+}
+
+}  // namespace ascribe::language

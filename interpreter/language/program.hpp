@@ -1,0 +1,237 @@
+// What the checker makes of a file: rules, composites and functions with every name resolved and every space known to fit.
+// Immutable, free of LibTorch; evaluators read it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "grammar/syntax.hpp"
+#include "interpreter/language/builtins.hpp"
+#include "interpreter/language/type.hpp"
+
+namespace ascribe::language {
+
+// ------------------------------------------------------------------------------------------------- arguments (values)
+
+struct Function;
+
+/// Numbers in C order; an empty shape is a single number.
+struct Array {
+  std::vector<std::int64_t> shape;
+  std::shared_ptr<const std::vector<double>> values;
+};
+
+using Names = std::vector<std::string>;
+struct Stabilizer;
+
+/// What a parameter can be given: a number, numbers with a shape, names, or a stabilizer.
+using Value = std::variant<double, Array, Names, Stabilizer>;
+
+/// A number ε means z + ε·sign(z); a function is called with z in front of `rest`.
+struct Stabilizer {
+  double epsilon = 0;
+  std::shared_ptr<const Function> function;  ///< null: the number counts
+  std::vector<Value> rest;
+};
+
+/// As it would be written: `0.25`, `["bias"]`, `clipped(0.001)`.
+std::string describe(const Value& value);
+
+// -------------------------------------------------------------------------------------------------------- expressions
+
+struct Expression;
+using ExpressionPointer = std::shared_ptr<const Expression>;
+
+enum class Quantity { x, w, y, v, R, grad, layer_x, layer_y };
+inline constexpr int this_term = -1;
+
+struct Constant {
+  double value;
+};
+
+/// A parameter of the rule or function that is being evaluated.
+struct ParameterReference {
+  std::size_t index;
+};
+
+/// `x`, `positive.y`, `layer.x`, …; `term` counts the rule's terms.
+struct QuantityReference {
+  Quantity quantity;
+  int term = this_term;
+};
+
+/// A let, already filled in: wherever it is used in one evaluation, it is evaluated once.
+struct LetReference {
+  ExpressionPointer value;
+};
+
+struct List {
+  std::vector<ExpressionPointer> elements;
+};
+
+struct NameList {
+  Names names;
+};
+
+/// A built-in other than `stabilize` and `has`; `dimensions` of sum and mean.
+struct BuiltinCall {
+  Builtin builtin;
+  std::vector<ExpressionPointer> arguments;
+  std::vector<std::int64_t> dimensions;
+};
+
+/// A function without its first argument.
+struct StabilizerFunction {
+  std::shared_ptr<const Function> function;
+  std::vector<ExpressionPointer> rest;
+};
+
+/// `epsilon` yields a number, a stabilizer parameter, or a StabilizerFunction.
+struct Stabilize {
+  ExpressionPointer z, epsilon;
+  bool by_stabilizer;
+};
+
+struct HasParameter {
+  std::string name;
+};
+
+struct FunctionCall {
+  std::shared_ptr<const Function> function;
+  std::vector<ExpressionPointer> arguments;  ///< one for each of the function's parameters
+};
+
+using syntax::Operator;
+
+struct Chain {
+  std::vector<ExpressionPointer> operands;
+  std::vector<Operator> operators;  ///< operators[i] stands before operands[i + 1]; from left to right
+};
+
+struct Comparison {
+  Operator op;
+  ExpressionPointer left, right, within;  ///< `within` may be null
+};
+
+struct Power {
+  ExpressionPointer base, exponent;
+};
+
+struct Unary {
+  Operator op;
+  ExpressionPointer operand;
+};
+
+struct Conditional {
+  ExpressionPointer condition, consequence, alternative;
+};
+
+struct Expression {
+  std::variant<Constant, ParameterReference, QuantityReference, LetReference, List, NameList, BuiltinCall, StabilizerFunction, Stabilize,
+               HasParameter, FunctionCall, Chain, Comparison, Power, Unary, Conditional>
+      node;
+  Span span;  ///< in the source of the definition that holds it
+};
+
+// -------------------------------------------------------------------------------------------------------- definitions
+
+struct Parameter {
+  std::string name;
+  Type type;
+  std::optional<Value> default_value;  ///< none: an argument is needed
+  ExpressionPointer default_expression;  ///< of functions, whose parameters take values of any space
+};
+
+/// Where a definition was written: what messages and reports point at.
+struct Place {
+  SourcePointer source;
+  Span span;
+};
+
+/// `rule.rule:3:7`, or an empty string for no place.
+std::string describe(const Place& place);
+
+struct Function {
+  std::string name;
+  Place place;
+  std::vector<Parameter> parameters;
+  ExpressionPointer body;
+};
+
+struct Requirement {
+  ExpressionPointer condition;
+  std::string message;
+  bool about_layer;  ///< uses has(): decided where the rule meets a layer, not when it is given its arguments
+  Span span;
+};
+
+/// The parameters that a `param` clause is for.
+struct ParameterSelector {
+  std::optional<Names> names;            ///< written out
+  std::optional<std::size_t> parameter;  ///< of the rule, of type names; neither: every parameter of the layer
+};
+
+struct ParamClause {
+  ParameterSelector selector;
+  ExpressionPointer value;
+};
+
+/// A null modifier is the default of the language's section 1.
+struct Term {
+  std::string name;  ///< empty for the only term of a rule without terms
+  ExpressionPointer input, output, map;
+  std::vector<ParamClause> params;  ///< the first that is for a parameter wins
+};
+
+struct Rule;
+struct Composite;
+
+enum class Engine { merge, refuse };
+
+/// What an entry or an alias leads to, with its arguments (one for each parameter of the target; expressions over the
+/// parameters of the definition that it stands in).
+struct Target {
+  std::variant<std::shared_ptr<const Rule>, std::shared_ptr<const Composite>, Engine> definition;
+  std::vector<ExpressionPointer> arguments;
+  Span span;
+};
+
+struct Rule {
+  std::string name, documentation;
+  Place place;
+  std::vector<Parameter> parameters;
+  std::optional<Target> alias;  ///< set: nothing below counts
+  std::vector<Requirement> requirements;
+  std::vector<Term> terms;      ///< empty where `forward` or `backward` say everything
+  ExpressionPointer reduce, forward, backward;
+  bool keeps_shape = false;     ///< `backward` mixes input and output: the layer must keep its shape
+  bool backward_per_input = false;  ///< `backward` uses x or grad, so that each of several inputs gets its own
+  bool uses_layer_input = false, uses_layer_output = false;  ///< whether it needs what the layer was given, what it gave
+};
+
+struct LayerSelector {
+  std::string kind;  ///< empty: any
+  std::optional<std::string> glob;
+};
+
+struct Entry {
+  enum class Count { all, first, last } count = Count::all;
+  std::uint64_t number = 1;
+  std::vector<LayerSelector> layers;
+  Target target;
+  Span span;
+};
+
+struct Composite {
+  std::string name, documentation;
+  Place place;
+  std::vector<Parameter> parameters;
+  std::optional<Target> alias;
+  std::vector<Entry> entries;
+};
+
+}  // namespace ascribe::language

@@ -1,0 +1,255 @@
+#include "interpreter/language/rule_checker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "interpreter/language/kinds.hpp"
+#include "interpreter/language/suggest.hpp"
+#include "interpreter/language/traverse.hpp"
+
+namespace ascribe::language {
+namespace {
+
+using syntax::Stage;
+
+struct StageInfo {
+  Stage stage;
+  const char* word;
+  Clause clause;
+  Space yields;
+};
+constexpr StageInfo stages[] = {
+    {Stage::input, "input", Clause::input, Space::input},       {Stage::param, "param", Clause::param, Space::param},
+    {Stage::output, "output", Clause::output, Space::output},   {Stage::map, "map", Clause::map, Space::output},
+    {Stage::reduce, "reduce", Clause::reduce, Space::input},    {Stage::forward, "forward", Clause::forward, Space::output},
+    {Stage::backward, "backward", Clause::backward, Space::input},
+};
+
+const StageInfo& stage_info(Stage stage) { return stages[static_cast<std::size_t>(stage)]; }
+
+}  // namespace
+
+bool is_protected(std::string_view name) {
+  constexpr std::string_view own[] = {"x", "w", "y", "v", "R", "grad", "layer"};
+  return std::find(std::begin(own), std::end(own), name) != std::end(own);
+}
+
+bool well_shaped(const Expression& expression, const Reporter& reporter) {
+  auto* list = std::get_if<List>(&expression.node);
+  if (!list) return true;
+  auto length = [](const ExpressionPointer& element) {
+    auto* inner = std::get_if<List>(&element->node);
+    return inner ? static_cast<std::ptrdiff_t>(inner->elements.size()) : -1;
+  };
+  for (auto& element : list->elements) {
+    if (length(element) != length(list->elements.front())) {
+      reporter.report(Code::wrong_type, element->span, "the rows of a list differ in length", "a list of lists is a matrix: all rows have one length");
+      return false;
+    }
+    if (!well_shaped(*element, reporter)) return false;
+  }
+  return true;
+}
+
+void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
+  rule_ = &rule;
+  collect_names(written);
+  const syntax::Outcome* backward = nullptr;
+  std::map<Stage, const syntax::Outcome*> outcomes;
+  std::vector<const syntax::Term*> terms;
+  const syntax::Modifier* first_modifier = nullptr;
+  for (auto& clause : written.clauses) {
+    if (auto* it = std::get_if<syntax::Outcome>(&clause)) {
+      if (auto [found, fresh] = outcomes.emplace(it->stage, it); !fresh) {
+        auto& diagnostic = reporter_.report(Code::repeated_clause, it->keyword, fmt::format("a second `{}`", stage_info(it->stage).word), "leave one out");
+        diagnostic.others.push_back({reporter_.source(), found->second->keyword, "first here"});
+        continue;
+      }
+      if (it->stage == Stage::backward) backward = it;
+      outcome(*it);
+    } else if (auto* term_clause = std::get_if<syntax::Term>(&clause)) {
+      terms.push_back(term_clause);
+    } else if (auto* require = std::get_if<syntax::Require>(&clause)) {
+      requirement(*require);
+    } else if (auto* modifier_clause = std::get_if<syntax::Modifier>(&clause)) {
+      if (!first_modifier) first_modifier = modifier_clause;
+    }
+  }
+  auto terms_place = !terms.empty() ? terms.front()->name.span : first_modifier ? first_modifier->keyword : outcomes.contains(Stage::reduce) ? outcomes[Stage::reduce]->keyword : Span{};
+  if (backward && terms_place != Span{}) {
+    auto& diagnostic = reporter_.report(Code::mixed_rule, terms_place, "a rule has either terms or `backward`", "with `backward`, modifiers, terms and `reduce` have no meaning");
+    diagnostic.others.push_back({reporter_.source(), backward->keyword, "it says the result outright"});
+    return;
+  }
+  bool only_forward = outcomes.contains(Stage::forward) && terms_place == Span{};
+  if (!backward && !only_forward) {
+    if (terms.empty()) term(written, nullptr, rule.terms.emplace_back());
+    for (auto* each : terms) {
+      auto& out = rule.terms.emplace_back();
+      out.name = each->name.text;
+      term(written, each, out);
+    }
+    for (auto& [modifier, applied] : applied_)
+      if (!applied.ever && applied.covered)
+        reporter_.report(Code::unreachable_modifier, modifier->keyword, fmt::format("this `{}` can never apply: what stands before it always does", stage_info(modifier->stage).word),
+                         "the first that fits wins: move it up, or leave it out");
+    rule.uses_layer_input = true;
+  }
+  for (auto& [name, let] : local_.lets)
+    if (!local_.used.contains(name)) reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name), "use it or leave it out");
+  if (rule.reduce)
+    for (auto* each : terms)
+      if (!local_.used.contains(each->name.text))
+        reporter_.report(Code::unused, each->name.span, fmt::format("the term `{}` is never used", each->name.text), "`reduce` says what becomes of the terms: use it there");
+}
+
+// Parameters, lets and terms share one scope.
+void RuleChecker::collect_names(const syntax::Rule& written) {
+  for (auto& parameter : written.parameters) names_.emplace(parameter.name.text, parameter.name.span);
+  for (auto& clause : written.clauses) {
+    if (auto* let = std::get_if<syntax::Let>(&clause)) {
+      define(let->name, "let");
+      local_.lets.emplace(let->name.text, let);
+    } else if (auto* each = std::get_if<syntax::Term>(&clause)) {
+      define(each->name, "term");
+      local_.terms.push_back(each->name.text);
+    }
+  }
+}
+
+void RuleChecker::define(const syntax::Name& name, const char* what) {
+  if (is_protected(name.text)) {
+    reporter_.report(Code::protected_name, name.span, fmt::format("`{}` cannot be redefined", name.text), fmt::format("choose another name for the {}", what));
+    return;
+  }
+  if (auto [found, fresh] = names_.emplace(name.text, name.span); !fresh) {
+    auto& diagnostic = reporter_.report(Code::duplicate_name, name.span, fmt::format("`{}` is defined twice", name.text), "rename one of them");
+    diagnostic.others.push_back({reporter_.source(), found->second, "first here"});
+  }
+}
+
+// Shared modifiers and the term's own, in the order in which they are written: the first that is for something wins it.
+void RuleChecker::term(const syntax::Rule& written, const syntax::Term* own, Term& out) {
+  bool closed = false;  // a `param` clause for every parameter was there
+  for (auto& clause : written.clauses) {
+    if (auto* it = std::get_if<syntax::Modifier>(&clause)) modifier(*it, out, closed);
+    if (auto* it = std::get_if<syntax::Term>(&clause); it && it == own)
+      for (auto& each : it->modifiers) modifier(each, out, closed);
+  }
+}
+
+void RuleChecker::modifier(const syntax::Modifier& written, Term& out, bool& closed) {
+  auto& info = stage_info(written.stage);
+  auto& applied = applied_[&written];
+  auto found = values_.find(&written);
+  if (found == values_.end()) found = values_.emplace(&written, value(*written.value, info.clause, Type::number(info.yields))).first;
+  if (written.stage == Stage::param) {
+    auto chosen = selector(written);
+    if (closed) {
+      applied.covered = true;
+      return;
+    }
+    applied.ever = true;
+    closed = !written.selector;
+    if (chosen && found->second) out.params.push_back({std::move(*chosen), found->second});
+    return;
+  }
+  auto& slot = written.stage == Stage::input ? out.input : written.stage == Stage::output ? out.output : out.map;
+  if (slot) {
+    applied.covered = true;
+    return;
+  }
+  applied.ever = true;
+  slot = found->second;
+}
+
+std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& written) {
+  if (!written.selector) return ParameterSelector{};
+  auto literal = [&](const syntax::StringLiteral& name) {
+    if (is_parameter_name(name.value)) return true;
+    std::vector<std::string> known;
+    for (auto each : parameter_names()) known.emplace_back(each);
+    reporter_.report(Code::unknown_parameter_name, name.span, fmt::format("no layer has a parameter \"{}\"", name.value), did_you_mean(name.value, known, "layers have \"weight\" and \"bias\""));
+    return false;
+  };
+  auto& node = written.selector->node;
+  if (auto* string = std::get_if<syntax::StringLiteral>(&node)) {
+    if (!literal(*string)) return {};
+    return ParameterSelector{Names{string->value}, {}};
+  }
+  if (auto* list = std::get_if<syntax::List>(&node)) {
+    Names chosen;
+    for (auto& element : list->elements) {
+      auto* string = std::get_if<syntax::StringLiteral>(&element.node);
+      if (!string) {
+        reporter_.report(Code::wrong_type, element.span, "a parameter's name is a string", "write `param [\"weight\", \"bias\"] = …`");
+        return {};
+      }
+      if (!literal(*string)) return {};
+      chosen.push_back(string->value);
+    }
+    return ParameterSelector{std::move(chosen), {}};
+  }
+  auto& name = std::get<syntax::Call>(node).path.name;
+  for (std::size_t i = 0; i < rule_->parameters.size(); ++i) {
+    auto& parameter = rule_->parameters[i];
+    if (parameter.name != name.text) continue;
+    local_.used.insert(name.text);
+    if (parameter.type == names || parameter.type == unknown) return ParameterSelector{{}, i};
+    reporter_.report(Code::wrong_type, name.span, fmt::format("`{}` is {}, no list of names", name.text, describe(parameter.type)), fmt::format("declare it as `{}: names`", name.text));
+    return {};
+  }
+  std::vector<std::string> known;
+  for (auto& parameter : rule_->parameters)
+    if (parameter.type == names) known.push_back(parameter.name);
+  bool forgot_quotes = is_parameter_name(name.text);
+  reporter_.report(Code::unknown_name, name.span, fmt::format("unknown name `{}`", name.text),
+                   forgot_quotes ? fmt::format("write `param \"{}\" = …`", name.text) : did_you_mean(name.text, known, "`param` takes a string, a list of strings, or a parameter of type names"));
+  return {};
+}
+
+ExpressionPointer RuleChecker::value(const syntax::Expression& written, Clause clause, Type wanted) {
+  auto resolved = resolver_.resolve(written, clause);
+  if (!resolved) return nullptr;
+  std::vector<Type> types;
+  for (auto& parameter : rule_->parameters) types.push_back(parameter.type);
+  SpaceChecker spaces(reporter_, std::move(types), clause == Clause::backward);
+  spaces.expect(spaces.infer(*resolved), wanted, resolved->span, describe(clause));
+  note_uses(resolved, clause);
+  return resolved;
+}
+
+void RuleChecker::note_uses(const ExpressionPointer& expression, Clause clause) {
+  bool output_side = false, own_input = false;
+  traverse(*expression, [&](const Expression& inner) {
+    auto* it = std::get_if<QuantityReference>(&inner.node);
+    if (!it) return;
+    bool layer_quantity = clause == Clause::backward || clause == Clause::forward;
+    if (it->quantity == Quantity::layer_x || (it->quantity == Quantity::x && layer_quantity)) rule_->uses_layer_input = true;
+    if (it->quantity == Quantity::layer_y || (it->quantity == Quantity::y && layer_quantity)) rule_->uses_layer_output = true;
+    output_side = output_side || it->quantity == Quantity::R || it->quantity == Quantity::y;
+    own_input = own_input || it->quantity == Quantity::x || it->quantity == Quantity::grad;
+    if (clause == Clause::backward && it->quantity == Quantity::grad) rule_->uses_layer_input = true;
+  });
+  if (clause != Clause::backward) return;
+  rule_->keeps_shape = output_side;
+  rule_->backward_per_input = own_input;
+}
+
+void RuleChecker::outcome(const syntax::Outcome& written) {
+  auto& info = stage_info(written.stage);
+  auto& slot = written.stage == Stage::reduce ? rule_->reduce : written.stage == Stage::forward ? rule_->forward : rule_->backward;
+  slot = value(*written.value, info.clause, Type::number(info.yields));
+}
+
+void RuleChecker::requirement(const syntax::Require& written) {
+  auto condition = value(*written.condition, Clause::require, truth);
+  if (!condition) return;
+  bool about_layer = false;
+  traverse(*condition, [&](const Expression& inner) { about_layer = about_layer || std::holds_alternative<HasParameter>(inner.node); });
+  auto message = written.message ? written.message->value : fmt::format("it requires `{}`", reporter_.source()->text(written.condition->span));
+  rule_->requirements.push_back({condition, std::move(message), about_layer, written.condition->span});
+}
+
+}  // namespace ascribe::language

@@ -1,0 +1,48 @@
+// The body of a rule: clauses to terms, in the order in which they win, each with the space that it must yield.
+#pragma once
+
+#include "interpreter/language/names.hpp"
+#include "interpreter/language/spaces.hpp"
+
+namespace ascribe::language {
+
+class RuleChecker {
+ public:
+  RuleChecker(Reporter reporter, LocalNames& local, FindFunction find_function, std::vector<std::string> function_names)
+      : reporter_(reporter), local_(local), resolver_(std::move(reporter), local, std::move(find_function), std::move(function_names)) {}
+
+  /// Fills `rule`, whose name, place and parameters are there already, from the written clauses.
+  void check(const syntax::Rule& written, Rule& rule);
+
+ private:
+  struct Applied {
+    bool ever = false;       // some term takes it
+    bool covered = false;    // some term had something before it
+  };
+
+  void collect_names(const syntax::Rule& written);
+  void define(const syntax::Name& name, const char* what);
+  void term(const syntax::Rule& written, const syntax::Term* own, Term& out);
+  void modifier(const syntax::Modifier& written, Term& out, bool& closed);
+  void outcome(const syntax::Outcome& written);
+  void requirement(const syntax::Require& written);
+  std::optional<ParameterSelector> selector(const syntax::Modifier& written);
+  ExpressionPointer value(const syntax::Expression& written, Clause clause, Type wanted);
+  void note_uses(const ExpressionPointer& expression, Clause clause);
+
+  Reporter reporter_;
+  LocalNames& local_;
+  NameResolver resolver_;
+  Rule* rule_ = nullptr;
+  std::map<const syntax::Modifier*, Applied> applied_;
+  std::map<const syntax::Modifier*, ExpressionPointer> values_;  // a shared modifier is checked once
+  std::map<std::string, Span> names_;
+};
+
+/// Whether a name is one of the language's own values, which nothing may be called.
+bool is_protected(std::string_view name);
+
+/// Whether the lists inside a list are all of one length; reported where they are not.
+bool well_shaped(const Expression& expression, const Reporter& reporter);
+
+}  // namespace ascribe::language

@@ -1,0 +1,45 @@
+#include "interpreter/language/suggest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace ascribe::language {
+namespace {
+
+// Edit distance in which exchanging two neighbours counts as one slip.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  std::iota(above.begin(), above.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    std::swap(before, above);
+    std::swap(above, row);
+  }
+  return above[b.size()];
+}
+
+}  // namespace
+
+std::string nearest(std::string_view written, const std::vector<std::string>& candidates) {
+  constexpr std::size_t longest = 64;  // nobody mistypes a longer name into one of ours
+  if (written.size() > longest) return "";
+  std::string best;
+  auto least = std::max<std::size_t>(1, written.size() / 3) + 1;
+  for (auto& candidate : candidates)
+    if (candidate.size() <= longest)
+      if (auto d = distance(written, candidate); d < least) least = d, best = candidate;
+  return best;
+}
+
+std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates, std::string otherwise) {
+  auto best = nearest(written, candidates);
+  return best.empty() ? otherwise : fmt::format("did you mean `{}`?", best);
+}
+
+}  // namespace ascribe::language
