@@ -23,10 +23,12 @@ std::string reason(int error) {
   return text;
 }
 
+constexpr const char* readable_files = "give the path of a .npy, .png or .pt file";
+
 [[noreturn]] void cannot_read(const fs::path& path, const std::string& why) {
   throw Error(Diagnostic{.code = Code::unreadable_file,
                          .message = fmt::format("cannot read {}: {}", quoted(path), why),
-                         .help = "give the path of a .npy, .png or .pt file"});
+                         .help = readable_files});
 }
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why, std::string help) {
@@ -52,7 +54,9 @@ fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.
 // A file descriptor that writes, and reports its failures as those of `path`.
 class Output {
  public:
-  Output(const fs::path& path, int descriptor) : path_(path), descriptor_(descriptor) {}
+  Output(const fs::path& path, int descriptor) : path_(path), descriptor_(descriptor) {
+    if (descriptor_ < 0) writing_failed(path_, errno);
+  }
   ~Output() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -137,7 +141,8 @@ InputFile::InputFile(const fs::path& path) : path_(path) {
   if (!refused.empty() || status.st_size == 0) {
     ::close(descriptor_);
     if (!refused.empty()) cannot_read(path, refused);
-    throw Error(Diagnostic{.code = Code::wrong_tensor, .message = fmt::format("{} is empty", quoted(path))});
+    throw Error(Diagnostic{
+        .code = Code::wrong_tensor, .message = fmt::format("{} is empty", quoted(path)), .help = readable_files});
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 }

@@ -251,7 +251,8 @@ void write_npy(const fs::path& path, const at::Tensor& tensor) try {
   if (type == types.end())
     throw Error(Diagnostic{.code = Code::wrong_tensor,
                            .message = fmt::format("cannot write {}: a tensor of {} numbers has no place in a .npy file",
-                                                  quoted(path), at::toString(array.scalar_type()))});
+                                                  quoted(path), at::toString(array.scalar_type())),
+                           .help = "write real numbers"});
 
   auto header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
                             array.element_size() == 1 ? '|' : '<', type->code, shape_text(array.sizes()));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -59,7 +60,7 @@ class Pickle {
 
   // The pickled value. Throws some std::exception for anything that a pickled tensor does not consist of.
   Value run() {
-    // A tensor of 64 dimensions takes a quarter of these. The limits also bound how deep tuples can be nested, and what
+    // A tensor of 64 dimensions takes a fifth of these. The limits also bound how deep tuples can be nested, and what
     // copies from the memo can take.
     if (rest_.size() <= 65536)
       for (int steps = 0; steps < 1000; ++steps)

@@ -1,0 +1,239 @@
+#include "interpreter/evaluate/reference.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "interpreter/evaluate/expression.hpp"
+#include "interpreter/language/constant.hpp"
+
+namespace ascribe::evaluate {
+namespace {
+
+using language::Expression;
+using language::ExpressionPointer;
+using language::Quantity;
+using language::this_term;
+
+constexpr double default_epsilon = 1e-6;
+
+struct TermValues {
+  std::vector<at::Tensor> x;  // x_k, one for each input
+  at::Tensor y;               // y_k
+  std::vector<at::Tensor> v;  // v_k, one for each input
+};
+
+class Evaluation {
+ public:
+  Evaluation(const language::BoundRule& rule, const Layer& layer, at::Tensor R) : bound_(rule), rule_(*rule.rule), layer_(layer), R_(std::move(R)) {}
+
+  std::vector<at::Tensor> run() {
+    at::AutoGradMode record(true);
+    if (rule_.forward && (rule_.backward || !rule_.terms.empty())) R_ = handed_to_output();
+    if (rule_.backward) return backward();
+    if (rule_.terms.empty()) return gradient();
+    return terms();
+  }
+
+  at::Tensor replaced_output(const at::Tensor& y) {
+    current_.y = y;
+    current_.x = layer_.inputs;
+    return evaluate(rule_.forward, y);
+  }
+
+ private:
+  // x_k = input_k(x), θ_k = param_k(θ), y_k = output_k(f(x_k; θ_k)), γ_k = map_k(R; y), v_k = (∂y_k/∂x_k)ᵀ γ_k, reduce.
+  std::vector<at::Tensor> terms() {
+    for (auto& term : rule_.terms) {
+      current_ = {};
+      for (input_ = 0; input_ < layer_.inputs.size(); ++input_) {
+        current_.x = layer_.inputs;
+        auto x = term.input ? evaluate(term.input, layer_.inputs[input_]) : layer_.inputs[input_];
+        modified_.push_back(x.detach().requires_grad_(x.is_floating_point() && layer_.gets_relevance[input_]));
+      }
+      current_.x = std::move(modified_);
+      modified_.clear();
+      current_.y = layer_.apply(current_.x, parameters(term));
+      if (term.output) current_.y = evaluate(term.output, current_.y);
+      done_.push_back(std::move(current_));
+    }
+    for (std::size_t k = 0; k < rule_.terms.size(); ++k) {
+      current_ = done_[k];
+      auto& map = rule_.terms[k].map;
+      auto y = current_.y.detach();
+      auto gamma = map ? evaluate(map, y) : R_ / stabilized(y, default_epsilon);
+      done_[k].v = vector_jacobian_product(done_[k].y, done_[k].x, gamma.detach());
+    }
+    std::vector<at::Tensor> out(layer_.inputs.size());
+    for (input_ = 0; input_ < out.size(); ++input_) {
+      if (!layer_.gets_relevance[input_]) continue;
+      if (rule_.reduce) {
+        current_ = done_.front();
+        out[input_] = evaluate(rule_.reduce, layer_.inputs[input_]).detach();
+        continue;
+      }
+      for (auto& term : done_) {
+        auto share = (term.x[input_] * term.v[input_]).detach();
+        out[input_] = out[input_].defined() ? out[input_] + share : share;
+      }
+    }
+    return out;
+  }
+
+  std::vector<at::Tensor> backward() {
+    current_.y = layer_.output;
+    current_.x = layer_.inputs;
+    if (rule_.backward_per_input) gradient_ = gradient_of_layer(R_);
+    std::vector<at::Tensor> out(layer_.inputs.size());
+    for (input_ = 0; input_ < out.size(); ++input_)
+      if (layer_.gets_relevance[input_]) out[input_] = evaluate(rule_.backward, layer_.inputs[input_].defined() ? layer_.inputs[input_] : R_).detach();
+    return out;
+  }
+
+  // `forward` alone keeps the gradient: that of the replacement.
+  std::vector<at::Tensor> gradient() { return gradient_of_layer(R_, /*replaced=*/true); }
+
+  std::vector<at::Tensor> gradient_of_layer(const at::Tensor& R, bool replaced = false) {
+    std::vector<at::Tensor> x;
+    for (std::size_t i = 0; i < layer_.inputs.size(); ++i)
+      x.push_back(layer_.inputs[i].detach().requires_grad_(layer_.inputs[i].is_floating_point() && layer_.gets_relevance[i]));
+    auto y = layer_.apply(x, parameters({}));
+    if (replaced) {
+      current_.y = y;
+      current_.x = x;
+      y = evaluate(rule_.forward, y);
+    }
+    return vector_jacobian_product(y, x, R);
+  }
+
+  // With `forward`, what arrives belongs to the replacement; its gradient hands it to y.
+  at::Tensor handed_to_output() {
+    auto y = layer_.output.detach().requires_grad_();
+    auto replacement = replaced_output(y);
+    return vector_jacobian_product(replacement, {y}, R_).front();
+  }
+
+  std::vector<at::Tensor> vector_jacobian_product(const at::Tensor& y, const std::vector<at::Tensor>& x, const at::Tensor& vector) {
+    std::vector<at::Tensor> wanted, out;
+    for (auto& each : x)
+      if (each.requires_grad()) wanted.push_back(each);
+    std::vector<at::Tensor> found(wanted.size());
+    if (!wanted.empty() && y.requires_grad()) found = torch::autograd::grad({y}, wanted, {vector}, /*retain_graph=*/{}, /*create_graph=*/false, /*allow_unused=*/true);
+    std::size_t next = 0;
+    for (auto& each : x) {
+      if (!each.requires_grad()) {
+        out.emplace_back();
+        continue;
+      }
+      auto& gradient = found[next++];
+      out.push_back(gradient.defined() ? gradient : at::zeros_like(each));
+    }
+    return out;
+  }
+
+  // θ_k: for each parameter, the first clause that is for it.
+  std::vector<at::Tensor> parameters(const language::Term& term) {
+    std::vector<at::Tensor> out;
+    for (auto& [name, w] : layer_.parameters) {
+      w_ = w.detach();
+      auto value = w_;
+      for (auto& clause : term.params)
+        if (is_for(clause.selector, name)) {
+          value = evaluate(clause.value, w_).detach();
+          break;
+        }
+      out.push_back(value);
+    }
+    return out;
+  }
+
+  bool is_for(const language::ParameterSelector& selector, const std::string& name) const {
+    if (!selector.names && !selector.parameter) return true;
+    auto& names = selector.names ? *selector.names : std::get<language::Names>(bound_.arguments[*selector.parameter]);
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+
+  at::Tensor evaluate(const ExpressionPointer& expression, const at::Tensor& like) {
+    ExpressionEvaluator evaluator({.arguments = bound_.arguments,
+                                   .quantity = [this](Quantity quantity, int term) { return this->quantity(quantity, term); },
+                                   .like = [this](language::Space space) { return this->like(space); },
+                                   .parameters = rule_.parameters});
+    return evaluator.evaluate_as(*expression, like);
+  }
+
+  at::Tensor quantity(Quantity quantity, int term) const {
+    auto& values = term == this_term ? current_ : done_.at(static_cast<std::size_t>(term));
+    switch (quantity) {
+      case Quantity::x: return values.x.at(input_);
+      case Quantity::y: return values.y;
+      case Quantity::v: return values.v.at(input_);
+      case Quantity::w: return w_;
+      case Quantity::R: return R_;
+      case Quantity::grad: return gradient_.at(input_);
+      case Quantity::layer_x: return layer_.inputs.at(input_);
+      case Quantity::layer_y: return layer_.output;
+    }
+    return {};
+  }
+
+  at::Tensor like(language::Space space) const {
+    if (space == language::Space::param) return w_;
+    if (space == language::Space::output) return R_.defined() ? R_ : layer_.output;
+    return layer_.inputs.at(input_);
+  }
+
+  const language::BoundRule& bound_;
+  const language::Rule& rule_;
+  const Layer& layer_;
+  at::Tensor R_;
+  TermValues current_;               // of the term whose clause is being evaluated
+  std::vector<TermValues> done_;     // of the terms, in order
+  std::vector<at::Tensor> modified_;
+  std::vector<at::Tensor> gradient_;
+  std::size_t input_ = 0;            // the input that `x` and `v` stand for
+  at::Tensor w_;
+};
+
+Diagnostic misfit(const language::BoundRule& rule, std::string message, Span where, std::string help) {
+  return {.code = Code::rule_does_not_fit, .message = std::move(message), .primary = {rule.rule->place.source, where, ""}, .help = std::move(help)};
+}
+
+// has("weight") and parameters, joined by and, or, not.
+bool holds(const Expression& expression, const Layer& layer, std::span<const language::Value> arguments) {
+  if (auto* it = std::get_if<language::HasParameter>(&expression.node))
+    return std::any_of(layer.parameters.begin(), layer.parameters.end(), [&](auto& each) { return each.first == it->name; });
+  if (auto* it = std::get_if<language::Unary>(&expression.node)) return !holds(*it->operand, layer, arguments);
+  if (auto* it = std::get_if<language::LetReference>(&expression.node)) return holds(*it->value, layer, arguments);
+  if (auto* it = std::get_if<language::Conditional>(&expression.node))
+    return holds(holds(*it->condition, layer, arguments) ? *it->consequence : *it->alternative, layer, arguments);
+  auto* chain = std::get_if<language::Chain>(&expression.node);
+  if (!chain) return language::evaluate_truth(expression, arguments);
+  bool all = chain->operators.front() == language::Operator::logical_and;
+  for (auto& operand : chain->operands)
+    if (holds(*operand, layer, arguments) != all) return !all;
+  return all;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R) { return Evaluation(rule, layer, R).run(); }
+
+at::Tensor forward(const language::BoundRule& rule, const Layer& layer) {
+  return rule.rule->forward ? Evaluation(rule, layer, {}).replaced_output(layer.output) : layer.output;
+}
+
+void check_fit(const language::BoundRule& bound, const Layer& layer, at::IntArrayRef output_shape) {
+  auto& rule = *bound.rule;
+  for (auto& requirement : rule.requirements)
+    if (requirement.about_layer && !holds(*requirement.condition, layer, bound.arguments))
+      throw Error(misfit(bound, requirement.message, requirement.span, "give this layer another rule"));
+  if (!rule.backward) return;
+  auto receivers = std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true);
+  if (receivers > 1 && !rule.backward_per_input)
+    throw Error(misfit(bound, "it would hand each of several inputs the whole relevance", rule.backward->span, "share it out: `norm`"));
+  for (auto& x : layer.inputs)
+    if (rule.keeps_shape && x.sizes() != output_shape)
+      throw Error(misfit(bound, "`backward` mixes input and output, but the layer does not keep its shape", rule.backward->span, "use terms, or give this layer another rule"));
+}
+
+}  // namespace ascribe::evaluate

@@ -1,0 +1,65 @@
+#include "interpreter/attach/forward_pass.hpp"
+
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <vector>
+
+#include "interpreter/attach/rule_node.hpp"
+
+namespace ascribe::attaching {
+namespace {
+
+std::shared_ptr<ForwardPass> root(std::shared_ptr<ForwardPass> pass) {
+  while (pass && pass->joined) pass = pass->joined;
+  return pass;
+}
+
+}  // namespace
+
+std::shared_ptr<ForwardPass> ForwardPasses::join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b) {
+  a = root(std::move(a)), b = root(std::move(b));
+  if (!a || !b || a == b) return a ? a : b;
+  if (a->counts.size() < b->counts.size()) a->counts.resize(b->counts.size());
+  for (std::size_t i = 0; i < b->counts.size(); ++i) a->counts[i] += b->counts[i];
+  for (auto& [kind, count] : b->calls_of_kind) a->calls_of_kind[kind] += count;
+  b->joined = a;
+  return a;
+}
+
+std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
+  if (!tensor.grad_fn()) return of_input(tensor);
+  // From the tensor back through autograd's graph. The walk ends at nodes of ours, which know their pass, so that it is
+  // short wherever rules are at work.
+  std::shared_ptr<ForwardPass> found;
+  std::vector<torch::autograd::Node*> open{tensor.grad_fn().get()};
+  std::unordered_set<torch::autograd::Node*> seen(open.begin(), open.end());
+  while (!open.empty()) {
+    auto* node = open.back();
+    open.pop_back();
+    if (auto* own = dynamic_cast<RuleNode*>(node)) {
+      found = join(found, own->pass());
+    } else if (auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node)) {
+      found = join(found, of_input(leaf->variable));
+    } else {
+      for (auto& edge : node->next_edges())
+        if (edge.function && seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
+    }
+  }
+  return found;
+}
+
+std::shared_ptr<ForwardPass> ForwardPasses::of_input(const at::Tensor& input) {
+  auto* key = input.unsafeGetTensorImpl();
+  if (parameters_.contains(key)) return nullptr;
+  std::erase_if(inputs_, [](auto& each) { return each.second.tensor.expired(); });
+  auto found = inputs_.find(key);
+  if (found == inputs_.end())
+    found = inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), std::make_shared<ForwardPass>()}).first;
+  auto pass = root(found->second.pass);
+  if (pass->over) pass = found->second.pass = std::make_shared<ForwardPass>();
+  return pass;
+}
+
+}  // namespace ascribe::attaching

@@ -1,0 +1,45 @@
+// A forward pass: the calls that are connected through data, from an input of the model.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "interpreter/attach/selection.hpp"
+
+namespace ascribe::attaching {
+
+struct ForwardPass {
+  Counts counts;
+  std::map<std::string_view, std::size_t> calls_of_kind;  ///< for names such as `relu#3`
+  std::shared_ptr<ForwardPass> joined;                    ///< the pass that this one turned out to be part of
+  bool over = false;                                      ///< relevance has gone through it: what follows is another pass
+};
+
+/// Which forward pass each tensor belongs to. Belongs to one attachment.
+class ForwardPasses {
+ public:
+  /// `parameters`: tensors of the model that require gradients and are no input.
+  explicit ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters) : parameters_(std::move(parameters)) {}
+
+  /// The pass that a tensor's history leads to; null where it depends on no input. Passes that meet in it become one.
+  std::shared_ptr<ForwardPass> of(const at::Tensor& tensor);
+  /// Two passes that meet in a layer are one.
+  static std::shared_ptr<ForwardPass> join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b);
+
+ private:
+  std::shared_ptr<ForwardPass> of_input(const at::Tensor& input);
+
+  std::unordered_set<const c10::TensorImpl*> parameters_;
+  struct Input {
+    c10::weak_intrusive_ptr<c10::TensorImpl> tensor;
+    std::shared_ptr<ForwardPass> pass;
+  };
+  std::unordered_map<const c10::TensorImpl*, Input> inputs_;
+};
+
+}  // namespace ascribe::attaching

@@ -1,0 +1,85 @@
+#include "interpreter/attach/rule_node.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/impl/COW.h>
+#include <fmt/format.h>
+
+#include "interpreter/attach/dispatch.hpp"
+
+namespace ascribe::attaching {
+
+KeptTensor KeptTensor::value(const at::Tensor& tensor) {
+  KeptTensor out;
+  at::NoGradGuard no_grad;
+  auto plain = tensor.detach();
+  // A storage with a deleter of its own (memory of somebody else's) cannot be cloned lazily.
+  auto& storage = *plain.storage().unsafeGetStorageImpl();
+  bool lazy = c10::impl::cow::has_simple_data_ptr(storage) || c10::impl::cow::is_cow_data_ptr(storage.data_ptr());
+  out.tensor_ = lazy ? at::_lazy_clone(plain) : plain.clone();
+  return out;
+}
+
+KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
+  KeptTensor out;
+  if (!tensor.defined()) return out;
+  out.tensor_ = tensor.detach();  // shares the version counter
+  out.version_ = static_cast<std::int64_t>(tensor._version());
+  return out;
+}
+
+at::Tensor KeptTensor::get(const std::string& what) const {
+  if (version_ >= 0 && version_ != static_cast<std::int64_t>(tensor_._version()))
+    throw Error({.code = Code::overwritten_tensor, .message = fmt::format("{} was changed after the forward pass", what), .help = "run the model forward again before the backward pass"});
+  return tensor_;
+}
+
+std::string LayerCall::shown() const { return fmt::format("layer '{}' ({})", report->name, report->kind); }
+
+Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
+  auto out = diagnostic;
+  out.message = fmt::format("{}, rule `{}`: {}", call.shown(), call.rule ? call.rule->description : "gradient", diagnostic.message);
+  if (!out.primary.source) out.primary = {call.place.source, call.place.span, ""};
+  else if (call.place.source) out.others.push_back({call.place.source, call.place.span, "chosen here"});
+  return Error(out);
+}
+
+double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
+
+torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {
+  Pause pause;
+  at::NoGradGuard no_grad;
+  if (released_)
+    throw Error({.code = Code::released_graph, .message = fmt::format("{}: relevance went through this graph before", call_.shown()), .help = "run the model forward again, or keep the graph: retain_graph"});
+  pass_->over = true;
+  auto& R = gradients.at(0);
+  torch::autograd::variable_list out(call_.inputs.size());
+  if (!R.defined()) return out;
+  try {
+    evaluate::Layer layer{call_.apply, {}, call_.gets_relevance, {}, {}};
+    for (auto& input : call_.inputs) layer.inputs.push_back(input.defined() ? input.get("the input of " + call_.shown()) : at::Tensor());
+    for (auto& [name, kept] : call_.parameters) layer.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, call_.shown())));
+    if (call_.output.defined()) layer.output = call_.output.get("the output of " + call_.shown());
+    out = evaluate::relevance(*call_.rule, layer, R);
+  } catch (const Error& error) {
+    throw at_layer(call_, error.diagnostics().front());
+  } catch (const c10::Error& error) {
+    std::string reason = error.what_without_backtrace();
+    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = reason.substr(0, reason.find('\n'))});
+  }
+  call_.report->above = total(R);
+  double below = 0;
+  for (auto& each : out)
+    if (each.defined()) below += total(each);
+  call_.report->below = below;
+  return out;
+}
+
+void RuleNode::release_variables() {
+  released_ = true;
+  call_.inputs.assign(call_.inputs.size(), {});
+  for (auto& [name, kept] : call_.parameters) kept = {};
+  call_.output = {};
+  call_.apply = nullptr;
+}
+
+}  // namespace ascribe::attaching

@@ -1,0 +1,76 @@
+// The node that a layer leaves in autograd's graph: its backward is the rule.
+#pragma once
+
+#include <torch/csrc/autograd/function.h>
+
+#include <memory>
+#include <vector>
+
+#include "ascribe/report.hpp"
+#include "interpreter/attach/forward_pass.hpp"
+#include "interpreter/evaluate/reference.hpp"
+
+namespace ascribe::attaching {
+
+/// A tensor as it was when a layer was called, whatever is written into it afterwards.
+///
+/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and the model's own
+/// inputs are shared between threads and are only referred to: a later change is noticed, and refused.
+class KeptTensor {
+ public:
+  KeptTensor() = default;
+  static KeptTensor value(const at::Tensor& tensor);
+  static KeptTensor reference(const at::Tensor& tensor);
+
+  bool defined() const { return tensor_.defined(); }
+  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what` names it.
+  at::Tensor get(const std::string& what) const;
+
+ private:
+  at::Tensor tensor_;
+  std::int64_t version_ = -1;  // -1: a value of our own
+};
+
+/// One call of a layer and the rule that it got.
+struct LayerCall {
+  std::shared_ptr<LayerReport> report;
+  std::shared_ptr<const language::BoundComposite> owner;  ///< keeps the rule alive
+  const language::BoundRule* rule = nullptr;
+  language::Place place{};  ///< of the entry
+  /// f, with everything but inputs and parameters filled in.
+  std::function<at::Tensor(const std::vector<at::Tensor>&, const std::vector<at::Tensor>&)> apply;
+  std::vector<KeptTensor> inputs;
+  std::vector<std::vector<std::int64_t>> input_shapes;
+  std::vector<bool> gets_relevance;
+  std::vector<std::pair<std::string, KeptTensor>> parameters;
+  KeptTensor output;
+  bool without_bias = false;  ///< a linear layer whose bias may still be added to it
+
+  /// For messages: "layer 'features.0' (conv2d)".
+  std::string shown() const;
+};
+
+class RuleNode : public torch::autograd::Node {
+ public:
+  RuleNode(LayerCall call, std::shared_ptr<ForwardPass> pass) : call_(std::move(call)), pass_(std::move(pass)) {}
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override;
+  void release_variables() override;
+  std::string name() const override { return "Relevance"; }
+
+  const LayerCall& call() const { return call_; }
+  const std::shared_ptr<ForwardPass>& pass() const { return pass_; }
+
+ private:
+  LayerCall call_;
+  std::shared_ptr<ForwardPass> pass_;
+  bool released_ = false;
+};
+
+/// An error that a rule makes at a layer, with the layer's name, the rule, and the entry that chose it.
+Error at_layer(const LayerCall& call, const Diagnostic& diagnostic);
+
+/// ΣR, in double precision.
+double total(const at::Tensor& relevance);
+
+}  // namespace ascribe::attaching

@@ -1,0 +1,306 @@
+#include "interpreter/evaluate/expression.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "grammar/diagnostic.hpp"
+#include "interpreter/language/constant.hpp"
+
+namespace ascribe::evaluate {
+namespace {
+
+using namespace language;
+
+bool is_tensor(const Operand& operand) { return std::holds_alternative<at::Tensor>(operand.value); }
+const at::Tensor& tensor(const Operand& operand) { return std::get<at::Tensor>(operand.value); }
+
+Space joined(Space a, Space b) {
+  // In `backward` input and output are one space, and anything may meet there.
+  return join(a, b).value_or(Space::input);
+}
+
+// One number per sample, laid over a tensor of any rank.
+at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank) {
+  if (space != Space::sample || rank <= 1) return value;
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 1);
+  shape[0] = value.numel();
+  return value.reshape(shape);
+}
+
+// Operands as tensors that broadcast against each other. At least one of them is a tensor, and gives type and device.
+std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) {
+  std::int64_t rank = 0;
+  const at::Tensor* model = nullptr;
+  for (auto* each : operands)
+    if (is_tensor(*each)) {
+      if (each->space != Space::sample) rank = std::max(rank, tensor(*each).dim());
+      if (!model || (model->scalar_type() == at::kBool && tensor(*each).scalar_type() != at::kBool)) model = &tensor(*each);
+    }
+  std::vector<at::Tensor> out;
+  for (auto* each : operands) {
+    if (is_tensor(*each)) out.push_back(spread(tensor(*each), each->space, rank));
+    else if (auto* truth_value = std::get_if<bool>(&each->value)) out.push_back(at::scalar_tensor(*truth_value, model->options().dtype(at::kBool)));
+    else out.push_back(at::scalar_tensor(std::get<double>(each->value), model->options()));
+  }
+  return out;
+}
+
+// One operation on two numbers, however each is held.
+template <typename OnNumbers, typename OnTensors>
+Operand combine(const Operand& a, const Operand& b, OnNumbers on_numbers, OnTensors on_tensors) {
+  if (!is_tensor(a) && !is_tensor(b)) return {on_numbers(std::get<double>(a.value), std::get<double>(b.value)), Space::scalar};
+  auto both = aligned({&a, &b});
+  return {on_tensors(both[0], both[1]), joined(a.space, b.space)};
+}
+
+Operand arithmetic(Operator op, const Operand& a, const Operand& b) {
+  switch (op) {
+    case Operator::add: return combine(a, b, std::plus<>(), [](auto& s, auto& t) { return s + t; });
+    case Operator::subtract: return combine(a, b, std::minus<>(), [](auto& s, auto& t) { return s - t; });
+    case Operator::multiply: return combine(a, b, std::multiplies<>(), [](auto& s, auto& t) { return s * t; });
+    case Operator::divide: return combine(a, b, std::divides<>(), [](auto& s, auto& t) { return s / t; });
+    default: return combine(a, b, [](double s, double t) { return std::pow(s, t); }, [](auto& s, auto& t) { return at::pow(s, t); });
+  }
+}
+
+Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* tolerance) {
+  if (op == Operator::not_equal || (op == Operator::equal && tolerance)) {
+    Operand equal;
+    if (tolerance) {
+      auto difference = arithmetic(Operator::subtract, a, b);
+      auto magnitude = [](const Operand& z) { return is_tensor(z) ? Operand{tensor(z).abs(), z.space} : Operand{std::abs(std::get<double>(z.value)), z.space}; };
+      auto largest = combine(magnitude(b), {1.0}, [](double s, double t) { return std::max(s, t); }, [](auto& s, auto& t) { return at::maximum(s, t); });
+      equal = compare(Operator::less_equal, magnitude(difference), arithmetic(Operator::multiply, *tolerance, largest), nullptr);
+    } else {
+      equal = compare(Operator::equal, a, b, nullptr);
+    }
+    if (op == Operator::equal) return equal;
+    if (is_tensor(equal)) return {tensor(equal).logical_not(), equal.space};
+    return {!std::get<bool>(equal.value), Space::scalar};
+  }
+  switch (op) {
+    case Operator::equal: return combine(a, b, std::equal_to<>(), [](auto& s, auto& t) { return s == t; });
+    case Operator::less: return combine(a, b, std::less<>(), [](auto& s, auto& t) { return s < t; });
+    case Operator::less_equal: return combine(a, b, std::less_equal<>(), [](auto& s, auto& t) { return s <= t; });
+    case Operator::greater: return combine(a, b, std::greater<>(), [](auto& s, auto& t) { return s > t; });
+    default: return combine(a, b, std::greater_equal<>(), [](auto& s, auto& t) { return s >= t; });
+  }
+}
+
+Operand logical(Operator op, const Operand& a, const Operand& b) {
+  bool conjunction = op == Operator::logical_and;
+  if (!is_tensor(a) && !is_tensor(b)) {
+    auto s = std::get<bool>(a.value), t = std::get<bool>(b.value);
+    return {conjunction ? s && t : s || t, Space::scalar};
+  }
+  auto both = aligned({&a, &b});
+  return {conjunction ? both[0].logical_and(both[1]) : both[0].logical_or(both[1]), joined(a.space, b.space)};
+}
+
+at::Tensor sign_of(const at::Tensor& z) { return at::where(z >= 0, at::ones({}, z.options()), at::where(z < 0, at::full({}, -1, z.options()), z)); }
+
+at::Tensor reduce(const at::Tensor& z, Builtin builtin, at::IntArrayRef dimensions, bool keep) {
+  return builtin == Builtin::sum ? at::sum(z, dimensions, keep) : at::mean(z, dimensions, keep);
+}
+
+std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+
+// The numbers of an argument as a tensor that broadcasts over what lives in its space (the language's law 9).
+at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, const std::string& name) {
+  auto shape = array.shape;
+  auto rank = static_cast<std::size_t>(like.dim());
+  auto refuse = [&] {
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = fmt::format("`{}` has the shape {}, which does not fit {} of shape {}", name, shown(shape), language::describe(space),
+                                        shown(like.sizes())),
+                 .help = space == Space::param ? "a tensor for a parameter has the parameter's shape" : "give one value per channel, one per element of a sample, or a shape that broadcasts"});
+  };
+  if (space == Space::param) {
+    if (at::IntArrayRef(shape) != like.sizes()) refuse();
+  } else {
+    if (shape.size() > rank) refuse();
+    if (shape.size() < rank) {  // laid on one sample, from the front
+      shape.insert(shape.begin(), 1);
+      shape.resize(rank, 1);
+    }
+    for (std::size_t i = 0; i < rank; ++i)
+      if (shape[i] != 1 && shape[i] != like.size(static_cast<std::int64_t>(i))) refuse();
+  }
+  auto values = at::from_blob(const_cast<double*>(array.values->data()), shape, at::kDouble);
+  return values.to(like.options().requires_grad(false), false, /*copy=*/true);
+}
+
+}  // namespace
+
+at::Tensor stabilized(const at::Tensor& z, double epsilon) { return z + epsilon * sign_of(z); }
+
+Operand ExpressionEvaluator::evaluate(const Expression& expression) {
+  auto& node = expression.node;
+  if (auto* it = std::get_if<Constant>(&node)) return {it->value};
+  if (auto* it = std::get_if<ParameterReference>(&node)) return argument(it->index);
+  if (auto* it = std::get_if<QuantityReference>(&node)) {
+    constexpr Space spaces[] = {Space::input, Space::param, Space::output, Space::input, Space::output, Space::input, Space::input, Space::output};
+    return {environment_.quantity(it->quantity, it->term), spaces[static_cast<std::size_t>(it->quantity)]};
+  }
+  if (auto* it = std::get_if<LetReference>(&node)) {
+    auto found = lets_.find(it->value.get());
+    if (found == lets_.end()) {
+      auto value = evaluate(*it->value);
+      found = lets_.emplace(it->value.get(), std::move(value)).first;
+    }
+    return found->second;
+  }
+  if (auto* it = std::get_if<BuiltinCall>(&node)) return call(*it);
+  if (auto* it = std::get_if<FunctionCall>(&node)) return call(*it);
+  if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it);
+  if (auto* it = std::get_if<Conditional>(&node)) return choose(*it);
+  if (auto* it = std::get_if<Power>(&node)) {
+    auto base = evaluate(*it->base);
+    return arithmetic(Operator::power, base, evaluate(*it->exponent));
+  }
+  if (auto* it = std::get_if<Unary>(&node)) {
+    auto operand = evaluate(*it->operand);
+    if (it->op == Operator::negate) return arithmetic(Operator::subtract, {0.0}, operand);
+    if (is_tensor(operand)) return {tensor(operand).logical_not(), operand.space};
+    return {!std::get<bool>(operand.value)};
+  }
+  if (auto* it = std::get_if<Comparison>(&node)) {
+    auto left = evaluate(*it->left), right = evaluate(*it->right);
+    if (!it->within) return compare(it->op, left, right, nullptr);
+    auto tolerance = evaluate(*it->within);
+    return compare(it->op, left, right, &tolerance);
+  }
+  auto& chain = std::get<Chain>(node);
+  auto value = evaluate(*chain.operands.front());
+  for (std::size_t i = 0; i < chain.operators.size(); ++i) {
+    auto op = chain.operators[i];
+    auto next = evaluate(*chain.operands[i + 1]);
+    value = op == Operator::logical_and || op == Operator::logical_or ? logical(op, value, next) : arithmetic(op, value, next);
+  }
+  return value;
+}
+
+at::Tensor ExpressionEvaluator::evaluate_as(const Expression& expression, const at::Tensor& like) {
+  auto operand = evaluate(expression);
+  if (auto* number = std::get_if<double>(&operand.value)) return at::full_like(like, *number);
+  auto value = spread(tensor(operand), operand.space, like.dim());
+  return value.sizes() == like.sizes() ? value : value.expand_as(like);
+}
+
+Operand ExpressionEvaluator::argument(std::size_t index) {
+  const Value* value = nullptr;
+  if (!frame_.empty()) {
+    if (auto* operand = std::get_if<Operand>(&frame_[index])) return *operand;
+    value = &std::get<Value>(frame_[index]);
+  } else {
+    value = &environment_.arguments[index];
+  }
+  if (auto* number = std::get_if<double>(value)) return {*number};
+  auto& parameter = environment_.parameters[index];
+  return {laid_on(std::get<Array>(*value), environment_.like(parameter.type.space), parameter.type.space, parameter.name), parameter.type.space};
+}
+
+Operand ExpressionEvaluator::call(const BuiltinCall& node) {
+  auto z = evaluate(*node.arguments.front());
+  if (node.builtin == Builtin::min || node.builtin == Builtin::max) {
+    bool larger = node.builtin == Builtin::max;
+    for (std::size_t i = 1; i < node.arguments.size(); ++i)
+      z = combine(z, evaluate(*node.arguments[i]),
+                  [&](double s, double t) { return std::isnan(s) || std::isnan(t) ? NAN : larger ? std::max(s, t) : std::min(s, t); },
+                  [&](auto& s, auto& t) { return larger ? at::maximum(s, t) : at::minimum(s, t); });
+    return z;
+  }
+  if (!is_tensor(z)) {
+    BuiltinCall number{node.builtin, {std::make_shared<const Expression>(Expression{Constant{std::get<double>(z.value)}, {}})}, {}};
+    return {evaluate_number(Expression{number, {}}, {})};
+  }
+  auto& t = tensor(z);
+  switch (node.builtin) {
+    case Builtin::abs: return {t.abs(), z.space};
+    case Builtin::sign: return {sign_of(t), z.space};
+    case Builtin::sqrt: return {t.sqrt(), z.space};
+    case Builtin::exp: return {t.exp(), z.space};
+    case Builtin::log: return {t.log(), z.space};
+    case Builtin::tanh: return {t.tanh(), z.space};
+    case Builtin::sigmoid: return {t.sigmoid(), z.space};
+    default: break;
+  }
+  std::vector<std::int64_t> dimensions = node.dimensions;
+  bool keep = !dimensions.empty();
+  for (auto& d : dimensions) {
+    auto counted = d < 0 ? d + t.dim() : d;
+    if (counted < 0 || counted >= t.dim() || (counted == 0 && z.space != Space::param))
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = fmt::format("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d, shown(t.sizes())),
+                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another" : "the tensor has no such dimension"});
+    d = counted;
+  }
+  if (keep) return {reduce(t, node.builtin, dimensions, true), z.space};
+  if (z.space == Space::param) return {node.builtin == Builtin::sum ? t.sum() : t.mean(), Space::scalar};
+  for (std::int64_t d = 1; d < t.dim(); ++d) dimensions.push_back(d);
+  return {dimensions.empty() ? t : reduce(t, node.builtin, dimensions, false), Space::sample};
+}
+
+Operand ExpressionEvaluator::stabilize(const Stabilize& node) {
+  auto z = evaluate(*node.z);
+  if (auto* function = std::get_if<StabilizerFunction>(&node.epsilon->node)) {
+    ExpressionEvaluator body(environment_);
+    body.frame_.emplace_back(std::move(z));
+    for (auto& each : function->rest) body.frame_.emplace_back(evaluate(*each));
+    return body.evaluate(*function->function->body);
+  }
+  if (node.by_stabilizer) {
+    auto& index = std::get<ParameterReference>(node.epsilon->node).index;
+    if (frame_.empty()) return stabilize_by(std::move(z), std::get<Stabilizer>(environment_.arguments[index]));
+    if (auto* value = std::get_if<Value>(&frame_[index])) return stabilize_by(std::move(z), std::get<Stabilizer>(*value));
+  }
+  auto epsilon = evaluate(*node.epsilon);
+  auto signs = is_tensor(z) ? Operand{sign_of(tensor(z)), z.space} : Operand{std::get<double>(z.value) >= 0 ? 1.0 : -1.0};
+  return arithmetic(Operator::add, z, arithmetic(Operator::multiply, epsilon, signs));
+}
+
+Operand ExpressionEvaluator::stabilize_by(Operand z, const Stabilizer& stabilizer) {
+  if (stabilizer.function) return call(*stabilizer.function, stabilizer.rest, std::move(z));
+  if (is_tensor(z)) return {stabilized(tensor(z), stabilizer.epsilon), z.space};
+  auto number = std::get<double>(z.value);
+  return {number + stabilizer.epsilon * (number >= 0 ? 1 : -1)};
+}
+
+Operand ExpressionEvaluator::call(const Function& function, const std::vector<Value>& rest, Operand z) {
+  ExpressionEvaluator body(environment_);
+  body.frame_.emplace_back(std::move(z));
+  for (auto& each : rest) body.frame_.emplace_back(each);
+  return body.evaluate(*function.body);
+}
+
+Operand ExpressionEvaluator::call(const FunctionCall& node) {
+  ExpressionEvaluator body(environment_);
+  for (std::size_t i = 0; i < node.arguments.size(); ++i) {
+    auto& argument = *node.arguments[i];
+    if (node.function->parameters[i].type == stabilizer) body.frame_.emplace_back(evaluate_argument(argument, environment_.arguments, stabilizer));
+    else body.frame_.emplace_back(evaluate(argument));
+  }
+  return body.evaluate(*node.function->body);
+}
+
+Operand ExpressionEvaluator::choose(const Conditional& node) {
+  auto condition = evaluate(*node.condition);
+  if (auto* known = std::get_if<bool>(&condition.value)) return evaluate(*known ? *node.consequence : *node.alternative);
+  auto consequence = evaluate(*node.consequence), alternative = evaluate(*node.alternative);
+  if (std::holds_alternative<bool>(consequence.value) && std::holds_alternative<bool>(alternative.value)) {
+    auto yes = logical(Operator::logical_and, condition, consequence);
+    auto no = logical(Operator::logical_and, {tensor(condition).logical_not(), condition.space}, alternative);
+    return logical(Operator::logical_or, yes, no);
+  }
+  if (!is_tensor(consequence) && !is_tensor(alternative)) {  // numbers take the type of the layer, not of the truth values
+    auto options = environment_.like(condition.space == Space::scalar ? Space::input : condition.space == Space::sample ? Space::input : condition.space).options();
+    consequence = {at::scalar_tensor(std::get<double>(consequence.value), options), Space::scalar};
+  }
+  auto all = aligned({&condition, &consequence, &alternative});
+  return {at::where(all[0], all[1], all[2]), joined(condition.space, joined(consequence.space, alternative.space))};
+}
+
+}  // namespace ascribe::evaluate

@@ -1,0 +1,61 @@
+// The value of an expression where a rule meets a layer: numbers, truth and tensors, spread over each other's shapes.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <map>
+#include <span>
+#include <variant>
+
+#include "interpreter/language/program.hpp"
+
+namespace ascribe::evaluate {
+
+using language::Space;
+
+/// A number, a truth value, or a tensor of either (bool for truth). A tensor in the space `sample` has shape [N]; one in any
+/// other space has the rank of what lives there, and may have size 1 where it is to be spread.
+struct Operand {
+  std::variant<double, bool, at::Tensor> value;
+  Space space = Space::scalar;
+};
+
+/// What an expression can refer to. Nothing is owned.
+struct Environment {
+  std::span<const language::Value> arguments;  ///< of the rule
+  /// The tensor of a quantity; `term` as in QuantityReference.
+  std::function<at::Tensor(language::Quantity, int term)> quantity;
+  /// A tensor of the space's shape, type and device: what arguments of that space are laid on.
+  std::function<at::Tensor(Space)> like;
+  /// The types of the rule's parameters.
+  std::span<const language::Parameter> parameters;
+};
+
+class ExpressionEvaluator {
+ public:
+  explicit ExpressionEvaluator(Environment environment) : environment_(std::move(environment)) {}
+
+  Operand evaluate(const language::Expression& expression);
+  /// The expression's value in the shape of `like`.
+  at::Tensor evaluate_as(const language::Expression& expression, const at::Tensor& like);
+
+ private:
+  Operand argument(std::size_t index);
+  Operand call(const language::BuiltinCall& call);
+  Operand call(const language::Function& function, const std::vector<language::Value>& rest, Operand z);
+  Operand call(const language::FunctionCall& call);
+  Operand stabilize(const language::Stabilize& node);
+  Operand stabilize_by(Operand z, const language::Stabilizer& stabilizer);
+  Operand choose(const language::Conditional& node);
+
+  Environment environment_;
+  // Function calls: the operands of the parameters. Empty where a rule itself is evaluated.
+  std::vector<std::variant<Operand, language::Value>> frame_;
+  std::map<const language::Expression*, Operand> lets_;
+};
+
+/// z + ε·sign z, with sign 0 = 1: the stabilizer of the language's section 1.
+at::Tensor stabilized(const at::Tensor& z, double epsilon);
+
+}  // namespace ascribe::evaluate

@@ -1,0 +1,57 @@
+// Attaching rules to a model: while an attachment lives, the backward pass of what the model computes is relevance.
+//
+//     {
+//       auto attached = ascribe::attach(pack.composite("epsilon_plus"), model);
+//       auto y = model->forward(x);                 // x requires a gradient
+//       y.index({0, 3}).backward();                 // x.grad() is the relevance of the input
+//     }
+//
+// Nothing of the model changes: operators are intercepted on their way through LibTorch's dispatcher, on this thread only.
+// Other threads, with other rules or none, may use the same model at the same time.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <memory>
+
+#include "ascribe/pack.hpp"
+#include "ascribe/report.hpp"
+
+namespace ascribe {
+
+/// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there; the
+/// one made last serves. They may end in any order, but on the thread that made them.
+///
+/// What is recorded keeps its rules: the backward pass may run after the attachment is gone, and on any thread.
+class Attachment {
+ public:
+  Attachment(Attachment&& other) noexcept;
+  Attachment& operator=(Attachment&&) = delete;
+  ~Attachment();
+
+  /// Ends it. A second call does nothing.
+  void remove();
+  /// The layers that were called so far.
+  Report report() const;
+
+  class State;
+  explicit Attachment(std::shared_ptr<State> state);
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// Attaches a composite, or a rule for all linear and convolution layers, to a model. The model is read for its parameters'
+/// names only, and may end before the attachment does.
+/// Errors, all of them `ascribe::Error`: gradients are disabled (NoGradGuard, InferenceMode). From the model's forward: a rule
+/// that a layer cannot be served by, a layer that the rules refuse, a convolution or pooling without a batch dimension, batch
+/// norm in training mode.
+[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::Module& model);
+
+template <typename Contained>
+[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::ModuleHolder<Contained>& model) {
+  return attach(rules, static_cast<const torch::nn::Module&>(*model));
+}
+
+}  // namespace ascribe

@@ -1,0 +1,74 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "interpreter/attach/attachment.hpp"
+#include "interpreter/model/failure.hpp"
+#include "interpreter/model/model_state.hpp"
+
+namespace ascribe {
+namespace {
+
+Error bad_target(std::string message, std::string help) { return Error({.code = Code::bad_target, .message = std::move(message), .help = std::move(help)}); }
+
+std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+
+// The relevance of the output: zero but for the target.
+at::Tensor start(const at::Tensor& output, const Target& target) {
+  if (target.relevance().defined()) {
+    if (target.relevance().sizes() != output.sizes())
+      throw bad_target(fmt::format("the start has the shape {}, the model's output {}", shown(target.relevance().sizes()), shown(output.sizes())), "give one value for each output");
+    return target.relevance().to(output.options().requires_grad(false));
+  }
+  if (output.dim() < 2) throw bad_target(fmt::format("the model's output has the shape {}, without a dimension to choose from", shown(output.sizes())), "give a start of the output's shape");
+  auto chosen = at::zeros_like(output);
+  if (target.index()) {
+    auto index = *target.index(), count = output.size(1);
+    if (index < 0 || index >= count) throw bad_target(fmt::format("target {} is out of range: the model has {} outputs", index, count), count == 0 ? "give a start of the output's shape" : fmt::format("choose 0 to {}", count - 1));
+    chosen.select(1, index).fill_(1);
+  } else {
+    if (output.dim() != 2 || output.size(1) == 0) throw bad_target(fmt::format("the model's output has the shape {}: which target?", shown(output.sizes())), "choose one by its index");
+    chosen.scatter_(1, output.argmax(1, /*keepdim=*/true), 1);
+  }
+  return target.starts_from_one() ? chosen : at::where(chosen == 1, output, chosen);
+}
+
+}  // namespace
+
+Target Target::from_one() const {
+  auto out = *this;
+  out.one_ = true;
+  return out;
+}
+
+Target Target::from(at::Tensor relevance) {
+  Target out;
+  out.relevance_ = std::move(relevance);
+  return out;
+}
+
+Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
+  if (c10::InferenceMode::is_enabled()) throw Error({.code = Code::gradient_disabled, .message = "relevance needs gradients, which InferenceMode disables", .help = "call it outside of InferenceMode"});
+  at::AutoGradMode record(true);
+  auto x = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+  Attribution out;
+  auto attached = attaching::attach_with_names(rules, model.state().graph.parameter_names());
+  auto y = model.forward(x);
+  attached.remove();
+  if (!y.requires_grad()) throw Error({.code = Code::wrong_model, .message = "the model's output does not depend on its input", .help = "save a model that computes with its input; a frozen one may have lost it"});
+  out.output = y.detach();
+  try {
+    auto found = torch::autograd::grad({y}, {x}, {start(out.output, target)}, {}, false, /*allow_unused=*/true).front();
+    out.relevance = found.defined() ? found : at::zeros_like(x);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error({.code = Code::model_failed, .message = fmt::format("the backward pass failed: {}", model::reason(failure))});
+  }
+  out.relevance = out.relevance.detach().to(input.is_floating_point() ? input.scalar_type() : at::kFloat);
+  out.report = attached.report();
+  return out;
+}
+
+}  // namespace ascribe

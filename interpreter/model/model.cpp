@@ -1,0 +1,47 @@
+#include "ascribe/model.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "interpreter/model/failure.hpp"
+#include "interpreter/model/model_state.hpp"
+
+namespace ascribe {
+
+Model Model::load(const std::filesystem::path& path) {
+  auto module = model::load_torchscript(path);
+  try {
+    return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
+  } catch (const c10::Error& failure) {
+    throw Error({.code = Code::wrong_model, .message = fmt::format("'{}' cannot be run: {}", path.string(), model::reason(failure)), .help = "save it again with torch.jit.save"});
+  }
+}
+
+Model Model::to(const std::string& device) const {
+  try {
+    auto module = state_->graph.module().clone();
+    module.to(c10::Device(device));
+    return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
+  } catch (const std::exception& failure) {
+    throw Error({.code = Code::usage, .message = fmt::format("cannot use device '{}': {}", device, model::reason(failure)), .help = "write `cpu` or `cuda:0`"});
+  }
+}
+
+at::Tensor Model::forward(const at::Tensor& input) const {
+  try {
+    return state_->graph.run(input);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error({.code = Code::model_failed, .message = fmt::format("the model cannot run on an input of shape [{}]: {}", fmt::join(input.sizes().begin(), input.sizes().end(), ", "), model::reason(failure)), .help = "give it the shape and type that it was made for"});
+  }
+}
+
+at::TensorOptions Model::options() const {
+  for (const auto& parameter : state_->graph.module().parameters())
+    if (parameter.is_floating_point()) return parameter.options().requires_grad(false);
+  return at::TensorOptions().dtype(at::kFloat);
+}
+
+}  // namespace ascribe
