@@ -1,0 +1,16 @@
+// The subcommands: each adds its options to the parser and returns what runs it.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <functional>
+
+namespace ascribe::command {
+
+/// Runs a subcommand whose options were parsed; gives the exit code. May throw Error.
+using Run = std::function<int()>;
+
+Run add_run(CLI::App& app);
+Run add_check(CLI::App& app);
+
+}  // namespace ascribe::command

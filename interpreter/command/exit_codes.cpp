@@ -1,0 +1,28 @@
+#include "interpreter/command/exit_codes.hpp"
+
+namespace ascribe::command {
+
+int exit_code(const Error& error) {
+  for (auto& diagnostic : error.diagnostics()) {
+    if (diagnostic.severity == Severity::warning) continue;
+    switch (diagnostic.code) {
+      case Code::unreadable_file:
+      case Code::unwritable_file:
+      case Code::not_text:
+      case Code::model_failed:
+      case Code::no_batch:
+      case Code::wrong_model:
+      case Code::wrong_tensor:
+      case Code::wrong_input: return bad_file;
+      case Code::too_large:
+      case Code::too_deep: return limit_reached;
+      case Code::bad_target:
+      case Code::usage: return usage;
+      case Code::internal_fault: return our_fault;
+      default: return findings;
+    }
+  }
+  return fine;
+}
+
+}  // namespace ascribe::command
