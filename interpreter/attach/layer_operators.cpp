@@ -8,9 +8,9 @@ namespace {
 using Form = LayerOperator::Form;
 using Parameters = std::vector<std::pair<std::size_t, std::string_view>>;
 
-const Parameters weight_bias{{1, "weight"}, {2, "bias"}};
-
+// Called while static objects are still being made: it relies on none.
 std::vector<LayerOperator> make_table() {
+  const Parameters weight_bias{{1, "weight"}, {2, "bias"}};
   std::vector<LayerOperator> table{
       {"linear", "", "linear", Form::plain, {0}, weight_bias},
       {"addmm", "", "linear", Form::matrix, {1}, {{2, "weight"}, {0, "bias"}}},
