@@ -60,6 +60,7 @@ class Explanation {
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
     if (auto found = foreign_operator()) return *found;
+    if (auto found = lambda()) return *found;
     if (auto found = number()) return *found;
     if (auto found = chained_comparison()) return *found;
     if (auto found = assignment_or_comparison()) return *found;
@@ -104,6 +105,13 @@ class Explanation {
           return make(Code::foreign_operator, {begin, begin + spelling.size()}, std::string(message), std::string(help));
     }
     return {};
+  }
+
+  std::optional<Diagnostic> lambda() {
+    auto end = previous() + 1;
+    constexpr std::string_view word = "lambda";
+    if (end < word.size() || text_.substr(end - word.size(), word.size()) != word) return {};
+    return make(Code::foreign_operator, {end - word.size(), end}, "there is no `lambda`", "write the expression itself: `input = max(x, 0)`");
   }
 
   std::optional<Diagnostic> number() {

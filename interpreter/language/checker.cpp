@@ -8,6 +8,7 @@
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/kinds.hpp"
+#include "interpreter/language/mentions.hpp"
 #include "interpreter/language/names.hpp"
 #include "interpreter/language/rule_checker.hpp"
 #include "interpreter/language/suggest.hpp"
@@ -223,10 +224,13 @@ class FileChecker {
       NameResolver resolver(reporter, local, function_finder(reporter), function_names());
       out->body = resolver.resolve(*written.body, Clause::function);
       if (!out->body) return nullptr;
+      out->operations = resolver.operations();
       std::vector<Type> types;
       for (auto& parameter : out->parameters) types.push_back(parameter.type);
       SpaceChecker(reporter, std::move(types)).infer(*out->body);
-      report_unused(local, written.parameters, reporter);
+      Mentions mentions;
+      collect_mentions(*written.body, mentions);
+      report_unused(mentions, written.parameters, reporter);
       return out;
     });
   }
@@ -299,15 +303,16 @@ class FileChecker {
       auto leads = target(*written.alias, reporter, local);
       if (leads && !std::holds_alternative<std::shared_ptr<const Rule>>(leads->definition)) {
         reporter.report(Code::unknown_rule, written.alias->path.span, fmt::format("`{}` is no rule", written.alias->path.name.text), "a composite's alias is written `composite a = b`");
-        return {};
+        leads.reset();
       }
-      if (!leads) return {};
       out->alias = std::move(leads);
-      check_constant_call(*out->alias, reporter);
+      if (out->alias) check_constant_call(*out->alias, reporter);
     } else {
       RuleChecker(reporter, local, function_finder(reporter), function_names()).check(written, *out);
     }
-    report_unused(local, written.parameters, reporter);
+    auto mentions = collect_mentions(written).names;
+    if (written.alias) collect_mentions(*written.alias, mentions);
+    report_unused(mentions, written.parameters, reporter);
     return out;
   }
 
@@ -324,10 +329,24 @@ class FileChecker {
       if (out->alias && !std::holds_alternative<std::shared_ptr<const Composite>>(out->alias->definition))
         reporter.report(Code::unknown_rule, written.alias->path.span, fmt::format("`{}` is no composite", written.alias->path.name.text), "a rule's alias is written `rule a = b`");
     }
-    for (auto& each : written.entries)
+    Mentions mentions;
+    if (written.alias) collect_mentions(*written.alias, mentions);
+    for (auto& each : written.entries) {
+      collect_mentions(each.target, mentions);
       if (auto checked = entry(each, reporter, local)) out->entries.push_back(std::move(*checked));
-    report_unused(local, written.parameters, reporter);
+    }
+    if (out->alias) out->all_entries = count_entries(*out->alias);
+    for (auto& each : out->entries) out->all_entries += count_entries(each.target);
+    if (out->all_entries > limits.composite_entries)
+      reporter.report(Code::too_large, written.name.span, fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit", written.name.text, out->all_entries, limits.composite_entries),
+                      "let fewer entries lead to composites");
+    report_unused(mentions, written.parameters, reporter);
     return out;
+  }
+
+  static std::size_t count_entries(const Target& target) {
+    auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition);
+    return composite ? (*composite)->all_entries : 1;
   }
 
   std::optional<Entry> entry(const syntax::Entry& written, const Reporter& reporter, LocalNames& local) {
@@ -375,9 +394,9 @@ class FileChecker {
     }
   }
 
-  static void report_unused(const LocalNames& local, const std::vector<syntax::Parameter>& written, const Reporter& reporter) {
+  static void report_unused(const Mentions& mentions, const std::vector<syntax::Parameter>& written, const Reporter& reporter) {
     for (auto& each : written)
-      if (!local.used.contains(each.name.text) && !is_protected(each.name.text))
+      if (!mentions.contains(each.name.text) && !is_protected(each.name.text))
         reporter.report(Code::unused, each.name.span, fmt::format("the parameter `{}` is never used", each.name.text), "use it or leave it out");
   }
 

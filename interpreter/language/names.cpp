@@ -71,10 +71,15 @@ void Reporter::warn(Code code, Span where, std::string message, std::string help
   report(code, where, std::move(message), std::move(help)).severity = Severity::warning;
 }
 
-ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node) {
-  if (++operations_ == limits.rule_operations)
-    reporter_.report(Code::too_large, span, fmt::format("the definition has more than {} operations", limits.rule_operations),
-                     "use fewer lets inside lets");
+ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node, std::size_t operations) {
+  bool within = operations_ < limits.rule_operations;
+  operations_ += operations;
+  if (operations_ >= limits.rule_operations) {
+    if (within)
+      reporter_.report(Code::too_large, span, fmt::format("the definition has more than {} operations", limits.rule_operations),
+                       "use fewer lets inside lets, fewer functions inside functions");
+    return nullptr;
+  }
   return std::make_shared<const Expression>(Expression{std::move(node), span});
 }
 
@@ -131,20 +136,14 @@ ExpressionPointer NameResolver::call(const syntax::Call& call, Clause clause) {
   auto found = function(call.path);
   if (!found) return nullptr;
   auto arguments = resolve_arguments(call, found->name, found->parameters, clause);
-  return arguments ? make(call.span, FunctionCall{found, std::move(*arguments)}) : nullptr;
+  return arguments ? make(call.span, FunctionCall{found, std::move(*arguments)}, 1 + found->operations) : nullptr;
 }
 
 ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clause) {
   auto& name = path.name.text;
   if (auto* found = find_quantity(name)) return quantity(path, found->quantity, this_term, clause);
-  if (auto index = parameter_index(name)) {
-    local_.used.insert(name);
-    return make(path.span, ParameterReference{*index});
-  }
-  if (auto found = local_.lets.find(name); found != local_.lets.end()) {
-    local_.used.insert(name);
-    return let(*found->second, path.span, clause);
-  }
+  if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
+  if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);
   if (std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end()) {
     reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a term, not a value", name), fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", name));
     return nullptr;
@@ -167,7 +166,7 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   auto help = did_you_mean(name, candidates);
   if (help.empty() && std::find(std::begin(python_words), std::end(python_words), name) != std::end(python_words))
     help = name == "True" || name == "False" ? "truth comes from comparisons: `y > 0`" : "a rule names its values itself: x, w, y, v, R, its parameters and its lets";
-  if (help.empty() && !candidates.empty()) help = fmt::format("known here: {}", fmt::join(candidates, ", "));
+  if (help.empty()) help = candidates.empty() ? "numbers, strings and lists can stand here; defaults see no parameters" : fmt::format("known here: {}", fmt::join(candidates, ", "));
   reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
   return nullptr;
 }
@@ -187,7 +186,6 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
     reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown term `{}`", qualifier), did_you_mean(qualifier, candidates));
     return nullptr;
   }
-  local_.used.insert(qualifier);
   auto* found = find_quantity(name);
   if (!found || !(name == "x" || name == "y" || name == "v")) {
     reporter_.report(Code::unknown_name, path.name.span, fmt::format("a term has no `{}`", name), fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
@@ -238,11 +236,7 @@ ExpressionPointer NameResolver::let(const syntax::Let& let, Span use, Clause cla
     if (value) sizes_[value.get()] = operations_ - before;
     found = lets_.emplace(std::move(key), value).first;
   } else if (found->second) {
-    operations_ += sizes_[found->second.get()];
-    if (operations_ >= limits.rule_operations) {
-      reporter_.report(Code::too_large, use, fmt::format("the definition has more than {} operations", limits.rule_operations), "use fewer lets inside lets");
-      return nullptr;
-    }
+    return make(use, LetReference{found->second}, 1 + sizes_[found->second.get()]);
   }
   return found->second ? make(use, LetReference{found->second}) : nullptr;
 }
@@ -255,7 +249,7 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Path& path)
   bool exists = std::find(known.begin(), known.end(), path.name.text) != known.end();
   if (exists && (!path.qualifier || path.qualifier->text == "std")) return nullptr;  // it has a mistake of its own
   for (auto& row : builtins()) known.emplace_back(row.name);
-  std::string help = did_you_mean(path.name.text, known);
+  std::string help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
   if (path.name.text == "clamp" || path.name.text == "clip") help = "write `max(x, 0)` or `min(x, 0)`";
   else if (path.name.text == "where") help = "write `if c then a else b`";
   else if (path.name.text == "relu") help = "write `max(x, 0)`";
@@ -435,7 +429,7 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
     return nullptr;
   }
   auto rest = resolve_arguments(*call, found->name, found->parameters, clause, 1);
-  return rest ? make(expression.span, StabilizerFunction{found, std::move(*rest)}) : nullptr;
+  return rest ? make(expression.span, StabilizerFunction{found, std::move(*rest)}, 1 + found->operations) : nullptr;
 }
 
 }  // namespace ascribe::language

@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +21,6 @@ struct LocalNames {
   const std::vector<Parameter>* parameters = nullptr;
   std::map<std::string, const syntax::Let*, std::less<>> lets{};
   std::vector<std::string> terms{};  ///< named terms
-  std::set<std::string> used{};      ///< parameters, lets and terms that something refers to
 };
 
 /// Reports into a list of diagnostics, with places in one source.
@@ -58,8 +56,11 @@ class NameResolver {
   /// What is given to a parameter, or its default: the parameter's type says how lists, names and functions are read.
   ExpressionPointer resolve_argument(const syntax::Expression& expression, const Parameter& parameter, Clause clause);
 
+  /// How many operations everything resolved so far has, lets and functions filled in.
+  std::size_t operations() const { return operations_; }
+
  private:
-  ExpressionPointer make(Span span, decltype(Expression::node) node);
+  ExpressionPointer make(Span span, decltype(Expression::node) node, std::size_t operations = 1);
   ExpressionPointer call(const syntax::Call& call, Clause clause);
   ExpressionPointer builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause);
   ExpressionPointer stabilize_call(const syntax::Call& call, Clause clause);

@@ -160,6 +160,7 @@ struct Function {
   Place place;
   std::vector<Parameter> parameters;
   ExpressionPointer body;
+  std::size_t operations = 0;  ///< of the body, the functions that it calls filled in
 };
 
 struct Requirement {
@@ -232,6 +233,7 @@ struct Composite {
   std::vector<Parameter> parameters;
   std::optional<Target> alias;
   std::vector<Entry> entries;
+  std::size_t all_entries = 0;  ///< the composites that it leads to filled in
 };
 
 }  // namespace ascribe::language

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "interpreter/language/kinds.hpp"
+#include "interpreter/language/mentions.hpp"
 #include "interpreter/language/suggest.hpp"
 #include "interpreter/language/traverse.hpp"
 
@@ -96,11 +97,12 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
                          "the first that fits wins: move it up, or leave it out");
     rule.uses_layer_input = true;
   }
+  auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)
-    if (!local_.used.contains(name)) reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name), "use it or leave it out");
+    if (mentions.unused_lets.contains(name)) reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name), "use it or leave it out");
   if (rule.reduce)
     for (auto* each : terms)
-      if (!local_.used.contains(each->name.text))
+      if (!mentions.names.contains(each->name.text))
         reporter_.report(Code::unused, each->name.span, fmt::format("the term `{}` is never used", each->name.text), "`reduce` says what becomes of the terms: use it there");
 }
 
@@ -109,24 +111,24 @@ void RuleChecker::collect_names(const syntax::Rule& written) {
   for (auto& parameter : written.parameters) names_.emplace(parameter.name.text, parameter.name.span);
   for (auto& clause : written.clauses) {
     if (auto* let = std::get_if<syntax::Let>(&clause)) {
-      define(let->name, "let");
-      local_.lets.emplace(let->name.text, let);
+      if (define(let->name, "let")) local_.lets.emplace(let->name.text, let);
     } else if (auto* each = std::get_if<syntax::Term>(&clause)) {
-      define(each->name, "term");
-      local_.terms.push_back(each->name.text);
+      if (define(each->name, "term")) local_.terms.push_back(each->name.text);
     }
   }
 }
 
-void RuleChecker::define(const syntax::Name& name, const char* what) {
+bool RuleChecker::define(const syntax::Name& name, const char* what) {
   if (is_protected(name.text)) {
     reporter_.report(Code::protected_name, name.span, fmt::format("`{}` cannot be redefined", name.text), fmt::format("choose another name for the {}", what));
-    return;
+    return false;
   }
   if (auto [found, fresh] = names_.emplace(name.text, name.span); !fresh) {
     auto& diagnostic = reporter_.report(Code::duplicate_name, name.span, fmt::format("`{}` is defined twice", name.text), "rename one of them");
     diagnostic.others.push_back({reporter_.source(), found->second, "first here"});
+    return false;
   }
+  return true;
 }
 
 // Shared modifiers and the term's own, in the order in which they are written: the first that is for something wins it.
@@ -195,7 +197,6 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
   for (std::size_t i = 0; i < rule_->parameters.size(); ++i) {
     auto& parameter = rule_->parameters[i];
     if (parameter.name != name.text) continue;
-    local_.used.insert(name.text);
     if (parameter.type == names || parameter.type == unknown) return ParameterSelector{{}, i};
     reporter_.report(Code::wrong_type, name.span, fmt::format("`{}` is {}, no list of names", name.text, describe(parameter.type)), fmt::format("declare it as `{}: names`", name.text));
     return {};

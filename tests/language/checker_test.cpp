@@ -1,0 +1,101 @@
+// Rule files as data: each line of mistakes/ says behind `#!` which messages it makes; the files of valid/ make none.
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "ascribe/pack.hpp"
+#include "tests/catch.hpp"
+
+namespace {
+
+using namespace ascribe;
+
+std::vector<std::filesystem::path> rule_files(const std::string& folder) {
+  std::vector<std::filesystem::path> out;
+  for (auto& entry : std::filesystem::directory_iterator(std::filesystem::path(ASCRIBE_TEST_DATA) / folder)) out.push_back(entry.path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ostringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
+}
+
+// "12:5 A0201 unknown name `yy`", one for each `#!` of the file.
+std::vector<std::string> expected_messages(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    for (auto begin = line.find("#! "); begin != std::string::npos;) {
+      auto next = line.find("  #! ", begin);
+      auto message = line.substr(begin + 3, next == std::string::npos ? next : next - begin - 3);
+      auto colon = message.find(':'), space = message.find(' ');
+      out.push_back(std::to_string(number) + message.substr(colon, space - colon) + " " + message.substr(0, colon) + message.substr(space));
+      begin = next == std::string::npos ? next : next + 2;
+    }
+  }
+  return out;
+}
+
+std::vector<Diagnostic> diagnostics_of(const std::filesystem::path& path) {
+  try {
+    return Pack::load(path).warnings();
+  } catch (const Error& error) {
+    return error.diagnostics();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every mistake of a file gives its message, at its place, in order, and no other") {
+  std::size_t count = 0;
+  for (auto& path : rule_files("mistakes")) {
+    INFO(path.filename());
+    std::vector<std::string> found;
+    for (auto& diagnostic : diagnostics_of(path)) {
+      auto [line, column] = diagnostic.primary.source->position(diagnostic.primary.span.begin);
+      found.push_back(std::to_string(line) + ":" + std::to_string(column) + " " + code_name(diagnostic.code) + " " + diagnostic.message);
+    }
+    CHECK(found == expected_messages(read(path)));
+    count += found.size();
+  }
+  CHECK(count >= 120);
+}
+
+TEST_CASE("a sound file gives no message") {
+  auto files = rule_files("valid");
+  CHECK(files.size() >= 4);
+  for (auto& path : files) {
+    INFO(path.filename());
+    CHECK(render_text(diagnostics_of(path)) == "");
+  }
+}
+
+TEST_CASE("lets that double each other end in a message, not in a hang") {
+  std::string text = "rule r { map = R * a60; let a0 = y";
+  for (int i = 1; i <= 60; ++i) text += "; let a" + std::to_string(i) + " = a" + std::to_string(i - 1) + " + a" + std::to_string(i - 1);
+  CHECK_THROWS_WITH(Pack::parse(text + " }"), Catch::Contains("A0004") && Catch::Contains("more than 100000 operations"));
+}
+
+TEST_CASE("composites that double each other end in a message, not in a hang") {
+  std::string text = "composite a0 { any => pass }";
+  for (int i = 1; i <= 40; ++i) text += "composite a" + std::to_string(i) + " { any => a" + std::to_string(i - 1) + "; any => a" + std::to_string(i - 1) + " }";
+  CHECK_THROWS_WITH(Pack::parse(text + "composite top = a40"), Catch::Contains("A0004"));
+}
+
+TEST_CASE("functions that double each other end in a message, not in a hang") {
+  std::string text = "fn f0(z) = z";
+  for (int i = 1; i <= 40; ++i) text += "\nfn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z) + f" + std::to_string(i - 1) + "(z)";
+  CHECK_THROWS_WITH(Pack::parse(text + "\nrule r { map = f40(R) }"), Catch::Contains("A0004"));
+}
+
+TEST_CASE("a long chain of definitions ends in a message, not in a crash") {
+  std::string aliases, functions = "fn f0(z) = z";
+  for (int i = 0; i < 5000; ++i) aliases += "rule r" + std::to_string(i) + " = r" + std::to_string(i + 1) + "\n";
+  CHECK_THROWS_WITH(Pack::parse(aliases + "rule r5000 { map = R }"), Catch::Contains("A0005"));
+  for (int i = 1; i < 5000; ++i) functions = "fn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z)\n" + functions;
+  CHECK_THROWS_WITH(Pack::parse(functions + "\nrule r { map = f4999(R) }"), Catch::Contains("A0005"));
+}

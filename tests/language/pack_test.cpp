@@ -1,0 +1,104 @@
+// From files to rules with arguments.
+#include "ascribe/pack.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include "interpreter/language/binding.hpp"
+#include "tests/catch.hpp"
+
+namespace {
+
+using namespace ascribe;
+using Catch::Contains;
+
+Code code_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    INFO(error.what());
+    CHECK(error.diagnostics().size() == 1);
+    return error.diagnostics().front().code;
+  }
+  FAIL("nothing was refused");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("the standard pack has its rules and composites, with their defaults") {
+  auto& standard = Pack::standard();
+  CHECK(standard.rule("epsilon").description() == "epsilon(epsilon = 1e-06)");
+  CHECK(standard.rule("zplus").description() == "zplus(epsilon = 1e-06)");
+  CHECK(standard.rule("gamma").description() == "gamma(gamma = 0.25, epsilon = 1e-06)");
+  CHECK(standard.rule("flat", {{"zero_params", std::vector<std::string>{"bias"}}}).description() == "flat(epsilon = 1e-06, zero_params = [\"bias\"])");
+  CHECK(standard.rule("norm").description() == "norm(epsilon = 1e-06)");
+  CHECK(standard.rule("pass").description() == "pass");
+  CHECK(standard.composite("base").description() == "base(stabilizer = 1e-06)");
+  CHECK(standard.composite("epsilon_plus").description() == "epsilon_plus(epsilon = 1e-06, stabilizer = 1e-06)");
+  CHECK(standard.composite("epsilon_plus_flat").bound().entries.size() == 6);
+}
+
+TEST_CASE("a file's own names win over the standard ones, which std still reaches") {
+  auto pack = Pack::parse("rule epsilon { map = R }\ncomposite a { any => epsilon; linear => std.epsilon }");
+  auto composite = pack.composite("a");
+  auto& entries = composite.bound().entries;
+  CHECK(std::get<language::BoundRule>(entries[0].target).rule->parameters.empty());
+  CHECK(std::get<language::BoundRule>(entries[1].target).rule->parameters.size() == 2);
+  CHECK(pack.rule("std.epsilon").description() == "epsilon(epsilon = 1e-06)");
+  CHECK(pack.rule("epsilon").description() == "epsilon");
+}
+
+TEST_CASE("nested composites become one list of entries, in order") {
+  auto pack = Pack::parse("composite outer { \"head.*\" => inner(2); linear => pass }\ncomposite inner(k) { first linear => epsilon(k); any => epsilon(k + 1) }");
+  auto outer = pack.composite("outer");
+  auto& entries = outer.bound().entries;
+  REQUIRE(entries.size() == 3);
+  CHECK(entries[0].conditions.size() == 2);
+  CHECK(std::get<language::BoundRule>(entries[0].target).description == "epsilon(epsilon = 2)");
+  CHECK(std::get<language::BoundRule>(entries[1].target).description == "epsilon(epsilon = 3)");
+  CHECK(entries[2].conditions.size() == 1);
+}
+
+TEST_CASE("calls are read as they are written") {
+  auto& standard = Pack::standard();
+  CHECK(standard.call("epsilon_plus(epsilon = 0.1 + 0.2 * 2)").description() == "epsilon_plus(epsilon = 0.5, stabilizer = 1e-06)");
+  CHECK(standard.call("zplus").bound().entries.size() == 1);
+  CHECK(code_of([&] { standard.call("epsilon_plu"); }) == Code::unknown_rule);
+  CHECK(code_of([&] { standard.call("merge"); }) == Code::engine_target);
+  CHECK(code_of([&] { standard.call("zplus(2"); }) == Code::syntax);
+  CHECK(code_of([&] { standard.call(""); }) == Code::syntax);
+  CHECK_THROWS_WITH(standard.call("epsilon(epsilom = 1)", "--rules"), Contains("--rules:1:9") && Contains("did you mean `epsilon`?"));
+}
+
+TEST_CASE("arguments from a host are checked like those from a file") {
+  auto pack = Pack::parse("rule box(low: input, high: input = 1) { map = R; reduce = (high - low) * v }\n"
+                          "rule sized(a = 1) { require a > 0, \"a has to be positive\"; map = a * R }");
+  CHECK(pack.rule("box", {{"low", Numbers{{3}, {1, 2, 3}}}}).description() == "box(low = [1, 2, 3], high = 1)");
+  CHECK(code_of([&] { pack.rule("box"); }) == Code::missing_argument);
+  CHECK(code_of([&] { pack.rule("box", {{"lo", 1}}); }) == Code::unknown_argument);
+  CHECK(code_of([&] { pack.rule("sized", {{"a", Numbers{{1}, {1}}}}); }) == Code::wrong_type);
+  CHECK(code_of([&] { pack.rule("sized", {{"a", std::vector<std::string>{"bias"}}}); }) == Code::wrong_type);
+  CHECK(code_of([&] { pack.rule("box", {{"low", Numbers{{2, 2}, {1}}}}); }) == Code::wrong_type);
+  CHECK(code_of([&] { pack.rule("sized", {{"a", -1}}); }) == Code::requirement_violated);
+  CHECK_THROWS_WITH(pack.rule("sized", {{"a", -1}}), Contains("`sized(a = -1)` is refused: a has to be positive"));
+  CHECK(code_of([&] { pack.rule("epsilon_plus"); }) == Code::unknown_rule);
+  CHECK(code_of([&] { pack.rule("zplsu"); }) == Code::unknown_rule);
+  CHECK_THROWS_WITH(pack.rule("zplsu"), Contains("did you mean `zplus`?"));
+}
+
+TEST_CASE("files that cannot be read are refused with one line") {
+  auto folder = std::filesystem::temp_directory_path() / "ascribe_pack_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  CHECK(code_of([&] { Pack::load(folder / "missing.rule"); }) == Code::unreadable_file);
+  CHECK(code_of([&] { Pack::load(folder); }) == Code::unreadable_file);
+  std::ofstream(folder / "large.rule") << std::string(2 << 20, '#');
+  CHECK(code_of([&] { Pack::load(folder / "large.rule"); }) == Code::too_large);
+  CHECK(code_of([&] { Pack::load("/dev/zero"); }) == Code::too_large);
+  std::ofstream(folder / "a.rule") << "composite a { any => b }";
+  std::ofstream(folder / "b.rule") << "rule b { map = R }";
+  CHECK(Pack::load({folder / "a.rule", folder / "b.rule"}).composite("a").bound().entries.size() == 1);
+  CHECK(code_of([&] { Pack::load(folder / "a.rule"); }) == Code::unknown_rule);
+  std::filesystem::remove_all(folder);
+}
