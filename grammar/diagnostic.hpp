@@ -59,6 +59,7 @@ enum class Code {
   // Warnings
   covered_entry = 501,
   unstabilized_division = 502,
+  not_finite = 503,
   // Meeting the model
   rule_does_not_fit = 601,
   refused_layer = 602,

@@ -2,9 +2,10 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
-#include <algorithm>
+#include <utility>
 
 namespace ascribe {
 
@@ -29,9 +30,11 @@ const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::I
 
 // Whether the arguments are those of a layer: a product with a weight, a scaling by a constant, and nothing else.
 bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::vector<bool>& depends) {
+  for (auto& [place, name] : row.parameters)
+    if (depends[place]) return false;  // computed from the input: no parameter
   if (row.form == Form::matrix) {
     auto weight = row.parameters.front().first;
-    return !depends[weight] && arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 2;
+    return arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 2;
   }
   if (row.form == Form::product && row.inputs.size() > 1) {
     bool division = row.name.starts_with("div");
@@ -42,44 +45,64 @@ bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& argument
 
 // f, the operator itself, with inputs and parameters put in their places.
 auto make_apply(const c10::OperatorHandle& op, const LayerOperator& row, std::vector<c10::IValue> arguments, std::vector<std::size_t> inputs, std::vector<std::size_t> parameters) {
-  bool transposed_weight = row.form == Form::matrix;
+  auto transposed = row.form == Form::matrix ? static_cast<std::ptrdiff_t>(row.parameters.front().first) : -1;
   bool in_place = row.name.ends_with("_");
   for (auto i : inputs) arguments[i] = {};
   for (auto i : parameters) arguments[i] = {};
+  if (in_place && arguments[0].isTensor()) arguments[0] = arguments[0].toTensor().detach().clone();  // before it is written into
+  // Whatever else is a tensor (a constant factor, batch norm's statistics) belongs to the layer as it is now.
+  std::vector<std::pair<std::size_t, KeptTensor>> constants;
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    if (is_tensor(arguments[i])) constants.emplace_back(i, KeptTensor::reference(arguments[i].toTensor()));
   return [=](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) {
     torch::jit::Stack stack(arguments.begin(), arguments.end());
+    for (auto& [i, constant] : constants) stack[i] = in_place && i == 0 ? constant.get("a constant").clone() : constant.get("a constant of the layer");
     // An in-place operator needs something that it may write into, and that is no leaf of the graph.
     for (std::size_t i = 0; i < inputs.size(); ++i) stack[inputs[i]] = in_place && inputs[i] == 0 ? x[i].clone() : x[i];
-    for (std::size_t i = 0; i < parameters.size(); ++i) stack[parameters[i]] = transposed_weight && theta[i].dim() == 2 ? theta[i].t() : theta[i];
+    for (std::size_t i = 0; i < parameters.size(); ++i) stack[parameters[i]] = transposed == static_cast<std::ptrdiff_t>(parameters[i]) ? theta[i].t() : theta[i];
     op.callBoxed(&stack);
     return stack.front().toTensor();
   };
 }
+
+std::vector<c10::IValue> arguments_of(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  return {stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size()), stack.end()};
+}
+
+// Operators with several results (pooling with indices): the first is the layer's output, the others are data.
+c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& stack) { return stack[stack.size() - op.schema().returns().size()]; }
 
 std::string module_of(const std::string& parameter) {
   auto dot = parameter.rfind('.');
   return dot == std::string::npos ? "" : parameter.substr(0, dot);
 }
 
-class SumHook : public torch::autograd::FunctionPostHook {
+// `features.0.bias` for `features.0.weight`.
+std::string sibling(const std::string& parameter, const std::string& name) { return parameter.substr(0, parameter.rfind('.') + 1) + name; }
+
+double total_of(const torch::autograd::variable_list& list) {
+  Pause pause;
+  at::NoGradGuard no_grad;
+  double out = 0;
+  for (auto& each : list)
+    if (each.defined()) out += total(each);
+  return out;
+}
+
+// What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
+class SumHook : public torch::autograd::FunctionPreHook {
  public:
-  explicit SumHook(std::shared_ptr<LayerReport> report) : report_(std::move(report)) {}
-  torch::autograd::variable_list operator()(const torch::autograd::variable_list& outputs, const torch::autograd::variable_list& inputs) override {
-    Pause pause;
-    at::NoGradGuard no_grad;
-    auto sum = [](const torch::autograd::variable_list& list) {
-      double out = 0;
-      for (auto& each : list)
-        if (each.defined()) out += total(each);
-      return out;
-    };
-    report_->above = sum(inputs);
-    report_->below = sum(outputs);
-    return outputs;
+  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum, bool adds) : report_(std::move(report)), sum_(sum), adds_(adds) {}
+  torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
+    auto& sum = (*report_).*sum_;
+    sum = total_of(gradients) + (adds_ ? sum.value_or(0) : 0);
+    return gradients;
   }
 
  private:
   std::shared_ptr<LayerReport> report_;
+  std::optional<double> LayerReport::*sum_;
+  bool adds_;  // several inputs add up
 };
 
 }  // namespace
@@ -92,11 +115,19 @@ std::string& attaching::current_module() {
 void ParameterNames::add(const std::string& name, const at::Tensor& parameter) {
   if (!parameter.defined() || !parameter.has_storage()) return;
   by_storage.emplace(parameter.storage().unsafeGetStorageImpl(), name);
+  names.insert(name);
   parameters.insert(parameter.unsafeGetTensorImpl());
+  held.push_back(parameter);
 }
 
-Attachment::State::State(const Composite& rules, ParameterNames names)
-    : rules_(std::make_shared<const language::BoundComposite>(rules.bound())), names_(std::move(names)), passes_(names_.parameters) {}
+const std::string* ParameterNames::find(const at::Tensor& tensor) const {
+  if (!tensor.has_storage()) return nullptr;
+  auto found = by_storage.find(tensor.storage().unsafeGetStorageImpl());
+  return found == by_storage.end() ? nullptr : &found->second;
+}
+
+Attachment::State::State(const Composite& rules, ParameterNames names, bool has_input)
+    : rules_(std::make_shared<const language::BoundComposite>(rules.bound())), names_(std::move(names)), passes_(names_.parameters), has_input_(has_input) {}
 
 Report Attachment::State::report() const {
   Report out;
@@ -104,49 +135,156 @@ Report Attachment::State::report() const {
   return out;
 }
 
+std::exception_ptr& attaching::last_error() {
+  thread_local std::exception_ptr error;
+  return error;
+}
+
 void Attachment::State::call(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+  try {
+    intercept(op, row, stack);
+  } catch (const Error&) {
+    attaching::last_error() = std::current_exception();
+    throw;
+  }
+}
+
+void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+  auto product = std::exchange(product_, std::nullopt);
   if (!at::GradMode::is_enabled()) return op.callBoxed(stack);
-  auto count = op.schema().arguments().size();
-  std::vector<c10::IValue> arguments(stack.end() - static_cast<std::ptrdiff_t>(count), stack.end());
-  Passes pass;
-  std::vector<bool> depends(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  auto arguments = arguments_of(op, stack);
+  std::optional<Candidate> found;
+  if (product) found = with_bias(row, arguments, *product);
+  if (found && product->keeps_gradient) {
+    (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[1] = arguments[1].toTensor().detach();
+    return op.callBoxed(stack);
+  }
+  if (!found) found = candidate(op, row, arguments);
+  if (!found) {
+    check_input(row, arguments);
+    return op.callBoxed(stack);
+  }
+  has_input_ = true;
+  struct OverAfterFailure {  // what the same input computes next is another forward pass
+    std::shared_ptr<ForwardPass> pass;
+    int exceptions = std::uncaught_exceptions();
+    ~OverAfterFailure() { pass->over = pass->over || std::uncaught_exceptions() > exceptions; }
+  } over_after_failure{found->pass};
+  if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool())
+    throw Error({.code = Code::training_mode, .message = fmt::format("layer '{}' ({}) is in training mode", found->name, found->kind_name), .help = "call eval() on the model first"});
+  if (row.form == Form::opaque) {
+    if (row.training < 0) {  // what is nothing but data in evaluation mode needs no row
+      ++found->pass->calls_of_kind[found->kind_name];
+      auto& report = reports_.emplace_back(std::make_shared<LayerReport>());
+      report->name = found->name;
+      report->kind = std::string(found->kind_name);
+      report->rule = "gradient";
+    }
+    return op.callBoxed(stack);
+  }
+  if (found->bias_follows) {
+    product_ = Product{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
+    bool served = serve(op, stack, std::move(*found));
+    auto output = output_of(op, stack).toTensor();
+    product_->output.emplace(output.getIntrusivePtr());
+    product_->version = static_cast<std::int64_t>(output._version());
+    product_->keeps_gradient = !served;
+    return;
+  }
+  auto shown = fmt::format("layer '{}' ({})", found->name, found->kind->name);
+  if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
+    throw Error({.code = Code::no_batch, .message = fmt::format("{}: its input has {} dimensions, without a batch", shown, rank), .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
+  serve(op, stack, std::move(*found));
+}
+
+std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row, const std::vector<c10::IValue>& arguments) {
+  Candidate out{};
+  std::vector<bool> depends(arguments.size());
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!is_tensor(arguments[i])) continue;
     auto found = passes_.of(arguments[i].toTensor());
     depends[i] = found != nullptr;
-    pass = ForwardPasses::join(pass, found);
+    out.pass = ForwardPasses::join(out.pass, found);
   }
-  if (!pass || !is_layer(row, arguments, depends)) return op.callBoxed(stack);
-  if (row.form == Form::addition && add_bias(op, row, stack)) return;
+  if (!out.pass || !is_layer(row, arguments, depends)) return {};
+  out.kind = row.form == Form::opaque ? nullptr : kind_of(row, arguments);
+  if (!out.kind && row.form != Form::opaque) return {};
+  out.kind_name = out.kind ? out.kind->name : row.kind;
+  out.module = module_name(row, arguments);
+  out.name = name_of(out);
+  if (!out.kind) return out;
+  out.in_place = row.name.ends_with("_");
+  for (auto i : row.inputs) {
+    if (row.form == Form::product && !depends[i]) continue;  // the constant belongs to the layer
+    out.input_places.push_back(i);
+    out.inputs.push_back(arguments[i].toTensor());
+    out.gets_relevance.push_back(depends[i]);
+  }
+  for (auto& [place, name] : row.parameters) {
+    if (!is_tensor(arguments[place])) continue;
+    auto parameter = arguments[place].toTensor();
+    if (row.form == Form::matrix && name == "weight") parameter = parameter.t();
+    out.parameter_places.push_back(place);
+    out.parameters.emplace_back(std::string(name), parameter);
+  }
+  out.apply = make_apply(op, row, arguments, out.input_places, out.parameter_places);
+  if (row.form == Form::matrix && out.parameters.size() == 1)
+    if (auto* weight = names_.find(out.parameters[0].second)) out.bias_follows = names_.names.contains(sibling(*weight, "bias"));
+  return out;
+}
 
-  auto* kind = kind_of(row, arguments);
-  if (!kind) return op.callBoxed(stack);
-  auto module = module_name(row, arguments);
-  auto number = ++pass->calls_of_kind[kind->name];
+// A linear layer or convolution of the model before anything that depends on an input: then nothing ever will.
+void Attachment::State::check_input(const Row& row, const std::vector<c10::IValue>& arguments) {
+  if (has_input_ || row.parameters.empty()) return;
+  auto* kind = row.form == Form::opaque ? nullptr : kind_of(row, arguments);
+  auto weight = row.parameters.front().first;
+  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight])) return;
+  auto* name = names_.find(arguments[weight].toTensor());
+  if (!name) return;
+  throw Error({.code = Code::no_input,
+               .message = fmt::format("layer '{}' ({}): nothing that it is called with depends on an input that requires a gradient", module_of(*name).empty() ? kind->name : module_of(*name), kind->name),
+               .help = "call x.requires_grad_() before the model"});
+}
 
+std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product) {
+  if (!row.name.starts_with("add") || row.inputs.size() != 2 || !is_tensor(arguments[0]) || !is_tensor(arguments[1]) || !arguments[2].toScalar().equal(1)) return {};
+  auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
+  auto* name = names_.find(bias);
+  bool same = product.output->lock().get() == sum.unsafeGetTensorImpl() && static_cast<std::int64_t>(sum._version()) == product.version;
+  if (!same || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
+  auto out = product.candidate;
+  if (product.keeps_gradient) return out;
+  out.pass->counts = product.counts;
+  --out.pass->calls_of_kind[out.kind->name];
+  reports_.resize(product.reports);
+  out.bias_follows = false;
+  if (attaching::current_module().empty()) out.module = module_of(*name);
+  out.name = name_of(out);
+  if (!out.kind) return out;
+  out.in_place = row.name.ends_with("_");
+  out.parameters.emplace_back("bias", bias);
+  out.apply = [multiply = std::move(out.apply)](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) { return multiply(x, {theta[0]}) + theta[1]; };
+  return out;
+}
+
+std::string Attachment::State::name_of(const Candidate& candidate) {
+  return candidate.module.empty() ? fmt::format("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[candidate.kind_name] + 1) : candidate.module;
+}
+
+bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate found) {
+  ++found.pass->calls_of_kind[found.kind->name];
   LayerCall call;
   call.report = std::make_shared<LayerReport>();
-  call.report->name = module.empty() ? fmt::format("{}#{}", kind->name, number) : module;
-  call.report->kind = std::string(kind->name);
+  call.report->name = found.name;
+  call.report->kind = std::string(found.kind->name);
   call.owner = rules_;
   reports_.push_back(call.report);
 
-  std::vector<std::size_t> inputs;
-  for (auto i : row.inputs)
-    if (row.form != Form::product || depends[i]) inputs.push_back(i);
-  for (auto i : inputs) {
-    call.gets_relevance.push_back(depends[i]);
-    call.input_shapes.push_back(arguments[i].toTensor().sizes().vec());
+  auto* entry = select(*rules_, *found.kind, found.module, found.pass->counts);
+  if (!entry) {
+    keep_gradient(op, stack, found, call.report);
+    return false;
   }
-  if (kind->sample_rank > 0 && static_cast<int>(call.input_shapes[0].size()) < kind->sample_rank)
-    throw Error({.code = Code::no_batch,
-                 .message = fmt::format("{}: its input has {} dimensions, without a batch", call.shown(), call.input_shapes[0].size()),
-                 .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
-  if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool())
-    throw Error({.code = Code::training_mode, .message = fmt::format("{} is in training mode", call.shown()), .help = "call eval() on the model first"});
-
-  auto* entry = select(*rules_, *kind, module, pass->counts);
-  if (!entry) return keep_gradient(op, stack, call.report);
   call.place = entry->place;
   call.report->entry = language::describe(entry->place);
   if (auto* engine = std::get_if<language::Engine>(&entry->target)) {
@@ -159,126 +297,87 @@ void Attachment::State::call(const c10::OperatorHandle& op, const Row& row, torc
     call.rule = &std::get<language::BoundRule>(entry->target);
     call.report->rule = call.rule->description;
   }
-  run_rule(op, row, stack, std::move(call), inputs, std::move(pass));
+  run_rule(op, stack, std::move(call), std::move(found));
+  return true;
+}
+
+// The layer runs as ever, but for its parameters, which get no gradient. The report still has its row.
+void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& found, const std::shared_ptr<LayerReport>& report) {
+  report->rule = "gradient";
+  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size());
+  for (auto place : found.parameter_places) arguments[static_cast<std::ptrdiff_t>(place)] = arguments[static_cast<std::ptrdiff_t>(place)].toTensor().detach();
+  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place; ++i) {
+    if (!found.gets_relevance[i]) continue;
+    auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
+    seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below, i > 0));
+    arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
+  }
+  op.callBoxed(stack);
+  auto output = output_of(op, stack).toTensor();
+  report->shape = output.sizes().vec();
+  if (auto node = output.grad_fn()) node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above, false));
 }
 
 // Runs the layer without autograd and leaves the rule in the graph in its place.
-void Attachment::State::run_rule(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack, LayerCall call, const std::vector<std::size_t>& inputs, Passes pass) {
-  auto count = op.schema().arguments().size();
-  std::vector<c10::IValue> arguments(stack.end() - static_cast<std::ptrdiff_t>(count), stack.end());
-  bool in_place = row.name.ends_with("_");
+void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, LayerCall call, Candidate found) {
+  if (found.in_place) {
+    torch::autograd::check_inplace(arguments_of(op, stack)[0].toTensor(), /*requires_grad=*/true);
+  }
   auto& rule = *call.rule->rule;
-  if (in_place && arguments[0].toTensor().is_leaf() && arguments[0].toTensor().requires_grad()) return op.callBoxed(stack);  // LibTorch refuses it
-
-  std::vector<at::Tensor> tensors;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    auto& x = tensors.emplace_back(arguments[inputs[i]].toTensor());
-    bool needed = rule.uses_layer_input;
+  torch::autograd::edge_list edges;
+  for (std::size_t i = 0; i < found.inputs.size(); ++i) {
+    auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
-    call.inputs.push_back(!needed ? KeptTensor() : x.is_leaf() && x.requires_grad() ? KeptTensor::reference(x) : KeptTensor::value(x));
+    call.inputs.push_back(!rule.uses_layer_input ? KeptTensor() : x.is_leaf() && x.requires_grad() ? KeptTensor::reference(x) : KeptTensor::value(x));
+    edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
-  std::vector<std::size_t> parameter_places;
-  evaluate::Layer shape_only{nullptr, tensors, call.gets_relevance, {}, {}};
-  for (auto& [place, name] : row.parameters) {
-    if (!is_tensor(arguments[place])) continue;
-    auto parameter = arguments[place].toTensor();
-    if (row.form == Form::matrix && name == "weight") parameter = parameter.t();
-    parameter_places.push_back(place);
-    shape_only.parameters.emplace_back(std::string(name), parameter);
-    call.parameters.emplace_back(std::string(name), KeptTensor::reference(parameter));
-  }
-  call.without_bias = call.report->kind == "linear" && call.parameters.size() == 1;
-  call.apply = make_apply(op, row, arguments, inputs, parameter_places);
+  for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
+  call.gets_relevance = found.gets_relevance;
+  call.apply = found.apply;
+  evaluate::Layer layer{found.apply, found.inputs, found.gets_relevance, found.parameters, {}};
+  if (found.bias_follows) layer.parameters.emplace_back("bias", at::Tensor());  // so that has("bias") holds
 
   {
     at::NoGradGuard no_grad;
+    // Not as a view of anything: the layer's output is the layer's.
+    std::optional<at::AutoDispatchBelowADInplaceOrView> below;
+    if (!found.in_place) below.emplace();
     op.callBoxed(stack);
   }
-  // Operators with several results (pooling with indices): the first is the layer's output, the others are data.
-  auto output = stack[stack.size() - op.schema().returns().size()].toTensor();
+  auto output = output_of(op, stack).toTensor();
   try {
-    evaluate::check_fit(*call.rule, shape_only, output.sizes());
+    evaluate::check_fit(*call.rule, layer, output.sizes());
   } catch (const Error& error) {
     throw at_layer(call, error.diagnostics().front());
   }
-  if (rule.forward) {
-    shape_only.output = output;
+  if (rule.uses_layer_output || rule.forward) call.output = KeptTensor::result(output);
+  if (rule.forward && !found.bias_follows) {
     at::NoGradGuard no_grad;
-    call.output = KeptTensor::value(output);
-    output = evaluate::forward(*call.rule, shape_only);
-    stack[stack.size() - op.schema().returns().size()] = output;
-    return finish(output, false, tensors, std::move(call), std::move(pass));
+    layer.output = call.output.get("");
+    auto replacement = evaluate::forward(*call.rule, layer);
+    if (found.in_place) output.copy_(replacement);
+    else output_of(op, stack) = output = replacement.clone();
   }
-  if (rule.uses_layer_output) call.output = KeptTensor::value(output);
-  finish(output, in_place, tensors, std::move(call), std::move(pass));
-}
-
-void Attachment::State::finish(const at::Tensor& output, bool in_place, const std::vector<at::Tensor>& inputs, LayerCall call, Passes pass) {
   call.report->shape = output.sizes().vec();
-  torch::autograd::edge_list edges;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    edges.push_back(call.gets_relevance[i] ? torch::autograd::impl::gradient_edge(inputs[i]) : torch::autograd::Edge());
-  auto node = c10::make_intrusive<RuleNode>(std::move(call), std::move(pass));
+  auto node = c10::make_intrusive<RuleNode>(std::move(call), std::move(found.pass));
   node->set_next_edges(std::move(edges));
-  if (!in_place) return torch::autograd::set_history(output, node);
+  if (!found.in_place) return torch::autograd::set_history(output, node);
   auto number = node->add_input_metadata(output);
   torch::autograd::impl::rebase_history(output, {node, number});
 }
 
-// A layer that no entry is for keeps its gradient; the report still has its row.
-void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const std::shared_ptr<LayerReport>& report) {
-  report->rule = "gradient";
-  op.callBoxed(stack);
-  auto output = stack[stack.size() - op.schema().returns().size()].toTensor();
-  report->shape = output.sizes().vec();
-  if (auto node = output.grad_fn()) node->add_post_hook(std::make_unique<SumHook>(report));
-}
-
-// C++'s Linear adds its bias after the product where the input has more than two dimensions. Product and bias are one
-// layer: the product's node is made anew with the bias, from the layer's own input, and the graph starts there.
-bool Attachment::State::add_bias(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
-  if (row.inputs.size() != 2 || !row.name.starts_with("add")) return false;
-  auto count = op.schema().arguments().size();
-  auto* arguments = &stack[stack.size() - count];
-  if (!is_tensor(arguments[0]) || !is_tensor(arguments[1]) || !arguments[2].toScalar().equal(1)) return false;
-  auto product = arguments[0].toTensor(), bias = arguments[1].toTensor();
-  auto node = c10::dynamic_intrusive_pointer_cast<RuleNode>(product.grad_fn());
-  auto name = names_.by_storage.find(bias.storage().unsafeGetStorageImpl());
-  if (!node || !node->call().without_bias || name == names_.by_storage.end() || bias.dim() != 1 || module_of(name->second) != node->call().report->name) return false;
-  auto call = node->call();
-  call.without_bias = false;
-  call.parameters.emplace_back("bias", KeptTensor::reference(bias));
-  call.apply = [multiply = call.apply](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) { return multiply(x, {theta[0]}) + theta[1]; };
-  {
-    at::NoGradGuard no_grad;
-    op.callBoxed(stack);
-  }
-  auto output = stack.back().toTensor();
-  if (call.rule->rule->uses_layer_output) call.output = KeptTensor::value(output);
-  auto edges = node->next_edges();
-  auto pass = node->pass();
-  auto fresh = c10::make_intrusive<RuleNode>(std::move(call), std::move(pass));
-  fresh->set_next_edges(std::move(edges));
-  auto number = fresh->add_input_metadata(output);
-  if (row.name.ends_with("_")) torch::autograd::impl::rebase_history(output, {fresh, number});
-  else torch::autograd::impl::set_gradient_edge(output, {fresh, number});
-  return true;
-}
-
 std::string Attachment::State::module_name(const Row& row, const std::vector<c10::IValue>& arguments) const {
   if (!current_module().empty()) return current_module();
-  for (auto& [place, parameter] : row.parameters) {
-    if (!is_tensor(arguments[place]) || !arguments[place].toTensor().has_storage()) continue;
-    auto found = names_.by_storage.find(arguments[place].toTensor().storage().unsafeGetStorageImpl());
-    if (found != names_.by_storage.end()) return module_of(found->second);
-  }
+  for (auto& [place, parameter] : row.parameters)
+    if (is_tensor(arguments[place]))
+      if (auto* found = names_.find(arguments[place].toTensor())) return module_of(*found);
   return "";
 }
 
-Attachment attaching::attach_with_names(const Composite& rules, ParameterNames names) {
+Attachment attaching::attach_with_names(const Composite& rules, ParameterNames names, bool has_input) {
   if (c10::InferenceMode::is_enabled() || !at::GradMode::is_enabled())
     throw Error({.code = Code::gradient_disabled, .message = "rules cannot be attached where gradients are disabled", .help = "attach outside of NoGradGuard and InferenceMode"});
-  return Attachment(std::make_shared<Attachment::State>(rules, std::move(names)));
+  return Attachment(std::make_shared<Attachment::State>(rules, std::move(names), has_input));
 }
 
 Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) { switch_on(state_); }
@@ -294,7 +393,7 @@ Report Attachment::report() const { return state_ ? state_->report() : Report();
 Attachment attach(const Composite& rules, const torch::nn::Module& model) {
   ParameterNames names;
   for (auto& each : model.named_parameters()) names.add(each.key(), each.value());
-  return attach_with_names(rules, std::move(names));
+  return attach_with_names(rules, std::move(names), /*has_input=*/false);
 }
 
 }  // namespace ascribe

@@ -3,6 +3,8 @@
 
 #include <torch/csrc/autograd/function_hook.h>
 
+#include <exception>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,14 +20,19 @@ namespace ascribe {
 struct ParameterNames {
   /// `features.0.weight` for a parameter, by its storage: views (a transposed weight) are found, too.
   std::unordered_map<const c10::StorageImpl*, std::string> by_storage;
+  std::unordered_set<std::string> names;
   std::unordered_set<const c10::TensorImpl*> parameters;
+  std::vector<at::Tensor> held;  ///< kept alive: an address of the past would be mistaken for a parameter
 
   void add(const std::string& name, const at::Tensor& parameter);
+  /// Null where it is no parameter, nor a view of one.
+  const std::string* find(const at::Tensor& tensor) const;
 };
 
 class Attachment::State : public attaching::Interceptor, public std::enable_shared_from_this<Attachment::State> {
  public:
-  State(const Composite& rules, ParameterNames names);
+  /// `has_input`: it is known that the model's input requires a gradient.
+  State(const Composite& rules, ParameterNames names, bool has_input);
 
   void call(const c10::OperatorHandle& op, const attaching::LayerOperator& row, torch::jit::Stack& stack) override;
 
@@ -33,19 +40,52 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
 
  private:
   using Row = attaching::LayerOperator;
-  using LayerCall = attaching::LayerCall;
   using Passes = std::shared_ptr<attaching::ForwardPass>;
 
-  bool add_bias(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
-  void run_rule(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack, LayerCall call, const std::vector<std::size_t>& inputs, Passes pass);
-  void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const std::shared_ptr<LayerReport>& report);
-  void finish(const at::Tensor& output, bool in_place, const std::vector<at::Tensor>& inputs, LayerCall call, Passes pass);
+  /// A call that is a layer's, before it is known which rule it gets.
+  struct Candidate {
+    const language::Kind* kind;  ///< null: no layer, and nothing inside it is one
+    std::string_view kind_name;
+    std::string module;  ///< its whole name; empty: unknown
+    Passes pass;
+    std::string name;    ///< what reports call the layer
+    std::vector<at::Tensor> inputs;
+    std::vector<bool> gets_relevance;
+    std::vector<std::pair<std::string, at::Tensor>> parameters;
+    std::vector<std::size_t> input_places, parameter_places;  ///< among the operator's arguments
+    decltype(evaluate::Layer::apply) apply;
+    bool in_place = false;
+    bool bias_follows = false;  ///< see Product
+  };
+
+  /// A product with the weight of a module that has a bias, too: C++'s Linear, where its input has more than two dimensions,
+  /// adds the bias with the next operator. Then both are one layer, and what was done for the product is undone.
+  struct Product {
+    Candidate candidate;
+    std::optional<c10::weak_intrusive_ptr<c10::TensorImpl>> output{};
+    std::int64_t version = 0;
+    bool keeps_gradient = false;
+    attaching::Counts counts;
+    std::size_t reports;
+  };
+
+  void intercept(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
+  void check_input(const Row& row, const std::vector<c10::IValue>& arguments);
+  std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row, const std::vector<c10::IValue>& arguments);
+  std::optional<Candidate> with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product);
+  /// Whether an entry was for the layer; otherwise it keeps its gradient.
+  bool serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate candidate);
+  void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& candidate, const std::shared_ptr<LayerReport>& report);
+  void run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, attaching::LayerCall call, Candidate candidate);
+  static std::string name_of(const Candidate& candidate);
   std::string module_name(const Row& row, const std::vector<c10::IValue>& arguments) const;
 
   std::shared_ptr<const language::BoundComposite> rules_;
   ParameterNames names_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
+  bool has_input_;
+  std::optional<Product> product_;  // where the call before this one made one
 };
 
 namespace attaching {
@@ -54,7 +94,10 @@ namespace attaching {
 std::string& current_module();
 
 /// Attaches rules under names that were collected already.
-Attachment attach_with_names(const Composite& rules, ParameterNames names);
+Attachment attach_with_names(const Composite& rules, ParameterNames names, bool has_input);
+
+/// The error of ours that went through somebody else's code last on this thread: TorchScript's interpreter makes its own of it.
+std::exception_ptr& last_error();
 
 }  // namespace attaching
 }  // namespace ascribe

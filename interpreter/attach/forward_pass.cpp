@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <atomic>
 #include <vector>
 
 #include "interpreter/attach/rule_node.hpp"
@@ -16,6 +17,11 @@ std::shared_ptr<ForwardPass> root(std::shared_ptr<ForwardPass> pass) {
 }
 
 }  // namespace
+
+ForwardPasses::ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters) : parameters_(std::move(parameters)) {
+  static std::atomic<std::uint64_t> count = 0;
+  attachment_ = ++count;
+}
 
 std::shared_ptr<ForwardPass> ForwardPasses::join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b) {
   a = root(std::move(a)), b = root(std::move(b));
@@ -38,7 +44,7 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   while (!open.empty()) {
     auto* node = open.back();
     open.pop_back();
-    if (auto* own = dynamic_cast<RuleNode*>(node)) {
+    if (auto* own = dynamic_cast<RuleNode*>(node); own && own->pass()->attachment == attachment_) {
       found = join(found, own->pass());
     } else if (auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node)) {
       found = join(found, of_input(leaf->variable));
@@ -54,11 +60,12 @@ std::shared_ptr<ForwardPass> ForwardPasses::of_input(const at::Tensor& input) {
   auto* key = input.unsafeGetTensorImpl();
   if (parameters_.contains(key)) return nullptr;
   std::erase_if(inputs_, [](auto& each) { return each.second.tensor.expired(); });
+  auto fresh = [&] { return std::make_shared<ForwardPass>(ForwardPass{.attachment = attachment_}); };
   auto found = inputs_.find(key);
   if (found == inputs_.end())
-    found = inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), std::make_shared<ForwardPass>()}).first;
+    found = inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), fresh()}).first;
   auto pass = root(found->second.pass);
-  if (pass->over) pass = found->second.pass = std::make_shared<ForwardPass>();
+  if (pass->over) pass = found->second.pass = fresh();
   return pass;
 }
 

@@ -14,9 +14,10 @@
 namespace ascribe::attaching {
 
 struct ForwardPass {
-  Counts counts;
-  std::map<std::string_view, std::size_t> calls_of_kind;  ///< for names such as `relu#3`
-  std::shared_ptr<ForwardPass> joined;                    ///< the pass that this one turned out to be part of
+  std::uint64_t attachment = 0;  ///< whose pass it is: attachments that nest count for themselves
+  Counts counts{};
+  std::map<std::string_view, std::size_t> calls_of_kind{};  ///< for names such as `relu#3`
+  std::shared_ptr<ForwardPass> joined{};                    ///< the pass that this one turned out to be part of
   bool over = false;                                      ///< relevance has gone through it: what follows is another pass
 };
 
@@ -24,7 +25,7 @@ struct ForwardPass {
 class ForwardPasses {
  public:
   /// `parameters`: tensors of the model that require gradients and are no input.
-  explicit ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters) : parameters_(std::move(parameters)) {}
+  explicit ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters);
 
   /// The pass that a tensor's history leads to; null where it depends on no input. Passes that meet in it become one.
   std::shared_ptr<ForwardPass> of(const at::Tensor& tensor);
@@ -34,6 +35,7 @@ class ForwardPasses {
  private:
   std::shared_ptr<ForwardPass> of_input(const at::Tensor& input);
 
+  std::uint64_t attachment_;
   std::unordered_set<const c10::TensorImpl*> parameters_;
   struct Input {
     c10::weak_intrusive_ptr<c10::TensorImpl> tensor;

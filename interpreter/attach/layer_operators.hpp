@@ -14,7 +14,8 @@ struct LayerOperator {
     hardtanh,     ///< as plain; from 0 to 6 it is relu6
     matrix,       ///< a product with a transposed weight: linear, if only the first factor depends on the model's input
     addition,     ///< several inputs; a constant one gets no relevance
-    product       ///< by a constant: scale; the constant belongs to the layer
+    product,      ///< by a constant: scale; the constant belongs to the layer
+    opaque        ///< no layer, and neither is anything that it is made of: it keeps its gradient
   };
   std::string_view name, overload;  ///< of the aten operator
   std::string_view kind;            ///< a row of the language's table of kinds

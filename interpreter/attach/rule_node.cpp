@@ -9,6 +9,15 @@
 namespace ascribe::attaching {
 
 KeptTensor KeptTensor::value(const at::Tensor& tensor) {
+  // Constants belong to the model or the caller, perhaps to several threads: nothing may touch their memory.
+  if (tensor.requires_grad()) return result(tensor);
+  KeptTensor out;
+  at::NoGradGuard no_grad;
+  out.tensor_ = tensor.detach().clone();
+  return out;
+}
+
+KeptTensor KeptTensor::result(const at::Tensor& tensor) {
   KeptTensor out;
   at::NoGradGuard no_grad;
   auto plain = tensor.detach();
@@ -23,7 +32,7 @@ KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
   KeptTensor out;
   if (!tensor.defined()) return out;
   out.tensor_ = tensor.detach();  // shares the version counter
-  out.version_ = static_cast<std::int64_t>(tensor._version());
+  if (!tensor.is_inference()) out.version_ = static_cast<std::int64_t>(tensor._version());
   return out;
 }
 

@@ -19,7 +19,10 @@ namespace ascribe::attaching {
 class KeptTensor {
  public:
   KeptTensor() = default;
+  /// Of a tensor that depends on the model's input, or of a constant.
   static KeptTensor value(const at::Tensor& tensor);
+  /// Of what a layer has just made, and nobody else has seen yet.
+  static KeptTensor result(const at::Tensor& tensor);
   static KeptTensor reference(const at::Tensor& tensor);
 
   bool defined() const { return tensor_.defined(); }
@@ -40,11 +43,9 @@ struct LayerCall {
   /// f, with everything but inputs and parameters filled in.
   std::function<at::Tensor(const std::vector<at::Tensor>&, const std::vector<at::Tensor>&)> apply;
   std::vector<KeptTensor> inputs;
-  std::vector<std::vector<std::int64_t>> input_shapes;
   std::vector<bool> gets_relevance;
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
-  bool without_bias = false;  ///< a linear layer whose bias may still be added to it
 
   /// For messages: "layer 'features.0' (conv2d)".
   std::string shown() const;

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "ascribe/model.hpp"
@@ -68,6 +70,15 @@ Target target_of(const Options& options) {
   return Target::from(read_npy(options.start));
 }
 
+// Relevance went from the last layer to the first: the one that made the first such value is the last in the report.
+void warn_where_not_finite(const Attribution& attribution) {
+  if (attribution.relevance.isfinite().all().item<bool>()) return;
+  auto& layers = attribution.report;
+  auto found = std::find_if(layers.rbegin(), layers.rend(), [](auto& layer) { return layer.below && !std::isfinite(*layer.below); });
+  auto place = found == layers.rend() ? std::string("in the input itself") : fmt::format("first below layer '{}', rule `{}`", found->name, found->rule);
+  std::cerr << render_text({.code = Code::not_finite, .severity = Severity::warning, .message = fmt::format("the relevance is not finite, {}", place), .help = "give that layer a larger stabilizer, or another rule"});
+}
+
 int run(const Options& options) {
   if (!options.output.ends_with(".npy")) throw usage_error(fmt::format("--output is a .npy file, not '{}'", options.output), "write `--output relevance.npy`");
   if (!options.heatmap.empty() && !options.heatmap.ends_with(".png")) throw usage_error(fmt::format("--heatmap is a .png file, not '{}'", options.heatmap), "write `--heatmap heatmap.png`");
@@ -90,6 +101,7 @@ int run(const Options& options) {
   write_npy(options.output, attribution.relevance);
   if (picture.defined()) write_png(options.heatmap, picture);
 
+  warn_where_not_finite(attribution);
   std::cout << (options.report == "json" ? describe_as_json(attribution, rules.description()) : describe_as_text(attribution, rules.description()));
   if (options.report == "text") {
     std::cout << "written to " << options.output << "\n";

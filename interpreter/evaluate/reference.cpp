@@ -179,7 +179,8 @@ class Evaluation {
   at::Tensor like(language::Space space) const {
     if (space == language::Space::param) return w_;
     if (space == language::Space::output) return R_.defined() ? R_ : layer_.output;
-    return layer_.inputs.at(input_);
+    // A `backward` that needs no x was not given one; its layer keeps its shape.
+    return layer_.inputs.at(input_).defined() ? layer_.inputs[input_] : R_;
   }
 
   const language::BoundRule& bound_;
@@ -231,8 +232,8 @@ void check_fit(const language::BoundRule& bound, const Layer& layer, at::IntArra
   auto receivers = std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true);
   if (receivers > 1 && !rule.backward_per_input)
     throw Error(misfit(bound, "it would hand each of several inputs the whole relevance", rule.backward->span, "share it out: `norm`"));
-  for (auto& x : layer.inputs)
-    if (rule.keeps_shape && x.sizes() != output_shape)
+  for (std::size_t i = 0; i < layer.inputs.size(); ++i)
+    if (rule.keeps_shape && layer.gets_relevance[i] && layer.inputs[i].sizes() != output_shape)
       throw Error(misfit(bound, "`backward` mixes input and output, but the layer does not keep its shape", rule.backward->span, "use terms, or give this layer another rule"));
 }
 

@@ -313,6 +313,7 @@ class FileChecker {
     auto mentions = collect_mentions(written).names;
     if (written.alias) collect_mentions(*written.alias, mentions);
     report_unused(mentions, written.parameters, reporter);
+    if (written.alias && !out->alias) return {};  // what it leads to has its message already
     return out;
   }
 
@@ -324,8 +325,10 @@ class FileChecker {
     out->place = place;
     out->parameters = parameters(written.parameters, reporter, false);
     LocalNames local{.parameters = &out->parameters};
+    bool sound = true;  // a definition that leads to an unsound one is unsound, too: that one has its message already
     if (written.alias) {
       out->alias = target(*written.alias, reporter, local);
+      sound = out->alias.has_value();
       if (out->alias && !std::holds_alternative<std::shared_ptr<const Composite>>(out->alias->definition))
         reporter.report(Code::unknown_rule, written.alias->path.span, fmt::format("`{}` is no composite", written.alias->path.name.text), "a rule's alias is written `rule a = b`");
     }
@@ -334,6 +337,7 @@ class FileChecker {
     for (auto& each : written.entries) {
       collect_mentions(each.target, mentions);
       if (auto checked = entry(each, reporter, local)) out->entries.push_back(std::move(*checked));
+      else sound = false;
     }
     if (out->alias) out->all_entries = count_entries(*out->alias);
     for (auto& each : out->entries) out->all_entries += count_entries(each.target);
@@ -341,12 +345,13 @@ class FileChecker {
       reporter.report(Code::too_large, written.name.span, fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit", written.name.text, out->all_entries, limits.composite_entries),
                       "let fewer entries lead to composites");
     report_unused(mentions, written.parameters, reporter);
+    if (!sound) return {};
     return out;
   }
 
   static std::size_t count_entries(const Target& target) {
     auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition);
-    return composite ? (*composite)->all_entries : 1;
+    return 1 + (composite ? (*composite)->all_entries : 0);
   }
 
   std::optional<Entry> entry(const syntax::Entry& written, const Reporter& reporter, LocalNames& local) {

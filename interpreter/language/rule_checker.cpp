@@ -84,6 +84,7 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
     return;
   }
   bool only_forward = outcomes.contains(Stage::forward) && terms_place == Span{};
+  if (only_forward) rule.uses_layer_input = true;
   if (!backward && !only_forward) {
     if (terms.empty()) term(written, nullptr, rule.terms.emplace_back());
     for (auto* each : terms) {

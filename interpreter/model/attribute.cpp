@@ -16,10 +16,11 @@ std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(
 
 // The relevance of the output: zero but for the target.
 at::Tensor start(const at::Tensor& output, const Target& target) {
-  if (target.relevance().defined()) {
+  if (target.starts_from_tensor()) {
+    if (!target.relevance().defined()) throw bad_target("the start is an undefined tensor", "give one value for each output");
     if (target.relevance().sizes() != output.sizes())
       throw bad_target(fmt::format("the start has the shape {}, the model's output {}", shown(target.relevance().sizes()), shown(output.sizes())), "give one value for each output");
-    return target.relevance().to(output.options().requires_grad(false));
+    return target.relevance().detach().to(output.options().requires_grad(false), /*non_blocking=*/false, /*copy=*/true);
   }
   if (output.dim() < 2) throw bad_target(fmt::format("the model's output has the shape {}, without a dimension to choose from", shown(output.sizes())), "give a start of the output's shape");
   auto chosen = at::zeros_like(output);
@@ -44,6 +45,7 @@ Target Target::from_one() const {
 
 Target Target::from(at::Tensor relevance) {
   Target out;
+  out.from_tensor_ = true;
   out.relevance_ = std::move(relevance);
   return out;
 }
@@ -51,21 +53,26 @@ Target Target::from(at::Tensor relevance) {
 Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
   if (c10::InferenceMode::is_enabled()) throw Error({.code = Code::gradient_disabled, .message = "relevance needs gradients, which InferenceMode disables", .help = "call it outside of InferenceMode"});
   at::AutoGradMode record(true);
-  auto x = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+  if (!input.defined() || input.layout() != at::kStrided || input.is_complex() || input.dim() == 0)
+    throw Error({.code = Code::wrong_input, .message = "the input is no dense tensor with a batch", .help = "dimension 0 counts samples"});
+  auto leaf = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+  auto x = leaf.clone();  // a model may write into its input
   Attribution out;
-  auto attached = attaching::attach_with_names(rules, model.state().graph.parameter_names());
+  auto attached = attaching::attach_with_names(rules, model.state().graph.parameter_names(), /*has_input=*/true);
   auto y = model.forward(x);
   attached.remove();
-  if (!y.requires_grad()) throw Error({.code = Code::wrong_model, .message = "the model's output does not depend on its input", .help = "save a model that computes with its input; a frozen one may have lost it"});
-  out.output = y.detach();
+  out.output = y.detach().clone();
+  if (!y.requires_grad()) throw Error({.code = Code::wrong_model, .message = "the model's output does not depend on its input", .help = "save a model that computes with its input"});
+  auto relevance = start(out.output, target);
   try {
-    auto found = torch::autograd::grad({y}, {x}, {start(out.output, target)}, {}, false, /*allow_unused=*/true).front();
-    out.relevance = found.defined() ? found : at::zeros_like(x);
+    out.relevance = torch::autograd::grad({y}, {leaf}, {relevance}, {}, false, /*allow_unused=*/true).front();
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
     throw Error({.code = Code::model_failed, .message = fmt::format("the backward pass failed: {}", model::reason(failure))});
   }
+  if (!out.relevance.defined())
+    throw Error({.code = Code::wrong_model, .message = "the model's output does not depend on its input", .help = "save a model that computes with its input"});
   out.relevance = out.relevance.detach().to(input.is_floating_point() ? input.scalar_type() : at::kFloat);
   out.report = attached.report();
   return out;

@@ -15,6 +15,8 @@ std::string reason(const std::exception& failure) {
   auto begin = text.find_first_not_of(" \n");
   text = begin == std::string::npos ? "unknown reason" : text.substr(begin);
   text = text.substr(0, text.find('\n'));
+  for (std::string_view kind : {"AssertionError: ", "Exception: ", "ValueError: "})
+    if (text.starts_with(kind)) text = text.substr(kind.size());
   while (!text.empty() && (text.back() == '.' || text.back() == ' ' || text.back() == ':')) text.pop_back();
   return text;
 }

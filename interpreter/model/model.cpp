@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "interpreter/model/failure.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe {
 
 Model Model::load(const std::filesystem::path& path) {
+  c10::InferenceMode normal(false);  // tensors that gradients may go through, wherever it is called
   auto module = model::load_torchscript(path);
   try {
     return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
@@ -29,11 +32,13 @@ Model Model::to(const std::string& device) const {
 }
 
 at::Tensor Model::forward(const at::Tensor& input) const {
+  attaching::last_error() = nullptr;
   try {
     return state_->graph.run(input);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
+    if (auto own = std::exchange(attaching::last_error(), nullptr)) std::rethrow_exception(own);
     throw Error({.code = Code::model_failed, .message = fmt::format("the model cannot run on an input of shape [{}]: {}", fmt::join(input.sizes().begin(), input.sizes().end(), ", "), model::reason(failure)), .help = "give it the shape and type that it was made for"});
   }
 }
@@ -41,6 +46,7 @@ at::Tensor Model::forward(const at::Tensor& input) const {
 at::TensorOptions Model::options() const {
   for (const auto& parameter : state_->graph.module().parameters())
     if (parameter.is_floating_point()) return parameter.options().requires_grad(false);
+  if (auto constant = state_->graph.floating_constant(); constant.defined()) return constant.options().requires_grad(false);
   return at::TensorOptions().dtype(at::kFloat);
 }
 

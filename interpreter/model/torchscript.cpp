@@ -30,6 +30,25 @@ std::optional<std::string> path_of(const torch::jit::Value* value, const torch::
   return prefix.empty() || path.empty() ? prefix + path : prefix + "." + path;
 }
 
+// Frozen files have no calls left, but may still say where each operator came from.
+std::string with_call_stack(std::string path, const torch::jit::Node& node) {
+  if (!node.callstack()) return path;
+  for (auto& frame : (*node.callstack())->vec())
+    if (auto& module = std::get<2>(frame); module && module->instance_name() != "SELF" && module->instance_name() != "UNKNOWN_INSTANCE")
+      path += (path.empty() ? "" : ".") + module->instance_name();
+  return path;
+}
+
+at::Tensor find_floating_constant(const torch::jit::Block& block) {
+  for (auto* node : block.nodes()) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) && node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t)
+      if (auto tensor = node->t(c10::attr::value); tensor.is_floating_point() && tensor.dim() > 0) return tensor;
+    for (auto* inner : node->blocks())
+      if (auto found = find_floating_constant(*inner); found.defined()) return found;
+  }
+  return {};
+}
+
 // Puts a mark before every operator and fills every call in. Names come from the calls, so that modules in lists and
 // modules without parameters keep theirs.
 void inline_with_names(torch::jit::Graph& graph, torch::jit::Block* block, const torch::jit::Value* self, const std::string& prefix) {
@@ -52,7 +71,7 @@ void inline_with_names(torch::jit::Graph& graph, torch::jit::Block* block, const
     } else {
       if (node->kind().is_aten()) {
         torch::jit::WithInsertPoint here(node);
-        auto* name = graph.insertConstant(prefix);
+        auto* name = graph.insertConstant(with_call_stack(prefix, *node));
         graph.insertNode(graph.create(mark, {name}, 0));
       }
       continue;
@@ -80,7 +99,10 @@ std::shared_ptr<torch::jit::Graph> named_graph(const torch::jit::Module& module)
 
 TORCH_LIBRARY(ascribe, library) { library.def("enter_module(str name) -> ()", &enter_module); }
 
-TorchScriptGraph::TorchScriptGraph(torch::jit::Module module) : module_(std::move(module)), code_(named_graph(module_), "forward") {}
+TorchScriptGraph::TorchScriptGraph(torch::jit::Module module) : TorchScriptGraph(module, named_graph(module)) {}
+
+TorchScriptGraph::TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph)
+    : module_(std::move(module)), code_(graph, "forward"), floating_constant_(find_floating_constant(*graph->block())) {}
 
 at::Tensor TorchScriptGraph::run(const at::Tensor& input) const {
   struct Leave {

@@ -21,10 +21,15 @@ class TorchScriptGraph {
 
   const torch::jit::Module& module() const { return module_; }
   ParameterNames parameter_names() const;
+  /// The first floating tensor among the graph's constants, which hold a frozen model's weights; undefined where there is none.
+  const at::Tensor& floating_constant() const { return floating_constant_; }
 
  private:
+  TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph);
+
   torch::jit::Module module_;
   torch::jit::Code code_;
+  at::Tensor floating_constant_;
 };
 
 /// Reads a file. Throws Error: unreadable_file, wrong_model.

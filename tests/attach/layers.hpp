@@ -16,6 +16,7 @@
 #include <string>
 
 #include "ascribe/ascribe.hpp"
+#include "interpreter/attach/dispatch.hpp"
 #include "interpreter/evaluate/reference.hpp"
 
 namespace ascribe::test {
@@ -47,8 +48,9 @@ using Tensors = std::vector<at::Tensor>;
 using Function = std::function<at::Tensor(const Tensors& x, const Tensors& theta)>;
 using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// Relevance of the inputs of one layer, y = f(x; θ), alone. Undefined inputs of `constant` get none.
+/// Relevance of the inputs of one layer, y = f(x; θ), alone, whatever is attached.
 inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, const Parameters& parameters, const at::Tensor& R, std::vector<bool> gets_relevance = {}) {
+  attaching::Pause pause;
   at::NoGradGuard no_grad;
   evaluate::Layer layer{f, {}, std::move(gets_relevance), {}, {}};
   Tensors theta;
@@ -77,6 +79,7 @@ struct Outcome {
 
 /// A chain of layers on `x`, one after the other, from `start` of its output.
 inline Outcome layer_by_layer(const std::vector<Step>& steps, const at::Tensor& x) {
+  attaching::Pause pause;
   Tensors inputs{x.detach()};
   for (auto& step : steps) {
     at::NoGradGuard no_grad;
@@ -131,7 +134,8 @@ inline std::string failure(const std::function<void()>& action) {
     auto& first = error.diagnostics().at(0);
     return code_name(first.code) + " " + first.message;
   } catch (const std::exception& other) {
-    return std::string("no Error of ours: ") + other.what();
+    std::string text = other.what();
+    return "no Error of ours: " + text.substr(0, text.find('\n'));
   } catch (...) {
     return "something that is no exception";
   }
@@ -172,6 +176,10 @@ inline std::string bytes_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-inline std::filesystem::path digits() { return std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "examples" / "digits"; }
+#ifdef ASCRIBE_EXAMPLES
+inline std::filesystem::path digits() { return std::filesystem::path(ASCRIBE_EXAMPLES) / "digits"; }
+#else
+inline std::filesystem::path digits() { return "examples/digits"; }
+#endif
 
 }  // namespace ascribe::test

@@ -1,26 +1,21 @@
 // Rule files as data: each line of mistakes/ says behind `#!` which messages it makes; the files of valid/ make none.
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "ascribe/pack.hpp"
 #include "tests/catch.hpp"
+#include "tests/folder.hpp"
 
 namespace {
 
 using namespace ascribe;
+using test::bytes_of;
 
 std::vector<std::filesystem::path> rule_files(const std::string& folder) {
   std::vector<std::filesystem::path> out;
   for (auto& entry : std::filesystem::directory_iterator(std::filesystem::path(ASCRIBE_TEST_DATA) / folder)) out.push_back(entry.path());
   std::sort(out.begin(), out.end());
   return out;
-}
-
-std::string read(const std::filesystem::path& path) {
-  std::ostringstream out;
-  out << std::ifstream(path, std::ios::binary).rdbuf();
-  return out.str();
 }
 
 // "12:5 A0201 unknown name `yy`", one for each `#!` of the file.
@@ -59,7 +54,7 @@ TEST_CASE("every mistake of a file gives its message, at its place, in order, an
       auto [line, column] = diagnostic.primary.source->position(diagnostic.primary.span.begin);
       found.push_back(std::to_string(line) + ":" + std::to_string(column) + " " + code_name(diagnostic.code) + " " + diagnostic.message);
     }
-    CHECK(found == expected_messages(read(path)));
+    CHECK(found == expected_messages(bytes_of(path)));
     count += found.size();
   }
   CHECK(count >= 120);
@@ -72,6 +67,22 @@ TEST_CASE("a sound file gives no message") {
     INFO(path.filename());
     CHECK(render_text(diagnostics_of(path)) == "");
   }
+}
+
+TEST_CASE("the rules in the documentation are sound") {
+  std::size_t blocks = 0;
+  for (auto* page : {"README.md", "grammar/README.md"}) {
+    auto text = bytes_of(std::filesystem::path(ASCRIBE_TEST_DATA) / "../.." / page);
+    const std::string open = "```rule\n", close = "```\n";
+    for (auto begin = text.find(open); begin != std::string::npos; begin = text.find(open, begin)) {
+      begin += open.size();
+      auto end = text.find(close, begin);
+      INFO(page << ": " << text.substr(begin, 60));
+      CHECK_NOTHROW(Pack::parse(text.substr(begin, end - begin), page));
+      ++blocks;
+    }
+  }
+  CHECK(blocks >= 5);
 }
 
 TEST_CASE("lets that double each other end in a message, not in a hang") {

@@ -1,11 +1,11 @@
 // From files to rules with arguments.
 #include "ascribe/pack.hpp"
 
-#include <filesystem>
-#include <fstream>
+#include <functional>
 
 #include "interpreter/language/binding.hpp"
 #include "tests/catch.hpp"
+#include "tests/folder.hpp"
 
 namespace {
 
@@ -88,17 +88,14 @@ TEST_CASE("arguments from a host are checked like those from a file") {
 }
 
 TEST_CASE("files that cannot be read are refused with one line") {
-  auto folder = std::filesystem::temp_directory_path() / "ascribe_pack_test";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
+  test::Folder folder;
   CHECK(code_of([&] { Pack::load(folder / "missing.rule"); }) == Code::unreadable_file);
-  CHECK(code_of([&] { Pack::load(folder); }) == Code::unreadable_file);
-  std::ofstream(folder / "large.rule") << std::string(2 << 20, '#');
+  CHECK(code_of([&] { Pack::load(folder.path); }) == Code::unreadable_file);
+  folder.file("large.rule", std::string(2 << 20, '#'));
   CHECK(code_of([&] { Pack::load(folder / "large.rule"); }) == Code::too_large);
   CHECK(code_of([&] { Pack::load("/dev/zero"); }) == Code::too_large);
-  std::ofstream(folder / "a.rule") << "composite a { any => b }";
-  std::ofstream(folder / "b.rule") << "rule b { map = R }";
+  folder.file("a.rule", "composite a { any => b }");
+  folder.file("b.rule", "rule b { map = R }");
   CHECK(Pack::load({folder / "a.rule", folder / "b.rule"}).composite("a").bound().entries.size() == 1);
   CHECK(code_of([&] { Pack::load(folder / "a.rule"); }) == Code::unknown_rule);
-  std::filesystem::remove_all(folder);
 }

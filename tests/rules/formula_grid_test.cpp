@@ -323,7 +323,8 @@ void check_configurations(const std::vector<Geometry>& geometries, const std::fu
     }
   }
   REQUIRE(count > 0);
-  WARN(count << " comparisons, largest difference " << largest);
+  INFO(count << " comparisons, largest difference " << largest);
+  CHECK(largest <= tolerance);
 }
 
 auto named(std::vector<std::string> names) {

@@ -56,12 +56,13 @@ class Target {
 
   const std::optional<std::int64_t>& index() const { return index_; }
   bool starts_from_one() const { return one_; }
+  bool starts_from_tensor() const { return from_tensor_; }
   const at::Tensor& relevance() const { return relevance_; }
 
  private:
   Target() = default;
   std::optional<std::int64_t> index_;
-  bool one_ = false;
+  bool one_ = false, from_tensor_ = false;
   at::Tensor relevance_;
 };
 
