@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "grammar/diagnostic.hpp"
@@ -198,9 +199,13 @@ Operand ExpressionEvaluator::argument(std::size_t index) {
   } else {
     value = &environment_.arguments[index];
   }
-  if (auto* number = std::get_if<double>(value)) return {*number};
   auto& parameter = environment_.parameters[index];
-  return {laid_on(std::get<Array>(*value), environment_.like(parameter.type.space), parameter.type.space, parameter.name), parameter.type.space};
+  auto* number = std::get_if<double>(value);
+  if (number && (parameter.type.form != Form::number || parameter.type.space == Space::scalar)) return {*number};
+  // A value of a larger space is that value everywhere: what reduces it must see all of it.
+  auto like = environment_.like(parameter.type.space);
+  if (number) return {at::full({}, *number, like.options().requires_grad(false)).expand_as(like), parameter.type.space};
+  return {laid_on(std::get<Array>(*value), like, parameter.type.space, parameter.name).expand_as(like), parameter.type.space};
 }
 
 Operand ExpressionEvaluator::call(const BuiltinCall& node) {
@@ -236,6 +241,8 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
       throw Error({.code = Code::rule_does_not_fit,
                    .message = fmt::format("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d, shown(t.sizes())),
                    .help = counted == 0 ? "dimension 0 is the batch: no sample influences another" : "the tensor has no such dimension"});
+    if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
+      throw Error({.code = Code::rule_does_not_fit, .message = fmt::format("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name, counted, shown(t.sizes())), .help = "name each dimension once"});
     d = counted;
   }
   if (keep) return {reduce(t, node.builtin, dimensions, true), z.space};
@@ -247,15 +254,14 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
 Operand ExpressionEvaluator::stabilize(const Stabilize& node) {
   auto z = evaluate(*node.z);
   if (auto* function = std::get_if<StabilizerFunction>(&node.epsilon->node)) {
-    ExpressionEvaluator body(environment_);
-    body.frame_.emplace_back(std::move(z));
-    for (auto& each : function->rest) body.frame_.emplace_back(evaluate(*each));
-    return body.evaluate(*function->function->body);
+    std::vector<Bound> arguments{std::move(z)};
+    for (std::size_t i = 0; i < function->rest.size(); ++i) arguments.push_back(bind(*function->rest[i], function->function->parameters[i + 1]));
+    return run(*function->function, std::move(arguments));
   }
   if (node.by_stabilizer) {
     auto& index = std::get<ParameterReference>(node.epsilon->node).index;
-    if (frame_.empty()) return stabilize_by(std::move(z), std::get<Stabilizer>(environment_.arguments[index]));
-    if (auto* value = std::get_if<Value>(&frame_[index])) return stabilize_by(std::move(z), std::get<Stabilizer>(*value));
+    auto& value = frame_.empty() ? environment_.arguments[index] : std::get<Value>(frame_[index]);
+    return stabilize_by(std::move(z), std::get<Stabilizer>(value));
   }
   auto epsilon = evaluate(*node.epsilon);
   auto signs = is_tensor(z) ? Operand{sign_of(tensor(z)), z.space} : Operand{std::get<double>(z.value) >= 0 ? 1.0 : -1.0};
@@ -263,27 +269,50 @@ Operand ExpressionEvaluator::stabilize(const Stabilize& node) {
 }
 
 Operand ExpressionEvaluator::stabilize_by(Operand z, const Stabilizer& stabilizer) {
-  if (stabilizer.function) return call(*stabilizer.function, stabilizer.rest, std::move(z));
+  if (stabilizer.function) {
+    std::vector<Bound> arguments{std::move(z)};
+    for (auto& each : stabilizer.rest) arguments.emplace_back(each);
+    return run(*stabilizer.function, std::move(arguments));
+  }
   if (is_tensor(z)) return {stabilized(tensor(z), stabilizer.epsilon), z.space};
   auto number = std::get<double>(z.value);
   return {number + stabilizer.epsilon * (number >= 0 ? 1 : -1)};
 }
 
-Operand ExpressionEvaluator::call(const Function& function, const std::vector<Value>& rest, Operand z) {
+ExpressionEvaluator::Bound ExpressionEvaluator::bind(const Expression& expression, const Parameter& parameter) {
+  if (std::holds_alternative<List>(expression.node)) return evaluate_argument(expression, environment_.arguments, parameter.type);
+  if (parameter.type != stabilizer) return evaluate(expression);
+  auto number = [](const Operand& operand) {
+    if (auto* value = std::get_if<double>(&operand.value)) return *value;
+    throw Error({.code = Code::rule_does_not_fit, .message = "a stabilizer is given a tensor", .help = "its arguments are numbers"});
+  };
+  if (auto* it = std::get_if<ParameterReference>(&expression.node)) {
+    auto* value = frame_.empty() ? &environment_.arguments[it->index] : std::get_if<Value>(&frame_[it->index]);
+    if (value && std::holds_alternative<Stabilizer>(*value)) return *value;
+  }
+  if (auto* it = std::get_if<StabilizerFunction>(&expression.node)) {
+    Stabilizer out{0, it->function, {}};
+    for (std::size_t i = 0; i < it->rest.size(); ++i) {
+      auto bound = bind(*it->rest[i], it->function->parameters[i + 1]);
+      if (auto* value = std::get_if<Value>(&bound)) out.rest.push_back(*value);
+      else out.rest.emplace_back(number(std::get<Operand>(bound)));
+    }
+    return Value(std::move(out));
+  }
+  return Value(Stabilizer{number(evaluate(expression)), nullptr, {}});
+}
+
+Operand ExpressionEvaluator::run(const Function& function, std::vector<Bound> arguments) {
   ExpressionEvaluator body(environment_);
-  body.frame_.emplace_back(std::move(z));
-  for (auto& each : rest) body.frame_.emplace_back(each);
+  body.environment_.parameters = function.parameters;
+  body.frame_ = std::move(arguments);
   return body.evaluate(*function.body);
 }
 
 Operand ExpressionEvaluator::call(const FunctionCall& node) {
-  ExpressionEvaluator body(environment_);
-  for (std::size_t i = 0; i < node.arguments.size(); ++i) {
-    auto& argument = *node.arguments[i];
-    if (node.function->parameters[i].type == stabilizer) body.frame_.emplace_back(evaluate_argument(argument, environment_.arguments, stabilizer));
-    else body.frame_.emplace_back(evaluate(argument));
-  }
-  return body.evaluate(*node.function->body);
+  std::vector<Bound> arguments;
+  for (std::size_t i = 0; i < node.arguments.size(); ++i) arguments.push_back(bind(*node.arguments[i], node.function->parameters[i]));
+  return run(*node.function, std::move(arguments));
 }
 
 Operand ExpressionEvaluator::choose(const Conditional& node) {

@@ -43,7 +43,10 @@ class ExpressionEvaluator {
  private:
   Operand argument(std::size_t index);
   Operand call(const language::BuiltinCall& call);
-  Operand call(const language::Function& function, const std::vector<language::Value>& rest, Operand z);
+  using Bound = std::variant<Operand, language::Value>;
+  /// What a function's parameter is given, evaluated where the call stands.
+  Bound bind(const language::Expression& expression, const language::Parameter& parameter);
+  Operand run(const language::Function& function, std::vector<Bound> arguments);
   Operand call(const language::FunctionCall& call);
   Operand stabilize(const language::Stabilize& node);
   Operand stabilize_by(Operand z, const language::Stabilizer& stabilizer);
@@ -51,7 +54,7 @@ class ExpressionEvaluator {
 
   Environment environment_;
   // Function calls: the operands of the parameters. Empty where a rule itself is evaluated.
-  std::vector<std::variant<Operand, language::Value>> frame_;
+  std::vector<Bound> frame_;
   std::map<const language::Expression*, Operand> lets_;
 };
 

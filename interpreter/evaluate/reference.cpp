@@ -51,6 +51,7 @@ class Evaluation {
         auto x = term.input ? evaluate(term.input, layer_.inputs[input_]) : layer_.inputs[input_];
         modified_.push_back(x.detach().requires_grad_(x.is_floating_point() && layer_.gets_relevance[input_]));
       }
+      input_ = 0;  // what follows looks at inputs outside of this loop: x in `map`, tensors that arguments are laid on
       current_.x = std::move(modified_);
       modified_.clear();
       current_.y = layer_.apply(current_.x, parameters(term));

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
+#include "grammar/diagnostic.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
@@ -31,7 +31,7 @@ double builtin(const BuiltinCall& node, std::span<const Value> arguments) {
     case Builtin::sigmoid: return 1 / (1 + std::exp(-z));
     case Builtin::min: return extremum(std::less<>());
     case Builtin::max: return extremum(std::greater<>());
-    default: throw std::logic_error("the checker lets no reduction into a constant");
+    default: throw Error({.code = Code::wrong_type, .message = "a number has nothing to reduce", .help = "sum and mean are for what a layer sees"});
   }
 }
 
@@ -98,7 +98,10 @@ double evaluate_number(const Expression& expression, std::span<const Value> argu
   auto number = [&](const ExpressionPointer& inner) { return evaluate_number(*inner, arguments); };
   auto& node = expression.node;
   if (auto* it = std::get_if<Constant>(&node)) return it->value;
-  if (auto* it = std::get_if<ParameterReference>(&node)) return std::get<double>(arguments[it->index]);
+  if (auto* it = std::get_if<ParameterReference>(&node)) {
+    if (auto* value = std::get_if<double>(&arguments[it->index])) return *value;
+    throw Error({.code = Code::wrong_type, .message = "a tensor cannot be computed with before a layer is met", .help = "give the tensor itself; requirements and arguments compute with numbers"});
+  }
   if (auto* it = std::get_if<LetReference>(&node)) return number(it->value);
   if (auto* it = std::get_if<BuiltinCall>(&node)) return builtin(*it, arguments);
   if (auto* it = std::get_if<Power>(&node)) return std::pow(number(it->base), number(it->exponent));

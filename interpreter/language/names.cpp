@@ -279,6 +279,10 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
     if (reduces && i > 0) {
       auto d = dimension(argument);
       if (!d) return nullptr;
+      if (std::find(out.dimensions.begin(), out.dimensions.end(), *d) != out.dimensions.end()) {
+        reporter_.report(Code::bad_dimension, argument.span, fmt::format("dimension {} is there twice", *d), "name each dimension once");
+        return nullptr;
+      }
       out.dimensions.push_back(*d);
     } else {
       out.arguments.push_back(resolve(argument, clause));

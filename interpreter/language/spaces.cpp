@@ -66,10 +66,12 @@ Type SpaceChecker::number(const ExpressionPointer& expression) {
   return unknown;
 }
 
-void SpaceChecker::truth_of(const ExpressionPointer& expression, const char* what) {
+Type SpaceChecker::truth_of(const ExpressionPointer& expression, const char* what) {
   auto type = infer(*expression);
+  if (type.form == Form::truth) return Type::number(type.space);
   if (type.form != Form::truth && type.form != Form::unknown)
     reporter_.report(Code::wrong_type, expression->span, fmt::format("{} takes a truth value, this is {}", what, describe(type)), "compare: `y > 0`");
+  return unknown;
 }
 
 Type SpaceChecker::infer_node(const Expression& expression) {
@@ -104,26 +106,28 @@ Type SpaceChecker::infer_node(const Expression& expression) {
   }
   if (auto* it = std::get_if<Unary>(&node)) {
     if (it->op == Operator::negate) return number(it->operand);
-    truth_of(it->operand, "`not`");
-    return truth;
+    return Type::truth(truth_of(it->operand, "`not`").space);
   }
   if (auto* it = std::get_if<Comparison>(&node)) {
     auto left = number(it->left);
     auto type = joined(left, number(it->right), span);
-    if (it->within) joined(type, number(it->within), span);
-    return truth;
+    if (it->within) type = joined(type, number(it->within), span);
+    return Type::truth(type.space);
   }
   if (auto* it = std::get_if<Conditional>(&node)) {
-    truth_of(it->condition, "`if`");
+    auto condition = truth_of(it->condition, "`if`");
     auto consequence = infer(*it->consequence), alternative = infer(*it->alternative);
-    if (consequence.form == Form::truth && alternative.form == Form::truth) return truth;
-    consequence = number(it->consequence);
-    return joined(consequence, number(it->alternative), span);
+    bool both_truth = consequence.form == Form::truth && alternative.form == Form::truth;
+    if (both_truth) consequence = Type::number(consequence.space), alternative = Type::number(alternative.space);
+    else consequence = number(it->consequence), alternative = number(it->alternative);
+    auto type = joined(condition, joined(consequence, alternative, span), span);
+    return both_truth ? Type::truth(type.space) : type;
   }
   auto& chain = std::get<Chain>(node);
   if (chain.operators.front() == Operator::logical_and || chain.operators.front() == Operator::logical_or) {
-    for (auto& operand : chain.operands) truth_of(operand, chain.operators.front() == Operator::logical_and ? "`and`" : "`or`");
-    return truth;
+    auto type = scalar;
+    for (auto& operand : chain.operands) type = joined(type, truth_of(operand, chain.operators.front() == Operator::logical_and ? "`and`" : "`or`"), span);
+    return Type::truth(type.space);
   }
   auto type = number(chain.operands.front());
   for (std::size_t i = 1; i < chain.operands.size(); ++i)

@@ -26,7 +26,8 @@ class SpaceChecker {
   Type infer_node(const Expression& expression);
   Type joined(Type a, Type b, Span where);
   Type number(const ExpressionPointer& expression);
-  void truth_of(const ExpressionPointer& expression, const char* what);
+  /// The truth value's space, as a number's.
+  Type truth_of(const ExpressionPointer& expression, const char* what);
   Type reduction(const BuiltinCall& node, Span where);
   Type function_call(const FunctionCall& node, Span where);
   Type stabilize(const Stabilize& node, Span where);

@@ -25,10 +25,11 @@ enum class Form { unknown, number, truth, names, text, array, stabilizer };
 
 struct Type {
   Form form = Form::unknown;
-  Space space = Space::scalar;  ///< of numbers
+  Space space = Space::scalar;  ///< of numbers, and of the numbers that a truth value compares
   bool operator==(const Type&) const = default;
 
   static constexpr Type number(Space space) { return {Form::number, space}; }
+  static constexpr Type truth(Space space) { return {Form::truth, space}; }
   bool is_number() const { return form == Form::number || form == Form::unknown; }
 };
 

@@ -23,6 +23,8 @@ Model Model::load(const std::filesystem::path& path) {
 
 Model Model::to(const std::string& device) const {
   try {
+    c10::InferenceMode normal(false);
+    at::NoGradGuard no_grad;  // copies of parameters are parameters, not results
     auto module = state_->graph.module().clone();
     module.to(c10::Device(device));
     return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));

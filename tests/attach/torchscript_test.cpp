@@ -329,7 +329,7 @@ TEST_CASE("what fails in a model is told in one line, and leaves the thread clea
   CHECK(failure([&] { attribute(model, epsilon_plus(), random({2, 5})); }) == "A0609 the model cannot run on an input of shape [2, 5]: mat1 and mat2 shapes cannot be multiplied (2x5 and 4x3)");
   CHECK(attaching::current_module().empty());
   auto raising = loaded(script("def forward(self, x):\n  assert x.size(0) < 2, \"one sample at a time\"\n  return x * 2\n"));
-  CHECK(failure([&] { raising.forward(random({2, 5})); }) == "A0609 the model cannot run on an input of shape [2, 5]: AssertionError: one sample at a time");
+  CHECK(failure([&] { raising.forward(random({2, 5})); }) == "A0609 the model cannot run on an input of shape [2, 5]: one sample at a time");
   auto x = random({2, 4});
   CHECK(difference(attributed(model, epsilon_plus(), x).relevance, layer_by_layer({{rule("epsilon"), linear_of, part.both()}}, x).relevance) <= exact);
 }
