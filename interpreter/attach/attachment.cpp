@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace ascribe {
@@ -15,6 +16,8 @@ using Form = LayerOperator::Form;
 namespace {
 
 bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
+
+bool is_leaf_or_view_of_one(const at::Tensor& tensor) { return tensor.is_leaf() || (tensor.is_view() && tensor._base().is_leaf()); }
 
 // The kind that a call is of, which for some operators depends on the arguments.
 const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::IValue>& arguments) {
@@ -80,6 +83,21 @@ std::string module_of(const std::string& parameter) {
 // `features.0.bias` for `features.0.weight`.
 std::string sibling(const std::string& parameter, const std::string& name) { return parameter.substr(0, parameter.rfind('.') + 1) + name; }
 
+// Where a model's layer was called with nothing that depends on an input.
+class NoInputNode : public torch::autograd::Node {
+ public:
+  NoInputNode(std::shared_ptr<bool> has_input, std::string layer) : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
+  torch::autograd::variable_list apply(torch::autograd::variable_list&&) override {
+    if (*has_input_) return {};
+    throw Error({.code = Code::no_input, .message = fmt::format("{}: nothing that it was called with depends on an input that requires a gradient", layer_), .help = "call x.requires_grad_() before the model"});
+  }
+  std::string name() const override { return "NoInput"; }
+
+ private:
+  std::shared_ptr<bool> has_input_;
+  std::string layer_;
+};
+
 double total_of(const torch::autograd::variable_list& list) {
   Pause pause;
   at::NoGradGuard no_grad;
@@ -92,17 +110,18 @@ double total_of(const torch::autograd::variable_list& list) {
 // What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
 class SumHook : public torch::autograd::FunctionPreHook {
  public:
-  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum, bool adds) : report_(std::move(report)), sum_(sum), adds_(adds) {}
+  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum) : report_(std::move(report)), sum_(sum) {}
   torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
+    // Relevance comes from above first; what several inputs get from one layer adds up.
+    if (sum_ == &LayerReport::above) report_->below.reset();
     auto& sum = (*report_).*sum_;
-    sum = total_of(gradients) + (adds_ ? sum.value_or(0) : 0);
+    sum = total_of(gradients) + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
     return gradients;
   }
 
  private:
   std::shared_ptr<LayerReport> report_;
   std::optional<double> LayerReport::*sum_;
-  bool adds_;  // several inputs add up
 };
 
 }  // namespace
@@ -114,7 +133,7 @@ std::string& attaching::current_module() {
 
 void ParameterNames::add(const std::string& name, const at::Tensor& parameter) {
   if (!parameter.defined() || !parameter.has_storage()) return;
-  by_storage.emplace(parameter.storage().unsafeGetStorageImpl(), name);
+  by_place.emplace(std::pair(parameter.storage().unsafeGetStorageImpl(), parameter.storage_offset()), name);
   names.insert(name);
   parameters.insert(parameter.unsafeGetTensorImpl());
   held.push_back(parameter);
@@ -122,12 +141,12 @@ void ParameterNames::add(const std::string& name, const at::Tensor& parameter) {
 
 const std::string* ParameterNames::find(const at::Tensor& tensor) const {
   if (!tensor.has_storage()) return nullptr;
-  auto found = by_storage.find(tensor.storage().unsafeGetStorageImpl());
-  return found == by_storage.end() ? nullptr : &found->second;
+  auto found = by_place.find({tensor.storage().unsafeGetStorageImpl(), tensor.storage_offset()});
+  return found == by_place.end() ? nullptr : &found->second;
 }
 
 Attachment::State::State(const Composite& rules, ParameterNames names, bool has_input)
-    : rules_(std::make_shared<const language::BoundComposite>(rules.bound())), names_(std::move(names)), passes_(names_.parameters), has_input_(has_input) {}
+    : rules_(std::make_shared<const language::BoundComposite>(rules.bound())), names_(std::move(names)), passes_(names_.parameters), has_input_(std::make_shared<bool>(has_input)) {}
 
 Report Attachment::State::report() const {
   Report out;
@@ -161,10 +180,10 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   }
   if (!found) found = candidate(op, row, arguments);
   if (!found) {
-    check_input(row, arguments);
-    return op.callBoxed(stack);
+    if (!without_input(op, row, stack)) op.callBoxed(stack);
+    return;
   }
-  has_input_ = true;
+  *has_input_ = true;
   struct OverAfterFailure {  // what the same input computes next is another forward pass
     std::shared_ptr<ForwardPass> pass;
     int exceptions = std::uncaught_exceptions();
@@ -183,12 +202,12 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     return op.callBoxed(stack);
   }
   if (found->bias_follows) {
-    product_ = Product{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
-    bool served = serve(op, stack, std::move(*found));
+    Product made{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
+    made.keeps_gradient = !serve(op, stack, std::move(*found));
     auto output = output_of(op, stack).toTensor();
-    product_->output.emplace(output.getIntrusivePtr());
-    product_->version = static_cast<std::int64_t>(output._version());
-    product_->keeps_gradient = !served;
+    made.output.emplace(output.getIntrusivePtr());
+    made.version = static_cast<std::int64_t>(output._version());
+    product_ = std::move(made);
     return;
   }
   auto shown = fmt::format("layer '{}' ({})", found->name, found->kind->name);
@@ -202,6 +221,8 @@ std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c
   std::vector<bool> depends(arguments.size());
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!is_tensor(arguments[i])) continue;
+    bool parameter = std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
+    if (parameter && is_leaf_or_view_of_one(arguments[i].toTensor())) continue;  // a parameter, if not of this model
     auto found = passes_.of(arguments[i].toTensor());
     depends[i] = found != nullptr;
     out.pass = ForwardPasses::join(out.pass, found);
@@ -233,17 +254,24 @@ std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c
   return out;
 }
 
-// A linear layer or convolution of the model before anything that depends on an input: then nothing ever will.
-void Attachment::State::check_input(const Row& row, const std::vector<c10::IValue>& arguments) {
-  if (has_input_ || row.parameters.empty()) return;
-  auto* kind = row.form == Form::opaque ? nullptr : kind_of(row, arguments);
+// A linear layer or convolution of the model before anything that depends on an input. Perhaps the model begins with such;
+// if no input ever comes, relevance that arrives here is the caller's mistake.
+bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+  if (*has_input_ || row.parameters.empty() || row.form == Form::opaque) return false;
+  auto arguments = arguments_of(op, stack);
+  auto* kind = kind_of(row, arguments);
   auto weight = row.parameters.front().first;
-  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight])) return;
+  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight])) return false;
   auto* name = names_.find(arguments[weight].toTensor());
-  if (!name) return;
-  throw Error({.code = Code::no_input,
-               .message = fmt::format("layer '{}' ({}): nothing that it is called with depends on an input that requires a gradient", module_of(*name).empty() ? kind->name : module_of(*name), kind->name),
-               .help = "call x.requires_grad_() before the model"});
+  if (!name) return false;
+  {
+    at::NoGradGuard no_grad;
+    at::AutoDispatchBelowADInplaceOrView below;
+    op.callBoxed(stack);
+  }
+  auto module = module_of(*name);
+  torch::autograd::set_history(output_of(op, stack).toTensor(), c10::make_intrusive<NoInputNode>(has_input_, fmt::format("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
+  return true;
 }
 
 std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product) {
@@ -301,21 +329,26 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   return true;
 }
 
-// The layer runs as ever, but for its parameters, which get no gradient. The report still has its row.
+// The layer runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
 void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& found, const std::shared_ptr<LayerReport>& report) {
   report->rule = "gradient";
   auto arguments = stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size());
-  for (auto place : found.parameter_places) arguments[static_cast<std::ptrdiff_t>(place)] = arguments[static_cast<std::ptrdiff_t>(place)].toTensor().detach();
+  for (std::size_t place = 0; place < op.schema().arguments().size(); ++place) {
+    auto input = std::find(found.input_places.begin(), found.input_places.end(), place);
+    bool relevant = input != found.input_places.end() && found.gets_relevance[static_cast<std::size_t>(input - found.input_places.begin())];
+    auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
+    if (!relevant && is_tensor(argument) && !(found.in_place && place == 0)) argument = argument.toTensor().detach();
+  }
   for (std::size_t i = 0; i < found.inputs.size() && !found.in_place; ++i) {
     if (!found.gets_relevance[i]) continue;
     auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
-    seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below, i > 0));
+    seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
     arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
   }
   op.callBoxed(stack);
   auto output = output_of(op, stack).toTensor();
   report->shape = output.sizes().vec();
-  if (auto node = output.grad_fn()) node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above, false));
+  if (auto node = output.grad_fn()) node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
 }
 
 // Runs the layer without autograd and leaves the rule in the graph in its place.
@@ -328,7 +361,7 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
-    call.inputs.push_back(!rule.uses_layer_input ? KeptTensor() : x.is_leaf() && x.requires_grad() ? KeptTensor::reference(x) : KeptTensor::value(x));
+    call.inputs.push_back(!rule.uses_layer_input ? KeptTensor() : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x) : KeptTensor::value(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/function_hook.h>
 
 #include <exception>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -18,8 +19,8 @@ namespace ascribe {
 
 /// The names of a model's modules, by the parameters that they hold.
 struct ParameterNames {
-  /// `features.0.weight` for a parameter, by its storage: views (a transposed weight) are found, too.
-  std::unordered_map<const c10::StorageImpl*, std::string> by_storage;
+  /// `features.0.weight` for a parameter, by its place in memory: a transposed weight is found, too.
+  std::map<std::pair<const c10::StorageImpl*, std::int64_t>, std::string> by_place;
   std::unordered_set<std::string> names;
   std::unordered_set<const c10::TensorImpl*> parameters;
   std::vector<at::Tensor> held;  ///< kept alive: an address of the past would be mistaken for a parameter
@@ -70,7 +71,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   };
 
   void intercept(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
-  void check_input(const Row& row, const std::vector<c10::IValue>& arguments);
+  bool without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
   std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row, const std::vector<c10::IValue>& arguments);
   std::optional<Candidate> with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product);
   /// Whether an entry was for the layer; otherwise it keeps its gradient.
@@ -84,7 +85,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   ParameterNames names_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
-  bool has_input_;
+  std::shared_ptr<bool> has_input_;  ///< whether some call depended on an input; shared with nodes that outlive this
   std::optional<Product> product_;  // where the call before this one made one
 };
 

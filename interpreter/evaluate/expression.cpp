@@ -115,7 +115,7 @@ at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, cons
   auto rank = static_cast<std::size_t>(like.dim());
   auto refuse = [&] {
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = fmt::format("`{}` has the shape {}, which does not fit {} of shape {}", name, shown(shape), language::describe(space),
+                 .message = fmt::format("`{}` has the shape {}, which does not fit {} of shape {}", name, shown(array.shape), language::describe(space),
                                         shown(like.sizes())),
                  .help = space == Space::param ? "a tensor for a parameter has the parameter's shape" : "give one value per channel, one per element of a sample, or a shape that broadcasts"});
   };

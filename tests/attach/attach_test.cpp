@@ -273,26 +273,6 @@ TEST_CASE("activations get their rule") {
   check("softshrink", [](auto& in, auto&) { return nn::Softshrink()->forward(in[0]); });
 }
 
-TEST_CASE("softsign is an activation") {
-  at::manual_seed(6);
-  auto x = random({3, 4});
-  Net net;
-  net.run = [](const at::Tensor& in) { return nn::Softsign()->forward(in); };
-  auto found = attached_run(Pack::standard().composite("base"), net, x);
-  CHECK(same_bits(found.relevance, start(found.output)));
-  CHECK(rows(found.report) == std::vector<std::string>{"softsign#1 softsign pass"});
-}
-
-TEST_CASE("tanhshrink is an activation") {
-  at::manual_seed(6);
-  auto x = random({3, 4});
-  Net net;
-  net.run = [](const at::Tensor& in) { return nn::Tanhshrink()->forward(in); };
-  auto found = attached_run(Pack::standard().composite("base"), net, x);
-  CHECK(same_bits(found.relevance, start(found.output)));
-  CHECK(rows(found.report) == std::vector<std::string>{"tanhshrink#1 tanhshrink pass"});
-}
-
 TEST_CASE("prelu is an activation with a weight and a name") {
   at::manual_seed(6);
   auto x = random({3, 4, 2});
@@ -1164,7 +1144,7 @@ TEST_CASE("a model may begin with layers that see no input: it has one all the s
   CHECK(difference(found.relevance, through(rule("epsilon"), linear_of, {x}, weight_and_bias(two), R)[0]) <= exact);
 }
 
-TEST_CASE("QUESTION: layers outside of the module that rules are attached to are served as well", "[!mayfail]") {
+TEST_CASE("layers outside of the module that rules are attached to are served as well") {
   at::manual_seed(31);
   auto x = random({3, 4});
   nn::Linear inside(4, 4), outside(4, 4);
@@ -1445,7 +1425,7 @@ TEST_CASE("two forward passes in one scope count for themselves") {
   CHECK(attached.report()[11].name == "relu#1");
 }
 
-TEST_CASE("QUESTION: after a forward pass that failed, the same input starts to count anew", "[!mayfail]") {
+TEST_CASE("after a forward pass that failed, the same input starts to count anew") {
   Small model;
   auto leaf = small_input().requires_grad_();
   auto attached = attach(entries("any => base; first convolution => flat; convolution => zplus; linear => epsilon"), model);

@@ -4,6 +4,7 @@
 #include "tests/catch.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/module.h>
 
@@ -20,6 +21,9 @@
 #include "interpreter/evaluate/reference.hpp"
 
 namespace ascribe::test {
+
+// Many small tensors, and several test programs at a time: more threads would only wait for each other.
+inline const bool single_threaded = (at::set_num_threads(1), true);
 
 constexpr double exact = 1e-10;
 

@@ -276,25 +276,6 @@ TEST_CASE("a frozen model of float64 keeps its type") {
   CHECK(failure([&] { attribute(model, epsilon_plus(), random({2, 4})); }) == "no error");
 }
 
-TEST_CASE("softsign and tanhshrink are matched by the class of their module") {
-  at::manual_seed(9);
-  auto x = random({3, 4});
-  auto module_of_class = [](const std::string& name, const std::string& text) {
-    torch::jit::Module module(c10::QualifiedName("__torch__.torch.nn.modules.activation." + name));
-    module.define("def forward(self, x):\n  return " + text + "\n");
-    return module;
-  };
-  auto check = [&](const std::string& kind, const torch::jit::Module& module) {
-    INFO(kind);
-    auto model = loaded(script("def forward(self, x):\n  return self.act.forward(x)\n", {}, {{"act", module}}));
-    auto found = attributed(model, Pack::standard().composite("base"), x);
-    CHECK(same_bits(found.relevance, start(found.output)));
-    CHECK(rows(found.report) == std::vector{"act " + kind + " pass"});
-  };
-  check("softsign", module_of_class("Softsign", "x / (x.abs() + 1)"));
-  check("tanhshrink", module_of_class("Tanhshrink", "x - x.tanh()"));
-}
-
 // -------------------------------------------------------------------------------------------------------- mistakes
 
 TEST_CASE("an error that a rule makes at a layer of a saved model is that error") {

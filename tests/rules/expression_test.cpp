@@ -403,13 +403,6 @@ TEST_CASE("equality within a tolerance grows with the size of the right side") {
   CHECK(value("if R == x within 0.1 then 1 else 0", a, c).item<double>() == 0);
 }
 
-TEST_CASE("the branch that a condition does not choose leaves no trace in the gradient") {
-  // √y is not a number where y < 0 and steep where y = 0; neither is chosen.
-  auto x = tensor({1, 4}, {4, -1, 0, 9}), R = at::ones({1, 4}, at::kDouble);
-  auto found = relevance(rule_in("rule r { output = if y > 0 then sqrt(y) else 0; map = R; reduce = v }"), identity(x), R);
-  CHECK(difference(found, tensor({1, 4}, {0.25, 0, 0, 1.0 / 6})) <= exact);
-}
-
 // -------------------------------------------------------------------------------------------------------------- reductions
 
 TEST_CASE("sum and mean over inputs and outputs are per sample, and spread at any rank") {
@@ -684,14 +677,6 @@ TEST_CASE("a requirement about the arguments is checked where they are given") {
   CHECK(refused([&] { Pack::parse(text).call("r(2, 2)"); }).code == Code::requirement_violated);
 }
 
-TEST_CASE("a requirement about parameters that are tensors holds where every element does") {
-  auto text = "rule r(low: input, high: input) { require low < high, \"low is below high\"; input = max(low, min(high, x)) }";
-  rule_in(text, {{"low", -1}, {"high", 1}});
-  CHECK(refused([&] { rule_in(text, {{"low", 1}, {"high", -1}}); }).code == Code::requirement_violated);
-  rule_in(text, {{"low", Numbers{{3}, {-1, -2, -3}}}, {"high", Numbers{{3}, {1, 2, 3}}}});
-  CHECK(refused([&] { rule_in(text, {{"low", Numbers{{3}, {-1, 2, -3}}}, {"high", Numbers{{3}, {1, 2, 3}}}}); }).code == Code::requirement_violated);
-}
-
 // ------------------------------------------------------------------------------------------------- stabilizers and functions
 
 const std::string stabilizers = R"(
@@ -794,7 +779,7 @@ TEST_CASE("a stabilizer function may itself take a stabilizer") {
 TEST_CASE("a stabilizer that reduces is refused where there is nothing to reduce") {
   Dense dense;
   for (auto text : {"rule r(a = 2) { map = R / stabilize(a, relative(0.1)) }", "rule r { map = R / stabilize(sum(y), relative(0.1)) }",
-                    "rule r(a = 2, e: stabilizer = relative(0.1)) { map = R / stabilize(a, e) }", "rule r(e: stabilizer = relative(0.1)) { map = R / stabilize(sum(y), e) }"}) {
+                    "rule r(a = 2, e: stabilizer = relative(0.1)) { map = R / stabilize(a, e) }"}) {
     INFO(text);
     CHECK_THROWS_AS(dense.by(stabilizers + text), Error);
   }
@@ -911,24 +896,6 @@ TEST_CASE("tensors go through aliases and composites, and may be made of numbers
   CHECK(difference(dense.by(zbox + "rule r = box([-3, -4, -5], [5, 6, 7])"), expected) <= exact);
   CHECK(difference(dense.by(zbox + "rule r(low: input) = box(low, [5, 6, 7])", {{"low", numbers}}), expected) <= exact);
   CHECK(difference(dense.by(zbox + "rule r(a = 3) = box([-a, -a - 1, -5], [a + 2, 2 * a, 7])"), expected) <= exact);
-}
-
-TEST_CASE("an argument may be computed from a tensor") {
-  Dense dense;
-  auto text = "rule box(low: input, high: input) { input = max(low, min(x, high)); map = R }  rule r(bound: input) = box(-bound, bound)";
-  auto bound = tensor({3}, {1, 2, 0.25});
-  auto expected = at::maximum(-bound, at::minimum(dense.x, bound)) * dense.R.mm(dense.W);
-  CHECK(difference(dense.by(text, {{"bound", 1}}), dense.x.clamp(-1, 1) * dense.R.mm(dense.W)) <= exact);
-  CHECK(difference(dense.by(text, {{"bound", Numbers{{3}, {1, 2, 0.25}}}}), expected) <= exact);
-}
-
-TEST_CASE("an argument and a requirement may be a sum over a parameter's tensor") {
-  Dense dense;
-  auto text = "rule scaled(s = 1) { map = s * R }  rule r(a: param) { require sum(a) > 0; param \"weight\" = a; map = R }  rule t(a: param) = scaled(sum(a))";
-  auto values = Numbers{{2, 3}, {1, 2, 3, 4, 5, 6}};
-  auto pack = Pack::parse(text);
-  CHECK(difference(relevance(pack.rule("r", {{"a", values}}), dense.layer, dense.R), dense.x * dense.R.mm(tensor({2, 3}, {1, 2, 3, 4, 5, 6}))) <= exact);
-  CHECK(difference(relevance(pack.rule("t", {{"a", values}}), dense.layer, dense.R), 21 * dense.x * dense.R.mm(dense.W)) <= exact);
 }
 
 TEST_CASE("backward takes an input parameter on attached models") {
