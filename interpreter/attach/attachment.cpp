@@ -37,7 +37,7 @@ bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& argument
     if (depends[place]) return false;  // computed from the input: no parameter
   if (row.form == Form::matrix) {
     auto weight = row.parameters.front().first;
-    return arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 2;
+    return arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 1;
   }
   if (row.form == Form::product && row.inputs.size() > 1) {
     bool division = row.name.starts_with("div");
@@ -192,7 +192,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool())
     throw Error({.code = Code::training_mode, .message = fmt::format("layer '{}' ({}) is in training mode", found->name, found->kind_name), .help = "call eval() on the model first"});
   if (row.form == Form::opaque) {
-    if (row.training < 0) {  // what is nothing but data in evaluation mode needs no row
+    if (row.training < 0 && !row.kind.empty()) {  // dropout and what has no name need no row
       ++found->pass->calls_of_kind[found->kind_name];
       auto& report = reports_.emplace_back(std::make_shared<LayerReport>());
       report->name = found->name;
@@ -218,11 +218,14 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
 
 std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row, const std::vector<c10::IValue>& arguments) {
   Candidate out{};
+  // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
+  auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first]) ? nullptr : &arguments[row.parameters.front().first].toTensor();
+  bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_.find(*first);
   std::vector<bool> depends(arguments.size());
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!is_tensor(arguments[i])) continue;
     bool parameter = std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
-    if (parameter && is_leaf_or_view_of_one(arguments[i].toTensor())) continue;  // a parameter, if not of this model
+    if (parameter && (foreign || names_.find(arguments[i].toTensor()))) continue;
     auto found = passes_.of(arguments[i].toTensor());
     depends[i] = found != nullptr;
     out.pass = ForwardPasses::join(out.pass, found);

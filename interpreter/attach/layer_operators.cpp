@@ -27,8 +27,9 @@ std::vector<LayerOperator> make_table() {
       {"layer_norm", "", "layer_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
       {"group_norm", "", "group_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
       {"instance_norm", "", "instance_norm", Form::plain, {0}, weight_bias},
-      {"mean", "", "mean", Form::opaque},  // of everything, samples included: no layer
-      {"sum", "", "sum", Form::opaque},
+      {"mean", "", "", Form::opaque},  // of everything, samples included: no layer
+      {"sum", "", "", Form::opaque},
+      {"cosine_similarity", "", "", Form::opaque},
       {"mean", "dim", "mean"},
       {"sum", "dim_IntList", "sum"},
       {"max_pool2d_with_indices", "", "max_pool2d"},
