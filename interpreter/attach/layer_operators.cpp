@@ -29,7 +29,8 @@ std::vector<LayerOperator> make_table() {
       {"instance_norm", "", "instance_norm", Form::plain, {0}, weight_bias},
       {"mean", "", "", Form::opaque},  // of everything, samples included: no layer
       {"sum", "", "", Form::opaque},
-      {"cosine_similarity", "", "", Form::opaque},
+      {"cosine_similarity", "", "", Form::opaque},  // made of sums and products, which are no layers of the model
+      {"logsumexp", "", "", Form::opaque},
       {"mean", "dim", "mean"},
       {"sum", "dim_IntList", "sum"},
       {"max_pool2d_with_indices", "", "max_pool2d"},
