@@ -37,14 +37,17 @@ void render_excerpt(std::string& out, const Label& label, char mark, std::size_t
     auto at = line_begin + i;
     std::size_t width = byte == '\t' ? 4 : continuation ? 0 : 1;
     marks.append(width, at >= label.span.begin && at < end ? mark : ' ');
-    if (byte == '\t') shown.append(width, ' ');
-    else shown += byte < 0x20 || byte == 0x7F ? ' ' : static_cast<char>(byte);
+    if (byte == '\t')
+      shown.append(width, ' ');
+    else
+      shown += byte < 0x20 || byte == 0x7F ? ' ' : static_cast<char>(byte);
   }
   shown.erase(shown.find_last_not_of(' ') + 1);
   marks.erase(marks.find_last_not_of(' ') + 1);
   out += fmt::format("{}{:>{}} |{} {}\n", paint.frame, line, gutter, paint.off, shown);
-  out += fmt::format("{}{:>{}} |{} {}{}{}{}\n", paint.frame, "", gutter, paint.off, mark == '^' ? paint.error : paint.frame, marks,
-                     label.text.empty() ? "" : " " + label.text, paint.off);
+  out += fmt::format("{}{:>{}} |{} {}{}{}{}\n", paint.frame, "", gutter, paint.off,
+                     mark == '^' ? paint.error : paint.frame, marks, label.text.empty() ? "" : " " + label.text,
+                     paint.off);
 }
 
 std::string place(const Label& label) {

@@ -52,10 +52,10 @@ struct word_and : word<TAO_PEGTL_STRING("and")> {};
 struct word_or : word<TAO_PEGTL_STRING("or")> {};
 struct word_not : word<TAO_PEGTL_STRING("not")> {};
 
-struct reserved
-    : sor<word_rule, word_composite, word_fn, word_test, word_pack, word_import, word_as, word_term, word_input, word_param,
-          word_output, word_map, word_reduce, word_forward, word_backward, word_let, word_require, word_first, word_last,
-          word_expect, word_fails, word_within, word_if, word_then, word_else, word_and, word_or, word_not> {};
+struct reserved : sor<word_rule, word_composite, word_fn, word_test, word_pack, word_import, word_as, word_term,
+                      word_input, word_param, word_output, word_map, word_reduce, word_forward, word_backward, word_let,
+                      word_require, word_first, word_last, word_expect, word_fails, word_within, word_if, word_then,
+                      word_else, word_and, word_or, word_not> {};
 
 struct identifier : seq<not_at<reserved>, letter, name_rest> {};
 struct name : seq<identifier, blanks> {};
@@ -177,7 +177,8 @@ struct pack_definition : seq<word_pack, name, open_brace, until<close_brace, fie
 struct import_name : seq<word_as> {};
 struct import_definition : seq<word_import, string_literal, import_name, name> {};
 
-struct item : sor<rule_definition, composite_definition, function_definition, test_definition, pack_definition, import_definition> {};
+struct item : sor<rule_definition, composite_definition, function_definition, test_definition, pack_definition,
+                  import_definition> {};
 struct item_line : seq<item, optional_semicolon> {};
 struct end_of_source : eof {};
 struct single_call : seq<blanks, call, end_of_source> {};

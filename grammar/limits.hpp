@@ -6,12 +6,12 @@
 namespace ascribe {
 
 inline constexpr struct Limits {
-  std::size_t source_bytes = 1 << 20;    ///< bytes of one source
-  std::size_t nesting = 128;             ///< brackets and prefix operators, one inside another
-  std::size_t chain_operands = 10'000;   ///< operands of one chain of sums, products, `and` or `or`
-  std::size_t let_depth = 128;           ///< lets that use lets, definitions that lead to definitions
-  std::size_t rule_operations = 100'000;  ///< operations of one definition, its lets and functions filled in
-  std::size_t composite_entries = 10'000; ///< entries of one composite, the composites that it leads to filled in
+  std::size_t source_bytes = 1 << 20;      ///< bytes of one source
+  std::size_t nesting = 128;               ///< brackets and prefix operators, one inside another
+  std::size_t chain_operands = 10'000;     ///< operands of one chain of sums, products, `and` or `or`
+  std::size_t let_depth = 128;             ///< lets that use lets, definitions that lead to definitions
+  std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in
+  std::size_t composite_entries = 10'000;  ///< entries of one composite, the composites that it leads to filled in
 } limits;
 
 }  // namespace ascribe

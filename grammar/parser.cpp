@@ -32,50 +32,78 @@ struct Selected
     : grammar::parse_tree::selector<
           Rule,
           grammar::parse_tree::store_content::on<
-              grammar::identifier, grammar::number_text, grammar::integer_text, grammar::string_text, grammar::path_text,
-              grammar::argument_name, grammar::argument, grammar::arguments, grammar::call, grammar::list, grammar::group,
-              grammar::negation, grammar::logical_not, grammar::times, grammar::divided, grammar::plus_sign, grammar::minus,
-              grammar::comparison_operator, grammar::conditional, grammar::parameter_type, grammar::parameter,
-              grammar::parameters, grammar::stage_word, grammar::plain_modifier, grammar::selector, grammar::param_modifier, grammar::term, grammar::let,
-              grammar::outcome_word, grammar::outcome, grammar::require, grammar::alias, grammar::rule_body, grammar::rule_definition,
-              grammar::count_word, grammar::count, grammar::layers, grammar::entry, grammar::composite_body,
-              grammar::composite_definition, grammar::function_definition, grammar::field, grammar::expect,
-              grammar::test_definition, grammar::pack_definition, grammar::import_definition, grammar::word_param>,
-          // Rules of precedence, and rules that are nodes only because PEGTL's tree tells of the failures of nodes and of
-          // tokens, and of no others.
-          Fold::on<grammar::power, grammar::product, grammar::sum, grammar::comparison,
-                                            grammar::conjunction, grammar::disjunction, grammar::expression, grammar::primary,
-                                            grammar::item, grammar::clause, grammar::modifier_line, grammar::test_clause,
-                                            grammar::name, grammar::string_literal, grammar::path>> {};
+              grammar::identifier, grammar::number_text, grammar::integer_text, grammar::string_text,
+              grammar::path_text, grammar::argument_name, grammar::argument, grammar::arguments, grammar::call,
+              grammar::list, grammar::group, grammar::negation, grammar::logical_not, grammar::times, grammar::divided,
+              grammar::plus_sign, grammar::minus, grammar::comparison_operator, grammar::conditional,
+              grammar::parameter_type, grammar::parameter, grammar::parameters, grammar::stage_word,
+              grammar::plain_modifier, grammar::selector, grammar::param_modifier, grammar::term, grammar::let,
+              grammar::outcome_word, grammar::outcome, grammar::require, grammar::alias, grammar::rule_body,
+              grammar::rule_definition, grammar::count_word, grammar::count, grammar::layers, grammar::entry,
+              grammar::composite_body, grammar::composite_definition, grammar::function_definition, grammar::field,
+              grammar::expect, grammar::test_definition, grammar::pack_definition, grammar::import_definition,
+              grammar::word_param>,
+          // Rules of precedence, and rules that are nodes only because PEGTL's tree tells of the failures of nodes and
+          // of tokens, and of no others.
+          Fold::on<grammar::power, grammar::product, grammar::sum, grammar::comparison, grammar::conjunction,
+                   grammar::disjunction, grammar::expression, grammar::primary, grammar::item, grammar::clause,
+                   grammar::modifier_line, grammar::test_clause, grammar::name, grammar::string_literal,
+                   grammar::path>> {};
 
 template <typename Rule>
 constexpr std::string_view expected_as{};
-template <> constexpr auto expected_as<grammar::item> = expecting::item;
-template <> constexpr auto expected_as<grammar::clause> = expecting::clause;
-template <> constexpr auto expected_as<grammar::modifier_line> = expecting::modifier;
-template <> constexpr auto expected_as<grammar::entry> = expecting::entry;
-template <> constexpr auto expected_as<grammar::test_clause> = expecting::test_clause;
-template <> constexpr auto expected_as<grammar::layers> = expecting::layers;
-template <> constexpr auto expected_as<grammar::expression> = expecting::expression;
-template <> constexpr auto expected_as<grammar::primary> = expecting::expression;
-template <> constexpr auto expected_as<grammar::name> = expecting::name;
-template <> constexpr auto expected_as<grammar::path> = expecting::name;
-template <> constexpr auto expected_as<grammar::string_literal> = expecting::string;
-template <> constexpr auto expected_as<grammar::parameters> = expecting::parameters;
-template <> constexpr auto expected_as<grammar::equals> = expecting::equals;
-template <> constexpr auto expected_as<grammar::arrow> = expecting::arrow;
-template <> constexpr auto expected_as<grammar::open_brace> = expecting::open_brace;
-template <> constexpr auto expected_as<grammar::then_branch> = expecting::then;
-template <> constexpr auto expected_as<grammar::else_branch> = expecting::otherwise;
-template <> constexpr auto expected_as<grammar::import_name> = expecting::as;
-template <> constexpr auto expected_as<grammar::comma> = expecting::comma;
-template <> constexpr auto expected_as<grammar::close_parenthesis> = expecting::close_parenthesis;
-template <> constexpr auto expected_as<grammar::close_bracket> = expecting::close_bracket;
-template <> constexpr auto expected_as<grammar::close_brace> = expecting::close_brace;
-template <> constexpr auto expected_as<grammar::times> = expecting::operation;
-template <> constexpr auto expected_as<grammar::plus_sign> = expecting::operation;
-template <> constexpr auto expected_as<grammar::caret> = expecting::operation;
-template <> constexpr auto expected_as<grammar::end_of_source> = expecting::end;
+template <>
+constexpr auto expected_as<grammar::item> = expecting::item;
+template <>
+constexpr auto expected_as<grammar::clause> = expecting::clause;
+template <>
+constexpr auto expected_as<grammar::modifier_line> = expecting::modifier;
+template <>
+constexpr auto expected_as<grammar::entry> = expecting::entry;
+template <>
+constexpr auto expected_as<grammar::test_clause> = expecting::test_clause;
+template <>
+constexpr auto expected_as<grammar::layers> = expecting::layers;
+template <>
+constexpr auto expected_as<grammar::expression> = expecting::expression;
+template <>
+constexpr auto expected_as<grammar::primary> = expecting::expression;
+template <>
+constexpr auto expected_as<grammar::name> = expecting::name;
+template <>
+constexpr auto expected_as<grammar::path> = expecting::name;
+template <>
+constexpr auto expected_as<grammar::string_literal> = expecting::string;
+template <>
+constexpr auto expected_as<grammar::parameters> = expecting::parameters;
+template <>
+constexpr auto expected_as<grammar::equals> = expecting::equals;
+template <>
+constexpr auto expected_as<grammar::arrow> = expecting::arrow;
+template <>
+constexpr auto expected_as<grammar::open_brace> = expecting::open_brace;
+template <>
+constexpr auto expected_as<grammar::then_branch> = expecting::then;
+template <>
+constexpr auto expected_as<grammar::else_branch> = expecting::otherwise;
+template <>
+constexpr auto expected_as<grammar::import_name> = expecting::as;
+template <>
+constexpr auto expected_as<grammar::comma> = expecting::comma;
+template <>
+constexpr auto expected_as<grammar::close_parenthesis> = expecting::close_parenthesis;
+template <>
+constexpr auto expected_as<grammar::close_bracket> = expecting::close_bracket;
+template <>
+constexpr auto expected_as<grammar::close_brace> = expecting::close_brace;
+template <>
+constexpr auto expected_as<grammar::times> = expecting::operation;
+template <>
+constexpr auto expected_as<grammar::plus_sign> = expecting::operation;
+template <>
+constexpr auto expected_as<grammar::caret> = expecting::operation;
+template <>
+constexpr auto expected_as<grammar::end_of_source> = expecting::end;
 
 struct Progress {
   const char* begin;
@@ -108,9 +136,12 @@ struct Control : grammar::normal<Rule> {
 template <typename Rule>
 struct Action : grammar::nothing<Rule> {};
 using DepthLimit = grammar::limit_depth<3 * limits.nesting>;
-template <> struct Action<grammar::expression> : DepthLimit {};
-template <> struct Action<grammar::inversion> : DepthLimit {};
-template <> struct Action<grammar::unary> : DepthLimit {};
+template <>
+struct Action<grammar::expression> : DepthLimit {};
+template <>
+struct Action<grammar::inversion> : DepthLimit {};
+template <>
+struct Action<grammar::unary> : DepthLimit {};
 
 // Comments lie wherever blanks may; finding them needs no grammar, only to know what a string is.
 std::vector<Span> find_comments(std::string_view text) {
@@ -141,12 +172,18 @@ class Builder {
     Item out;
     out.span = span(node);
     out.documentation = documentation(out.span.begin);
-    if (is<grammar::rule_definition>(node)) out.node = rule(node);
-    else if (is<grammar::composite_definition>(node)) out.node = composite(node);
-    else if (is<grammar::function_definition>(node)) out.node = Function{name(at(node, 0)), parameters(at(node, 1)), pointer(at(node, 2))};
-    else if (is<grammar::test_definition>(node)) out.node = test(node);
-    else if (is<grammar::pack_definition>(node)) out.node = pack(node);
-    else out.node = Import{string(at(node, 0)), name(at(node, 1))};
+    if (is<grammar::rule_definition>(node))
+      out.node = rule(node);
+    else if (is<grammar::composite_definition>(node))
+      out.node = composite(node);
+    else if (is<grammar::function_definition>(node))
+      out.node = Function{name(at(node, 0)), parameters(at(node, 1)), pointer(at(node, 2))};
+    else if (is<grammar::test_definition>(node))
+      out.node = test(node);
+    else if (is<grammar::pack_definition>(node))
+      out.node = pack(node);
+    else
+      out.node = Import{string(at(node, 0)), name(at(node, 1))};
     return out;
   }
 
@@ -168,11 +205,14 @@ class Builder {
 
  private:
   template <typename Rule>
-  static bool is(const Node& node) { return node.is_type<Rule>(); }
+  static bool is(const Node& node) {
+    return node.is_type<Rule>();
+  }
   static const Node& at(const Node& node, std::size_t i) { return *node.children.at(i); }
 
   void report(Code code, Span where, std::string message, std::string help) {
-    diagnostics_.push_back({.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
+    diagnostics_.push_back(
+        {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   }
 
   // A node takes the blanks and comments behind it along; what it says ends before them.
@@ -181,8 +221,12 @@ class Builder {
     auto begin = static_cast<std::size_t>(node.m_begin.data - text.data());
     auto end = static_cast<std::size_t>(node.m_end.data - text.data());
     while (end > begin) {
-      if (std::string_view(" \t\r\n").find(text[end - 1]) != std::string_view::npos) { --end; continue; }
-      auto comment = std::lower_bound(comments_.begin(), comments_.end(), end, [](const Span& c, std::size_t e) { return c.end < e; });
+      if (std::string_view(" \t\r\n").find(text[end - 1]) != std::string_view::npos) {
+        --end;
+        continue;
+      }
+      auto comment = std::lower_bound(comments_.begin(), comments_.end(), end,
+                                      [](const Span& c, std::size_t e) { return c.end < e; });
       if (comment == comments_.end() || comment->end != end || comment->begin < begin) break;
       end = comment->begin;
     }
@@ -210,13 +254,14 @@ class Builder {
   std::string documentation(std::size_t begin) const {
     auto all = source_->text();
     std::vector<std::string_view> lines;
-    auto comment = std::lower_bound(comments_.begin(), comments_.end(), begin, [](const Span& c, std::size_t b) { return c.begin < b; });
+    auto comment = std::lower_bound(comments_.begin(), comments_.end(), begin,
+                                    [](const Span& c, std::size_t b) { return c.begin < b; });
     while (comment != comments_.begin()) {
       --comment;
       auto between = all.substr(comment->end, begin - comment->end);
       auto written = source_->text(*comment);
-      if (between.find_first_not_of(" \t\r\n") != std::string_view::npos || std::count(between.begin(), between.end(), '\n') != 1 ||
-          !written.starts_with("##"))
+      if (between.find_first_not_of(" \t\r\n") != std::string_view::npos ||
+          std::count(between.begin(), between.end(), '\n') != 1 || !written.starts_with("##"))
         break;
       written.remove_prefix(2);
       if (written.starts_with(' ')) written.remove_prefix(1);
@@ -244,7 +289,8 @@ class Builder {
     if (is<grammar::negation>(node)) return {where, Unary{Operator::negate, pointer(at(node, 1))}};
     if (is<grammar::logical_not>(node)) return {where, Unary{Operator::logical_not, pointer(at(node, 0))}};
     if (is<grammar::power>(node)) return {where, Power{pointer(at(node, 0)), pointer(at(node, 1))}};
-    if (is<grammar::conditional>(node)) return {where, Conditional{pointer(at(node, 0)), pointer(at(node, 1)), pointer(at(node, 2))}};
+    if (is<grammar::conditional>(node))
+      return {where, Conditional{pointer(at(node, 0)), pointer(at(node, 1)), pointer(at(node, 2))}};
     if (is<grammar::comparison>(node))
       return {where, Comparison{comparison(at(node, 1)), pointer(at(node, 0)), pointer(at(node, 2)),
                                 node.children.size() > 3 ? pointer(at(node, 3)) : nullptr}};
@@ -255,27 +301,35 @@ class Builder {
     Chain out;
     if (is<grammar::conjunction>(node) || is<grammar::disjunction>(node)) {
       for (auto& child : node.children) out.operands.push_back(expression(*child));
-      out.operators.assign(out.operands.size() - 1, is<grammar::conjunction>(node) ? Operator::logical_and : Operator::logical_or);
+      out.operators.assign(out.operands.size() - 1,
+                           is<grammar::conjunction>(node) ? Operator::logical_and : Operator::logical_or);
     } else {
       for (std::size_t i = 0; i < node.children.size(); ++i) {
         auto& child = at(node, i);
-        if (i % 2 == 0) out.operands.push_back(expression(child));
-        else out.operators.push_back(is<grammar::plus_sign>(child)  ? Operator::add
-                                     : is<grammar::minus>(child)    ? Operator::subtract
-                                     : is<grammar::times>(child)    ? Operator::multiply
-                                                                    : Operator::divide);
+        if (i % 2 == 0)
+          out.operands.push_back(expression(child));
+        else
+          out.operators.push_back(is<grammar::plus_sign>(child) ? Operator::add
+                                  : is<grammar::minus>(child)   ? Operator::subtract
+                                  : is<grammar::times>(child)   ? Operator::multiply
+                                                                : Operator::divide);
       }
     }
     if (out.operands.size() > limits.chain_operands)
-      report(Code::too_large, span(node), fmt::format("the chain has {} operands; {} is the limit", out.operands.size(), limits.chain_operands),
+      report(Code::too_large, span(node),
+             fmt::format("the chain has {} operands; {} is the limit", out.operands.size(), limits.chain_operands),
              "name parts of it with `let`");
     return out;
   }
 
   Operator comparison(const Node& node) const {
     auto written = text(node);
-    return written == "==" ? Operator::equal : written == "!=" ? Operator::not_equal : written == "<=" ? Operator::less_equal
-         : written == ">=" ? Operator::greater_equal : written == "<" ? Operator::less : Operator::greater;
+    return written == "=="   ? Operator::equal
+           : written == "!=" ? Operator::not_equal
+           : written == "<=" ? Operator::less_equal
+           : written == ">=" ? Operator::greater_equal
+           : written == "<"  ? Operator::less
+                             : Operator::greater;
   }
 
   Number number(const Node& node) {
@@ -283,7 +337,8 @@ class Builder {
     auto written = text(node);
     auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), out.value);
     if (error == std::errc::result_out_of_range && written.find('-') == std::string_view::npos)
-      report(Code::malformed_number, span(node), "the number is larger than a double can hold", "the largest is about 1.8e308");
+      report(Code::malformed_number, span(node), "the number is larger than a double can hold",
+             "the largest is about 1.8e308");
     return out;
   }
 
@@ -294,8 +349,10 @@ class Builder {
     for (auto& child : node.children) {
       Parameter parameter{name(at(*child, 0)), {}, nullptr, span(*child)};
       for (std::size_t i = 1; i < child->children.size(); ++i) {
-        if (is<grammar::parameter_type>(at(*child, i))) parameter.type = name(at(*child, i));
-        else parameter.default_value = pointer(at(*child, i));
+        if (is<grammar::parameter_type>(at(*child, i)))
+          parameter.type = name(at(*child, i));
+        else
+          parameter.default_value = pointer(at(*child, i));
       }
       out.push_back(std::move(parameter));
     }
@@ -303,18 +360,26 @@ class Builder {
   }
 
   static Stage stage(std::string_view word) {
-    return word == "input" ? Stage::input : word == "output" ? Stage::output : word == "map" ? Stage::map : word == "reduce" ? Stage::reduce
-         : word == "forward" ? Stage::forward : Stage::backward;
+    return word == "input"     ? Stage::input
+           : word == "output"  ? Stage::output
+           : word == "map"     ? Stage::map
+           : word == "reduce"  ? Stage::reduce
+           : word == "forward" ? Stage::forward
+                               : Stage::backward;
   }
 
   Modifier modifier(const Node& node) {
     auto& keyword = at(node, 0);
-    if (is<grammar::plain_modifier>(node)) return {stage(text(keyword)), nullptr, pointer(at(node, 1)), span(keyword), span(node)};
+    if (is<grammar::plain_modifier>(node))
+      return {stage(text(keyword)), nullptr, pointer(at(node, 1)), span(keyword), span(node)};
     Modifier out{Stage::param, nullptr, pointer(*node.children.back()), span(keyword), span(node)};
     if (node.children.size() > 2) {
       auto& chosen = at(at(node, 1), 0);
-      if (is<grammar::identifier>(chosen)) out.selector = std::make_unique<Expression>(Expression{span(chosen), Call{{{}, name(chosen), span(chosen)}, false, {}, span(chosen)}});
-      else out.selector = pointer(chosen);
+      if (is<grammar::identifier>(chosen))
+        out.selector = std::make_unique<Expression>(
+            Expression{span(chosen), Call{{{}, name(chosen), span(chosen)}, false, {}, span(chosen)}});
+      else
+        out.selector = pointer(chosen);
     }
     return out;
   }
@@ -326,7 +391,8 @@ class Builder {
       return out;
     }
     if (is<grammar::let>(node)) return let(node);
-    if (is<grammar::outcome>(node)) return Outcome{stage(text(at(node, 0))), pointer(at(node, 1)), span(at(node, 0)), span(node)};
+    if (is<grammar::outcome>(node))
+      return Outcome{stage(text(at(node, 0))), pointer(at(node, 1)), span(at(node, 0)), span(node)};
     if (is<grammar::require>(node)) {
       Require out{pointer(at(node, 0)), {}, span(node)};
       if (node.children.size() > 1) out.message = string(at(node, 1));
@@ -345,9 +411,12 @@ class Builder {
     out.name = name(at(node, 0));
     for (std::size_t i = 1; i < node.children.size(); ++i) {
       auto& child = at(node, i);
-      if (is<grammar::parameters>(child)) out.parameters = parameters(child);
-      else if (is<grammar::alias>(child)) out.alias = call(at(child, 0));
-      else for (auto& inner : child.children) line(out, *inner);
+      if (is<grammar::parameters>(child))
+        out.parameters = parameters(child);
+      else if (is<grammar::alias>(child))
+        out.alias = call(at(child, 0));
+      else
+        for (auto& inner : child.children) line(out, *inner);
     }
     return out;
   }
@@ -364,13 +433,17 @@ class Builder {
     Entry out;
     out.span = span(node);
     for (auto& child : node.children) {
-      if (is<grammar::count>(*child)) out.count = count(*child);
-      else if (is<grammar::call>(*child)) out.target = call(*child);
+      if (is<grammar::count>(*child))
+        out.count = count(*child);
+      else if (is<grammar::call>(*child))
+        out.target = call(*child);
       else {
         Layers chosen{{}, {}, span(*child)};
         for (auto& part : child->children) {
-          if (is<grammar::identifier>(*part)) chosen.kind = name(*part);
-          else chosen.glob = string(*part);
+          if (is<grammar::identifier>(*part))
+            chosen.kind = name(*part);
+          else
+            chosen.glob = string(*part);
         }
         out.layers.push_back(std::move(chosen));
       }
@@ -394,8 +467,10 @@ class Builder {
     Test out{string(at(node, 0)), {}};
     for (std::size_t i = 1; i < node.children.size(); ++i) {
       auto& child = at(node, i);
-      if (is<grammar::let>(child)) out.clauses.emplace_back(let(child));
-      else if (is<grammar::field>(child)) out.clauses.emplace_back(field(child));
+      if (is<grammar::let>(child))
+        out.clauses.emplace_back(let(child));
+      else if (is<grammar::field>(child))
+        out.clauses.emplace_back(field(child));
       else {
         Expect expect{pointer(at(child, 0)), {}, span(child)};
         if (child.children.size() > 1) expect.fails = name(at(child, 1));
@@ -422,7 +497,8 @@ using TextInput = grammar::memory_input<grammar::tracking_mode::lazy>;
 
 // Parses one piece of the text. A mistake is reported and gives nothing.
 template <typename Rule>
-std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Progress& progress, std::vector<Diagnostic>& diagnostics) {
+std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Progress& progress,
+                                  std::vector<Diagnostic>& diagnostics) {
   auto begin = static_cast<std::size_t>(in.current() - progress.begin);
   try {
     if (auto root = grammar::parse_tree::parse<Rule, Node, Selected, Action, Control>(in, progress)) return root;
@@ -444,7 +520,8 @@ std::size_t next_definition(std::string_view text, std::size_t from) {
   for (auto line = text.find('\n', from); line != std::string_view::npos; line = text.find('\n', line + 1)) {
     auto rest = text.substr(line + 1);
     for (std::string_view word : {"rule", "composite", "fn", "test", "pack", "import"})
-      if (rest.starts_with(word) && rest.size() > word.size() && (rest[word.size()] == ' ' || rest[word.size()] == '\t'))
+      if (rest.starts_with(word) && rest.size() > word.size() &&
+          (rest[word.size()] == ' ' || rest[word.size()] == '\t'))
         return line + 1;
   }
   return text.size();
@@ -454,16 +531,23 @@ std::size_t next_definition(std::string_view text, std::size_t from) {
 bool readable(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
   auto text = source->text();
   auto refuse = [&](Code code, std::string message, Span where, std::string help) {
-    diagnostics.push_back({.code = code, .message = std::move(message), .primary = {source, where, ""}, .help = std::move(help)});
+    diagnostics.push_back(
+        {.code = code, .message = std::move(message), .primary = {source, where, ""}, .help = std::move(help)});
     return false;
   };
   if (text.size() > limits.source_bytes)
-    return refuse(Code::too_large, fmt::format("the source has {} bytes; {} is the limit", text.size(), limits.source_bytes), {0, 0},
+    return refuse(Code::too_large,
+                  fmt::format("the source has {} bytes; {} is the limit", text.size(), limits.source_bytes), {0, 0},
                   "cut it into several files");
-  auto control = std::find_if(text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F; });
-  auto bad = std::min(find_invalid_utf8(text), control == text.end() ? std::string_view::npos : static_cast<std::size_t>(control - text.begin()));
+  auto control = std::find_if(text.begin(), text.end(), [](unsigned char c) {
+    return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+  });
+  auto bad =
+      std::min(find_invalid_utf8(text),
+               control == text.end() ? std::string_view::npos : static_cast<std::size_t>(control - text.begin()));
   if (bad != std::string_view::npos)
-    return refuse(Code::not_text, fmt::format("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])), {bad, bad},
+    return refuse(Code::not_text,
+                  fmt::format("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])), {bad, bad},
                   "rule files are UTF-8 text");
   return true;
 }
@@ -512,8 +596,9 @@ std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnos
 }
 
 std::vector<std::string_view> reserved_words() {
-  return {"rule",    "composite", "fn",       "test", "pack",    "import", "as",   "term",   "input", "param",  "output", "map", "reduce", "forward",
-          "backward", "let",      "require",  "first", "last",   "expect", "fails", "within", "if",    "then",   "else",   "and", "or",     "not"};
+  return {"rule",   "composite", "fn",     "test",    "pack",     "import", "as",      "term",  "input", "param",
+          "output", "map",       "reduce", "forward", "backward", "let",    "require", "first", "last",  "expect",
+          "fails",  "within",    "if",     "then",    "else",     "and",    "or",      "not"};
 }
 
 }  // namespace ascribe

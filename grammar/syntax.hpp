@@ -62,7 +62,23 @@ struct Group {
   ExpressionPointer inner;
 };
 
-enum class Operator { add, subtract, multiply, divide, power, equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, negate, logical_not };
+enum class Operator {
+  add,
+  subtract,
+  multiply,
+  divide,
+  power,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  logical_and,
+  logical_or,
+  negate,
+  logical_not
+};
 
 /// `a + b - c`: operands of one precedence, joined from left to right; operators[i] stands before operands[i + 1].
 /// Kept flat, so that a long sum is not a deep tree.

@@ -11,12 +11,17 @@ namespace ascribe {
 namespace {
 
 // In the order in which a message lists them. An operator is worth a word only where nothing else would do.
-constexpr std::array listed_order{expecting::item,        expecting::clause,     expecting::modifier,   expecting::entry,
-                                  expecting::test_clause, expecting::expression, expecting::layers,     expecting::name,
-                                  expecting::string,      expecting::parameters,  expecting::equals,     expecting::arrow,
-                                  expecting::open_brace,  expecting::then,       expecting::otherwise,  expecting::as,
-                                  expecting::comma,       expecting::close_parenthesis,
-                                  expecting::close_bracket, expecting::close_brace, expecting::operation, expecting::end};
+constexpr std::array listed_order{expecting::item,          expecting::clause,
+                                  expecting::modifier,      expecting::entry,
+                                  expecting::test_clause,   expecting::expression,
+                                  expecting::layers,        expecting::name,
+                                  expecting::string,        expecting::parameters,
+                                  expecting::equals,        expecting::arrow,
+                                  expecting::open_brace,    expecting::then,
+                                  expecting::otherwise,     expecting::as,
+                                  expecting::comma,         expecting::close_parenthesis,
+                                  expecting::close_bracket, expecting::close_brace,
+                                  expecting::operation,     expecting::end};
 
 // What people write out of habit from other languages.
 struct ForeignOperator {
@@ -54,8 +59,13 @@ Span token_at(std::string_view text, std::size_t begin) {
 
 class Explanation {
  public:
-  Explanation(const SourcePointer& source, const Expectations& expectations, const std::vector<std::string_view>& reserved_words)
-      : source_(source), text_(source->text()), at_(expectations.offset()), expected_(expectations), reserved_(reserved_words) {}
+  Explanation(const SourcePointer& source, const Expectations& expectations,
+              const std::vector<std::string_view>& reserved_words)
+      : source_(source),
+        text_(source->text()),
+        at_(expectations.offset()),
+        expected_(expectations),
+        reserved_(reserved_words) {}
 
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
@@ -102,7 +112,8 @@ class Explanation {
       for (std::size_t begin : {at_, previous()})
         if (begin < text_.size() && text_.substr(begin, spelling.size()) == spelling && begin + spelling.size() > at_ &&
             !(spelling == "!" && text_.substr(begin, 2) == "!="))
-          return make(Code::foreign_operator, {begin, begin + spelling.size()}, std::string(message), std::string(help));
+          return make(Code::foreign_operator, {begin, begin + spelling.size()}, std::string(message),
+                      std::string(help));
     }
     return {};
   }
@@ -111,7 +122,8 @@ class Explanation {
     auto end = previous() + 1;
     constexpr std::string_view word = "lambda";
     if (end < word.size() || text_.substr(end - word.size(), word.size()) != word) return {};
-    return make(Code::foreign_operator, {end - word.size(), end}, "there is no `lambda`", "write the expression itself: `input = max(x, 0)`");
+    return make(Code::foreign_operator, {end - word.size(), end}, "there is no `lambda`",
+                "write the expression itself: `input = max(x, 0)`");
   }
 
   std::optional<Diagnostic> number() {
@@ -122,7 +134,8 @@ class Explanation {
       if (end < text_.size() && is_letter(text_[end]) && expected_.has(expecting::expression)) {
         auto rest = token_at(text_, end);
         return make(Code::missing_operator, {at_, rest.end},
-                    fmt::format("an operator is missing between `{}` and `{}`", text_.substr(at_, end - at_), source_->text(rest)),
+                    fmt::format("an operator is missing between `{}` and `{}`", text_.substr(at_, end - at_),
+                                source_->text(rest)),
                     fmt::format("write `{} * {}`", text_.substr(at_, end - at_), source_->text(rest)));
       }
     }
@@ -143,7 +156,8 @@ class Explanation {
     if (at_ >= text_.size() || !expected_.has(expecting::operation)) return {};
     for (std::string_view op : {"==", "!=", "<=", ">=", "<", ">"})
       if (text_.substr(at_, op.size()) == op)
-        return make(Code::chained_comparison, {at_, at_ + op.size()}, "comparisons do not chain", "write `0 < y and y < 1`");
+        return make(Code::chained_comparison, {at_, at_ + op.size()}, "comparisons do not chain",
+                    "write `0 < y and y < 1`");
     return {};
   }
 
@@ -151,9 +165,11 @@ class Explanation {
     if (expected_.has(expecting::equals) && text_.substr(at_, 2) == "==")
       return make(Code::syntax, {at_, at_ + 2}, "expected `=`, found `==`", "a definition has a single `=`");
     if (expected_.has(expecting::equals) && text_.substr(at_, 2) == "=>")
-      return make(Code::syntax, {at_, at_ + 2}, "expected `=`, found `=>`", "`=>` stands in a composite's entries only");
+      return make(Code::syntax, {at_, at_ + 2}, "expected `=`, found `=>`",
+                  "`=>` stands in a composite's entries only");
     if (expected_.has(expecting::arrow) && text_.substr(at_, 1) == "=")
-      return make(Code::syntax, {at_, at_ + 1}, "expected `=>`, found `=`", "an entry is written `convolution => epsilon`");
+      return make(Code::syntax, {at_, at_ + 1}, "expected `=>`, found `=`",
+                  "an entry is written `convolution => epsilon`");
     if (text_.substr(at_, 1) == "=" && expected_.has(expecting::operation))
       return make(Code::syntax, {at_, at_ + 1}, "`=` does not compare", "write `==`");
     return {};
@@ -170,10 +186,13 @@ class Explanation {
     if (std::find(reserved_.begin(), reserved_.end(), found) == reserved_.end()) return {};
     bool inside = !expected_.has(expecting::expression) && expected_.has(expecting::name);
     // Where a whole expression was due, a reserved word mostly begins the next clause: then the plain message is right.
-    if (!inside && !(expected_.has(expecting::expression) && text_.find_first_not_of(" \t", token.end) != std::string_view::npos &&
-                     std::string_view(",)+-*/^]}\n").find(text_[text_.find_first_not_of(" \t", token.end)]) != std::string_view::npos))
+    if (!inside &&
+        !(expected_.has(expecting::expression) && text_.find_first_not_of(" \t", token.end) != std::string_view::npos &&
+          std::string_view(",)+-*/^]}\n").find(text_[text_.find_first_not_of(" \t", token.end)]) !=
+              std::string_view::npos))
       return {};
-    return make(Code::reserved_name, token, fmt::format("`{}` is a reserved word, not a name", found), "choose another name");
+    return make(Code::reserved_name, token, fmt::format("`{}` is a reserved word, not a name", found),
+                "choose another name");
   }
 
   const SourcePointer& source_;
@@ -197,7 +216,9 @@ void Expectations::forget() {
   expected_.clear();
 }
 
-bool Expectations::has(std::string_view what) const { return std::find(expected_.begin(), expected_.end(), what) != expected_.end(); }
+bool Expectations::has(std::string_view what) const {
+  return std::find(expected_.begin(), expected_.end(), what) != expected_.end();
+}
 
 std::string Expectations::listed() const {
   std::vector<std::string_view> shown;
@@ -206,7 +227,8 @@ std::string Expectations::listed() const {
     if (what == expecting::operation && !shown.empty()) continue;
     if (has(expecting::expression) && (what == expecting::name || what == expecting::string)) continue;
     if (has(expecting::layers) && (what == expecting::name || what == expecting::string)) continue;
-    if (has(expecting::entry) && (what == expecting::layers || what == expecting::name || what == expecting::string)) continue;
+    if (has(expecting::entry) && (what == expecting::layers || what == expecting::name || what == expecting::string))
+      continue;
     // What may follow an expression matters more than what may stand in front of the next line.
     if (has(expecting::operation) && what == expecting::comma && has(expecting::close_brace)) continue;
     shown.push_back(what);

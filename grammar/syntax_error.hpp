@@ -27,18 +27,19 @@ class Expectations {
 
 /// What the grammar's rules are called in messages, and in which order several are listed.
 namespace expecting {
-inline constexpr std::string_view item = "a definition (`rule`, `composite`, `fn`, `test`, `pack`, `import`)",
-                                  clause = "a clause (`input`, `param`, `output`, `map`, `term`, `let`, `reduce`, `forward`, `backward`, `require`)",
-                                  modifier = "a modifier (`input`, `param`, `output`, `map`)",
-                                  entry = "an entry (`convolution => epsilon`)",
-                                  test_clause = "`expect`, `let` or a field (`model = …`)",
-                                  expression = "an expression", layers = "a layer kind or a glob", name = "a name",
-                                  string = "a string", parameters = "parameters in parentheses", equals = "`=`", arrow = "`=>`", comma = "`,`",
-                                  open_brace = "`{`", then = "`then`", otherwise = "`else`", as = "`as`", close_parenthesis = "`)`",
-                                  close_bracket = "`]`", close_brace = "`}`", operation = "an operator", end = "the end";
+inline constexpr std::string_view
+    item = "a definition (`rule`, `composite`, `fn`, `test`, `pack`, `import`)",
+    clause = "a clause (`input`, `param`, `output`, `map`, `term`, `let`, `reduce`, `forward`, `backward`, `require`)",
+    modifier = "a modifier (`input`, `param`, `output`, `map`)", entry = "an entry (`convolution => epsilon`)",
+    test_clause = "`expect`, `let` or a field (`model = …`)", expression = "an expression",
+    layers = "a layer kind or a glob", name = "a name", string = "a string", parameters = "parameters in parentheses",
+    equals = "`=`", arrow = "`=>`", comma = "`,`", open_brace = "`{`", then = "`then`", otherwise = "`else`",
+    as = "`as`", close_parenthesis = "`)`", close_bracket = "`]`", close_brace = "`}`", operation = "an operator",
+    end = "the end";
 }  // namespace expecting
 
 /// The diagnostic for a source that could not be read on beyond `expectations`.
-Diagnostic explain_syntax_error(const SourcePointer& source, const Expectations& expectations, const std::vector<std::string_view>& reserved_words);
+Diagnostic explain_syntax_error(const SourcePointer& source, const Expectations& expectations,
+                                const std::vector<std::string_view>& reserved_words);
 
 }  // namespace ascribe

@@ -32,7 +32,9 @@ class Folder {
     std::ofstream(path / name, std::ios::binary) << bytes;
     return path / name;
   }
-  std::size_t files() const { return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path), {})); }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
+  }
 
   std::filesystem::path path;
 };
@@ -49,7 +51,8 @@ inline std::string failure(const Folder& folder, const std::function<void()>& ac
   } catch (const Error& error) {
     auto& diagnostic = error.diagnostics().at(0);
     auto text = code_name(diagnostic.code) + " " + diagnostic.message;
-    for (auto name = folder.path.string() + "/"; text.find(name) != text.npos;) text.erase(text.find(name), name.size());
+    for (auto name = folder.path.string() + "/"; text.find(name) != text.npos;)
+      text.erase(text.find(name), name.size());
     return text;
   }
   return "no error";

@@ -24,7 +24,8 @@ int main(int count, char** arguments) {
     y.select(1, 0).sum().backward();
 
     std::cout << "output    " << y.detach() << "\nrelevance " << x.grad() << "\n";
-    for (auto& layer : attached.report()) std::cout << layer.name << "  " << layer.rule << "  " << layer.below.value_or(0) << "\n";
+    for (auto& layer : attached.report())
+      std::cout << layer.name << "  " << layer.rule << "  " << layer.below.value_or(0) << "\n";
   } catch (const ascribe::Error& error) {
     std::cerr << error.what() << "\n";
     return 1;

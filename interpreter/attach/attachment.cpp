@@ -17,7 +17,9 @@ namespace {
 
 bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
 
-bool is_leaf_or_view_of_one(const at::Tensor& tensor) { return tensor.is_leaf() || (tensor.is_view() && tensor._base().is_leaf()); }
+bool is_leaf_or_view_of_one(const at::Tensor& tensor) {
+  return tensor.is_leaf() || (tensor.is_view() && tensor._base().is_leaf());
+}
 
 // The kind that a call is of, which for some operators depends on the arguments.
 const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::IValue>& arguments) {
@@ -25,7 +27,8 @@ const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::I
   if (row.form == Form::convolution) {
     bool transposed = row.transposed >= 0 && arguments[static_cast<std::size_t>(row.transposed)].toBool();
     name = fmt::format("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
-  } else if (row.form == Form::hardtanh && arguments[1].toScalar().toDouble() == 0 && arguments[2].toScalar().toDouble() == 6) {
+  } else if (row.form == Form::hardtanh && arguments[1].toScalar().toDouble() == 0 &&
+             arguments[2].toScalar().toDouble() == 6) {
     name = "relu6";
   }
   return language::find_kind(name);
@@ -47,22 +50,26 @@ bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& argument
 }
 
 // f, the operator itself, with inputs and parameters put in their places.
-auto make_apply(const c10::OperatorHandle& op, const LayerOperator& row, std::vector<c10::IValue> arguments, std::vector<std::size_t> inputs, std::vector<std::size_t> parameters) {
+auto make_apply(const c10::OperatorHandle& op, const LayerOperator& row, std::vector<c10::IValue> arguments,
+                std::vector<std::size_t> inputs, std::vector<std::size_t> parameters) {
   auto transposed = row.form == Form::matrix ? static_cast<std::ptrdiff_t>(row.parameters.front().first) : -1;
   bool in_place = row.name.ends_with("_");
   for (auto i : inputs) arguments[i] = {};
   for (auto i : parameters) arguments[i] = {};
-  if (in_place && arguments[0].isTensor()) arguments[0] = arguments[0].toTensor().detach().clone();  // before it is written into
+  if (in_place && arguments[0].isTensor())
+    arguments[0] = arguments[0].toTensor().detach().clone();  // before it is written into
   // Whatever else is a tensor (a constant factor, batch norm's statistics) belongs to the layer as it is now.
   std::vector<std::pair<std::size_t, KeptTensor>> constants;
   for (std::size_t i = 0; i < arguments.size(); ++i)
     if (is_tensor(arguments[i])) constants.emplace_back(i, KeptTensor::reference(arguments[i].toTensor()));
   return [=](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) {
     torch::jit::Stack stack(arguments.begin(), arguments.end());
-    for (auto& [i, constant] : constants) stack[i] = in_place && i == 0 ? constant.get("a constant").clone() : constant.get("a constant of the layer");
+    for (auto& [i, constant] : constants)
+      stack[i] = in_place && i == 0 ? constant.get("a constant").clone() : constant.get("a constant of the layer");
     // An in-place operator needs something that it may write into, and that is no leaf of the graph.
     for (std::size_t i = 0; i < inputs.size(); ++i) stack[inputs[i]] = in_place && inputs[i] == 0 ? x[i].clone() : x[i];
-    for (std::size_t i = 0; i < parameters.size(); ++i) stack[parameters[i]] = transposed == static_cast<std::ptrdiff_t>(parameters[i]) ? theta[i].t() : theta[i];
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      stack[parameters[i]] = transposed == static_cast<std::ptrdiff_t>(parameters[i]) ? theta[i].t() : theta[i];
     op.callBoxed(&stack);
     return stack.front().toTensor();
   };
@@ -73,7 +80,9 @@ std::vector<c10::IValue> arguments_of(const c10::OperatorHandle& op, const torch
 }
 
 // Operators with several results (pooling with indices): the first is the layer's output, the others are data.
-c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& stack) { return stack[stack.size() - op.schema().returns().size()]; }
+c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  return stack[stack.size() - op.schema().returns().size()];
+}
 
 std::string module_of(const std::string& parameter) {
   auto dot = parameter.rfind('.');
@@ -81,15 +90,21 @@ std::string module_of(const std::string& parameter) {
 }
 
 // `features.0.bias` for `features.0.weight`.
-std::string sibling(const std::string& parameter, const std::string& name) { return parameter.substr(0, parameter.rfind('.') + 1) + name; }
+std::string sibling(const std::string& parameter, const std::string& name) {
+  return parameter.substr(0, parameter.rfind('.') + 1) + name;
+}
 
 // Where a model's layer was called with nothing that depends on an input.
 class NoInputNode : public torch::autograd::Node {
  public:
-  NoInputNode(std::shared_ptr<bool> has_input, std::string layer) : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
+  NoInputNode(std::shared_ptr<bool> has_input, std::string layer)
+      : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
   torch::autograd::variable_list apply(torch::autograd::variable_list&&) override {
     if (*has_input_) return {};
-    throw Error({.code = Code::no_input, .message = fmt::format("{}: nothing that it was called with depends on an input that requires a gradient", layer_), .help = "call x.requires_grad_() before the model"});
+    throw Error({.code = Code::no_input,
+                 .message = fmt::format(
+                     "{}: nothing that it was called with depends on an input that requires a gradient", layer_),
+                 .help = "call x.requires_grad_() before the model"});
   }
   std::string name() const override { return "NoInput"; }
 
@@ -110,7 +125,8 @@ double total_of(const torch::autograd::variable_list& list) {
 // What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
 class SumHook : public torch::autograd::FunctionPreHook {
  public:
-  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum) : report_(std::move(report)), sum_(sum) {}
+  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum)
+      : report_(std::move(report)), sum_(sum) {}
   torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
     // Relevance comes from above first; what several inputs get from one layer adds up.
     if (sum_ == &LayerReport::above) report_->below.reset();
@@ -146,7 +162,10 @@ const std::string* ParameterNames::find(const at::Tensor& tensor) const {
 }
 
 Attachment::State::State(const Composite& rules, ParameterNames names, bool has_input)
-    : rules_(std::make_shared<const language::BoundComposite>(rules.bound())), names_(std::move(names)), passes_(names_.parameters), has_input_(std::make_shared<bool>(has_input)) {}
+    : rules_(std::make_shared<const language::BoundComposite>(rules.bound())),
+      names_(std::move(names)),
+      passes_(names_.parameters),
+      has_input_(std::make_shared<bool>(has_input)) {}
 
 Report Attachment::State::report() const {
   Report out;
@@ -190,7 +209,9 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     ~OverAfterFailure() { pass->over = pass->over || std::uncaught_exceptions() > exceptions; }
   } over_after_failure{found->pass};
   if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool())
-    throw Error({.code = Code::training_mode, .message = fmt::format("layer '{}' ({}) is in training mode", found->name, found->kind_name), .help = "call eval() on the model first"});
+    throw Error({.code = Code::training_mode,
+                 .message = fmt::format("layer '{}' ({}) is in training mode", found->name, found->kind_name),
+                 .help = "call eval() on the model first"});
   if (row.form == Form::opaque) {
     if (row.training < 0 && !row.kind.empty()) {  // dropout and what has no name need no row
       ++found->pass->calls_of_kind[found->kind_name];
@@ -212,19 +233,25 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   }
   auto shown = fmt::format("layer '{}' ({})", found->name, found->kind->name);
   if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
-    throw Error({.code = Code::no_batch, .message = fmt::format("{}: its input has {} dimensions, without a batch", shown, rank), .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
+    throw Error({.code = Code::no_batch,
+                 .message = fmt::format("{}: its input has {} dimensions, without a batch", shown, rank),
+                 .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
   serve(op, stack, std::move(*found));
 }
 
-std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row, const std::vector<c10::IValue>& arguments) {
+std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row,
+                                                                         const std::vector<c10::IValue>& arguments) {
   Candidate out{};
   // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
-  auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first]) ? nullptr : &arguments[row.parameters.front().first].toTensor();
+  auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first])
+                    ? nullptr
+                    : &arguments[row.parameters.front().first].toTensor();
   bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_.find(*first);
   std::vector<bool> depends(arguments.size());
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!is_tensor(arguments[i])) continue;
-    bool parameter = std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
+    bool parameter =
+        std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
     if (parameter && (foreign || names_.find(arguments[i].toTensor()))) continue;
     auto found = passes_.of(arguments[i].toTensor());
     depends[i] = found != nullptr;
@@ -253,18 +280,20 @@ std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c
   }
   out.apply = make_apply(op, row, arguments, out.input_places, out.parameter_places);
   if (row.form == Form::matrix && out.parameters.size() == 1)
-    if (auto* weight = names_.find(out.parameters[0].second)) out.bias_follows = names_.names.contains(sibling(*weight, "bias"));
+    if (auto* weight = names_.find(out.parameters[0].second))
+      out.bias_follows = names_.names.contains(sibling(*weight, "bias"));
   return out;
 }
 
-// A linear layer or convolution of the model before anything that depends on an input. Perhaps the model begins with such;
-// if no input ever comes, relevance that arrives here is the caller's mistake.
+// A linear layer or convolution of the model before anything that depends on an input. Perhaps the model begins with
+// such; if no input ever comes, relevance that arrives here is the caller's mistake.
 bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
   if (*has_input_ || row.parameters.empty() || row.form == Form::opaque) return false;
   auto arguments = arguments_of(op, stack);
   auto* kind = kind_of(row, arguments);
   auto weight = row.parameters.front().first;
-  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight])) return false;
+  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight]))
+    return false;
   auto* name = names_.find(arguments[weight].toTensor());
   if (!name) return false;
   {
@@ -273,15 +302,23 @@ bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& 
     op.callBoxed(stack);
   }
   auto module = module_of(*name);
-  torch::autograd::set_history(output_of(op, stack).toTensor(), c10::make_intrusive<NoInputNode>(has_input_, fmt::format("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
+  torch::autograd::set_history(
+      output_of(op, stack).toTensor(),
+      c10::make_intrusive<NoInputNode>(
+          has_input_, fmt::format("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
   return true;
 }
 
-std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product) {
-  if (!row.name.starts_with("add") || row.inputs.size() != 2 || !is_tensor(arguments[0]) || !is_tensor(arguments[1]) || !arguments[2].toScalar().equal(1)) return {};
+std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const Row& row,
+                                                                         const std::vector<c10::IValue>& arguments,
+                                                                         const Product& product) {
+  if (!row.name.starts_with("add") || row.inputs.size() != 2 || !is_tensor(arguments[0]) || !is_tensor(arguments[1]) ||
+      !arguments[2].toScalar().equal(1))
+    return {};
   auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
   auto* name = names_.find(bias);
-  bool same = product.output->lock().get() == sum.unsafeGetTensorImpl() && static_cast<std::int64_t>(sum._version()) == product.version;
+  bool same = product.output->lock().get() == sum.unsafeGetTensorImpl() &&
+              static_cast<std::int64_t>(sum._version()) == product.version;
   if (!same || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
   auto out = product.candidate;
   if (product.keeps_gradient) return out;
@@ -294,12 +331,17 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
   if (!out.kind) return out;
   out.in_place = row.name.ends_with("_");
   out.parameters.emplace_back("bias", bias);
-  out.apply = [multiply = std::move(out.apply)](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) { return multiply(x, {theta[0]}) + theta[1]; };
+  out.apply = [multiply = std::move(out.apply)](const std::vector<at::Tensor>& x,
+                                                const std::vector<at::Tensor>& theta) {
+    return multiply(x, {theta[0]}) + theta[1];
+  };
   return out;
 }
 
 std::string Attachment::State::name_of(const Candidate& candidate) {
-  return candidate.module.empty() ? fmt::format("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[candidate.kind_name] + 1) : candidate.module;
+  return candidate.module.empty()
+             ? fmt::format("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[candidate.kind_name] + 1)
+             : candidate.module;
 }
 
 bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate found) {
@@ -320,7 +362,10 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   call.report->entry = language::describe(entry->place);
   if (auto* engine = std::get_if<language::Engine>(&entry->target)) {
     if (*engine == language::Engine::refuse)
-      throw Error({.code = Code::refused_layer, .message = fmt::format("{} is refused by the rules", call.shown()), .primary = {entry->place.source, entry->place.span, "by this entry"}, .help = "give it a rule of its own in an entry above"});
+      throw Error({.code = Code::refused_layer,
+                   .message = fmt::format("{} is refused by the rules", call.shown()),
+                   .primary = {entry->place.source, entry->place.span, "by this entry"},
+                   .help = "give it a rule of its own in an entry above"});
     static const auto pass_rule = std::make_shared<const Rule>(Pack::standard().rule("pass"));
     call.rule = &pass_rule->bound();
     call.report->rule = "merge (acts as pass)";
@@ -333,12 +378,14 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
 }
 
 // The layer runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
-void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& found, const std::shared_ptr<LayerReport>& report) {
+void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& found,
+                                      const std::shared_ptr<LayerReport>& report) {
   report->rule = "gradient";
   auto arguments = stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size());
   for (std::size_t place = 0; place < op.schema().arguments().size(); ++place) {
     auto input = std::find(found.input_places.begin(), found.input_places.end(), place);
-    bool relevant = input != found.input_places.end() && found.gets_relevance[static_cast<std::size_t>(input - found.input_places.begin())];
+    bool relevant = input != found.input_places.end() &&
+                    found.gets_relevance[static_cast<std::size_t>(input - found.input_places.begin())];
     auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
     if (!relevant && is_tensor(argument) && !(found.in_place && place == 0)) argument = argument.toTensor().detach();
   }
@@ -355,7 +402,8 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
 }
 
 // Runs the layer without autograd and leaves the rule in the graph in its place.
-void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, LayerCall call, Candidate found) {
+void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, LayerCall call,
+                                 Candidate found) {
   if (found.in_place) {
     torch::autograd::check_inplace(arguments_of(op, stack)[0].toTensor(), /*requires_grad=*/true);
   }
@@ -364,7 +412,9 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
-    call.inputs.push_back(!rule.uses_layer_input ? KeptTensor() : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x) : KeptTensor::value(x));
+    call.inputs.push_back(!rule.uses_layer_input                           ? KeptTensor()
+                          : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
+                                                                           : KeptTensor::value(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
@@ -391,8 +441,10 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
     at::NoGradGuard no_grad;
     layer.output = call.output.get("");
     auto replacement = evaluate::forward(*call.rule, layer);
-    if (found.in_place) output.copy_(replacement);
-    else output_of(op, stack) = output = replacement.clone();
+    if (found.in_place)
+      output.copy_(replacement);
+    else
+      output_of(op, stack) = output = replacement.clone();
   }
   call.report->shape = output.sizes().vec();
   auto node = c10::make_intrusive<RuleNode>(std::move(call), std::move(found.pass));
@@ -412,7 +464,9 @@ std::string Attachment::State::module_name(const Row& row, const std::vector<c10
 
 Attachment attaching::attach_with_names(const Composite& rules, ParameterNames names, bool has_input) {
   if (c10::InferenceMode::is_enabled() || !at::GradMode::is_enabled())
-    throw Error({.code = Code::gradient_disabled, .message = "rules cannot be attached where gradients are disabled", .help = "attach outside of NoGradGuard and InferenceMode"});
+    throw Error({.code = Code::gradient_disabled,
+                 .message = "rules cannot be attached where gradients are disabled",
+                 .help = "attach outside of NoGradGuard and InferenceMode"});
   return Attachment(std::make_shared<Attachment::State>(rules, std::move(names), has_input));
 }
 

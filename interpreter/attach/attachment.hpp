@@ -49,7 +49,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     std::string_view kind_name;
     std::string module;  ///< its whole name; empty: unknown
     Passes pass;
-    std::string name;    ///< what reports call the layer
+    std::string name;  ///< what reports call the layer
     std::vector<at::Tensor> inputs;
     std::vector<bool> gets_relevance;
     std::vector<std::pair<std::string, at::Tensor>> parameters;
@@ -59,8 +59,9 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     bool bias_follows = false;  ///< see Product
   };
 
-  /// A product with the weight of a module that has a bias, too: C++'s Linear, where its input has more than two dimensions,
-  /// adds the bias with the next operator. Then both are one layer, and what was done for the product is undone.
+  /// A product with the weight of a module that has a bias, too: C++'s Linear, where its input has more than two
+  /// dimensions, adds the bias with the next operator. Then both are one layer, and what was done for the product is
+  /// undone.
   struct Product {
     Candidate candidate;
     std::optional<c10::weak_intrusive_ptr<c10::TensorImpl>> output{};
@@ -72,12 +73,15 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
 
   void intercept(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
   bool without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
-  std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row, const std::vector<c10::IValue>& arguments);
+  std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row,
+                                     const std::vector<c10::IValue>& arguments);
   std::optional<Candidate> with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product);
   /// Whether an entry was for the layer; otherwise it keeps its gradient.
   bool serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate candidate);
-  void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& candidate, const std::shared_ptr<LayerReport>& report);
-  void run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, attaching::LayerCall call, Candidate candidate);
+  void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& candidate,
+                     const std::shared_ptr<LayerReport>& report);
+  void run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, attaching::LayerCall call,
+                Candidate candidate);
   static std::string name_of(const Candidate& candidate);
   std::string module_name(const Row& row, const std::vector<c10::IValue>& arguments) const;
 
@@ -86,18 +90,20 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
   std::shared_ptr<bool> has_input_;  ///< whether some call depended on an input; shared with nodes that outlive this
-  std::optional<Product> product_;  // where the call before this one made one
+  std::optional<Product> product_;   // where the call before this one made one
 };
 
 namespace attaching {
 
-/// The module that the running model is in, for operators without parameters of their own; saved models say it. Empty: unknown.
+/// The module that the running model is in, for operators without parameters of their own; saved models say it. Empty:
+/// unknown.
 std::string& current_module();
 
 /// Attaches rules under names that were collected already.
 Attachment attach_with_names(const Composite& rules, ParameterNames names, bool has_input);
 
-/// The error of ours that went through somebody else's code last on this thread: TorchScript's interpreter makes its own of it.
+/// The error of ours that went through somebody else's code last on this thread: TorchScript's interpreter makes its
+/// own of it.
 std::exception_ptr& last_error();
 
 }  // namespace attaching

@@ -1,7 +1,7 @@
 #include "interpreter/attach/dispatch.hpp"
 
-#include <fmt/format.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <fmt/format.h>
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/library.h>
 
@@ -18,10 +18,11 @@ thread_local std::optional<c10::impl::IncludeDispatchKeyGuard> included;
 
 void intercept(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   Pause pause;
-  // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer; neither are those that an operator's kernel
-  // is made of, which run below autograd.
+  // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer; neither are those that an operator's
+  // kernel is made of, which run below autograd.
   bool below_autograd = c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradCPU);
-  if (interceptors.empty() || below_autograd || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
+  if (interceptors.empty() || below_autograd || torch::autograd::get_current_graph_task_id() != -1)
+    return op.callBoxed(stack);
   auto& name = op.operator_name();
   auto* row = find_layer_operator(name.name, name.overload_name);
   auto serving = interceptors.back();  // kept alive while it works

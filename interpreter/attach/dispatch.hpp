@@ -1,5 +1,5 @@
-// The dispatch mode: while an interceptor is on, every call of a layer operator on this thread goes through it. All that
-// touches LibTorch's dispatcher is in this room's dispatch.cpp.
+// The dispatch mode: while an interceptor is on, every call of a layer operator on this thread goes through it. All
+// that touches LibTorch's dispatcher is in this room's dispatch.cpp.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -14,7 +14,8 @@ namespace ascribe::attaching {
 class Interceptor {
  public:
   virtual ~Interceptor() = default;
-  /// Answers the call: takes the operator's arguments from the stack and leaves its results there. The mode is off meanwhile.
+  /// Answers the call: takes the operator's arguments from the stack and leaves its results there. The mode is off
+  /// meanwhile.
   virtual void call(const c10::OperatorHandle& op, const LayerOperator& row, torch::jit::Stack& stack) = 0;
 };
 
@@ -23,8 +24,8 @@ void switch_on(std::shared_ptr<Interceptor> interceptor);
 /// Switches it off again, in whatever order. Does nothing where it is not on.
 void switch_off(const Interceptor* interceptor);
 
-/// While it lives, operators on this thread run as if nothing were attached. Backward passes need it: autograd takes the
-/// mode of the forward pass along.
+/// While it lives, operators on this thread run as if nothing were attached. Backward passes need it: autograd takes
+/// the mode of the forward pass along.
 class Pause {
  public:
   Pause();

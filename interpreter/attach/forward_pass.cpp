@@ -18,7 +18,8 @@ std::shared_ptr<ForwardPass> root(std::shared_ptr<ForwardPass> pass) {
 
 }  // namespace
 
-ForwardPasses::ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters) : parameters_(std::move(parameters)) {
+ForwardPasses::ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters)
+    : parameters_(std::move(parameters)) {
   static std::atomic<std::uint64_t> count = 0;
   attachment_ = ++count;
 }
@@ -63,7 +64,8 @@ std::shared_ptr<ForwardPass> ForwardPasses::of_input(const at::Tensor& input) {
   auto fresh = [&] { return std::make_shared<ForwardPass>(ForwardPass{.attachment = attachment_}); };
   auto found = inputs_.find(key);
   if (found == inputs_.end())
-    found = inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), fresh()}).first;
+    found =
+        inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), fresh()}).first;
   auto pass = root(found->second.pass);
   if (pass->over) pass = found->second.pass = fresh();
   return pass;

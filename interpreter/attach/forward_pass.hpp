@@ -18,7 +18,7 @@ struct ForwardPass {
   Counts counts{};
   std::map<std::string_view, std::size_t> calls_of_kind{};  ///< for names such as `relu#3`
   std::shared_ptr<ForwardPass> joined{};                    ///< the pass that this one turned out to be part of
-  bool over = false;                                      ///< relevance has gone through it: what follows is another pass
+  bool over = false;  ///< relevance has gone through it: what follows is another pass
 };
 
 /// Which forward pass each tensor belongs to. Belongs to one attachment.

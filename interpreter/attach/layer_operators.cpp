@@ -49,21 +49,36 @@ std::vector<LayerOperator> make_table() {
   };
   for (std::string_view recurrent : {"lstm", "gru", "rnn_tanh", "rnn_relu"})
     for (std::string_view overload : {"input", "data"}) table.push_back({recurrent, overload, recurrent, Form::opaque});
-  for (std::string_view cell : {"lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"}) table.push_back({cell, "", cell, Form::opaque});
-  for (std::string_view dropout : {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"}) table.push_back({dropout, "", dropout, Form::opaque, {0}, {}, 2});
+  for (std::string_view cell : {"lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"})
+    table.push_back({cell, "", cell, Form::opaque});
+  for (std::string_view dropout : {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
+    table.push_back({dropout, "", dropout, Form::opaque, {0}, {}, 2});
   for (std::string_view dropout : {"dropout_", "feature_dropout_", "alpha_dropout_", "feature_alpha_dropout_"})
     table.push_back({dropout, "", dropout.substr(0, dropout.size() - 1), Form::opaque, {0}, {}, 2});
   for (std::string_view conv : {"conv1d", "conv2d", "conv3d"})
-    for (std::string_view overload : {"", "padding"}) table.push_back({conv, overload, conv, Form::plain, {0}, weight_bias});
-  for (std::string_view pool : {"avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "max_pool1d", "max_pool2d",
-                                "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"})
+    for (std::string_view overload : {"", "padding"})
+      table.push_back({conv, overload, conv, Form::plain, {0}, weight_bias});
+  for (std::string_view pool :
+       {"avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
+        "max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"})
     table.push_back({pool, "", pool});
   struct Pair {
     std::string_view name, in_place;
   };
-  for (auto [name, in_place] : std::initializer_list<Pair>{{"relu", "relu_"}, {"relu6", "relu6_"}, {"leaky_relu", "leaky_relu_"}, {"elu", "elu_"}, {"selu", "selu_"},
-                                                           {"celu", "celu_"}, {"gelu", "gelu_"}, {"silu", "silu_"}, {"mish", "mish_"}, {"sigmoid", "sigmoid_"},
-                                                           {"tanh", "tanh_"}, {"threshold", "threshold_"}, {"hardswish", "hardswish_"}, {"hardsigmoid", "hardsigmoid_"}})
+  for (auto [name, in_place] : std::initializer_list<Pair>{{"relu", "relu_"},
+                                                           {"relu6", "relu6_"},
+                                                           {"leaky_relu", "leaky_relu_"},
+                                                           {"elu", "elu_"},
+                                                           {"selu", "selu_"},
+                                                           {"celu", "celu_"},
+                                                           {"gelu", "gelu_"},
+                                                           {"silu", "silu_"},
+                                                           {"mish", "mish_"},
+                                                           {"sigmoid", "sigmoid_"},
+                                                           {"tanh", "tanh_"},
+                                                           {"threshold", "threshold_"},
+                                                           {"hardswish", "hardswish_"},
+                                                           {"hardsigmoid", "hardsigmoid_"}})
     for (auto each : {name, in_place}) table.push_back({each, "", name});
   for (std::string_view sum : {"add", "add_", "sub", "sub_", "rsub"}) {
     table.push_back({sum, "Tensor", "add", Form::addition, {0, 1}});

@@ -18,7 +18,7 @@ struct LayerOperator {
     opaque        ///< no layer, and neither is anything that it is made of: it keeps its gradient
   };
   std::string_view name, overload;  ///< of the aten operator
-  std::string_view kind;            ///< a row of the language's table of kinds; of what is opaque, a name for the report, or none
+  std::string_view kind;  ///< a row of the language's table of kinds; of what is opaque, a name for the report, or none
   Form form = Form::plain;
   std::vector<std::size_t> inputs = {0};
   std::vector<std::pair<std::size_t, std::string_view>> parameters = {};

@@ -38,7 +38,9 @@ KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
 
 at::Tensor KeptTensor::get(const std::string& what) const {
   if (version_ >= 0 && version_ != static_cast<std::int64_t>(tensor_._version()))
-    throw Error({.code = Code::overwritten_tensor, .message = fmt::format("{} was changed after the forward pass", what), .help = "run the model forward again before the backward pass"});
+    throw Error({.code = Code::overwritten_tensor,
+                 .message = fmt::format("{} was changed after the forward pass", what),
+                 .help = "run the model forward again before the backward pass"});
   return tensor_;
 }
 
@@ -46,9 +48,12 @@ std::string LayerCall::shown() const { return fmt::format("layer '{}' ({})", rep
 
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
   auto out = diagnostic;
-  out.message = fmt::format("{}, rule `{}`: {}", call.shown(), call.rule ? call.rule->description : "gradient", diagnostic.message);
-  if (!out.primary.source) out.primary = {call.place.source, call.place.span, ""};
-  else if (call.place.source) out.others.push_back({call.place.source, call.place.span, "chosen here"});
+  out.message = fmt::format("{}, rule `{}`: {}", call.shown(), call.rule ? call.rule->description : "gradient",
+                            diagnostic.message);
+  if (!out.primary.source)
+    out.primary = {call.place.source, call.place.span, ""};
+  else if (call.place.source)
+    out.others.push_back({call.place.source, call.place.span, "chosen here"});
   return Error(out);
 }
 
@@ -58,15 +63,19 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   Pause pause;
   at::NoGradGuard no_grad;
   if (released_)
-    throw Error({.code = Code::released_graph, .message = fmt::format("{}: relevance went through this graph before", call_.shown()), .help = "run the model forward again, or keep the graph: retain_graph"});
+    throw Error({.code = Code::released_graph,
+                 .message = fmt::format("{}: relevance went through this graph before", call_.shown()),
+                 .help = "run the model forward again, or keep the graph: retain_graph"});
   pass_->over = true;
   auto& R = gradients.at(0);
   torch::autograd::variable_list out(call_.inputs.size());
   if (!R.defined()) return out;
   try {
     evaluate::Layer layer{call_.apply, {}, call_.gets_relevance, {}, {}};
-    for (auto& input : call_.inputs) layer.inputs.push_back(input.defined() ? input.get("the input of " + call_.shown()) : at::Tensor());
-    for (auto& [name, kept] : call_.parameters) layer.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, call_.shown())));
+    for (auto& input : call_.inputs)
+      layer.inputs.push_back(input.defined() ? input.get("the input of " + call_.shown()) : at::Tensor());
+    for (auto& [name, kept] : call_.parameters)
+      layer.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, call_.shown())));
     if (call_.output.defined()) layer.output = call_.output.get("the output of " + call_.shown());
     out = evaluate::relevance(*call_.rule, layer, R);
   } catch (const Error& error) {

@@ -14,8 +14,8 @@ namespace ascribe::attaching {
 
 /// A tensor as it was when a layer was called, whatever is written into it afterwards.
 ///
-/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and the model's own
-/// inputs are shared between threads and are only referred to: a later change is noticed, and refused.
+/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and the model's
+/// own inputs are shared between threads and are only referred to: a later change is noticed, and refused.
 class KeptTensor {
  public:
   KeptTensor() = default;
@@ -26,7 +26,8 @@ class KeptTensor {
   static KeptTensor reference(const at::Tensor& tensor);
 
   bool defined() const { return tensor_.defined(); }
-  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what` names it.
+  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what` names
+  /// it.
   at::Tensor get(const std::string& what) const;
 
  private:

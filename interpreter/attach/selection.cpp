@@ -6,9 +6,12 @@
 
 namespace ascribe::attaching {
 
-bool matches_glob(const std::string& glob, const std::string& name) { return fnmatch(glob.c_str(), name.c_str(), 0) == 0; }
+bool matches_glob(const std::string& glob, const std::string& name) {
+  return fnmatch(glob.c_str(), name.c_str(), 0) == 0;
+}
 
-const language::BoundEntry* select(const language::BoundComposite& composite, const language::Kind& kind, const std::string& module_name, Counts& counts) {
+const language::BoundEntry* select(const language::BoundComposite& composite, const language::Kind& kind,
+                                   const std::string& module_name, Counts& counts) {
   using Count = language::Entry::Count;
   const language::BoundEntry* chosen = nullptr;
   std::size_t counted = 0;
@@ -16,7 +19,8 @@ const language::BoundEntry* select(const language::BoundComposite& composite, co
     bool fits = true;
     for (auto& condition : entry.conditions) {
       bool fits_here = std::any_of(condition.layers.begin(), condition.layers.end(), [&](auto& layers) {
-        return (layers.kind.empty() || covers(layers.kind, kind)) && (!layers.glob || (!module_name.empty() && matches_glob(*layers.glob, module_name)));
+        return (layers.kind.empty() || covers(layers.kind, kind)) &&
+               (!layers.glob || (!module_name.empty() && matches_glob(*layers.glob, module_name)));
       });
       if (condition.count == Count::first) {
         if (counts.size() <= counted) counts.resize(counted + 1);

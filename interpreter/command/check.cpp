@@ -12,7 +12,9 @@
 namespace ascribe::command {
 namespace {
 
-std::string counted(std::size_t count, const char* word) { return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s"); }
+std::string counted(std::size_t count, const char* word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
 
 int check(const std::vector<std::string>& paths) {
   int worst = fine;
@@ -27,8 +29,13 @@ int check(const std::vector<std::string>& paths) {
       worst = std::max(worst, exit_code(error));
     }
     std::cerr << render_text(diagnostics, colour) << std::flush;
-    auto errors = static_cast<std::size_t>(std::count_if(diagnostics.begin(), diagnostics.end(), [](auto& d) { return d.severity == Severity::error; }));
-    std::cout << path << ": " << (diagnostics.empty() ? "fine" : fmt::format("{}, {}", counted(errors, "error"), counted(diagnostics.size() - errors, "warning"))) << "\n";
+    auto errors = static_cast<std::size_t>(
+        std::count_if(diagnostics.begin(), diagnostics.end(), [](auto& d) { return d.severity == Severity::error; }));
+    std::cout << path << ": "
+              << (diagnostics.empty() ? "fine"
+                                      : fmt::format("{}, {}", counted(errors, "error"),
+                                                    counted(diagnostics.size() - errors, "warning")))
+              << "\n";
   }
   return worst;
 }

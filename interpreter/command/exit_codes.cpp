@@ -13,13 +13,18 @@ int exit_code(const Error& error) {
       case Code::no_batch:
       case Code::wrong_model:
       case Code::wrong_tensor:
-      case Code::wrong_input: return bad_file;
+      case Code::wrong_input:
+        return bad_file;
       case Code::too_large:
-      case Code::too_deep: return limit_reached;
+      case Code::too_deep:
+        return limit_reached;
       case Code::bad_target:
-      case Code::usage: return usage;
-      case Code::internal_fault: return our_fault;
-      default: return findings;
+      case Code::usage:
+        return usage;
+      case Code::internal_fault:
+        return our_fault;
+      default:
+        return findings;
     }
   }
   return fine;

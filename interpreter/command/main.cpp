@@ -26,7 +26,9 @@ int report(const Error& error) {
 }
 
 int fault(const std::string& what) {
-  return report(Error({.code = Code::internal_fault, .message = what.substr(0, what.find('\n')), .help = "this is a fault of Ascribe's; please report it"}));
+  return report(Error({.code = Code::internal_fault,
+                       .message = what.substr(0, what.find('\n')),
+                       .help = "this is a fault of Ascribe's; please report it"}));
 }
 
 int run(int count, char** arguments) {
@@ -40,7 +42,11 @@ int run(int count, char** arguments) {
   } catch (const CLI::ParseError& wrong) {
     auto& named = app.get_subcommands().empty() ? app : *app.get_subcommands().front();
     std::string text = wrong.what();
-    return report(Error({.code = Code::usage, .message = text.substr(0, text.find('\n')), .help = named.get_name() == "ascribe" ? "`ascribe --help` shows the commands" : "`ascribe " + named.get_name() + " --help` shows the options"}));
+    return report(
+        Error({.code = Code::usage,
+               .message = text.substr(0, text.find('\n')),
+               .help = named.get_name() == "ascribe" ? "`ascribe --help` shows the commands"
+                                                     : "`ascribe " + named.get_name() + " --help` shows the options"}));
   }
   for (auto& [name, run_command] : commands)
     if (app.got_subcommand(name)) return run_command();
@@ -54,7 +60,9 @@ int main(int count, char** arguments) {
     auto code = run(count, arguments);
     // Results that nobody could read are no results.
     if (std::cout.flush(); !std::cout || std::fflush(stdout) != 0)
-      return report(Error({.code = Code::unwritable_file, .message = "cannot write to standard output", .help = "check where it leads"}));
+      return report(Error({.code = Code::unwritable_file,
+                           .message = "cannot write to standard output",
+                           .help = "check where it leads"}));
     return code;
   } catch (const Error& error) {
     return report(error);

@@ -54,23 +54,35 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
   auto out = fmt::format("rules: {}\n", rules);
   auto found = predictions(attribution.output);
   for (std::size_t i = 0; i < found.size() && i < most_predictions; ++i)
-    out += fmt::format("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? fmt::format(" of sample {}", i) : "", found[i].index, found[i].value);
+    out += fmt::format("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? fmt::format(" of sample {}", i) : "",
+                       found[i].index, found[i].value);
   if (found.size() > most_predictions) out += fmt::format("… and {} samples more\n", found.size() - most_predictions);
   std::vector<std::vector<std::string>> rows{{"layer", "kind", "rule", "relevance below"}};
   for (auto& layer : attribution.report) rows.push_back({layer.name, layer.kind, layer.rule, shown(layer.below)});
   out += "\n" + table(rows) + "\n";
-  out += fmt::format("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n", shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
+  out += fmt::format("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
+                     shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
                      attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
   return out;
 }
 
 std::string describe_as_json(const Attribution& attribution, const std::string& rules) {
   auto number = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
-  nlohmann::json out{{"rules", rules}, {"output", {{"shape", attribution.output.sizes().vec()}, {"predictions", nlohmann::json::array()}}},
-                     {"relevance", {{"shape", attribution.relevance.sizes().vec()}, {"sum", total(attribution.relevance)}}}, {"layers", nlohmann::json::array()}};
-  for (auto& each : predictions(attribution.output)) out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
+  nlohmann::json out{
+      {"rules", rules},
+      {"output", {{"shape", attribution.output.sizes().vec()}, {"predictions", nlohmann::json::array()}}},
+      {"relevance", {{"shape", attribution.relevance.sizes().vec()}, {"sum", total(attribution.relevance)}}},
+      {"layers", nlohmann::json::array()}};
+  for (auto& each : predictions(attribution.output))
+    out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
   for (auto& layer : attribution.report)
-    out["layers"].push_back({{"name", layer.name}, {"kind", layer.kind}, {"shape", layer.shape}, {"rule", layer.rule}, {"entry", layer.entry}, {"above", number(layer.above)}, {"below", number(layer.below)}});
+    out["layers"].push_back({{"name", layer.name},
+                             {"kind", layer.kind},
+                             {"shape", layer.shape},
+                             {"rule", layer.rule},
+                             {"entry", layer.entry},
+                             {"above", number(layer.above)},
+                             {"below", number(layer.below)}});
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

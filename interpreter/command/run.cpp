@@ -30,13 +30,17 @@ struct Options {
   int threads = 0;
 };
 
-Error usage_error(std::string message, std::string help) { return Error({.code = Code::usage, .message = std::move(message), .help = std::move(help)}); }
+Error usage_error(std::string message, std::string help) {
+  return Error({.code = Code::usage, .message = std::move(message), .help = std::move(help)});
+}
 
 // One value for all channels, or one for each.
 at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& image, const char* option) {
   auto channels = image.size(1);
   if (values.size() != 1 && static_cast<std::int64_t>(values.size()) != channels)
-    throw usage_error(fmt::format("{} has {} values, the picture {} channel{}", option, values.size(), channels, channels == 1 ? "" : "s"), "give one value, or one for each channel");
+    throw usage_error(fmt::format("{} has {} values, the picture {} channel{}", option, values.size(), channels,
+                                  channels == 1 ? "" : "s"),
+                      "give one value, or one for each channel");
   return at::tensor(values, image.options()).reshape({1, -1, 1, 1});
 }
 
@@ -44,19 +48,27 @@ at::Tensor read_input(const Options& options) {
   auto x = read_tensor(options.input);
   if (!options.mean.empty() || !options.deviation.empty()) {
     auto ending = std::filesystem::path(options.input).extension().string();
-    if (ending != ".png" && ending != ".PNG") throw usage_error("--mean and --std are for pictures", "an array is taken as it is: leave them out");
+    if (ending != ".png" && ending != ".PNG")
+      throw usage_error("--mean and --std are for pictures", "an array is taken as it is: leave them out");
     if (!options.mean.empty()) x = x - per_channel(options.mean, x, "--mean");
     if (!options.deviation.empty()) {
       for (auto value : options.deviation)
-        if (!(value > 0)) throw usage_error("--std has to be positive", "give the deviations that the model was trained with");
+        if (!(value > 0))
+          throw usage_error("--std has to be positive", "give the deviations that the model was trained with");
       x = x / per_channel(options.deviation, x, "--std");
     }
   }
-  if (x.dim() == 0) throw Error({.code = Code::wrong_input, .message = fmt::format("input {} is a single number, without a batch", command::quoted(options.input)), .help = "dimension 0 counts samples"});
+  if (x.dim() == 0)
+    throw Error({.code = Code::wrong_input,
+                 .message = fmt::format("input {} is a single number, without a batch", command::quoted(options.input)),
+                 .help = "dimension 0 counts samples"});
   if (x.is_floating_point() && !x.isfinite().all().item<bool>()) {
     auto place = x.isfinite().logical_not().nonzero()[0];
     std::vector<std::int64_t> index(place.data_ptr<std::int64_t>(), place.data_ptr<std::int64_t>() + place.numel());
-    throw Error({.code = Code::wrong_input, .message = fmt::format("input {} holds a value that is not finite, first at [{}]", command::quoted(options.input), fmt::join(index, ", ")), .help = "relevance of such an input would mean nothing: mend the input"});
+    throw Error({.code = Code::wrong_input,
+                 .message = fmt::format("input {} holds a value that is not finite, first at [{}]",
+                                        command::quoted(options.input), fmt::join(index, ", ")),
+                 .help = "relevance of such an input would mean nothing: mend the input"});
   }
   return x;
 }
@@ -65,8 +77,12 @@ Target target_of(const Options& options) {
   auto target = options.has_target ? Target(options.target) : Target::largest();
   if (options.start == "output") return target;
   if (options.start == "one") return target.from_one();
-  if (!options.start.ends_with(".npy")) throw usage_error(fmt::format("--start is `output`, `one` or a .npy file, not '{}'", options.start), "write `--start one`");
-  if (options.has_target) throw usage_error("--target and a --start file exclude each other", "the file says how much relevance each output has");
+  if (!options.start.ends_with(".npy"))
+    throw usage_error(fmt::format("--start is `output`, `one` or a .npy file, not '{}'", options.start),
+                      "write `--start one`");
+  if (options.has_target)
+    throw usage_error("--target and a --start file exclude each other",
+                      "the file says how much relevance each output has");
   return Target::from(read_npy(options.start));
 }
 
@@ -74,19 +90,30 @@ Target target_of(const Options& options) {
 void warn_where_not_finite(const Attribution& attribution) {
   if (attribution.relevance.isfinite().all().item<bool>()) return;
   auto& layers = attribution.report;
-  auto found = std::find_if(layers.rbegin(), layers.rend(), [](auto& layer) { return layer.below && !std::isfinite(*layer.below); });
-  auto place = found == layers.rend() ? std::string("in the input itself") : fmt::format("first below layer '{}', rule `{}`", found->name, found->rule);
-  std::cerr << render_text({.code = Code::not_finite, .severity = Severity::warning, .message = fmt::format("the relevance is not finite, {}", place), .help = "give that layer a larger stabilizer, or another rule"});
+  auto found = std::find_if(layers.rbegin(), layers.rend(),
+                            [](auto& layer) { return layer.below && !std::isfinite(*layer.below); });
+  auto place = found == layers.rend() ? std::string("in the input itself")
+                                      : fmt::format("first below layer '{}', rule `{}`", found->name, found->rule);
+  std::cerr << render_text({.code = Code::not_finite,
+                            .severity = Severity::warning,
+                            .message = fmt::format("the relevance is not finite, {}", place),
+                            .help = "give that layer a larger stabilizer, or another rule"});
 }
 
 int run(const Options& options) {
-  if (!options.output.ends_with(".npy")) throw usage_error(fmt::format("--output is a .npy file, not '{}'", options.output), "write `--output relevance.npy`");
-  if (!options.heatmap.empty() && !options.heatmap.ends_with(".png")) throw usage_error(fmt::format("--heatmap is a .png file, not '{}'", options.heatmap), "write `--heatmap heatmap.png`");
+  if (!options.output.ends_with(".npy"))
+    throw usage_error(fmt::format("--output is a .npy file, not '{}'", options.output),
+                      "write `--output relevance.npy`");
+  if (!options.heatmap.empty() && !options.heatmap.ends_with(".png"))
+    throw usage_error(fmt::format("--heatmap is a .png file, not '{}'", options.heatmap),
+                      "write `--heatmap heatmap.png`");
   if (options.threads > 0) at::set_num_threads(options.threads);
   check_writable(options.output);
   if (!options.heatmap.empty()) check_writable(options.heatmap);
 
-  auto pack = options.load.empty() ? Pack::standard() : Pack::load(std::vector<std::filesystem::path>(options.load.begin(), options.load.end()));
+  auto pack = options.load.empty()
+                  ? Pack::standard()
+                  : Pack::load(std::vector<std::filesystem::path>(options.load.begin(), options.load.end()));
   auto rules = pack.call(options.rules, "--rules");
   auto target = target_of(options);
   auto input = read_input(options);
@@ -102,7 +129,8 @@ int run(const Options& options) {
   if (picture.defined()) write_png(options.heatmap, picture);
 
   warn_where_not_finite(attribution);
-  std::cout << (options.report == "json" ? describe_as_json(attribution, rules.description()) : describe_as_text(attribution, rules.description()));
+  std::cout << (options.report == "json" ? describe_as_json(attribution, rules.description())
+                                         : describe_as_text(attribution, rules.description()));
   if (options.report == "text") {
     std::cout << "written to " << options.output << "\n";
     if (picture.defined()) std::cout << "heatmap in " << options.heatmap << "\n";
@@ -116,18 +144,31 @@ Run add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Explains what a saved model says about an input");
   auto options = std::make_shared<Options>();
   command->add_option("--model", options->model, "a TorchScript file (.pt)")->required();
-  command->add_option("--input", options->input, "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples")->required();
-  command->add_option("--rules", options->rules, "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers")->required();
-  command->add_option("--load", options->load, "rule files whose names --rules may use")->expected(1)->allow_extra_args(false)->take_all();
-  auto* target = command->add_option("--target", options->target, "which output to explain: an index of dimension 1 (default: the largest)");
-  command->add_option("--start", options->start, "relevance to start from: output, one, or a .npy file of the output's shape");
+  command
+      ->add_option("--input", options->input,
+                   "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples")
+      ->required();
+  command
+      ->add_option("--rules", options->rules,
+                   "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers")
+      ->required();
+  command->add_option("--load", options->load, "rule files whose names --rules may use")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+  auto* target = command->add_option("--target", options->target,
+                                     "which output to explain: an index of dimension 1 (default: the largest)");
+  command->add_option("--start", options->start,
+                      "relevance to start from: output, one, or a .npy file of the output's shape");
   command->add_option("--output", options->output, "where the relevance goes (.npy), in the input's shape")->required();
   command->add_option("--heatmap", options->heatmap, "where the picture of the relevance goes (.png)");
   command->add_option("--report", options->report, "text or json")->check(CLI::IsMember({"text", "json"}));
-  command->add_option("--mean", options->mean, "of a picture: subtracted, one value or one for each channel")->delimiter(',');
+  command->add_option("--mean", options->mean, "of a picture: subtracted, one value or one for each channel")
+      ->delimiter(',');
   command->add_option("--std", options->deviation, "of a picture: divided by after --mean")->delimiter(',');
   command->add_option("--device", options->device, "cpu or cuda:0");
-  command->add_option("--threads", options->threads, "threads for one operator (default: all cores)")->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "threads for one operator (default: all cores)")
+      ->check(CLI::PositiveNumber);
   return [options, target] {
     options->has_target = target->count() > 0;
     return run(*options);

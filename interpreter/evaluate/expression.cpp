@@ -38,13 +38,17 @@ std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) 
   for (auto* each : operands)
     if (is_tensor(*each)) {
       if (each->space != Space::sample) rank = std::max(rank, tensor(*each).dim());
-      if (!model || (model->scalar_type() == at::kBool && tensor(*each).scalar_type() != at::kBool)) model = &tensor(*each);
+      if (!model || (model->scalar_type() == at::kBool && tensor(*each).scalar_type() != at::kBool))
+        model = &tensor(*each);
     }
   std::vector<at::Tensor> out;
   for (auto* each : operands) {
-    if (is_tensor(*each)) out.push_back(spread(tensor(*each), each->space, rank));
-    else if (auto* truth_value = std::get_if<bool>(&each->value)) out.push_back(at::scalar_tensor(*truth_value, model->options().dtype(at::kBool)));
-    else out.push_back(at::scalar_tensor(std::get<double>(each->value), model->options()));
+    if (is_tensor(*each))
+      out.push_back(spread(tensor(*each), each->space, rank));
+    else if (auto* truth_value = std::get_if<bool>(&each->value))
+      out.push_back(at::scalar_tensor(*truth_value, model->options().dtype(at::kBool)));
+    else
+      out.push_back(at::scalar_tensor(std::get<double>(each->value), model->options()));
   }
   return out;
 }
@@ -52,18 +56,25 @@ std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) 
 // One operation on two numbers, however each is held.
 template <typename OnNumbers, typename OnTensors>
 Operand combine(const Operand& a, const Operand& b, OnNumbers on_numbers, OnTensors on_tensors) {
-  if (!is_tensor(a) && !is_tensor(b)) return {on_numbers(std::get<double>(a.value), std::get<double>(b.value)), Space::scalar};
+  if (!is_tensor(a) && !is_tensor(b))
+    return {on_numbers(std::get<double>(a.value), std::get<double>(b.value)), Space::scalar};
   auto both = aligned({&a, &b});
   return {on_tensors(both[0], both[1]), joined(a.space, b.space)};
 }
 
 Operand arithmetic(Operator op, const Operand& a, const Operand& b) {
   switch (op) {
-    case Operator::add: return combine(a, b, std::plus<>(), [](auto& s, auto& t) { return s + t; });
-    case Operator::subtract: return combine(a, b, std::minus<>(), [](auto& s, auto& t) { return s - t; });
-    case Operator::multiply: return combine(a, b, std::multiplies<>(), [](auto& s, auto& t) { return s * t; });
-    case Operator::divide: return combine(a, b, std::divides<>(), [](auto& s, auto& t) { return s / t; });
-    default: return combine(a, b, [](double s, double t) { return std::pow(s, t); }, [](auto& s, auto& t) { return at::pow(s, t); });
+    case Operator::add:
+      return combine(a, b, std::plus<>(), [](auto& s, auto& t) { return s + t; });
+    case Operator::subtract:
+      return combine(a, b, std::minus<>(), [](auto& s, auto& t) { return s - t; });
+    case Operator::multiply:
+      return combine(a, b, std::multiplies<>(), [](auto& s, auto& t) { return s * t; });
+    case Operator::divide:
+      return combine(a, b, std::divides<>(), [](auto& s, auto& t) { return s / t; });
+    default:
+      return combine(
+          a, b, [](double s, double t) { return std::pow(s, t); }, [](auto& s, auto& t) { return at::pow(s, t); });
   }
 }
 
@@ -72,9 +83,14 @@ Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* 
     Operand equal;
     if (tolerance) {
       auto difference = arithmetic(Operator::subtract, a, b);
-      auto magnitude = [](const Operand& z) { return is_tensor(z) ? Operand{tensor(z).abs(), z.space} : Operand{std::abs(std::get<double>(z.value)), z.space}; };
-      auto largest = combine(magnitude(b), {1.0}, [](double s, double t) { return std::max(s, t); }, [](auto& s, auto& t) { return at::maximum(s, t); });
-      equal = compare(Operator::less_equal, magnitude(difference), arithmetic(Operator::multiply, *tolerance, largest), nullptr);
+      auto magnitude = [](const Operand& z) {
+        return is_tensor(z) ? Operand{tensor(z).abs(), z.space} : Operand{std::abs(std::get<double>(z.value)), z.space};
+      };
+      auto largest = combine(
+          magnitude(b), {1.0}, [](double s, double t) { return std::max(s, t); },
+          [](auto& s, auto& t) { return at::maximum(s, t); });
+      equal = compare(Operator::less_equal, magnitude(difference), arithmetic(Operator::multiply, *tolerance, largest),
+                      nullptr);
     } else {
       equal = compare(Operator::equal, a, b, nullptr);
     }
@@ -83,11 +99,16 @@ Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* 
     return {!std::get<bool>(equal.value), Space::scalar};
   }
   switch (op) {
-    case Operator::equal: return combine(a, b, std::equal_to<>(), [](auto& s, auto& t) { return s == t; });
-    case Operator::less: return combine(a, b, std::less<>(), [](auto& s, auto& t) { return s < t; });
-    case Operator::less_equal: return combine(a, b, std::less_equal<>(), [](auto& s, auto& t) { return s <= t; });
-    case Operator::greater: return combine(a, b, std::greater<>(), [](auto& s, auto& t) { return s > t; });
-    default: return combine(a, b, std::greater_equal<>(), [](auto& s, auto& t) { return s >= t; });
+    case Operator::equal:
+      return combine(a, b, std::equal_to<>(), [](auto& s, auto& t) { return s == t; });
+    case Operator::less:
+      return combine(a, b, std::less<>(), [](auto& s, auto& t) { return s < t; });
+    case Operator::less_equal:
+      return combine(a, b, std::less_equal<>(), [](auto& s, auto& t) { return s <= t; });
+    case Operator::greater:
+      return combine(a, b, std::greater<>(), [](auto& s, auto& t) { return s > t; });
+    default:
+      return combine(a, b, std::greater_equal<>(), [](auto& s, auto& t) { return s >= t; });
   }
 }
 
@@ -101,7 +122,9 @@ Operand logical(Operator op, const Operand& a, const Operand& b) {
   return {conjunction ? both[0].logical_and(both[1]) : both[0].logical_or(both[1]), joined(a.space, b.space)};
 }
 
-at::Tensor sign_of(const at::Tensor& z) { return at::where(z >= 0, at::ones({}, z.options()), at::where(z < 0, at::full({}, -1, z.options()), z)); }
+at::Tensor sign_of(const at::Tensor& z) {
+  return at::where(z >= 0, at::ones({}, z.options()), at::where(z < 0, at::full({}, -1, z.options()), z));
+}
 
 at::Tensor reduce(const at::Tensor& z, Builtin builtin, at::IntArrayRef dimensions, bool keep) {
   return builtin == Builtin::sum ? at::sum(z, dimensions, keep) : at::mean(z, dimensions, keep);
@@ -115,9 +138,11 @@ at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, cons
   auto rank = static_cast<std::size_t>(like.dim());
   auto refuse = [&] {
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = fmt::format("`{}` has the shape {}, which does not fit {} of shape {}", name, shown(array.shape), language::describe(space),
-                                        shown(like.sizes())),
-                 .help = space == Space::param ? "a tensor for a parameter has the parameter's shape" : "give one value per channel, one per element of a sample, or a shape that broadcasts"});
+                 .message = fmt::format("`{}` has the shape {}, which does not fit {} of shape {}", name,
+                                        shown(array.shape), language::describe(space), shown(like.sizes())),
+                 .help = space == Space::param
+                             ? "a tensor for a parameter has the parameter's shape"
+                             : "give one value per channel, one per element of a sample, or a shape that broadcasts"});
   };
   if (space == Space::param) {
     if (at::IntArrayRef(shape) != like.sizes()) refuse();
@@ -143,7 +168,8 @@ Operand ExpressionEvaluator::evaluate(const Expression& expression) {
   if (auto* it = std::get_if<Constant>(&node)) return {it->value};
   if (auto* it = std::get_if<ParameterReference>(&node)) return argument(it->index);
   if (auto* it = std::get_if<QuantityReference>(&node)) {
-    constexpr Space spaces[] = {Space::input, Space::param, Space::output, Space::input, Space::output, Space::input, Space::input, Space::output};
+    constexpr Space spaces[] = {Space::input,  Space::param, Space::output, Space::input,
+                                Space::output, Space::input, Space::input,  Space::output};
     return {environment_.quantity(it->quantity, it->term), spaces[static_cast<std::size_t>(it->quantity)]};
   }
   if (auto* it = std::get_if<LetReference>(&node)) {
@@ -179,7 +205,8 @@ Operand ExpressionEvaluator::evaluate(const Expression& expression) {
   for (std::size_t i = 0; i < chain.operators.size(); ++i) {
     auto op = chain.operators[i];
     auto next = evaluate(*chain.operands[i + 1]);
-    value = op == Operator::logical_and || op == Operator::logical_or ? logical(op, value, next) : arithmetic(op, value, next);
+    value = op == Operator::logical_and || op == Operator::logical_or ? logical(op, value, next)
+                                                                      : arithmetic(op, value, next);
   }
   return value;
 }
@@ -205,7 +232,8 @@ Operand ExpressionEvaluator::argument(std::size_t index) {
   // A value of a larger space is that value everywhere: what reduces it must see all of it.
   auto like = environment_.like(parameter.type.space);
   if (number) return {at::full({}, *number, like.options().requires_grad(false)).expand_as(like), parameter.type.space};
-  return {laid_on(std::get<Array>(*value), like, parameter.type.space, parameter.name).expand_as(like), parameter.type.space};
+  return {laid_on(std::get<Array>(*value), like, parameter.type.space, parameter.name).expand_as(like),
+          parameter.type.space};
 }
 
 Operand ExpressionEvaluator::call(const BuiltinCall& node) {
@@ -213,25 +241,37 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
   if (node.builtin == Builtin::min || node.builtin == Builtin::max) {
     bool larger = node.builtin == Builtin::max;
     for (std::size_t i = 1; i < node.arguments.size(); ++i)
-      z = combine(z, evaluate(*node.arguments[i]),
-                  [&](double s, double t) { return std::isnan(s) || std::isnan(t) ? NAN : larger ? std::max(s, t) : std::min(s, t); },
-                  [&](auto& s, auto& t) { return larger ? at::maximum(s, t) : at::minimum(s, t); });
+      z = combine(
+          z, evaluate(*node.arguments[i]),
+          [&](double s, double t) {
+            return std::isnan(s) || std::isnan(t) ? NAN : larger ? std::max(s, t) : std::min(s, t);
+          },
+          [&](auto& s, auto& t) { return larger ? at::maximum(s, t) : at::minimum(s, t); });
     return z;
   }
   if (!is_tensor(z)) {
-    BuiltinCall number{node.builtin, {std::make_shared<const Expression>(Expression{Constant{std::get<double>(z.value)}, {}})}, {}};
+    BuiltinCall number{
+        node.builtin, {std::make_shared<const Expression>(Expression{Constant{std::get<double>(z.value)}, {}})}, {}};
     return {evaluate_number(Expression{number, {}}, {})};
   }
   auto& t = tensor(z);
   switch (node.builtin) {
-    case Builtin::abs: return {t.abs(), z.space};
-    case Builtin::sign: return {sign_of(t), z.space};
-    case Builtin::sqrt: return {t.sqrt(), z.space};
-    case Builtin::exp: return {t.exp(), z.space};
-    case Builtin::log: return {t.log(), z.space};
-    case Builtin::tanh: return {t.tanh(), z.space};
-    case Builtin::sigmoid: return {t.sigmoid(), z.space};
-    default: break;
+    case Builtin::abs:
+      return {t.abs(), z.space};
+    case Builtin::sign:
+      return {sign_of(t), z.space};
+    case Builtin::sqrt:
+      return {t.sqrt(), z.space};
+    case Builtin::exp:
+      return {t.exp(), z.space};
+    case Builtin::log:
+      return {t.log(), z.space};
+    case Builtin::tanh:
+      return {t.tanh(), z.space};
+    case Builtin::sigmoid:
+      return {t.sigmoid(), z.space};
+    default:
+      break;
   }
   std::vector<std::int64_t> dimensions = node.dimensions;
   bool keep = !dimensions.empty();
@@ -239,10 +279,15 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
     auto counted = d < 0 ? d + t.dim() : d;
     if (counted < 0 || counted >= t.dim() || (counted == 0 && z.space != Space::param))
       throw Error({.code = Code::rule_does_not_fit,
-                   .message = fmt::format("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d, shown(t.sizes())),
-                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another" : "the tensor has no such dimension"});
+                   .message = fmt::format("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
+                                          shown(t.sizes())),
+                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
+                                        : "the tensor has no such dimension"});
     if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
-      throw Error({.code = Code::rule_does_not_fit, .message = fmt::format("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name, counted, shown(t.sizes())), .help = "name each dimension once"});
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = fmt::format("`{}` names dimension {} of a tensor of shape {} twice",
+                                          info(node.builtin).name, counted, shown(t.sizes())),
+                   .help = "name each dimension once"});
     d = counted;
   }
   if (keep) return {reduce(t, node.builtin, dimensions, true), z.space};
@@ -255,7 +300,8 @@ Operand ExpressionEvaluator::stabilize(const Stabilize& node) {
   auto z = evaluate(*node.z);
   if (auto* function = std::get_if<StabilizerFunction>(&node.epsilon->node)) {
     std::vector<Bound> arguments{std::move(z)};
-    for (std::size_t i = 0; i < function->rest.size(); ++i) arguments.push_back(bind(*function->rest[i], function->function->parameters[i + 1]));
+    for (std::size_t i = 0; i < function->rest.size(); ++i)
+      arguments.push_back(bind(*function->rest[i], function->function->parameters[i + 1]));
     return run(*function->function, std::move(arguments));
   }
   if (node.by_stabilizer) {
@@ -264,7 +310,8 @@ Operand ExpressionEvaluator::stabilize(const Stabilize& node) {
     return stabilize_by(std::move(z), std::get<Stabilizer>(value));
   }
   auto epsilon = evaluate(*node.epsilon);
-  auto signs = is_tensor(z) ? Operand{sign_of(tensor(z)), z.space} : Operand{std::get<double>(z.value) >= 0 ? 1.0 : -1.0};
+  auto signs =
+      is_tensor(z) ? Operand{sign_of(tensor(z)), z.space} : Operand{std::get<double>(z.value) >= 0 ? 1.0 : -1.0};
   return arithmetic(Operator::add, z, arithmetic(Operator::multiply, epsilon, signs));
 }
 
@@ -280,11 +327,14 @@ Operand ExpressionEvaluator::stabilize_by(Operand z, const Stabilizer& stabilize
 }
 
 ExpressionEvaluator::Bound ExpressionEvaluator::bind(const Expression& expression, const Parameter& parameter) {
-  if (std::holds_alternative<List>(expression.node)) return evaluate_argument(expression, environment_.arguments, parameter.type);
+  if (std::holds_alternative<List>(expression.node))
+    return evaluate_argument(expression, environment_.arguments, parameter.type);
   if (parameter.type != stabilizer) return evaluate(expression);
   auto number = [](const Operand& operand) {
     if (auto* value = std::get_if<double>(&operand.value)) return *value;
-    throw Error({.code = Code::rule_does_not_fit, .message = "a stabilizer is given a tensor", .help = "its arguments are numbers"});
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = "a stabilizer is given a tensor",
+                 .help = "its arguments are numbers"});
   };
   if (auto* it = std::get_if<ParameterReference>(&expression.node)) {
     auto* value = frame_.empty() ? &environment_.arguments[it->index] : std::get_if<Value>(&frame_[it->index]);
@@ -294,8 +344,10 @@ ExpressionEvaluator::Bound ExpressionEvaluator::bind(const Expression& expressio
     Stabilizer out{0, it->function, {}};
     for (std::size_t i = 0; i < it->rest.size(); ++i) {
       auto bound = bind(*it->rest[i], it->function->parameters[i + 1]);
-      if (auto* value = std::get_if<Value>(&bound)) out.rest.push_back(*value);
-      else out.rest.emplace_back(number(std::get<Operand>(bound)));
+      if (auto* value = std::get_if<Value>(&bound))
+        out.rest.push_back(*value);
+      else
+        out.rest.emplace_back(number(std::get<Operand>(bound)));
     }
     return Value(std::move(out));
   }
@@ -311,21 +363,28 @@ Operand ExpressionEvaluator::run(const Function& function, std::vector<Bound> ar
 
 Operand ExpressionEvaluator::call(const FunctionCall& node) {
   std::vector<Bound> arguments;
-  for (std::size_t i = 0; i < node.arguments.size(); ++i) arguments.push_back(bind(*node.arguments[i], node.function->parameters[i]));
+  for (std::size_t i = 0; i < node.arguments.size(); ++i)
+    arguments.push_back(bind(*node.arguments[i], node.function->parameters[i]));
   return run(*node.function, std::move(arguments));
 }
 
 Operand ExpressionEvaluator::choose(const Conditional& node) {
   auto condition = evaluate(*node.condition);
-  if (auto* known = std::get_if<bool>(&condition.value)) return evaluate(*known ? *node.consequence : *node.alternative);
+  if (auto* known = std::get_if<bool>(&condition.value))
+    return evaluate(*known ? *node.consequence : *node.alternative);
   auto consequence = evaluate(*node.consequence), alternative = evaluate(*node.alternative);
   if (std::holds_alternative<bool>(consequence.value) && std::holds_alternative<bool>(alternative.value)) {
     auto yes = logical(Operator::logical_and, condition, consequence);
     auto no = logical(Operator::logical_and, {tensor(condition).logical_not(), condition.space}, alternative);
     return logical(Operator::logical_or, yes, no);
   }
-  if (!is_tensor(consequence) && !is_tensor(alternative)) {  // numbers take the type of the layer, not of the truth values
-    auto options = environment_.like(condition.space == Space::scalar ? Space::input : condition.space == Space::sample ? Space::input : condition.space).options();
+  if (!is_tensor(consequence) &&
+      !is_tensor(alternative)) {  // numbers take the type of the layer, not of the truth values
+    auto options = environment_
+                       .like(condition.space == Space::scalar   ? Space::input
+                             : condition.space == Space::sample ? Space::input
+                                                                : condition.space)
+                       .options();
     consequence = {at::scalar_tensor(std::get<double>(consequence.value), options), Space::scalar};
   }
   auto all = aligned({&condition, &consequence, &alternative});

@@ -14,8 +14,8 @@ namespace ascribe::evaluate {
 
 using language::Space;
 
-/// A number, a truth value, or a tensor of either (bool for truth). A tensor in the space `sample` has shape [N]; one in any
-/// other space has the rank of what lives there, and may have size 1 where it is to be spread.
+/// A number, a truth value, or a tensor of either (bool for truth). A tensor in the space `sample` has shape [N]; one
+/// in any other space has the rank of what lives there, and may have size 1 where it is to be spread.
 struct Operand {
   std::variant<double, bool, at::Tensor> value;
   Space space = Space::scalar;

@@ -25,7 +25,8 @@ struct TermValues {
 
 class Evaluation {
  public:
-  Evaluation(const language::BoundRule& rule, const Layer& layer, at::Tensor R) : bound_(rule), rule_(*rule.rule), layer_(layer), R_(std::move(R)) {}
+  Evaluation(const language::BoundRule& rule, const Layer& layer, at::Tensor R)
+      : bound_(rule), rule_(*rule.rule), layer_(layer), R_(std::move(R)) {}
 
   std::vector<at::Tensor> run() {
     at::AutoGradMode record(true);
@@ -87,7 +88,8 @@ class Evaluation {
     if (rule_.backward_per_input) gradient_ = gradient_of_layer(R_);
     std::vector<at::Tensor> out(layer_.inputs.size());
     for (input_ = 0; input_ < out.size(); ++input_)
-      if (layer_.gets_relevance[input_]) out[input_] = evaluate(rule_.backward, layer_.inputs[input_].defined() ? layer_.inputs[input_] : R_).detach();
+      if (layer_.gets_relevance[input_])
+        out[input_] = evaluate(rule_.backward, layer_.inputs[input_].defined() ? layer_.inputs[input_] : R_).detach();
     return out;
   }
 
@@ -97,7 +99,8 @@ class Evaluation {
   std::vector<at::Tensor> gradient_of_layer(const at::Tensor& R, bool replaced = false) {
     std::vector<at::Tensor> x;
     for (std::size_t i = 0; i < layer_.inputs.size(); ++i)
-      x.push_back(layer_.inputs[i].detach().requires_grad_(layer_.inputs[i].is_floating_point() && layer_.gets_relevance[i]));
+      x.push_back(
+          layer_.inputs[i].detach().requires_grad_(layer_.inputs[i].is_floating_point() && layer_.gets_relevance[i]));
     auto y = layer_.apply(x, parameters({}));
     if (replaced) {
       current_.y = y;
@@ -114,12 +117,15 @@ class Evaluation {
     return vector_jacobian_product(replacement, {y}, R_).front();
   }
 
-  std::vector<at::Tensor> vector_jacobian_product(const at::Tensor& y, const std::vector<at::Tensor>& x, const at::Tensor& vector) {
+  std::vector<at::Tensor> vector_jacobian_product(const at::Tensor& y, const std::vector<at::Tensor>& x,
+                                                  const at::Tensor& vector) {
     std::vector<at::Tensor> wanted, out;
     for (auto& each : x)
       if (each.requires_grad()) wanted.push_back(each);
     std::vector<at::Tensor> found(wanted.size());
-    if (!wanted.empty() && y.requires_grad()) found = torch::autograd::grad({y}, wanted, {vector}, /*retain_graph=*/{}, /*create_graph=*/false, /*allow_unused=*/true);
+    if (!wanted.empty() && y.requires_grad())
+      found = torch::autograd::grad({y}, wanted, {vector}, /*retain_graph=*/{}, /*create_graph=*/false,
+                                    /*allow_unused=*/true);
     std::size_t next = 0;
     for (auto& each : x) {
       if (!each.requires_grad()) {
@@ -155,24 +161,33 @@ class Evaluation {
   }
 
   at::Tensor evaluate(const ExpressionPointer& expression, const at::Tensor& like) {
-    ExpressionEvaluator evaluator({.arguments = bound_.arguments,
-                                   .quantity = [this](Quantity quantity, int term) { return this->quantity(quantity, term); },
-                                   .like = [this](language::Space space) { return this->like(space); },
-                                   .parameters = rule_.parameters});
+    ExpressionEvaluator evaluator(
+        {.arguments = bound_.arguments,
+         .quantity = [this](Quantity quantity, int term) { return this->quantity(quantity, term); },
+         .like = [this](language::Space space) { return this->like(space); },
+         .parameters = rule_.parameters});
     return evaluator.evaluate_as(*expression, like);
   }
 
   at::Tensor quantity(Quantity quantity, int term) const {
     auto& values = term == this_term ? current_ : done_.at(static_cast<std::size_t>(term));
     switch (quantity) {
-      case Quantity::x: return values.x.at(input_);
-      case Quantity::y: return values.y;
-      case Quantity::v: return values.v.at(input_);
-      case Quantity::w: return w_;
-      case Quantity::R: return R_;
-      case Quantity::grad: return gradient_.at(input_);
-      case Quantity::layer_x: return layer_.inputs.at(input_);
-      case Quantity::layer_y: return layer_.output;
+      case Quantity::x:
+        return values.x.at(input_);
+      case Quantity::y:
+        return values.y;
+      case Quantity::v:
+        return values.v.at(input_);
+      case Quantity::w:
+        return w_;
+      case Quantity::R:
+        return R_;
+      case Quantity::grad:
+        return gradient_.at(input_);
+      case Quantity::layer_x:
+        return layer_.inputs.at(input_);
+      case Quantity::layer_y:
+        return layer_.output;
     }
     return {};
   }
@@ -188,22 +203,26 @@ class Evaluation {
   const language::Rule& rule_;
   const Layer& layer_;
   at::Tensor R_;
-  TermValues current_;               // of the term whose clause is being evaluated
-  std::vector<TermValues> done_;     // of the terms, in order
+  TermValues current_;            // of the term whose clause is being evaluated
+  std::vector<TermValues> done_;  // of the terms, in order
   std::vector<at::Tensor> modified_;
   std::vector<at::Tensor> gradient_;
-  std::size_t input_ = 0;            // the input that `x` and `v` stand for
+  std::size_t input_ = 0;  // the input that `x` and `v` stand for
   at::Tensor w_;
 };
 
 Diagnostic misfit(const language::BoundRule& rule, std::string message, Span where, std::string help) {
-  return {.code = Code::rule_does_not_fit, .message = std::move(message), .primary = {rule.rule->place.source, where, ""}, .help = std::move(help)};
+  return {.code = Code::rule_does_not_fit,
+          .message = std::move(message),
+          .primary = {rule.rule->place.source, where, ""},
+          .help = std::move(help)};
 }
 
 // has("weight") and parameters, joined by and, or, not.
 bool holds(const Expression& expression, const Layer& layer, std::span<const language::Value> arguments) {
   if (auto* it = std::get_if<language::HasParameter>(&expression.node))
-    return std::any_of(layer.parameters.begin(), layer.parameters.end(), [&](auto& each) { return each.first == it->name; });
+    return std::any_of(layer.parameters.begin(), layer.parameters.end(),
+                       [&](auto& each) { return each.first == it->name; });
   if (auto* it = std::get_if<language::Unary>(&expression.node)) return !holds(*it->operand, layer, arguments);
   if (auto* it = std::get_if<language::LetReference>(&expression.node)) return holds(*it->value, layer, arguments);
   if (auto* it = std::get_if<language::Conditional>(&expression.node))
@@ -218,7 +237,9 @@ bool holds(const Expression& expression, const Layer& layer, std::span<const lan
 
 }  // namespace
 
-std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R) { return Evaluation(rule, layer, R).run(); }
+std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R) {
+  return Evaluation(rule, layer, R).run();
+}
 
 at::Tensor forward(const language::BoundRule& rule, const Layer& layer) {
   return rule.rule->forward ? Evaluation(rule, layer, {}).replaced_output(layer.output) : layer.output;
@@ -232,10 +253,12 @@ void check_fit(const language::BoundRule& bound, const Layer& layer, at::IntArra
   if (!rule.backward) return;
   auto receivers = std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true);
   if (receivers > 1 && !rule.backward_per_input)
-    throw Error(misfit(bound, "it would hand each of several inputs the whole relevance", rule.backward->span, "share it out: `norm`"));
+    throw Error(misfit(bound, "it would hand each of several inputs the whole relevance", rule.backward->span,
+                       "share it out: `norm`"));
   for (std::size_t i = 0; i < layer.inputs.size(); ++i)
     if (rule.keeps_shape && layer.gets_relevance[i] && layer.inputs[i].sizes() != output_shape)
-      throw Error(misfit(bound, "`backward` mixes input and output, but the layer does not keep its shape", rule.backward->span, "use terms, or give this layer another rule"));
+      throw Error(misfit(bound, "`backward` mixes input and output, but the layer does not keep its shape",
+                         rule.backward->span, "use terms, or give this layer another rule"));
 }
 
 }  // namespace ascribe::evaluate

@@ -1,5 +1,5 @@
-// The reference evaluator: what a rule means, written down as the language's section 1 has it, for any layer function, with
-// autograd. It is the oracle of everything faster, so it is short and does nothing clever.
+// The reference evaluator: what a rule means, written down as the language's section 1 has it, for any layer function,
+// with autograd. It is the oracle of everything faster, so it is short and does nothing clever.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,15 +23,15 @@ struct Layer {
   at::Tensor output;  ///< the layer's own y; needed where the rule uses it (Rule::uses_layer_output)
 };
 
-/// R_in for each input, in its shape; undefined for those that get none. `R` is the relevance of the output, in its shape.
-/// Throws Error (rule_does_not_fit) where the rule cannot serve the layer.
+/// R_in for each input, in its shape; undefined for those that get none. `R` is the relevance of the output, in its
+/// shape. Throws Error (rule_does_not_fit) where the rule cannot serve the layer.
 std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R);
 
 /// What goes on instead of the layer's output where the rule has `forward`; otherwise the output itself.
 at::Tensor forward(const language::BoundRule& rule, const Layer& layer);
 
-/// Throws where the rule cannot serve a layer with these parameters, inputs and shapes: `require has(…)`, a `backward` that
-/// needs a layer that keeps its shape, one that would hand several inputs the same relevance.
+/// Throws where the rule cannot serve a layer with these parameters, inputs and shapes: `require has(…)`, a `backward`
+/// that needs a layer that keeps its shape, one that would hand several inputs the same relevance.
 void check_fit(const language::BoundRule& rule, const Layer& layer, at::IntArrayRef output_shape);
 
 }  // namespace ascribe::evaluate

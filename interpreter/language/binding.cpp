@@ -20,32 +20,41 @@ Type type_of(const Value& value) {
   return std::visit(visitor, value);
 }
 
-std::vector<Value> match(const std::string& name, const std::vector<Parameter>& parameters, const NamedValues& arguments) {
+std::vector<Value> match(const std::string& name, const std::vector<Parameter>& parameters,
+                         const NamedValues& arguments) {
   std::vector<std::string> known;
   for (auto& parameter : parameters) known.push_back(parameter.name);
   for (auto& [given, value] : arguments)
     if (std::find(known.begin(), known.end(), given) == known.end())
       throw Error({.code = Code::unknown_argument,
                    .message = fmt::format("`{}` has no parameter `{}`", name, given),
-                   .help = did_you_mean(given, known, known.empty() ? fmt::format("`{}` takes no arguments", name) : fmt::format("it has: {}", fmt::join(known, ", ")))});
+                   .help = did_you_mean(given, known,
+                                        known.empty() ? fmt::format("`{}` takes no arguments", name)
+                                                      : fmt::format("it has: {}", fmt::join(known, ", ")))});
   std::vector<Value> out;
   for (auto& parameter : parameters) {
     std::optional<Value> value = parameter.default_value;
     for (auto& [given, each] : arguments) {
       if (given != parameter.name) continue;
       if (!accepts(parameter.type, type_of(each)))
-        throw Error({.code = Code::wrong_type, .message = fmt::format("`{}` of `{}` takes {}, not {}", given, name, describe(parameter.type), describe(type_of(each)))});
+        throw Error({.code = Code::wrong_type,
+                     .message = fmt::format("`{}` of `{}` takes {}, not {}", given, name, describe(parameter.type),
+                                            describe(type_of(each)))});
       value = each;
-      if (parameter.type == stabilizer && std::holds_alternative<double>(each)) value = Stabilizer{std::get<double>(each), nullptr, {}};
+      if (parameter.type == stabilizer && std::holds_alternative<double>(each))
+        value = Stabilizer{std::get<double>(each), nullptr, {}};
     }
     if (!value)
-      throw Error({.code = Code::missing_argument, .message = fmt::format("`{}` needs `{}`", name, parameter.name), .help = fmt::format("write `{}({} = …)`", name, parameter.name)});
+      throw Error({.code = Code::missing_argument,
+                   .message = fmt::format("`{}` needs `{}`", name, parameter.name),
+                   .help = fmt::format("write `{}({} = …)`", name, parameter.name)});
     out.push_back(std::move(*value));
   }
   return out;
 }
 
-std::string description(const std::string& name, const std::vector<Parameter>& parameters, const std::vector<Value>& values) {
+std::string description(const std::string& name, const std::vector<Parameter>& parameters,
+                        const std::vector<Value>& values) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < values.size(); ++i) {
     auto* list = std::get_if<Names>(&values[i]);
@@ -78,9 +87,11 @@ BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> value
   return {std::move(rule), std::move(values), std::move(shown)};
 }
 
-void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values, const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out);
+void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
+             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out);
 
-void flatten(const Target& target, std::span<const Value> values, const std::vector<BoundEntry::Condition>& conditions, const Place& place, std::vector<BoundEntry>& out) {
+void flatten(const Target& target, std::span<const Value> values, const std::vector<BoundEntry::Condition>& conditions,
+             const Place& place, std::vector<BoundEntry>& out) {
   if (auto* engine = std::get_if<Engine>(&target.definition)) {
     out.push_back({conditions, *engine, place});
   } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
@@ -99,8 +110,10 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
   }
 }
 
-void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values, const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out) {
-  if (composite->alias) return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out);
+void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
+             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out) {
+  if (composite->alias)
+    return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out);
   for (auto& entry : composite->entries) {
     auto conditions = outer;
     conditions.push_back({entry.count, entry.number, entry.layers});
@@ -143,7 +156,9 @@ std::string describe(const Value& value) {
   struct {
     std::string operator()(double number) const { return fmt::format("{}", number); }
     std::string operator()(const Array& values) const {
-      return values.values->size() <= 4 && values.shape.size() == 1 ? fmt::format("[{}]", fmt::join(*values.values, ", ")) : fmt::format("a tensor [{}]", fmt::join(values.shape, ", "));
+      return values.values->size() <= 4 && values.shape.size() == 1
+                 ? fmt::format("[{}]", fmt::join(*values.values, ", "))
+                 : fmt::format("a tensor [{}]", fmt::join(values.shape, ", "));
     }
     std::string operator()(const Names& list) const {
       std::vector<std::string> quoted;

@@ -36,12 +36,13 @@ struct BoundComposite {
 
 using NamedValues = std::vector<std::pair<std::string, Value>>;
 
-/// Arguments by name; what is not named takes its default. Throws Error: unknown and missing names, wrong types, violated
-/// requirements.
+/// Arguments by name; what is not named takes its default. Throws Error: unknown and missing names, wrong types,
+/// violated requirements.
 BoundRule bind(const std::shared_ptr<const Rule>& rule, const NamedValues& arguments);
 BoundComposite bind(const std::shared_ptr<const Composite>& composite, const NamedValues& arguments);
 
-/// A target whose arguments need no parameters, such as the command line's. A rule is bound for all linear and convolution layers.
+/// A target whose arguments need no parameters, such as the command line's. A rule is bound for all linear and
+/// convolution layers.
 BoundComposite bind(const Target& target);
 
 /// A rule for every linear and convolution layer.

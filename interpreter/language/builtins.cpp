@@ -17,12 +17,16 @@ constexpr BuiltinInfo table[] = {
     {Builtin::sigmoid, "sigmoid", "sigmoid(z)", 1, 1, "1 / (1 + exp(-z))"},
     {Builtin::min, "min", "min(a, b, …)", 2, any_number, "the smaller, element by element"},
     {Builtin::max, "max", "max(a, b, …)", 2, any_number, "the larger, element by element"},
-    {Builtin::stabilize, "stabilize", "stabilize(z, e = 1e-6)", 1, 2, "z + e * sign(z) for a number e, e(z) for a stabilizer e: no longer zero"},
-    {Builtin::sum, "sum", "sum(z, dimension…)", 1, any_number, "the sum of each sample (of a whole parameter), or along dimensions, kept at size 1"},
-    {Builtin::mean, "mean", "mean(z, dimension…)", 1, any_number, "the mean of each sample (of a whole parameter), or along dimensions, kept at size 1"},
+    {Builtin::stabilize, "stabilize", "stabilize(z, e = 1e-6)", 1, 2,
+     "z + e * sign(z) for a number e, e(z) for a stabilizer e: no longer zero"},
+    {Builtin::sum, "sum", "sum(z, dimension…)", 1, any_number,
+     "the sum of each sample (of a whole parameter), or along dimensions, kept at size 1"},
+    {Builtin::mean, "mean", "mean(z, dimension…)", 1, any_number,
+     "the mean of each sample (of a whole parameter), or along dimensions, kept at size 1"},
     {Builtin::has, "has", "has(\"weight\")", 1, 1, "whether the layer has this parameter; in `require` only"},
 };
-static_assert(std::is_sorted(std::begin(table), std::end(table), [](auto& a, auto& b) { return a.id < b.id; }), "rows stand in the order of the ids");
+static_assert(std::is_sorted(std::begin(table), std::end(table), [](auto& a, auto& b) { return a.id < b.id; }),
+              "rows stand in the order of the ids");
 
 }  // namespace
 

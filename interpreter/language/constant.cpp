@@ -11,7 +11,9 @@ namespace {
 
 double stabilized(double z, const Value& epsilon);
 
-double call(const Function& function, std::vector<Value> arguments) { return evaluate_number(*function.body, arguments); }
+double call(const Function& function, std::vector<Value> arguments) {
+  return evaluate_number(*function.body, arguments);
+}
 
 double builtin(const BuiltinCall& node, std::span<const Value> arguments) {
   auto at = [&](std::size_t i) { return evaluate_number(*node.arguments[i], arguments); };
@@ -22,25 +24,41 @@ double builtin(const BuiltinCall& node, std::span<const Value> arguments) {
     return z;
   };
   switch (node.builtin) {
-    case Builtin::abs: return std::abs(z);
-    case Builtin::sign: return z >= 0 ? 1 : z < 0 ? -1 : z;
-    case Builtin::sqrt: return std::sqrt(z);
-    case Builtin::exp: return std::exp(z);
-    case Builtin::log: return std::log(z);
-    case Builtin::tanh: return std::tanh(z);
-    case Builtin::sigmoid: return 1 / (1 + std::exp(-z));
-    case Builtin::min: return extremum(std::less<>());
-    case Builtin::max: return extremum(std::greater<>());
-    default: throw Error({.code = Code::wrong_type, .message = "a number has nothing to reduce", .help = "sum and mean are for what a layer sees"});
+    case Builtin::abs:
+      return std::abs(z);
+    case Builtin::sign:
+      return z >= 0 ? 1 : z < 0 ? -1 : z;
+    case Builtin::sqrt:
+      return std::sqrt(z);
+    case Builtin::exp:
+      return std::exp(z);
+    case Builtin::log:
+      return std::log(z);
+    case Builtin::tanh:
+      return std::tanh(z);
+    case Builtin::sigmoid:
+      return 1 / (1 + std::exp(-z));
+    case Builtin::min:
+      return extremum(std::less<>());
+    case Builtin::max:
+      return extremum(std::greater<>());
+    default:
+      throw Error({.code = Code::wrong_type,
+                   .message = "a number has nothing to reduce",
+                   .help = "sum and mean are for what a layer sees"});
   }
 }
 
 double join(Operator op, double a, double b) {
   switch (op) {
-    case Operator::add: return a + b;
-    case Operator::subtract: return a - b;
-    case Operator::multiply: return a * b;
-    default: return a / b;
+    case Operator::add:
+      return a + b;
+    case Operator::subtract:
+      return a - b;
+    case Operator::multiply:
+      return a * b;
+    default:
+      return a / b;
   }
 }
 
@@ -51,10 +69,14 @@ bool compare(const Comparison& node, double a, double b, double tolerance) {
       bool equal = node.within ? std::abs(a - b) <= tolerance * std::max(1.0, std::abs(b)) : a == b;
       return equal == (node.op == Operator::equal);
     }
-    case Operator::less: return a < b;
-    case Operator::less_equal: return a <= b;
-    case Operator::greater: return a > b;
-    default: return a >= b;
+    case Operator::less:
+      return a < b;
+    case Operator::less_equal:
+      return a <= b;
+    case Operator::greater:
+      return a > b;
+    default:
+      return a >= b;
   }
 }
 
@@ -67,7 +89,8 @@ double stabilized(double z, const Value& epsilon) {
   return call(*stabilizer.function, std::move(all));
 }
 
-void fill(const Expression& expression, std::span<const Value> arguments, std::size_t depth, Array& out, std::vector<double>& values) {
+void fill(const Expression& expression, std::span<const Value> arguments, std::size_t depth, Array& out,
+          std::vector<double>& values) {
   auto* list = std::get_if<List>(&expression.node);
   if (!list) {
     values.push_back(evaluate_number(expression, arguments));
@@ -86,7 +109,8 @@ bool evaluate_truth(const Expression& expression, std::span<const Value> argumen
     return compare(*node, evaluate_number(*node->left, arguments), evaluate_number(*node->right, arguments),
                    node->within ? evaluate_number(*node->within, arguments) : 0);
   if (auto* node = std::get_if<Conditional>(&expression.node))
-    return evaluate_truth(evaluate_truth(*node->condition, arguments) ? *node->consequence : *node->alternative, arguments);
+    return evaluate_truth(evaluate_truth(*node->condition, arguments) ? *node->consequence : *node->alternative,
+                          arguments);
   auto& chain = std::get<Chain>(expression.node);
   bool all = chain.operators.front() == Operator::logical_and;
   for (auto& operand : chain.operands)
@@ -100,15 +124,19 @@ double evaluate_number(const Expression& expression, std::span<const Value> argu
   if (auto* it = std::get_if<Constant>(&node)) return it->value;
   if (auto* it = std::get_if<ParameterReference>(&node)) {
     if (auto* value = std::get_if<double>(&arguments[it->index])) return *value;
-    throw Error({.code = Code::wrong_type, .message = "a tensor cannot be computed with before a layer is met", .help = "give the tensor itself; requirements and arguments compute with numbers"});
+    throw Error({.code = Code::wrong_type,
+                 .message = "a tensor cannot be computed with before a layer is met",
+                 .help = "give the tensor itself; requirements and arguments compute with numbers"});
   }
   if (auto* it = std::get_if<LetReference>(&node)) return number(it->value);
   if (auto* it = std::get_if<BuiltinCall>(&node)) return builtin(*it, arguments);
   if (auto* it = std::get_if<Power>(&node)) return std::pow(number(it->base), number(it->exponent));
   if (auto* it = std::get_if<Unary>(&node)) return -number(it->operand);
-  if (auto* it = std::get_if<Conditional>(&node)) return number(evaluate_truth(*it->condition, arguments) ? it->consequence : it->alternative);
+  if (auto* it = std::get_if<Conditional>(&node))
+    return number(evaluate_truth(*it->condition, arguments) ? it->consequence : it->alternative);
   if (auto* it = std::get_if<Stabilize>(&node))
-    return stabilized(number(it->z), evaluate_argument(*it->epsilon, arguments, it->by_stabilizer ? stabilizer : scalar));
+    return stabilized(number(it->z),
+                      evaluate_argument(*it->epsilon, arguments, it->by_stabilizer ? stabilizer : scalar));
   if (auto* it = std::get_if<FunctionCall>(&node)) {
     std::vector<Value> values;
     for (std::size_t i = 0; i < it->arguments.size(); ++i)
@@ -117,20 +145,23 @@ double evaluate_number(const Expression& expression, std::span<const Value> argu
   }
   auto& chain = std::get<Chain>(node);
   auto value = number(chain.operands.front());
-  for (std::size_t i = 0; i < chain.operators.size(); ++i) value = join(chain.operators[i], value, number(chain.operands[i + 1]));
+  for (std::size_t i = 0; i < chain.operators.size(); ++i)
+    value = join(chain.operators[i], value, number(chain.operands[i + 1]));
   return value;
 }
 
 Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type) {
   if (auto* it = std::get_if<ParameterReference>(&expression.node)) {
     auto value = arguments[it->index];
-    if (type.form == Form::stabilizer && std::holds_alternative<double>(value)) return Stabilizer{std::get<double>(value), nullptr, {}};
+    if (type.form == Form::stabilizer && std::holds_alternative<double>(value))
+      return Stabilizer{std::get<double>(value), nullptr, {}};
     return value;
   }
   if (auto* it = std::get_if<NameList>(&expression.node)) return it->names;
   if (auto* it = std::get_if<StabilizerFunction>(&expression.node)) {
     Stabilizer out{0, it->function, {}};
-    for (std::size_t i = 0; i < it->rest.size(); ++i) out.rest.push_back(evaluate_argument(*it->rest[i], arguments, it->function->parameters[i + 1].type));
+    for (std::size_t i = 0; i < it->rest.size(); ++i)
+      out.rest.push_back(evaluate_argument(*it->rest[i], arguments, it->function->parameters[i + 1].type));
     return out;
   }
   if (std::holds_alternative<List>(expression.node)) {
@@ -147,7 +178,9 @@ Value evaluate_argument(const Expression& expression, std::span<const Value> arg
 
 bool is_constant(const Expression& expression) {
   bool constant = true;
-  traverse(expression, [&](const Expression& inner) { constant = constant && !std::holds_alternative<ParameterReference>(inner.node); });
+  traverse(expression, [&](const Expression& inner) {
+    constant = constant && !std::holds_alternative<ParameterReference>(inner.node);
+  });
   return constant;
 }
 

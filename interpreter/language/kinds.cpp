@@ -78,7 +78,9 @@ const Kind* find_kind(std::string_view name) {
   return found == std::end(table) ? nullptr : found;
 }
 
-bool covers(std::string_view word, const Kind& kind) { return word == "any" || word == kind.name || word == kind.group; }
+bool covers(std::string_view word, const Kind& kind) {
+  return word == "any" || word == kind.name || word == kind.group;
+}
 
 bool is_kind_word(std::string_view word) {
   return std::any_of(std::begin(table), std::end(table), [&](auto& row) { return covers(word, row); });

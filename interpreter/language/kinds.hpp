@@ -1,4 +1,5 @@
-// The kinds of layers that selectors know: one table, which the checker, the matching of layers and the documentation read.
+// The kinds of layers that selectors know: one table, which the checker, the matching of layers and the documentation
+// read.
 #pragma once
 
 #include <span>
@@ -8,10 +9,10 @@
 namespace ascribe::language {
 
 struct Kind {
-  std::string_view name;                          ///< the member: `conv2d`
-  std::string_view group;                         ///< the word for all of its like: `convolution`; may equal the name
-  std::span<const std::string_view> parameters;   ///< what `param` clauses may name
-  int sample_rank;                                ///< dimensions of its input with the batch in front; 0: any
+  std::string_view name;                         ///< the member: `conv2d`
+  std::string_view group;                        ///< the word for all of its like: `convolution`; may equal the name
+  std::span<const std::string_view> parameters;  ///< what `param` clauses may name
+  int sample_rank;                               ///< dimensions of its input with the batch in front; 0: any
 };
 
 std::span<const Kind> kinds();

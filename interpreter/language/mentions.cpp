@@ -25,12 +25,16 @@ struct Collect {
   void operator()(const syntax::Comparison& node) const { into(node.left), into(node.right), into(node.within); }
   void operator()(const syntax::Power& node) const { into(node.base), into(node.exponent); }
   void operator()(const syntax::Unary& node) const { into(node.operand); }
-  void operator()(const syntax::Conditional& node) const { into(node.condition), into(node.consequence), into(node.alternative); }
+  void operator()(const syntax::Conditional& node) const {
+    into(node.condition), into(node.consequence), into(node.alternative);
+  }
 };
 
 }  // namespace
 
-void collect_mentions(const syntax::Expression& expression, Mentions& out) { std::visit(Collect{out}, expression.node); }
+void collect_mentions(const syntax::Expression& expression, Mentions& out) {
+  std::visit(Collect{out}, expression.node);
+}
 
 void collect_mentions(const syntax::Call& call, Mentions& out) {
   out.insert(call.path.qualifier ? call.path.qualifier->text : call.path.name.text);
@@ -45,10 +49,14 @@ RuleMentions collect_mentions(const syntax::Rule& rule) {
     collect_mentions(*each.value, found.names);
   };
   for (auto& clause : rule.clauses) {
-    if (auto* each = std::get_if<syntax::Let>(&clause)) lets.emplace(each->name.text, each->value.get());
-    else if (auto* outcome = std::get_if<syntax::Outcome>(&clause)) collect_mentions(*outcome->value, found.names);
-    else if (auto* require = std::get_if<syntax::Require>(&clause)) collect_mentions(*require->condition, found.names);
-    else if (auto* shared = std::get_if<syntax::Modifier>(&clause)) modifier(*shared);
+    if (auto* each = std::get_if<syntax::Let>(&clause))
+      lets.emplace(each->name.text, each->value.get());
+    else if (auto* outcome = std::get_if<syntax::Outcome>(&clause))
+      collect_mentions(*outcome->value, found.names);
+    else if (auto* require = std::get_if<syntax::Require>(&clause))
+      collect_mentions(*require->condition, found.names);
+    else if (auto* shared = std::get_if<syntax::Modifier>(&clause))
+      modifier(*shared);
     else
       for (auto& own : std::get<syntax::Term>(clause).modifiers) modifier(own);
   }

@@ -21,7 +21,8 @@ constexpr QuantityName quantity_names[] = {{"x", Quantity::x}, {"w", Quantity::w
                                            {"v", Quantity::v}, {"R", Quantity::R}, {"grad", Quantity::grad}};
 
 const QuantityName* find_quantity(std::string_view name) {
-  auto found = std::find_if(std::begin(quantity_names), std::end(quantity_names), [&](auto& row) { return row.name == name; });
+  auto found =
+      std::find_if(std::begin(quantity_names), std::end(quantity_names), [&](auto& row) { return row.name == name; });
   return found == std::end(quantity_names) ? nullptr : found;
 }
 
@@ -37,7 +38,10 @@ const Sight sights[] = {
     {Clause::param, "param", {Quantity::w}, {}},
     {Clause::output, "output", {Quantity::y}, {}},
     {Clause::map, "map", {Quantity::R, Quantity::y, Quantity::x, Quantity::layer_y}, {Quantity::y, Quantity::x}},
-    {Clause::reduce, "reduce", {Quantity::x, Quantity::v, Quantity::y, Quantity::R, Quantity::layer_x}, {Quantity::x, Quantity::v, Quantity::y}},
+    {Clause::reduce,
+     "reduce",
+     {Quantity::x, Quantity::v, Quantity::y, Quantity::R, Quantity::layer_x},
+     {Quantity::x, Quantity::v, Quantity::y}},
     {Clause::forward, "forward", {Quantity::y, Quantity::x, Quantity::layer_y}, {}},
     {Clause::backward, "backward", {Quantity::x, Quantity::y, Quantity::R, Quantity::grad}, {}},
     {Clause::require, "require", {}, {}},
@@ -47,7 +51,9 @@ const Sight sights[] = {
 
 const Sight& sight(Clause clause) { return sights[static_cast<std::size_t>(clause)]; }
 
-bool contains(std::initializer_list<Quantity> list, Quantity quantity) { return std::find(list.begin(), list.end(), quantity) != list.end(); }
+bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
+  return std::find(list.begin(), list.end(), quantity) != list.end();
+}
 
 std::string shown(const syntax::Path& path) {
   return path.qualifier ? fmt::format("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
@@ -63,7 +69,8 @@ std::string describe(Clause clause) {
 }
 
 Diagnostic& Reporter::report(Code code, Span where, std::string message, std::string help) const {
-  diagnostics_->push_back({.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
+  diagnostics_->push_back(
+      {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   return diagnostics_->back();
 }
 
@@ -76,7 +83,8 @@ ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node,
   operations_ += operations;
   if (operations_ >= limits.rule_operations) {
     if (within)
-      reporter_.report(Code::too_large, span, fmt::format("the definition has more than {} operations", limits.rule_operations),
+      reporter_.report(Code::too_large, span,
+                       fmt::format("the definition has more than {} operations", limits.rule_operations),
                        "use fewer lets inside lets, fewer functions inside functions");
     return nullptr;
   }
@@ -92,11 +100,13 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
   if (auto* it = std::get_if<syntax::Group>(&node)) return resolved(it->inner);
   if (auto* it = std::get_if<syntax::Call>(&node)) return call(*it, clause);
   if (auto* it = std::get_if<syntax::StringLiteral>(&node)) {
-    reporter_.report(Code::wrong_type, span, "a string is no value here", fmt::format("strings name parameters and modules: `param \"{}\" = 0`", it->value));
+    reporter_.report(Code::wrong_type, span, "a string is no value here",
+                     fmt::format("strings name parameters and modules: `param \"{}\" = 0`", it->value));
     return nullptr;
   }
   if (std::holds_alternative<syntax::List>(node)) {
-    reporter_.report(Code::wrong_type, span, "a list is no value here", "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
+    reporter_.report(Code::wrong_type, span, "a list is no value here",
+                     "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
     return nullptr;
   }
   if (auto* it = std::get_if<syntax::Unary>(&node)) {
@@ -111,14 +121,17 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
     auto left = resolved(it->left), right = resolved(it->right);
     auto within = it->within ? resolved(it->within) : nullptr;
     if (it->within && it->op != Operator::equal && it->op != Operator::not_equal) {
-      reporter_.report(Code::wrong_type, it->within->span, "`within` belongs to `==` and `!=`", "write `a == b within 1e-6`");
+      reporter_.report(Code::wrong_type, it->within->span, "`within` belongs to `==` and `!=`",
+                       "write `a == b within 1e-6`");
       return nullptr;
     }
     return left && right && (within || !it->within) ? make(span, Comparison{it->op, left, right, within}) : nullptr;
   }
   if (auto* it = std::get_if<syntax::Conditional>(&node)) {
-    auto condition = resolved(it->condition), consequence = resolved(it->consequence), alternative = resolved(it->alternative);
-    return condition && consequence && alternative ? make(span, Conditional{condition, consequence, alternative}) : nullptr;
+    auto condition = resolved(it->condition), consequence = resolved(it->consequence),
+         alternative = resolved(it->alternative);
+    return condition && consequence && alternative ? make(span, Conditional{condition, consequence, alternative})
+                                                   : nullptr;
   }
   auto& chain = std::get<syntax::Chain>(node);
   Chain out{{}, chain.operators};
@@ -130,7 +143,8 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
 // ------------------------------------------------------------------------------------------------------------- names
 
 ExpressionPointer NameResolver::call(const syntax::Call& call, Clause clause) {
-  if (!call.has_arguments) return call.path.qualifier ? qualified_name(call.path, clause) : value_name(call.path, clause);
+  if (!call.has_arguments)
+    return call.path.qualifier ? qualified_name(call.path, clause) : value_name(call.path, clause);
   if (!call.path.qualifier)
     if (auto* info = find_builtin(call.path.name.text)) return builtin_call(call, *info, clause);
   auto found = function(call.path);
@@ -145,7 +159,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
   if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);
   if (std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end()) {
-    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a term, not a value", name), fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", name));
+    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a term, not a value", name),
+                     fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", name));
     return nullptr;
   }
   if (name == "layer") {
@@ -153,7 +168,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
     return nullptr;
   }
   if (find_builtin(name) || std::find(function_names_.begin(), function_names_.end(), name) != function_names_.end()) {
-    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a function, not a value", name), fmt::format("call it: `{}(…)`", name));
+    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a function, not a value", name),
+                     fmt::format("call it: `{}(…)`", name));
     return nullptr;
   }
   std::vector<std::string> candidates{local_.terms};
@@ -165,8 +181,12 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   for (auto& [let_name, written] : local_.lets) candidates.push_back(let_name);
   auto help = did_you_mean(name, candidates);
   if (help.empty() && std::find(std::begin(python_words), std::end(python_words), name) != std::end(python_words))
-    help = name == "True" || name == "False" ? "truth comes from comparisons: `y > 0`" : "a rule names its values itself: x, w, y, v, R, its parameters and its lets";
-  if (help.empty()) help = candidates.empty() ? "numbers, strings and lists can stand here; defaults see no parameters" : fmt::format("known here: {}", fmt::join(candidates, ", "));
+    help = name == "True" || name == "False"
+               ? "truth comes from comparisons: `y > 0`"
+               : "a rule names its values itself: x, w, y, v, R, its parameters and its lets";
+  if (help.empty())
+    help = candidates.empty() ? "numbers, strings and lists can stand here; defaults see no parameters"
+                              : fmt::format("known here: {}", fmt::join(candidates, ", "));
   reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
   return nullptr;
 }
@@ -175,20 +195,24 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
   auto& qualifier = path.qualifier->text;
   auto& name = path.name.text;
   if (qualifier == "layer") {
-    if (name == "x" || name == "y") return quantity(path, name == "x" ? Quantity::layer_x : Quantity::layer_y, this_term, clause);
-    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a layer has no `{}`", name), "write `layer.x` or `layer.y`");
+    if (name == "x" || name == "y")
+      return quantity(path, name == "x" ? Quantity::layer_x : Quantity::layer_y, this_term, clause);
+    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a layer has no `{}`", name),
+                     "write `layer.x` or `layer.y`");
     return nullptr;
   }
   auto term = std::find(local_.terms.begin(), local_.terms.end(), qualifier);
   if (term == local_.terms.end()) {
     auto candidates = local_.terms;
     candidates.push_back("layer");
-    reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown term `{}`", qualifier), did_you_mean(qualifier, candidates));
+    reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown term `{}`", qualifier),
+                     did_you_mean(qualifier, candidates));
     return nullptr;
   }
   auto* found = find_quantity(name);
   if (!found || !(name == "x" || name == "y" || name == "v")) {
-    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a term has no `{}`", name), fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
+    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a term has no `{}`", name),
+                     fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
     return nullptr;
   }
   return quantity(path, found->quantity, static_cast<int>(term - local_.terms.begin()), clause);
@@ -199,12 +223,17 @@ ExpressionPointer NameResolver::quantity(const syntax::Path& path, Quantity want
   if (!contains(term == this_term ? seen.quantities : seen.terms, wanted)) {
     std::vector<std::string> visible;
     for (auto each : seen.quantities) {
-      if (each == Quantity::layer_x) visible.push_back("layer.x");
-      else if (each == Quantity::layer_y) visible.push_back("layer.y");
-      else for (auto& row : quantity_names) if (row.quantity == each) visible.emplace_back(row.name);
+      if (each == Quantity::layer_x)
+        visible.push_back("layer.x");
+      else if (each == Quantity::layer_y)
+        visible.push_back("layer.y");
+      else
+        for (auto& row : quantity_names)
+          if (row.quantity == each) visible.emplace_back(row.name);
     }
     reporter_.report(Code::not_visible, path.span, fmt::format("{} does not see `{}`", describe(clause), shown(path)),
-                     visible.empty() ? fmt::format("{} sees parameters only", describe(clause)) : fmt::format("{} sees {}", describe(clause), fmt::join(visible, ", ")));
+                     visible.empty() ? fmt::format("{} sees parameters only", describe(clause))
+                                     : fmt::format("{} sees {}", describe(clause), fmt::join(visible, ", ")));
     return nullptr;
   }
   bool ambiguous = term == this_term && !local_.terms.empty() && (clause == Clause::reduce || !open_lets_.empty()) &&
@@ -222,11 +251,13 @@ ExpressionPointer NameResolver::let(const syntax::Let& let, Span use, Clause cla
   auto found = lets_.find(key);
   if (found == lets_.end()) {
     if (std::find(open_lets_.begin(), open_lets_.end(), let.name.text) != open_lets_.end()) {
-      reporter_.report(Code::cycle, let.name.span, fmt::format("the let `{}` uses itself", let.name.text), "a let is made of values that are already there");
+      reporter_.report(Code::cycle, let.name.span, fmt::format("the let `{}` uses itself", let.name.text),
+                       "a let is made of values that are already there");
       return nullptr;
     }
     if (open_lets_.size() >= limits.let_depth) {
-      reporter_.report(Code::too_deep, use, fmt::format("lets use lets more than {} deep", limits.let_depth), "write it flatter");
+      reporter_.report(Code::too_deep, use, fmt::format("lets use lets more than {} deep", limits.let_depth),
+                       "write it flatter");
       return nullptr;
     }
     open_lets_.push_back(let.name.text);
@@ -250,25 +281,40 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Path& path)
   if (exists && (!path.qualifier || path.qualifier->text == "std")) return nullptr;  // it has a mistake of its own
   for (auto& row : builtins()) known.emplace_back(row.name);
   std::string help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
-  if (path.name.text == "clamp" || path.name.text == "clip") help = "write `max(x, 0)` or `min(x, 0)`";
-  else if (path.name.text == "where") help = "write `if c then a else b`";
-  else if (path.name.text == "relu") help = "write `max(x, 0)`";
+  if (path.name.text == "clamp" || path.name.text == "clip")
+    help = "write `max(x, 0)` or `min(x, 0)`";
+  else if (path.name.text == "where")
+    help = "write `if c then a else b`";
+  else if (path.name.text == "relu")
+    help = "write `max(x, 0)`";
   reporter_.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)), help);
   return nullptr;
 }
 
 ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause) {
-  auto named = std::find_if(call.arguments.begin(), call.arguments.end(), [](auto& argument) { return argument.name.has_value(); });
+  auto named = std::find_if(call.arguments.begin(), call.arguments.end(),
+                            [](auto& argument) { return argument.name.has_value(); });
   if (info.id == Builtin::has) return has_call(call, clause);
-  if (named != call.arguments.end() && !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
-    reporter_.report(Code::unknown_argument, named->name->span, fmt::format("`{}` takes no argument by name", info.name), fmt::format("it is called as `{}`", info.signature));
+  if (named != call.arguments.end() &&
+      !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
+    reporter_.report(Code::unknown_argument, named->name->span,
+                     fmt::format("`{}` takes no argument by name", info.name),
+                     fmt::format("it is called as `{}`", info.signature));
     return nullptr;
   }
   auto count = call.arguments.size();
   if (count < info.least || count > info.most) {
     bool extremum = (info.id == Builtin::min || info.id == Builtin::max) && count == 1;
-    reporter_.report(Code::wrong_argument_count, call.span, fmt::format("`{}` takes {}, not {}", info.name, info.most == SIZE_MAX ? fmt::format("{} arguments or more", info.least) : info.least == info.most ? fmt::format("{} argument{}", info.least, info.least == 1 ? "" : "s") : fmt::format("{} or {} arguments", info.least, info.most), count),
-                     extremum ? fmt::format("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name) : fmt::format("it is called as `{}`", info.signature));
+    reporter_.report(
+        Code::wrong_argument_count, call.span,
+        fmt::format("`{}` takes {}, not {}", info.name,
+                    info.most == SIZE_MAX     ? fmt::format("{} arguments or more", info.least)
+                    : info.least == info.most ? fmt::format("{} argument{}", info.least, info.least == 1 ? "" : "s")
+                                              : fmt::format("{} or {} arguments", info.least, info.most),
+                    count),
+        extremum
+            ? fmt::format("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name)
+            : fmt::format("it is called as `{}`", info.signature));
     return nullptr;
   }
   if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
@@ -280,7 +326,8 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
       auto d = dimension(argument);
       if (!d) return nullptr;
       if (std::find(out.dimensions.begin(), out.dimensions.end(), *d) != out.dimensions.end()) {
-        reporter_.report(Code::bad_dimension, argument.span, fmt::format("dimension {} is there twice", *d), "name each dimension once");
+        reporter_.report(Code::bad_dimension, argument.span, fmt::format("dimension {} is there twice", *d),
+                         "name each dimension once");
         return nullptr;
       }
       out.dimensions.push_back(*d);
@@ -294,18 +341,21 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
 
 std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& expression) {
   auto* unary = std::get_if<syntax::Unary>(&expression.node);
-  auto* number = std::get_if<syntax::Number>(unary && unary->op == Operator::negate ? &unary->operand->node : &expression.node);
+  auto* number =
+      std::get_if<syntax::Number>(unary && unary->op == Operator::negate ? &unary->operand->node : &expression.node);
   constexpr double most = 64;  // dimensions of a LibTorch tensor
   if (!number || number->value != std::floor(number->value) || number->value > most) {
-    reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out", "write `sum(x, 1)` or `sum(x, -1)`");
+    reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
+                     "write `sum(x, 1)` or `sum(x, -1)`");
     return {};
   }
   return static_cast<std::int64_t>(unary ? -number->value : number->value);
 }
 
 ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause clause) {
-  static const std::vector<Parameter> parameters{{"z", unknown, {}, nullptr},
-                                                 {"e", stabilizer, Value(1e-6), std::make_shared<const Expression>(Expression{Constant{1e-6}, {}})}};
+  static const std::vector<Parameter> parameters{
+      {"z", unknown, {}, nullptr},
+      {"e", stabilizer, Value(1e-6), std::make_shared<const Expression>(Expression{Constant{1e-6}, {}})}};
   auto arguments = resolve_arguments(call, "stabilize", parameters, clause);
   if (!arguments) return nullptr;
   auto& epsilon = arguments->at(1);
@@ -320,15 +370,19 @@ ExpressionPointer NameResolver::has_call(const syntax::Call& call, Clause clause
     reporter_.report(Code::not_visible, call.span, "`has` belongs to `require`", "write `require has(\"weight\")`");
     return nullptr;
   }
-  auto* name = call.arguments.size() == 1 && !call.arguments[0].name ? std::get_if<syntax::StringLiteral>(&call.arguments[0].value->node) : nullptr;
+  auto* name = call.arguments.size() == 1 && !call.arguments[0].name
+                   ? std::get_if<syntax::StringLiteral>(&call.arguments[0].value->node)
+                   : nullptr;
   if (!name) {
-    reporter_.report(Code::wrong_argument_count, call.span, "`has` takes the name of one parameter", "write `has(\"weight\")`");
+    reporter_.report(Code::wrong_argument_count, call.span, "`has` takes the name of one parameter",
+                     "write `has(\"weight\")`");
     return nullptr;
   }
   if (!is_parameter_name(name->value)) {
     std::vector<std::string> known;
     for (auto each : parameter_names()) known.emplace_back(each);
-    reporter_.report(Code::unknown_parameter_name, name->span, fmt::format("no layer has a parameter \"{}\"", name->value),
+    reporter_.report(Code::unknown_parameter_name, name->span,
+                     fmt::format("no layer has a parameter \"{}\"", name->value),
                      did_you_mean(name->value, known, "layers have \"weight\" and \"bias\""));
     return nullptr;
   }
@@ -344,9 +398,10 @@ std::optional<std::size_t> NameResolver::parameter_index(std::string_view name) 
   return {};
 }
 
-std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(const syntax::Call& call, const std::string& name,
-                                                                              const std::vector<Parameter>& parameters, Clause clause,
-                                                                              std::size_t first) {
+std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(const syntax::Call& call,
+                                                                              const std::string& name,
+                                                                              const std::vector<Parameter>& parameters,
+                                                                              Clause clause, std::size_t first) {
   std::vector<ExpressionPointer> out(parameters.size());
   std::vector<const syntax::Argument*> given(parameters.size());
   bool sound = true;
@@ -357,21 +412,28 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
   for (auto& argument : call.arguments) {
     std::size_t index = position++;
     if (argument.name) {
-      index = first + static_cast<std::size_t>(std::find(known.begin(), known.end(), argument.name->text) - known.begin());
+      index =
+          first + static_cast<std::size_t>(std::find(known.begin(), known.end(), argument.name->text) - known.begin());
       if (index == parameters.size()) {
-        reporter_.report(Code::unknown_argument, argument.name->span, fmt::format("`{}` has no parameter `{}`", name, argument.name->text),
-                         did_you_mean(argument.name->text, known, known.empty() ? fmt::format("`{}` takes no arguments", name) : fmt::format("it has: {}", fmt::join(known, ", "))));
+        reporter_.report(Code::unknown_argument, argument.name->span,
+                         fmt::format("`{}` has no parameter `{}`", name, argument.name->text),
+                         did_you_mean(argument.name->text, known,
+                                      known.empty() ? fmt::format("`{}` takes no arguments", name)
+                                                    : fmt::format("it has: {}", fmt::join(known, ", "))));
         sound = false;
         continue;
       }
     }
     if (index >= parameters.size()) {
-      reporter_.report(Code::wrong_argument_count, argument.span, fmt::format("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
-                       known.empty() ? "" : fmt::format("it has: {}", fmt::join(known, ", ")));
+      reporter_.report(
+          Code::wrong_argument_count, argument.span,
+          fmt::format("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
+          known.empty() ? "" : fmt::format("it has: {}", fmt::join(known, ", ")));
       return {};
     }
     if (given[index]) {
-      auto& diagnostic = reporter_.report(Code::repeated_argument, argument.span, fmt::format("`{}` is given twice", parameters[index].name), "leave one out");
+      auto& diagnostic = reporter_.report(Code::repeated_argument, argument.span,
+                                          fmt::format("`{}` is given twice", parameters[index].name), "leave one out");
       diagnostic.others.push_back({reporter_.source(), given[index]->span, "first here"});
       sound = false;
       continue;
@@ -395,10 +457,12 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
   return std::vector<ExpressionPointer>(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
 }
 
-ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expression, const Parameter& parameter, Clause clause) {
+ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expression, const Parameter& parameter,
+                                                 Clause clause) {
   if (parameter.type.form == Form::stabilizer) return stabilizer_argument(expression, clause);
   if (auto* list = std::get_if<syntax::List>(&expression.node)) {
-    bool strings = std::all_of(list->elements.begin(), list->elements.end(), [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
+    bool strings = std::all_of(list->elements.begin(), list->elements.end(),
+                               [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
     if (strings && parameter.type.form == Form::names) {
       NameList chosen;
       for (auto& element : list->elements) chosen.names.push_back(std::get<syntax::StringLiteral>(element.node).value);
@@ -406,11 +470,15 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
     }
     List numbers;
     for (auto& element : list->elements) numbers.elements.push_back(resolve_argument(element, parameter, clause));
-    bool sound = std::none_of(numbers.elements.begin(), numbers.elements.end(), [](auto& each) { return each == nullptr; });
+    bool sound =
+        std::none_of(numbers.elements.begin(), numbers.elements.end(), [](auto& each) { return each == nullptr; });
     return sound ? make(expression.span, std::move(numbers)) : nullptr;
   }
-  if (auto* string = std::get_if<syntax::StringLiteral>(&expression.node); string && parameter.type.form == Form::names) {
-    reporter_.report(Code::wrong_type, expression.span, fmt::format("`{}` takes a list of names, not one string", parameter.name), fmt::format("write `[\"{}\"]`", string->value));
+  if (auto* string = std::get_if<syntax::StringLiteral>(&expression.node);
+      string && parameter.type.form == Form::names) {
+    reporter_.report(Code::wrong_type, expression.span,
+                     fmt::format("`{}` takes a list of names, not one string", parameter.name),
+                     fmt::format("write `[\"{}\"]`", string->value));
     return nullptr;
   }
   return resolve(expression, clause);
@@ -420,16 +488,20 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
   auto* call = std::get_if<syntax::Call>(&expression.node);
   if (!call) return resolve(expression, clause);
   bool own_value = !call->path.qualifier && !call->has_arguments &&
-                   (parameter_index(call->path.name.text) || local_.lets.contains(call->path.name.text) || find_quantity(call->path.name.text));
-  if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text))) return resolve(expression, clause);
+                   (parameter_index(call->path.name.text) || local_.lets.contains(call->path.name.text) ||
+                    find_quantity(call->path.name.text));
+  if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text)))
+    return resolve(expression, clause);
   if (call->path.qualifier && call->path.qualifier->text != "std") return resolve(expression, clause);
-  bool is_function = call->has_arguments || call->path.qualifier ||
-                     std::find(function_names_.begin(), function_names_.end(), call->path.name.text) != function_names_.end();
+  bool is_function =
+      call->has_arguments || call->path.qualifier ||
+      std::find(function_names_.begin(), function_names_.end(), call->path.name.text) != function_names_.end();
   if (!is_function) return resolve(expression, clause);
   auto found = function(call->path);
   if (!found) return nullptr;
   if (found->parameters.empty()) {
-    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` takes no value to stabilize", found->name), "a stabilizer is a function whose first parameter is the value");
+    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` takes no value to stabilize", found->name),
+                     "a stabilizer is a function whose first parameter is the value");
     return nullptr;
   }
   auto rest = resolve_arguments(*call, found->name, found->parameters, clause, 1);

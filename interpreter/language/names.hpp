@@ -1,5 +1,5 @@
-// From the written expression to the resolved one: which quantity, parameter, let or function each name means, and whether
-// the clause may use it.
+// From the written expression to the resolved one: which quantity, parameter, let or function each name means, and
+// whether the clause may use it.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,8 @@ struct LocalNames {
 /// Reports into a list of diagnostics, with places in one source.
 class Reporter {
  public:
-  Reporter(SourcePointer source, std::vector<Diagnostic>& diagnostics) : source_(std::move(source)), diagnostics_(&diagnostics) {}
+  Reporter(SourcePointer source, std::vector<Diagnostic>& diagnostics)
+      : source_(std::move(source)), diagnostics_(&diagnostics) {}
   Diagnostic& report(Code code, Span where, std::string message, std::string help = "") const;
   void warn(Code code, Span where, std::string message, std::string help = "") const;
   const SourcePointer& source() const { return source_; }
@@ -36,22 +37,27 @@ class Reporter {
   std::vector<Diagnostic>* diagnostics_;
 };
 
-/// A function by its name, checked; null where there is none, or where it could not be checked (which is reported then).
+/// A function by its name, checked; null where there is none, or where it could not be checked (which is reported
+/// then).
 using FindFunction = std::function<std::shared_ptr<const Function>(const syntax::Path&)>;
 
 class NameResolver {
  public:
-  NameResolver(Reporter reporter, LocalNames& local, FindFunction find_function, std::vector<std::string> function_names)
-      : reporter_(std::move(reporter)), local_(local), find_function_(std::move(find_function)), function_names_(std::move(function_names)) {}
+  NameResolver(Reporter reporter, LocalNames& local, FindFunction find_function,
+               std::vector<std::string> function_names)
+      : reporter_(std::move(reporter)),
+        local_(local),
+        find_function_(std::move(find_function)),
+        function_names_(std::move(function_names)) {}
 
   /// Null after a mistake, which is reported.
   ExpressionPointer resolve(const syntax::Expression& expression, Clause clause);
 
-  /// One expression for each parameter, from what was written and from defaults. `first` parameters are left out (a stabilizer
-  /// function's z). Nothing after a mistake.
+  /// One expression for each parameter, from what was written and from defaults. `first` parameters are left out (a
+  /// stabilizer function's z). Nothing after a mistake.
   std::optional<std::vector<ExpressionPointer>> resolve_arguments(const syntax::Call& call, const std::string& name,
-                                                                  const std::vector<Parameter>& parameters, Clause clause,
-                                                                  std::size_t first = 0);
+                                                                  const std::vector<Parameter>& parameters,
+                                                                  Clause clause, std::size_t first = 0);
 
   /// What is given to a parameter, or its default: the parameter's type says how lists, names and functions are read.
   ExpressionPointer resolve_argument(const syntax::Expression& expression, const Parameter& parameter, Clause clause);

@@ -1,5 +1,5 @@
-// What the checker makes of a file: rules, composites and functions with every name resolved and every space known to fit.
-// Immutable, free of LibTorch; evaluators read it.
+// What the checker makes of a file: rules, composites and functions with every name resolved and every space known to
+// fit. Immutable, free of LibTorch; evaluators read it.
 #pragma once
 
 #include <cstdint>
@@ -131,8 +131,8 @@ struct Conditional {
 };
 
 struct Expression {
-  std::variant<Constant, ParameterReference, QuantityReference, LetReference, List, NameList, BuiltinCall, StabilizerFunction, Stabilize,
-               HasParameter, FunctionCall, Chain, Comparison, Power, Unary, Conditional>
+  std::variant<Constant, ParameterReference, QuantityReference, LetReference, List, NameList, BuiltinCall,
+               StabilizerFunction, Stabilize, HasParameter, FunctionCall, Chain, Comparison, Power, Unary, Conditional>
       node;
   Span span;  ///< in the source of the definition that holds it
 };
@@ -142,7 +142,7 @@ struct Expression {
 struct Parameter {
   std::string name;
   Type type;
-  std::optional<Value> default_value;  ///< none: an argument is needed
+  std::optional<Value> default_value;    ///< none: an argument is needed
   ExpressionPointer default_expression;  ///< of functions, whose parameters take values of any space
 };
 
@@ -207,11 +207,12 @@ struct Rule {
   std::vector<Parameter> parameters;
   std::optional<Target> alias;  ///< set: nothing below counts
   std::vector<Requirement> requirements;
-  std::vector<Term> terms;      ///< empty where `forward` or `backward` say everything
+  std::vector<Term> terms;  ///< empty where `forward` or `backward` say everything
   ExpressionPointer reduce, forward, backward;
-  bool keeps_shape = false;     ///< `backward` mixes input and output: the layer must keep its shape
+  bool keeps_shape = false;         ///< `backward` mixes input and output: the layer must keep its shape
   bool backward_per_input = false;  ///< `backward` uses x or grad, so that each of several inputs gets its own
-  bool uses_layer_input = false, uses_layer_output = false;  ///< whether it needs what the layer was given, what it gave
+  bool uses_layer_input = false,
+       uses_layer_output = false;  ///< whether it needs what the layer was given, what it gave
 };
 
 struct LayerSelector {

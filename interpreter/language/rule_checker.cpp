@@ -21,9 +21,12 @@ struct StageInfo {
   Space yields;
 };
 constexpr StageInfo stages[] = {
-    {Stage::input, "input", Clause::input, Space::input},       {Stage::param, "param", Clause::param, Space::param},
-    {Stage::output, "output", Clause::output, Space::output},   {Stage::map, "map", Clause::map, Space::output},
-    {Stage::reduce, "reduce", Clause::reduce, Space::input},    {Stage::forward, "forward", Clause::forward, Space::output},
+    {Stage::input, "input", Clause::input, Space::input},
+    {Stage::param, "param", Clause::param, Space::param},
+    {Stage::output, "output", Clause::output, Space::output},
+    {Stage::map, "map", Clause::map, Space::output},
+    {Stage::reduce, "reduce", Clause::reduce, Space::input},
+    {Stage::forward, "forward", Clause::forward, Space::output},
     {Stage::backward, "backward", Clause::backward, Space::input},
 };
 
@@ -45,7 +48,8 @@ bool well_shaped(const Expression& expression, const Reporter& reporter) {
   };
   for (auto& element : list->elements) {
     if (length(element) != length(list->elements.front())) {
-      reporter.report(Code::wrong_type, element->span, "the rows of a list differ in length", "a list of lists is a matrix: all rows have one length");
+      reporter.report(Code::wrong_type, element->span, "the rows of a list differ in length",
+                      "a list of lists is a matrix: all rows have one length");
       return false;
     }
     if (!well_shaped(*element, reporter)) return false;
@@ -63,7 +67,8 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   for (auto& clause : written.clauses) {
     if (auto* it = std::get_if<syntax::Outcome>(&clause)) {
       if (auto [found, fresh] = outcomes.emplace(it->stage, it); !fresh) {
-        auto& diagnostic = reporter_.report(Code::repeated_clause, it->keyword, fmt::format("a second `{}`", stage_info(it->stage).word), "leave one out");
+        auto& diagnostic = reporter_.report(Code::repeated_clause, it->keyword,
+                                            fmt::format("a second `{}`", stage_info(it->stage).word), "leave one out");
         diagnostic.others.push_back({reporter_.source(), found->second->keyword, "first here"});
         continue;
       }
@@ -77,9 +82,13 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
       if (!first_modifier) first_modifier = modifier_clause;
     }
   }
-  auto terms_place = !terms.empty() ? terms.front()->name.span : first_modifier ? first_modifier->keyword : outcomes.contains(Stage::reduce) ? outcomes[Stage::reduce]->keyword : Span{};
+  auto terms_place = !terms.empty()                     ? terms.front()->name.span
+                     : first_modifier                   ? first_modifier->keyword
+                     : outcomes.contains(Stage::reduce) ? outcomes[Stage::reduce]->keyword
+                                                        : Span{};
   if (backward && terms_place != Span{}) {
-    auto& diagnostic = reporter_.report(Code::mixed_rule, terms_place, "a rule has either terms or `backward`", "with `backward`, modifiers, terms and `reduce` have no meaning");
+    auto& diagnostic = reporter_.report(Code::mixed_rule, terms_place, "a rule has either terms or `backward`",
+                                        "with `backward`, modifiers, terms and `reduce` have no meaning");
     diagnostic.others.push_back({reporter_.source(), backward->keyword, "it says the result outright"});
     return;
   }
@@ -94,17 +103,22 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
     }
     for (auto& [modifier, applied] : applied_)
       if (!applied.ever && applied.covered)
-        reporter_.report(Code::unreachable_modifier, modifier->keyword, fmt::format("this `{}` can never apply: what stands before it always does", stage_info(modifier->stage).word),
+        reporter_.report(Code::unreachable_modifier, modifier->keyword,
+                         fmt::format("this `{}` can never apply: what stands before it always does",
+                                     stage_info(modifier->stage).word),
                          "the first that fits wins: move it up, or leave it out");
     rule.uses_layer_input = true;
   }
   auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)
-    if (mentions.unused_lets.contains(name)) reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name), "use it or leave it out");
+    if (mentions.unused_lets.contains(name))
+      reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name),
+                       "use it or leave it out");
   if (rule.reduce)
     for (auto* each : terms)
       if (!mentions.names.contains(each->name.text))
-        reporter_.report(Code::unused, each->name.span, fmt::format("the term `{}` is never used", each->name.text), "`reduce` says what becomes of the terms: use it there");
+        reporter_.report(Code::unused, each->name.span, fmt::format("the term `{}` is never used", each->name.text),
+                         "`reduce` says what becomes of the terms: use it there");
 }
 
 // Parameters, lets and terms share one scope.
@@ -121,11 +135,13 @@ void RuleChecker::collect_names(const syntax::Rule& written) {
 
 bool RuleChecker::define(const syntax::Name& name, const char* what) {
   if (is_protected(name.text)) {
-    reporter_.report(Code::protected_name, name.span, fmt::format("`{}` cannot be redefined", name.text), fmt::format("choose another name for the {}", what));
+    reporter_.report(Code::protected_name, name.span, fmt::format("`{}` cannot be redefined", name.text),
+                     fmt::format("choose another name for the {}", what));
     return false;
   }
   if (auto [found, fresh] = names_.emplace(name.text, name.span); !fresh) {
-    auto& diagnostic = reporter_.report(Code::duplicate_name, name.span, fmt::format("`{}` is defined twice", name.text), "rename one of them");
+    auto& diagnostic = reporter_.report(Code::duplicate_name, name.span,
+                                        fmt::format("`{}` is defined twice", name.text), "rename one of them");
     diagnostic.others.push_back({reporter_.source(), found->second, "first here"});
     return false;
   }
@@ -146,7 +162,8 @@ void RuleChecker::modifier(const syntax::Modifier& written, Term& out, bool& clo
   auto& info = stage_info(written.stage);
   auto& applied = applied_[&written];
   auto found = values_.find(&written);
-  if (found == values_.end()) found = values_.emplace(&written, value(*written.value, info.clause, Type::number(info.yields))).first;
+  if (found == values_.end())
+    found = values_.emplace(&written, value(*written.value, info.clause, Type::number(info.yields))).first;
   if (written.stage == Stage::param) {
     auto chosen = selector(written);
     if (closed) {
@@ -173,7 +190,9 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     if (is_parameter_name(name.value)) return true;
     std::vector<std::string> known;
     for (auto each : parameter_names()) known.emplace_back(each);
-    reporter_.report(Code::unknown_parameter_name, name.span, fmt::format("no layer has a parameter \"{}\"", name.value), did_you_mean(name.value, known, "layers have \"weight\" and \"bias\""));
+    reporter_.report(Code::unknown_parameter_name, name.span,
+                     fmt::format("no layer has a parameter \"{}\"", name.value),
+                     did_you_mean(name.value, known, "layers have \"weight\" and \"bias\""));
     return false;
   };
   auto& node = written.selector->node;
@@ -186,7 +205,8 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     for (auto& element : list->elements) {
       auto* string = std::get_if<syntax::StringLiteral>(&element.node);
       if (!string) {
-        reporter_.report(Code::wrong_type, element.span, "a parameter's name is a string", "write `param [\"weight\", \"bias\"] = …`");
+        reporter_.report(Code::wrong_type, element.span, "a parameter's name is a string",
+                         "write `param [\"weight\", \"bias\"] = …`");
         return {};
       }
       if (!literal(*string)) return {};
@@ -199,15 +219,20 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     auto& parameter = rule_->parameters[i];
     if (parameter.name != name.text) continue;
     if (parameter.type == names || parameter.type == unknown) return ParameterSelector{{}, i};
-    reporter_.report(Code::wrong_type, name.span, fmt::format("`{}` is {}, no list of names", name.text, describe(parameter.type)), fmt::format("declare it as `{}: names`", name.text));
+    reporter_.report(Code::wrong_type, name.span,
+                     fmt::format("`{}` is {}, no list of names", name.text, describe(parameter.type)),
+                     fmt::format("declare it as `{}: names`", name.text));
     return {};
   }
   std::vector<std::string> known;
   for (auto& parameter : rule_->parameters)
     if (parameter.type == names) known.push_back(parameter.name);
   bool forgot_quotes = is_parameter_name(name.text);
-  reporter_.report(Code::unknown_name, name.span, fmt::format("unknown name `{}`", name.text),
-                   forgot_quotes ? fmt::format("write `param \"{}\" = …`", name.text) : did_you_mean(name.text, known, "`param` takes a string, a list of strings, or a parameter of type names"));
+  reporter_.report(
+      Code::unknown_name, name.span, fmt::format("unknown name `{}`", name.text),
+      forgot_quotes
+          ? fmt::format("write `param \"{}\" = …`", name.text)
+          : did_you_mean(name.text, known, "`param` takes a string, a list of strings, or a parameter of type names"));
   return {};
 }
 
@@ -228,8 +253,10 @@ void RuleChecker::note_uses(const ExpressionPointer& expression, Clause clause) 
     auto* it = std::get_if<QuantityReference>(&inner.node);
     if (!it) return;
     bool layer_quantity = clause == Clause::backward || clause == Clause::forward;
-    if (it->quantity == Quantity::layer_x || (it->quantity == Quantity::x && layer_quantity)) rule_->uses_layer_input = true;
-    if (it->quantity == Quantity::layer_y || (it->quantity == Quantity::y && layer_quantity)) rule_->uses_layer_output = true;
+    if (it->quantity == Quantity::layer_x || (it->quantity == Quantity::x && layer_quantity))
+      rule_->uses_layer_input = true;
+    if (it->quantity == Quantity::layer_y || (it->quantity == Quantity::y && layer_quantity))
+      rule_->uses_layer_output = true;
     output_side = output_side || it->quantity == Quantity::R || it->quantity == Quantity::y;
     own_input = own_input || it->quantity == Quantity::x || it->quantity == Quantity::grad;
     if (clause == Clause::backward && it->quantity == Quantity::grad) rule_->uses_layer_input = true;
@@ -241,7 +268,9 @@ void RuleChecker::note_uses(const ExpressionPointer& expression, Clause clause) 
 
 void RuleChecker::outcome(const syntax::Outcome& written) {
   auto& info = stage_info(written.stage);
-  auto& slot = written.stage == Stage::reduce ? rule_->reduce : written.stage == Stage::forward ? rule_->forward : rule_->backward;
+  auto& slot = written.stage == Stage::reduce    ? rule_->reduce
+               : written.stage == Stage::forward ? rule_->forward
+                                                 : rule_->backward;
   slot = value(*written.value, info.clause, Type::number(info.yields));
 }
 
@@ -249,8 +278,11 @@ void RuleChecker::requirement(const syntax::Require& written) {
   auto condition = value(*written.condition, Clause::require, truth);
   if (!condition) return;
   bool about_layer = false;
-  traverse(*condition, [&](const Expression& inner) { about_layer = about_layer || std::holds_alternative<HasParameter>(inner.node); });
-  auto message = written.message ? written.message->value : fmt::format("it requires `{}`", reporter_.source()->text(written.condition->span));
+  traverse(*condition, [&](const Expression& inner) {
+    about_layer = about_layer || std::holds_alternative<HasParameter>(inner.node);
+  });
+  auto message = written.message ? written.message->value
+                                 : fmt::format("it requires `{}`", reporter_.source()->text(written.condition->span));
   rule_->requirements.push_back({condition, std::move(message), about_layer, written.condition->span});
 }
 

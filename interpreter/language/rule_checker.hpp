@@ -9,15 +9,17 @@ namespace ascribe::language {
 class RuleChecker {
  public:
   RuleChecker(Reporter reporter, LocalNames& local, FindFunction find_function, std::vector<std::string> function_names)
-      : reporter_(reporter), local_(local), resolver_(std::move(reporter), local, std::move(find_function), std::move(function_names)) {}
+      : reporter_(reporter),
+        local_(local),
+        resolver_(std::move(reporter), local, std::move(find_function), std::move(function_names)) {}
 
   /// Fills `rule`, whose name, place and parameters are there already, from the written clauses.
   void check(const syntax::Rule& written, Rule& rule);
 
  private:
   struct Applied {
-    bool ever = false;       // some term takes it
-    bool covered = false;    // some term had something before it
+    bool ever = false;     // some term takes it
+    bool covered = false;  // some term had something before it
   };
 
   void collect_names(const syntax::Rule& written);

@@ -7,11 +7,14 @@ namespace {
 
 Space space_of(Quantity quantity) {
   switch (quantity) {
-    case Quantity::w: return Space::param;
+    case Quantity::w:
+      return Space::param;
     case Quantity::y:
     case Quantity::R:
-    case Quantity::layer_y: return Space::output;
-    default: return Space::input;
+    case Quantity::layer_y:
+      return Space::output;
+    default:
+      return Space::input;
   }
 }
 
@@ -34,12 +37,14 @@ bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::strin
     if (merged_ && wanted.space == Space::input && actual.space == Space::output) return true;
     if (join(actual.space, wanted.space) == wanted.space && space == wanted.space) return true;
     bool reduces = actual.space == Space::input || actual.space == Space::output;
-    reporter_.report(Code::wrong_space, where, fmt::format("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
+    reporter_.report(Code::wrong_space, where,
+                     fmt::format("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
                      reduces ? "reduce it to one number per sample: `sum(…)` or `mean(…)`" : "");
     return false;
   }
   if (actual.form == wanted.form) return true;
-  reporter_.report(Code::wrong_type, where, fmt::format("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
+  reporter_.report(Code::wrong_type, where,
+                   fmt::format("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
                    actual.form == Form::truth ? "write `if c then 1 else 0`" : "");
   return false;
 }
@@ -52,7 +57,8 @@ Type SpaceChecker::joined(Type a, Type b, Span where) {
   if (where == Span{}) return unknown;
   bool param = a.space == Space::param || b.space == Space::param;
   reporter_.report(Code::wrong_space, where, fmt::format("{} does not meet {}", describe(a), describe(b)),
-                   param ? "reduce the parameter to a scalar: `sum(w)` or `mean(w)`" : "reduce one of them to one number per sample: `sum(…)` or `mean(…)`");
+                   param ? "reduce the parameter to a scalar: `sum(w)` or `mean(w)`"
+                         : "reduce one of them to one number per sample: `sum(…)` or `mean(…)`");
   return unknown;
 }
 
@@ -70,7 +76,8 @@ Type SpaceChecker::truth_of(const ExpressionPointer& expression, const char* wha
   auto type = infer(*expression);
   if (type.form == Form::truth) return Type::number(type.space);
   if (type.form != Form::truth && type.form != Form::unknown)
-    reporter_.report(Code::wrong_type, expression->span, fmt::format("{} takes a truth value, this is {}", what, describe(type)), "compare: `y > 0`");
+    reporter_.report(Code::wrong_type, expression->span,
+                     fmt::format("{} takes a truth value, this is {}", what, describe(type)), "compare: `y > 0`");
   return unknown;
 }
 
@@ -118,15 +125,18 @@ Type SpaceChecker::infer_node(const Expression& expression) {
     auto condition = truth_of(it->condition, "`if`");
     auto consequence = infer(*it->consequence), alternative = infer(*it->alternative);
     bool both_truth = consequence.form == Form::truth && alternative.form == Form::truth;
-    if (both_truth) consequence = Type::number(consequence.space), alternative = Type::number(alternative.space);
-    else consequence = number(it->consequence), alternative = number(it->alternative);
+    if (both_truth)
+      consequence = Type::number(consequence.space), alternative = Type::number(alternative.space);
+    else
+      consequence = number(it->consequence), alternative = number(it->alternative);
     auto type = joined(condition, joined(consequence, alternative, span), span);
     return both_truth ? Type::truth(type.space) : type;
   }
   auto& chain = std::get<Chain>(node);
   if (chain.operators.front() == Operator::logical_and || chain.operators.front() == Operator::logical_or) {
     auto type = scalar;
-    for (auto& operand : chain.operands) type = joined(type, truth_of(operand, chain.operators.front() == Operator::logical_and ? "`and`" : "`or`"), span);
+    for (auto& operand : chain.operands)
+      type = joined(type, truth_of(operand, chain.operators.front() == Operator::logical_and ? "`and`" : "`or`"), span);
     return Type::truth(type.space);
   }
   auto type = number(chain.operands.front());
@@ -140,13 +150,15 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   if (type.form == Form::unknown) return type;
   auto name = info(node.builtin).name;
   if (type.space == Space::scalar || type.space == Space::sample) {
-    reporter_.report(Code::wrong_space, where, fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), "leave it out");
+    reporter_.report(Code::wrong_space, where,
+                     fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), "leave it out");
     return unknown;
   }
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
   for (auto d : node.dimensions)
     if (d == 0 && type.space != Space::param) {
-      reporter_.report(Code::bad_dimension, where, fmt::format("`{}` over dimension 0 would mix samples", name), fmt::format("dimension 0 is the batch; `{}(z)` reduces each sample", name));
+      reporter_.report(Code::bad_dimension, where, fmt::format("`{}` over dimension 0 would mix samples", name),
+                       fmt::format("dimension 0 is the batch; `{}(z)` reduces each sample", name));
       return unknown;
     }
   return type;
@@ -174,8 +186,10 @@ Type SpaceChecker::apply(const Function& function, std::vector<Type> arguments, 
     auto& parameter = function.parameters[i];
     bool fits = parameter.type.form == Form::unknown ? arguments[i].is_number() : accepts(parameter.type, arguments[i]);
     if (!fits) {
-      reporter_.report(Code::wrong_type, where, fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
-                                                            parameter.type.form == Form::unknown ? "a number" : describe(parameter.type), describe(arguments[i])));
+      reporter_.report(Code::wrong_type, where,
+                       fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
+                                   parameter.type.form == Form::unknown ? "a number" : describe(parameter.type),
+                                   describe(arguments[i])));
       return unknown;
     }
   }
@@ -184,7 +198,9 @@ Type SpaceChecker::apply(const Function& function, std::vector<Type> arguments, 
   SpaceChecker body(Reporter(function.place.source, inside), std::move(arguments), merged_);
   auto type = body.infer(*function.body);
   if (inside.empty()) return type;
-  auto& diagnostic = reporter_.report(inside.front().code, where, fmt::format("in `{}`: {}", function.name, inside.front().message), inside.front().help);
+  auto& diagnostic =
+      reporter_.report(inside.front().code, where, fmt::format("in `{}`: {}", function.name, inside.front().message),
+                       inside.front().help);
   diagnostic.others.push_back({inside.front().primary.source, inside.front().primary.span, "here"});
   return unknown;
 }

@@ -11,6 +11,7 @@ namespace ascribe::language {
 std::string nearest(std::string_view written, const std::vector<std::string>& candidates);
 
 /// "did you mean `epsilon`?", or `otherwise` where no candidate is near.
-std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates, std::string otherwise = "");
+std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates,
+                         std::string otherwise = "");
 
 }  // namespace ascribe::language

@@ -33,16 +33,18 @@ struct Type {
   bool is_number() const { return form == Form::number || form == Form::unknown; }
 };
 
-inline constexpr Type unknown{}, truth{Form::truth}, names{Form::names}, text{Form::text}, array{Form::array}, stabilizer{Form::stabilizer},
-    scalar{Form::number, Space::scalar};
+inline constexpr Type unknown{}, truth{Form::truth}, names{Form::names}, text{Form::text}, array{Form::array},
+    stabilizer{Form::stabilizer}, scalar{Form::number, Space::scalar};
 
 constexpr const char* describe(Space space) {
-  constexpr const char* words[] = {"a scalar", "one number per sample", "a value at the input", "a value at the output", "a value at a parameter"};
+  constexpr const char* words[] = {"a scalar", "one number per sample", "a value at the input", "a value at the output",
+                                   "a value at a parameter"};
   return words[static_cast<int>(space)];
 }
 
 constexpr const char* describe(Type type) {
-  constexpr const char* words[] = {"unknown", "", "a truth value", "a list of names", "a string", "a list of numbers", "a stabilizer"};
+  constexpr const char* words[] = {
+      "unknown", "", "a truth value", "a list of names", "a string", "a list of numbers", "a stabilizer"};
   return type.form == Form::number ? describe(type.space) : words[static_cast<int>(type.form)];
 }
 

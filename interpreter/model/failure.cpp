@@ -11,7 +11,8 @@ std::string reason(const std::exception& failure) {
   std::string text = own ? own->what_without_backtrace() : failure.what();
   // TorchScript's interpreter puts its listing in front of the reason.
   constexpr std::string_view interpreter_mark = "RuntimeError: ";
-  if (auto found = text.rfind(interpreter_mark); found != std::string::npos) text = text.substr(found + interpreter_mark.size());
+  if (auto found = text.rfind(interpreter_mark); found != std::string::npos)
+    text = text.substr(found + interpreter_mark.size());
   auto begin = text.find_first_not_of(" \n");
   text = begin == std::string::npos ? "unknown reason" : text.substr(begin);
   text = text.substr(0, text.find('\n'));

@@ -6,7 +6,8 @@
 
 namespace ascribe::model {
 
-/// The reason of a failure in one line: never a backtrace, a source position of LibTorch's, or an interpreter's listing.
+/// The reason of a failure in one line: never a backtrace, a source position of LibTorch's, or an interpreter's
+/// listing.
 std::string reason(const std::exception& failure);
 
 }  // namespace ascribe::model

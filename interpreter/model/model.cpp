@@ -17,7 +17,9 @@ Model Model::load(const std::filesystem::path& path) {
   try {
     return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
   } catch (const c10::Error& failure) {
-    throw Error({.code = Code::wrong_model, .message = fmt::format("'{}' cannot be run: {}", path.string(), model::reason(failure)), .help = "save it again with torch.jit.save"});
+    throw Error({.code = Code::wrong_model,
+                 .message = fmt::format("'{}' cannot be run: {}", path.string(), model::reason(failure)),
+                 .help = "save it again with torch.jit.save"});
   }
 }
 
@@ -29,7 +31,9 @@ Model Model::to(const std::string& device) const {
     module.to(c10::Device(device));
     return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
   } catch (const std::exception& failure) {
-    throw Error({.code = Code::usage, .message = fmt::format("cannot use device '{}': {}", device, model::reason(failure)), .help = "write `cpu` or `cuda:0`"});
+    throw Error({.code = Code::usage,
+                 .message = fmt::format("cannot use device '{}': {}", device, model::reason(failure)),
+                 .help = "write `cpu` or `cuda:0`"});
   }
 }
 
@@ -41,14 +45,19 @@ at::Tensor Model::forward(const at::Tensor& input) const {
     throw;
   } catch (const std::exception& failure) {
     if (auto own = std::exchange(attaching::last_error(), nullptr)) std::rethrow_exception(own);
-    throw Error({.code = Code::model_failed, .message = fmt::format("the model cannot run on an input of shape [{}]: {}", fmt::join(input.sizes().begin(), input.sizes().end(), ", "), model::reason(failure)), .help = "give it the shape and type that it was made for"});
+    throw Error(
+        {.code = Code::model_failed,
+         .message = fmt::format("the model cannot run on an input of shape [{}]: {}",
+                                fmt::join(input.sizes().begin(), input.sizes().end(), ", "), model::reason(failure)),
+         .help = "give it the shape and type that it was made for"});
   }
 }
 
 at::TensorOptions Model::options() const {
   for (const auto& parameter : state_->graph.module().parameters())
     if (parameter.is_floating_point()) return parameter.options().requires_grad(false);
-  if (auto constant = state_->graph.floating_constant(); constant.defined()) return constant.options().requires_grad(false);
+  if (auto constant = state_->graph.floating_constant(); constant.defined())
+    return constant.options().requires_grad(false);
   return at::TensorOptions().dtype(at::kFloat);
 }
 

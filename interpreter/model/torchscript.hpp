@@ -21,7 +21,8 @@ class TorchScriptGraph {
 
   const torch::jit::Module& module() const { return module_; }
   ParameterNames parameter_names() const;
-  /// The first floating tensor among the graph's constants, which hold a frozen model's weights; undefined where there is none.
+  /// The first floating tensor among the graph's constants, which hold a frozen model's weights; undefined where there
+  /// is none.
   const at::Tensor& floating_constant() const { return floating_constant_; }
 
  private:

@@ -31,7 +31,8 @@ Loaded load_sources(const std::vector<SourcePointer>& sources, const Definitions
 const std::shared_ptr<const Definitions>& standard_definitions() {
   static const auto definitions = [] {
     std::vector<SourcePointer> sources;
-    for (auto& file : standard_pack_files()) sources.push_back(std::make_shared<Source>(std::string(file.name), std::string(file.text)));
+    for (auto& file : standard_pack_files())
+      sources.push_back(std::make_shared<Source>(std::string(file.name), std::string(file.text)));
     return std::make_shared<const Definitions>(load_sources(sources, nullptr).definitions);
   }();
   return definitions;
@@ -44,11 +45,15 @@ language::NamedValues named_values(const Arguments& arguments) {
     language::Value operator()(const Numbers& numbers) const {
       std::size_t count = 1;
       for (auto size : numbers.shape) {
-        if (size < 0) throw Error({.code = Code::wrong_type, .message = "numbers with a negative size", .help = "sizes are at least 0"});
+        if (size < 0)
+          throw Error(
+              {.code = Code::wrong_type, .message = "numbers with a negative size", .help = "sizes are at least 0"});
         count *= static_cast<std::size_t>(size);
       }
       if (count != numbers.values.size())
-        throw Error({.code = Code::wrong_type, .message = fmt::format("numbers of a shape for {} values have {}", count, numbers.values.size()), .help = "give as many values as the shape holds"});
+        throw Error({.code = Code::wrong_type,
+                     .message = fmt::format("numbers of a shape for {} values have {}", count, numbers.values.size()),
+                     .help = "give as many values as the shape holds"});
       return language::Array{numbers.shape, std::make_shared<const std::vector<double>>(numbers.values)};
     }
   } visitor;
@@ -59,28 +64,35 @@ language::NamedValues named_values(const Arguments& arguments) {
 
 // A definition of the wanted sort by its name, the pack's own before the standard ones.
 template <typename Wanted>
-std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& own, const char* word, const char* other_word) {
+std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& own, const char* word,
+                                   const char* other_word) {
   std::vector<std::string> known;
   auto bare = name.starts_with("std.") ? name.substr(4) : name;
   for (auto* scope : {name == bare ? &own : standard_definitions().get(), standard_definitions().get()}) {
     if (auto found = scope->targets.find(bare); found != scope->targets.end()) {
       if (auto* wanted = std::get_if<std::shared_ptr<const Wanted>>(&found->second)) return *wanted;
-      throw Error({.code = Code::unknown_rule, .message = fmt::format("`{}` is a {}, not a {}", name, other_word, word), .help = fmt::format("ask for it with Pack::{}", other_word)});
+      throw Error({.code = Code::unknown_rule,
+                   .message = fmt::format("`{}` is a {}, not a {}", name, other_word, word),
+                   .help = fmt::format("ask for it with Pack::{}", other_word)});
     }
     for (auto& [each, definition] : scope->targets)
       if (std::holds_alternative<std::shared_ptr<const Wanted>>(definition)) known.push_back(each);
   }
-  throw Error({.code = Code::unknown_rule, .message = fmt::format("there is no {} `{}`", word, name), .help = language::did_you_mean(name, known)});
+  throw Error({.code = Code::unknown_rule,
+               .message = fmt::format("there is no {} `{}`", word, name),
+               .help = language::did_you_mean(name, known)});
 }
 
 }  // namespace
 
 const std::string& Rule::description() const { return bound_->description; }
 const std::string& Composite::description() const { return bound_->description; }
-Composite::Composite(const Rule& rule) : bound_(std::make_shared<const language::BoundComposite>(language::for_linear_layers(rule.bound()))) {}
+Composite::Composite(const Rule& rule)
+    : bound_(std::make_shared<const language::BoundComposite>(language::for_linear_layers(rule.bound()))) {}
 
 Pack::Pack(std::shared_ptr<const Definitions> definitions, std::vector<Diagnostic> warnings)
-    : definitions_(std::move(definitions)), warnings_(std::make_shared<const std::vector<Diagnostic>>(std::move(warnings))) {}
+    : definitions_(std::move(definitions)),
+      warnings_(std::make_shared<const std::vector<Diagnostic>>(std::move(warnings))) {}
 
 const Pack& Pack::standard() {
   static const Pack pack(standard_definitions(), {});
@@ -97,7 +109,8 @@ Pack Pack::load(const std::vector<std::filesystem::path>& paths) {
 }
 
 Pack Pack::parse(std::string text, std::string name) {
-  auto loaded = load_sources({std::make_shared<Source>(std::move(name), std::move(text))}, standard_definitions().get());
+  auto loaded =
+      load_sources({std::make_shared<Source>(std::move(name), std::move(text))}, standard_definitions().get());
   return {std::make_shared<const Definitions>(std::move(loaded.definitions)), std::move(loaded.warnings)};
 }
 
@@ -115,7 +128,8 @@ Composite Pack::call(const std::string& text, const std::string& name) const {
   auto source = std::make_shared<Source>(name, text);
   std::vector<Diagnostic> diagnostics;
   if (auto written = parse_call(source, diagnostics))
-    if (auto target = language::check_call(*written, source, *definitions_, standard_definitions().get(), diagnostics); target && !has_errors(diagnostics))
+    if (auto target = language::check_call(*written, source, *definitions_, standard_definitions().get(), diagnostics);
+        target && !has_errors(diagnostics))
       return Composite(std::make_shared<const language::BoundComposite>(language::bind(*target)));
   throw Error(std::move(diagnostics));
 }

@@ -39,9 +39,13 @@ at::Tensor relu_in_place(at::Tensor x) { return x.relu_(); }
 at::Tensor sum_of(const Tensors& x, const Tensors&) { return x[0] + x[1]; }
 
 template <typename Layer>
-Step linear(const std::optional<Rule>& chosen, const Layer& layer) { return {chosen, linear_of, weight_and_bias(layer)}; }
+Step linear(const std::optional<Rule>& chosen, const Layer& layer) {
+  return {chosen, linear_of, weight_and_bias(layer)};
+}
 template <typename Layer>
-Step conv(const std::optional<Rule>& chosen, const Layer& layer) { return {chosen, conv_of, weight_and_bias(layer)}; }
+Step conv(const std::optional<Rule>& chosen, const Layer& layer) {
+  return {chosen, conv_of, weight_and_bias(layer)};
+}
 
 // A model whose forward is a function, with whatever modules it uses.
 struct Net : nn::Module {
@@ -79,27 +83,37 @@ void serves(const std::string& what, Layer layer, const at::Tensor& x, const std
 }
 
 // A parameterless layer, or any function, under a rule that needs its input and output.
-void serves_function(const std::string& what, const at::Tensor& x, const std::string& kind, const std::string& entry, const Rule& chosen, const Function& f) {
+void serves_function(const std::string& what, const at::Tensor& x, const std::string& kind, const std::string& entry,
+                     const Rule& chosen, const Function& f) {
   INFO(what);
   Net net;
   net.run = [&](const at::Tensor& in) { return f({in}, {}); };
   auto found = attached_run(entries(entry), net, x);
   CHECK(difference(found.relevance, layer_by_layer({{chosen, f}}, x).relevance) <= exact);
-  CHECK(rows(found.report) == std::vector{kind + "#1 " + kind + " " + chosen.description().substr(0, chosen.description().find('('))});
+  CHECK(rows(found.report) ==
+        std::vector{kind + "#1 " + kind + " " + chosen.description().substr(0, chosen.description().find('('))});
 }
 
 // Two convolutions with a ReLU between, and a linear layer: what many tests ask questions of.
 struct Small : nn::Module {
   Small() {
     at::manual_seed(7);
-    features = register_module("features", nn::Sequential(nn::Conv2d(2, 3, 3), nn::ReLU(), nn::Conv2d(3, 4, 2), nn::ReLU()));
+    features =
+        register_module("features", nn::Sequential(nn::Conv2d(2, 3, 3), nn::ReLU(), nn::Conv2d(3, 4, 2), nn::ReLU()));
     classifier = register_module("classifier", nn::Linear(4 * 2 * 2, 5));
     to(at::kDouble);
   }
   at::Tensor forward(const at::Tensor& x) { return classifier(features->forward(x).flatten(1)); }
 
-  Outcome expected(const at::Tensor& x, const std::optional<Rule>& first, const std::optional<Rule>& second, const std::optional<Rule>& last, const std::optional<Rule>& activation = rule("pass")) {
-    return layer_by_layer({conv(first, nn::Conv2d(features->ptr<nn::Conv2dImpl>(0))), {activation, relu_of}, conv(second, nn::Conv2d(features->ptr<nn::Conv2dImpl>(2))), {activation, relu_of}, {{}, flat_of}, linear(last, classifier)}, x);
+  Outcome expected(const at::Tensor& x, const std::optional<Rule>& first, const std::optional<Rule>& second,
+                   const std::optional<Rule>& last, const std::optional<Rule>& activation = rule("pass")) {
+    return layer_by_layer({conv(first, nn::Conv2d(features->ptr<nn::Conv2dImpl>(0))),
+                           {activation, relu_of},
+                           conv(second, nn::Conv2d(features->ptr<nn::Conv2dImpl>(2))),
+                           {activation, relu_of},
+                           {{}, flat_of},
+                           linear(last, classifier)},
+                          x);
   }
 
   nn::Sequential features{nullptr};
@@ -110,7 +124,9 @@ at::Tensor small_input(std::int64_t batch = 2) {
   return random({batch, 2, 5, 5});
 }
 
-Outcome under_epsilon_plus(Small& model, const at::Tensor& x) { return model.expected(x, rule("zplus"), rule("zplus"), rule("epsilon")); }
+Outcome under_epsilon_plus(Small& model, const at::Tensor& x) {
+  return model.expected(x, rule("zplus"), rule("zplus"), rule("epsilon"));
+}
 
 bool plain_gradient_is_back(Small& model, const at::Tensor& x) {
   static Small untouched;  // the same seed, the same weights; never attached to
@@ -127,29 +143,41 @@ bool plain_gradient_is_back(Small& model, const at::Tensor& x) {
 TEST_CASE("convolutions of one to three dimensions get their rule, strided, dilated, grouped, padded") {
   at::manual_seed(1);
   using nn::Conv1dOptions, nn::Conv2dOptions, nn::Conv3dOptions;
-  serves("conv1d", nn::Conv1d(Conv1dOptions(4, 6, 3).stride(2).padding(1).dilation(2).groups(2)), random({2, 4, 9}), "conv1d",
-         [](auto& x, auto& t) { return at::conv1d(x[0], t[0], bias_of(t), 2, 1, 2, 2); });
-  serves("conv2d", nn::Conv2d(Conv2dOptions(2, 3, {3, 2})), random({2, 2, 6, 5}), "conv2d", [](auto& x, auto& t) { return at::conv2d(x[0], t[0], bias_of(t)); });
-  serves("conv2d strided, dilated, grouped", nn::Conv2d(Conv2dOptions(4, 4, 3).stride({2, 1}).padding({1, 2}).dilation({1, 2}).groups(4)), random({2, 4, 7, 6}), "conv2d",
-         [](auto& x, auto& t) { return at::conv2d(x[0], t[0], bias_of(t), {2, 1}, {1, 2}, {1, 2}, 4); });
-  serves("conv2d without bias", nn::Conv2d(Conv2dOptions(2, 3, 2).bias(false)), random({2, 2, 4, 4}), "conv2d", [](auto& x, auto& t) { return at::conv2d(x[0], t[0]); });
+  serves("conv1d", nn::Conv1d(Conv1dOptions(4, 6, 3).stride(2).padding(1).dilation(2).groups(2)), random({2, 4, 9}),
+         "conv1d", [](auto& x, auto& t) { return at::conv1d(x[0], t[0], bias_of(t), 2, 1, 2, 2); });
+  serves("conv2d", nn::Conv2d(Conv2dOptions(2, 3, {3, 2})), random({2, 2, 6, 5}), "conv2d",
+         [](auto& x, auto& t) { return at::conv2d(x[0], t[0], bias_of(t)); });
+  serves("conv2d strided, dilated, grouped",
+         nn::Conv2d(Conv2dOptions(4, 4, 3).stride({2, 1}).padding({1, 2}).dilation({1, 2}).groups(4)),
+         random({2, 4, 7, 6}), "conv2d", [](auto& x, auto& t) {
+           return at::conv2d(x[0], t[0], bias_of(t), {2, 1}, {1, 2}, {1, 2}, 4);
+         });
+  serves("conv2d without bias", nn::Conv2d(Conv2dOptions(2, 3, 2).bias(false)), random({2, 2, 4, 4}), "conv2d",
+         [](auto& x, auto& t) { return at::conv2d(x[0], t[0]); });
   serves("conv2d same", nn::Conv2d(Conv2dOptions(2, 3, {3, 2}).padding(torch::kSame)), random({2, 2, 5, 5}), "conv2d",
          [](auto& x, auto& t) { return at::conv2d(x[0], t[0], bias_of(t), 1, c10::string_view("same")); });
-  serves("conv1d valid", nn::Conv1d(Conv1dOptions(2, 3, 2).padding(torch::kValid)), random({2, 2, 5}), "conv1d", [](auto& x, auto& t) { return at::conv1d(x[0], t[0], bias_of(t)); });
-  serves("conv3d", nn::Conv3d(Conv3dOptions(2, 2, 2).stride(2).padding(1)), random({2, 2, 4, 3, 4}), "conv3d", [](auto& x, auto& t) { return at::conv3d(x[0], t[0], bias_of(t), 2, 1); });
-  serves("conv2d reflect", nn::Conv2d(Conv2dOptions(2, 3, 3).padding(1).padding_mode(torch::kReflect)), random({2, 2, 5, 4}), "conv2d",
-         [](auto& x, auto& t) { return at::conv2d(at::reflection_pad2d(x[0], {1, 1, 1, 1}), t[0], bias_of(t)); });
+  serves("conv1d valid", nn::Conv1d(Conv1dOptions(2, 3, 2).padding(torch::kValid)), random({2, 2, 5}), "conv1d",
+         [](auto& x, auto& t) { return at::conv1d(x[0], t[0], bias_of(t)); });
+  serves("conv3d", nn::Conv3d(Conv3dOptions(2, 2, 2).stride(2).padding(1)), random({2, 2, 4, 3, 4}), "conv3d",
+         [](auto& x, auto& t) { return at::conv3d(x[0], t[0], bias_of(t), 2, 1); });
+  serves("conv2d reflect", nn::Conv2d(Conv2dOptions(2, 3, 3).padding(1).padding_mode(torch::kReflect)),
+         random({2, 2, 5, 4}), "conv2d", [](auto& x, auto& t) {
+           return at::conv2d(at::reflection_pad2d(x[0], {1, 1, 1, 1}), t[0], bias_of(t));
+         });
 }
 
 TEST_CASE("transposed convolutions get their rule") {
   at::manual_seed(2);
   using nn::ConvTranspose1dOptions, nn::ConvTranspose2dOptions, nn::ConvTranspose3dOptions;
-  serves("conv_transpose1d", nn::ConvTranspose1d(ConvTranspose1dOptions(3, 2, 3).stride(2).output_padding(1)), random({2, 3, 4}), "conv_transpose1d",
+  serves("conv_transpose1d", nn::ConvTranspose1d(ConvTranspose1dOptions(3, 2, 3).stride(2).output_padding(1)),
+         random({2, 3, 4}), "conv_transpose1d",
          [](auto& x, auto& t) { return at::conv_transpose1d(x[0], t[0], bias_of(t), 2, 0, 1); });
-  serves("conv_transpose2d", nn::ConvTranspose2d(ConvTranspose2dOptions(4, 2, 3).stride(2).padding(1).groups(2).dilation(2)), random({2, 4, 3, 4}), "conv_transpose2d",
+  serves("conv_transpose2d",
+         nn::ConvTranspose2d(ConvTranspose2dOptions(4, 2, 3).stride(2).padding(1).groups(2).dilation(2)),
+         random({2, 4, 3, 4}), "conv_transpose2d",
          [](auto& x, auto& t) { return at::conv_transpose2d(x[0], t[0], bias_of(t), 2, 1, 0, 2, 2); });
-  serves("conv_transpose3d", nn::ConvTranspose3d(ConvTranspose3dOptions(2, 2, 2).bias(false)), random({2, 2, 3, 2, 2}), "conv_transpose3d",
-         [](auto& x, auto& t) { return at::conv_transpose3d(x[0], t[0]); });
+  serves("conv_transpose3d", nn::ConvTranspose3d(ConvTranspose3dOptions(2, 2, 2).bias(false)), random({2, 2, 3, 2, 2}),
+         "conv_transpose3d", [](auto& x, auto& t) { return at::conv_transpose3d(x[0], t[0]); });
 }
 
 TEST_CASE("a linear layer with its bias is one layer, whatever the rank of its input") {
@@ -196,7 +224,8 @@ TEST_CASE("a rule that requires a bias meets the bias of a linear layer of any r
     nn::Sequential model(layer);
     CHECK(failure([&] {
             auto found = attached_run(Composite(pack.rule("with_bias")), model, x);
-            CHECK(difference(found.relevance, layer_by_layer({linear(pack.rule("with_bias"), layer)}, x).relevance) <= exact);
+            CHECK(difference(found.relevance, layer_by_layer({linear(pack.rule("with_bias"), layer)}, x).relevance) <=
+                  exact);
           }) == "no error");
     nn::Sequential bare(nn::Linear(nn::LinearOptions(4, 3).bias(false)));
     bare->to(at::kDouble);
@@ -225,7 +254,8 @@ TEST_CASE("two linear layers may share a weight and differ in bias") {
   two->weight = one->weight;
   net.run = [&](const at::Tensor& in) { return two(one(in)); };
   auto found = attached_run(entries("linear => epsilon; add => norm(0.5)"), net, x);
-  CHECK(difference(found.relevance, layer_by_layer({linear(rule("epsilon"), one), linear(rule("epsilon"), two)}, x).relevance) <= exact);
+  CHECK(difference(found.relevance,
+                   layer_by_layer({linear(rule("epsilon"), one), linear(rule("epsilon"), two)}, x).relevance) <= exact);
   CHECK(found.report.size() == 2);
 }
 
@@ -235,8 +265,13 @@ TEST_CASE("a linear layer written out with a bias of two dimensions is a linear 
   Net net;
   auto weight = net.register_parameter("weight", random({3, 4})), bias = net.register_parameter("bias", random({1, 3}));
   net.run = [&](const at::Tensor& in) { return at::addmm(bias, in, weight.t()); };
-  auto expected = layer_by_layer({{rule("epsilon"), [](auto& in, auto& t) { return at::addmm(t[1], in[0], t[0].t()); }, {{"weight", weight}, {"bias", bias}}}}, x);
-  CHECK(failure([&] { CHECK(difference(attached_run(Composite(rule("epsilon")), net, x).relevance, expected.relevance) <= exact); }) == "no error");
+  auto expected = layer_by_layer({{rule("epsilon"),
+                                   [](auto& in, auto& t) { return at::addmm(t[1], in[0], t[0].t()); },
+                                   {{"weight", weight}, {"bias", bias}}}},
+                                 x);
+  CHECK(failure([&] {
+          CHECK(difference(attached_run(Composite(rule("epsilon")), net, x).relevance, expected.relevance) <= exact);
+        }) == "no error");
 }
 
 TEST_CASE("activations get their rule") {
@@ -256,9 +291,11 @@ TEST_CASE("activations get their rule") {
   };
   check("relu", [](auto& in, auto&) { return nn::ReLU()->forward(in[0]); });
   check("relu6", [](auto& in, auto&) { return nn::ReLU6()->forward(in[0]); });
-  check("relu6", [](auto& in, auto&) { return nn::Hardtanh(nn::HardtanhOptions().min_val(0).max_val(6))->forward(in[0]); });
+  check("relu6",
+        [](auto& in, auto&) { return nn::Hardtanh(nn::HardtanhOptions().min_val(0).max_val(6))->forward(in[0]); });
   check("hardtanh", [](auto& in, auto&) { return nn::Hardtanh()->forward(in[0]); });
-  check("leaky_relu", [](auto& in, auto&) { return nn::LeakyReLU(nn::LeakyReLUOptions().negative_slope(0.3))->forward(in[0]); });
+  check("leaky_relu",
+        [](auto& in, auto&) { return nn::LeakyReLU(nn::LeakyReLUOptions().negative_slope(0.3))->forward(in[0]); });
   check("rrelu", [](auto& in, auto&) { return at::rrelu(in[0], 0.1, 0.3, false); });
   check("elu", [](auto& in, auto&) { return nn::ELU()->forward(in[0]); });
   check("selu", [](auto& in, auto&) { return nn::SELU()->forward(in[0]); });
@@ -284,31 +321,49 @@ TEST_CASE("prelu is an activation with a weight and a name") {
   nn::PReLU layer(nn::PReLUOptions().num_parameters(4));
   layer->to(at::kDouble);
   nn::Sequential model(layer);
-  auto rules = composite("rule half { param \"weight\" = 0.5 * w; map = R / stabilize(y) }\ncomposite c { prelu \"0\" => half }");
+  auto rules = composite(
+      "rule half { param \"weight\" = 0.5 * w; map = R / stabilize(y) }\ncomposite c { prelu \"0\" => half }");
   auto half = Pack::parse("rule half { param \"weight\" = 0.5 * w; map = R / stabilize(y) }").rule("half");
   auto found = attached_run(rules, model, x);
-  CHECK(difference(found.relevance, layer_by_layer({{half, [](auto& in, auto& t) { return at::prelu(in[0], t[0]); }, {{"weight", layer->weight}}}}, x).relevance) <= exact);
+  CHECK(
+      difference(found.relevance,
+                 layer_by_layer(
+                     {{half, [](auto& in, auto& t) { return at::prelu(in[0], t[0]); }, {{"weight", layer->weight}}}}, x)
+                     .relevance) <= exact);
   CHECK(rows(found.report) == std::vector<std::string>{"0 prelu half"});
 }
 
 TEST_CASE("average pooling shares relevance in proportion") {
   at::manual_seed(8);
   auto norm = rule("norm");
-  auto check = [&](const std::string& kind, const at::Tensor& x, const Function& f) { serves_function(kind, x, kind, "avg_pool => norm", norm, f); };
-  check("avg_pool1d", random({2, 3, 6}), [](auto& x, auto&) { return nn::AvgPool1d(nn::AvgPool1dOptions(2))->forward(x[0]); });
-  check("avg_pool2d", random({2, 3, 5, 6}), [](auto& x, auto&) { return nn::AvgPool2d(nn::AvgPool2dOptions(3).stride(2).padding(1).count_include_pad(false))->forward(x[0]); });
-  check("avg_pool3d", random({2, 2, 4, 4, 4}), [](auto& x, auto&) { return nn::AvgPool3d(nn::AvgPool3dOptions(2))->forward(x[0]); });
-  check("adaptive_avg_pool1d", random({2, 3, 7}), [](auto& x, auto&) { return nn::AdaptiveAvgPool1d(nn::AdaptiveAvgPool1dOptions(3))->forward(x[0]); });
-  check("adaptive_avg_pool2d", random({2, 3, 5, 4}), [](auto& x, auto&) { return nn::AdaptiveAvgPool2d(nn::AdaptiveAvgPool2dOptions({2, 3}))->forward(x[0]); });
-  check("adaptive_avg_pool2d", random({2, 3, 5, 4}), [](auto& x, auto&) { return nn::AdaptiveAvgPool2d(nn::AdaptiveAvgPool2dOptions({1, 1}))->forward(x[0]); });
-  check("adaptive_avg_pool3d", random({2, 2, 4, 4, 4}), [](auto& x, auto&) { return nn::AdaptiveAvgPool3d(nn::AdaptiveAvgPool3dOptions(2))->forward(x[0]); });
+  auto check = [&](const std::string& kind, const at::Tensor& x, const Function& f) {
+    serves_function(kind, x, kind, "avg_pool => norm", norm, f);
+  };
+  check("avg_pool1d", random({2, 3, 6}),
+        [](auto& x, auto&) { return nn::AvgPool1d(nn::AvgPool1dOptions(2))->forward(x[0]); });
+  check("avg_pool2d", random({2, 3, 5, 6}), [](auto& x, auto&) {
+    return nn::AvgPool2d(nn::AvgPool2dOptions(3).stride(2).padding(1).count_include_pad(false))->forward(x[0]);
+  });
+  check("avg_pool3d", random({2, 2, 4, 4, 4}),
+        [](auto& x, auto&) { return nn::AvgPool3d(nn::AvgPool3dOptions(2))->forward(x[0]); });
+  check("adaptive_avg_pool1d", random({2, 3, 7}),
+        [](auto& x, auto&) { return nn::AdaptiveAvgPool1d(nn::AdaptiveAvgPool1dOptions(3))->forward(x[0]); });
+  check("adaptive_avg_pool2d", random({2, 3, 5, 4}), [](auto& x, auto&) {
+    return nn::AdaptiveAvgPool2d(nn::AdaptiveAvgPool2dOptions({2, 3}))->forward(x[0]);
+  });
+  check("adaptive_avg_pool2d", random({2, 3, 5, 4}), [](auto& x, auto&) {
+    return nn::AdaptiveAvgPool2d(nn::AdaptiveAvgPool2dOptions({1, 1}))->forward(x[0]);
+  });
+  check("adaptive_avg_pool3d", random({2, 2, 4, 4, 4}),
+        [](auto& x, auto&) { return nn::AdaptiveAvgPool3d(nn::AdaptiveAvgPool3dOptions(2))->forward(x[0]); });
   check("mean", random({2, 3, 4, 4}), [](auto& x, auto&) { return x[0].mean({2, 3}); });
   check("mean", random({2, 3, 4}), [](auto& x, auto&) { return x[0].mean(-1, true); });
 }
 
 TEST_CASE("sums over dimensions are a kind of their own") {
   at::manual_seed(8);
-  serves_function("sum", random({2, 3, 4}), "sum", "sum => norm; avg_pool => pass", rule("norm"), [](auto& x, auto&) { return x[0].sum({1}); });
+  serves_function("sum", random({2, 3, 4}), "sum", "sum => norm; avg_pool => pass", rule("norm"),
+                  [](auto& x, auto&) { return x[0].sum({1}); });
 }
 
 TEST_CASE("max pooling keeps its gradient") {
@@ -327,19 +382,28 @@ TEST_CASE("max pooling keeps its gradient") {
     auto served = attached_run(entries("max_pool => norm"), net, x);
     CHECK(difference(served.relevance, layer_by_layer({{rule("norm"), f}}, x).relevance) <= exact);
   };
-  check("max_pool1d", random({2, 3, 6}), [](auto& x, auto&) { return nn::MaxPool1d(nn::MaxPool1dOptions(2))->forward(x[0]); });
-  check("max_pool2d", random({2, 3, 5, 6}), [](auto& x, auto&) { return nn::MaxPool2d(nn::MaxPool2dOptions(3).stride(2).padding(1))->forward(x[0]); });
-  check("max_pool3d", random({2, 2, 4, 4, 4}), [](auto& x, auto&) { return nn::MaxPool3d(nn::MaxPool3dOptions(2))->forward(x[0]); });
-  check("adaptive_max_pool1d", random({2, 3, 7}), [](auto& x, auto&) { return nn::AdaptiveMaxPool1d(nn::AdaptiveMaxPool1dOptions(3))->forward(x[0]); });
-  check("adaptive_max_pool2d", random({2, 3, 5, 4}), [](auto& x, auto&) { return nn::AdaptiveMaxPool2d(nn::AdaptiveMaxPool2dOptions({2, 3}))->forward(x[0]); });
-  check("adaptive_max_pool3d", random({2, 2, 4, 4, 4}), [](auto& x, auto&) { return nn::AdaptiveMaxPool3d(nn::AdaptiveMaxPool3dOptions(2))->forward(x[0]); });
+  check("max_pool1d", random({2, 3, 6}),
+        [](auto& x, auto&) { return nn::MaxPool1d(nn::MaxPool1dOptions(2))->forward(x[0]); });
+  check("max_pool2d", random({2, 3, 5, 6}),
+        [](auto& x, auto&) { return nn::MaxPool2d(nn::MaxPool2dOptions(3).stride(2).padding(1))->forward(x[0]); });
+  check("max_pool3d", random({2, 2, 4, 4, 4}),
+        [](auto& x, auto&) { return nn::MaxPool3d(nn::MaxPool3dOptions(2))->forward(x[0]); });
+  check("adaptive_max_pool1d", random({2, 3, 7}),
+        [](auto& x, auto&) { return nn::AdaptiveMaxPool1d(nn::AdaptiveMaxPool1dOptions(3))->forward(x[0]); });
+  check("adaptive_max_pool2d", random({2, 3, 5, 4}), [](auto& x, auto&) {
+    return nn::AdaptiveMaxPool2d(nn::AdaptiveMaxPool2dOptions({2, 3}))->forward(x[0]);
+  });
+  check("adaptive_max_pool3d", random({2, 2, 4, 4, 4}),
+        [](auto& x, auto&) { return nn::AdaptiveMaxPool3d(nn::AdaptiveMaxPool3dOptions(2))->forward(x[0]); });
 }
 
 TEST_CASE("scaling by a constant is a layer that norm passes relevance through") {
   at::manual_seed(10);
   auto x = random({3, 4}), c = random({4}).abs() + 0.5;
   auto norm = rule("norm");
-  auto check = [&](const char* what, const Function& f) { serves_function(what, x, "scale", "scale => norm", norm, f); };
+  auto check = [&](const char* what, const Function& f) {
+    serves_function(what, x, "scale", "scale => norm", norm, f);
+  };
   check("x * 0.5", [](auto& in, auto&) { return in[0] * 0.5; });
   check("0.5 * x", [](auto& in, auto&) { return 0.5 * in[0]; });
   check("x / 3", [](auto& in, auto&) { return in[0] / 3; });
@@ -356,7 +420,9 @@ TEST_CASE("scaling by a constant is a layer that norm passes relevance through")
 TEST_CASE("adding a constant: the constant takes its share") {
   at::manual_seed(10);
   auto x = random({3, 4}), c = random({4}).abs() + 0.5;
-  auto check = [&](const char* what, const Function& f) { serves_function(what, x, "add", "add => norm", rule("norm"), f); };
+  auto check = [&](const char* what, const Function& f) {
+    serves_function(what, x, "add", "add => norm", rule("norm"), f);
+  };
   check("x + 1.5", [](auto& in, auto&) { return in[0] + 1.5; });
   check("x - 1.5", [](auto& in, auto&) { return in[0] - 1.5; });
   check("1.5 - x", [](auto& in, auto&) { return 1.5 - in[0]; });
@@ -390,9 +456,12 @@ TEST_CASE("normalisation layers in evaluation mode get their rule") {
   layer->eval();
   nn::Sequential model(layer);
   auto mean = layer->running_mean, variance = layer->running_var;
-  Function f = [&](auto& in, auto& t) { return at::batch_norm(in[0], t[0], t[1], mean, variance, false, 0.1, 1e-5, false); };
+  Function f = [&](auto& in, auto& t) {
+    return at::batch_norm(in[0], t[0], t[1], mean, variance, false, 0.1, 1e-5, false);
+  };
   auto found = attached_run(entries("batch_norm \"0\" => epsilon"), model, x);
-  CHECK(difference(found.relevance, layer_by_layer({{rule("epsilon"), f, weight_and_bias(layer)}}, x).relevance) <= exact);
+  CHECK(difference(found.relevance, layer_by_layer({{rule("epsilon"), f, weight_and_bias(layer)}}, x).relevance) <=
+        exact);
   CHECK(rows(found.report) == std::vector<std::string>{"0 batch_norm epsilon"});
 }
 
@@ -426,7 +495,8 @@ TEST_CASE("two branches that are added share relevance in proportion") {
     auto found = attached_run(entries("linear => epsilon; add => norm(0.1)"), net, x);
     auto a = one(x).detach(), b = two(x).detach();
     auto shares = through(rule("norm", {{"epsilon", 0.1}}), sum_of, {a, b}, {}, start(a + b));
-    auto expected = through(rule("epsilon"), linear_of, {x}, weight_and_bias(one), shares[0])[0] + through(rule("epsilon"), linear_of, {x}, weight_and_bias(two), shares[1])[0];
+    auto expected = through(rule("epsilon"), linear_of, {x}, weight_and_bias(one), shares[0])[0] +
+                    through(rule("epsilon"), linear_of, {x}, weight_and_bias(two), shares[1])[0];
     CHECK(difference(found.relevance, expected) <= exact);
     CHECK(rows(found.report) == std::vector<std::string>{"one linear epsilon", "two linear epsilon", "add#1 add norm"});
   }
@@ -476,13 +546,15 @@ TEST_CASE("an in-place ReLU leaves the output of the layer before it to that lay
   nn::Conv2d layer(2, 3, 2);
   layer->to(at::kDouble);
   nn::Sequential model(layer, nn::ReLU(nn::ReLUOptions(true)));
-  CHECK(difference(attached_run(composite(text), model, x).relevance, layer_by_layer({conv(gated, layer), {rule("pass"), relu_of}}, x).relevance) <= exact);
+  CHECK(difference(attached_run(composite(text), model, x).relevance,
+                   layer_by_layer({conv(gated, layer), {rule("pass"), relu_of}}, x).relevance) <= exact);
 
   nn::Linear dense(3, 5);
   dense->to(at::kDouble);
   nn::Sequential last(dense, nn::ReLU(nn::ReLUOptions(true)));
   auto tokens = random({2, 3, 3});
-  CHECK(difference(attached_run(composite(text), last, tokens).relevance, layer_by_layer({linear(gated, dense), {rule("pass"), relu_of}}, tokens).relevance) <= exact);
+  CHECK(difference(attached_run(composite(text), last, tokens).relevance,
+                   layer_by_layer({linear(gated, dense), {rule("pass"), relu_of}}, tokens).relevance) <= exact);
 }
 
 TEST_CASE("in-place activations may follow every layer, and none of them changes what is computed") {
@@ -491,7 +563,8 @@ TEST_CASE("in-place activations may follow every layer, and none of them changes
     INFO(what);
     Net net;
     net.run = [&](const at::Tensor& in) { return relu_in_place(f({in}, {})); };
-    for (auto& rules : {entries("any => norm"), entries("activation => pass"), entries("any => norm(0.1); activation => pass")})
+    for (auto& rules :
+         {entries("any => norm"), entries("activation => pass"), entries("any => norm(0.1); activation => pass")})
       CHECK(failure([&] {
               auto found = attached_run(rules, net, x);
               CHECK(same_bits(found.output, plain_run(net, x).output));
@@ -503,18 +576,26 @@ TEST_CASE("in-place activations may follow every layer, and none of them changes
   check("linear of rank 3 without bias", random({2, 5, 4}), [&](auto& x, auto&) { return at::linear(x[0], weight); });
   check("matmul", random({2, 5, 4}), [&](auto& x, auto&) { return at::matmul(x[0], weight.t()); });
   check("conv1d", random({2, 5, 4}), [&](auto& x, auto&) { return at::conv1d(x[0], kernel); });
-  check("conv1d same", random({2, 5, 4}), [&](auto& x, auto&) { return at::conv1d(x[0], kernel, {}, 1, c10::string_view("same")); });
+  check("conv1d same", random({2, 5, 4}),
+        [&](auto& x, auto&) { return at::conv1d(x[0], kernel, {}, 1, c10::string_view("same")); });
   check("conv_transpose1d", random({2, 5, 4}), [&](auto& x, auto&) { return at::conv_transpose1d(x[0], transposed); });
   check("avg_pool1d", random({2, 5, 4}), [&](auto& x, auto&) { return at::avg_pool1d(x[0], 2); });
   check("adaptive_avg_pool1d", random({2, 5, 4}), [&](auto& x, auto&) { return at::adaptive_avg_pool1d(x[0], 2); });
-  check("adaptive_avg_pool2d", random({2, 5, 4, 4}), [&](auto& x, auto&) { return at::adaptive_avg_pool2d(x[0], {1, 1}); });
+  check("adaptive_avg_pool2d", random({2, 5, 4, 4}), [&](auto& x, auto&) {
+    return at::adaptive_avg_pool2d(x[0], {1, 1});
+  });
   check("max_pool1d", random({2, 5, 4}), [&](auto& x, auto&) { return at::max_pool1d(x[0], 2); });
-  check("adaptive_max_pool1d", random({2, 5, 4}), [&](auto& x, auto&) { return std::get<0>(at::adaptive_max_pool1d(x[0], 2)); });
+  check("adaptive_max_pool1d", random({2, 5, 4}),
+        [&](auto& x, auto&) { return std::get<0>(at::adaptive_max_pool1d(x[0], 2)); });
   check("mean", random({2, 5, 4}), [&](auto& x, auto&) { return x[0].mean({1}); });
-  check("instance_norm", random({2, 5, 4}), [&](auto& x, auto&) { return at::instance_norm(x[0], {}, {}, {}, {}, true, 0.1, 1e-5, false); });
+  check("instance_norm", random({2, 5, 4}),
+        [&](auto& x, auto&) { return at::instance_norm(x[0], {}, {}, {}, {}, true, 0.1, 1e-5, false); });
   check("group_norm", random({2, 4, 4}), [&](auto& x, auto&) { return at::group_norm(x[0], 2); });
   check("layer_norm", random({2, 4, 4}), [&](auto& x, auto&) { return at::layer_norm(x[0], {4}); });
-  check("batch_norm", random({2, 4, 4}), [&](auto& x, auto&) { return at::batch_norm(x[0], {}, {}, at::zeros({4}, at::kDouble), at::ones({4}, at::kDouble), false, 0.1, 1e-5, false); });
+  check("batch_norm", random({2, 4, 4}), [&](auto& x, auto&) {
+    return at::batch_norm(x[0], {}, {}, at::zeros({4}, at::kDouble), at::ones({4}, at::kDouble), false, 0.1, 1e-5,
+                          false);
+  });
 }
 
 TEST_CASE("in-place operators on a part of a tensor serve the part") {
@@ -580,7 +661,10 @@ TEST_CASE("a layer used twice is two calls") {
   auto layer = net.add("layer", nn::Linear(4, 4));
   net.run = [&](const at::Tensor& in) { return layer(at::relu(layer(in))); };
   auto found = attached_run(entries("linear => zplus; activation => pass"), net, x);
-  CHECK(difference(found.relevance, layer_by_layer({linear(rule("zplus"), layer), {rule("pass"), relu_of}, linear(rule("zplus"), layer)}, x).relevance) <= exact);
+  CHECK(difference(
+            found.relevance,
+            layer_by_layer({linear(rule("zplus"), layer), {rule("pass"), relu_of}, linear(rule("zplus"), layer)}, x)
+                .relevance) <= exact);
   CHECK(rows(found.report) == std::vector<std::string>{"layer linear zplus", "relu#1 relu pass", "layer linear zplus"});
 }
 
@@ -588,7 +672,8 @@ TEST_CASE("two inputs that are joined each get their relevance") {
   at::manual_seed(18);
   auto a = random({3, 4}).requires_grad_(), b = random({3, 4}).requires_grad_();
   Net net;
-  auto one = net.add("one", nn::Linear(4, 4)), two = net.add("two", nn::Linear(4, 4)), three = net.add("three", nn::Linear(4, 2));
+  auto one = net.add("one", nn::Linear(4, 4)), two = net.add("two", nn::Linear(4, 4)),
+       three = net.add("three", nn::Linear(4, 2));
   auto attached = attach(entries("first 2 linear => zplus; linear => epsilon; add => norm"), net);
   auto y = three(one(a) + two(b));
   auto found = torch::autograd::grad({y}, {a, b}, {start(y)});
@@ -608,7 +693,9 @@ TEST_CASE("weights that depend on the input are no parameters: relevance keeps t
     INFO(what);
     net.run = run;
     at::Tensor found;
-    CHECK(failure([&] { found = attached_run(entries("linear, convolution, batch_norm, activation => epsilon"), net, x).relevance; }) == "no error");
+    CHECK(failure([&] {
+            found = attached_run(entries("linear, convolution, batch_norm, activation => epsilon"), net, x).relevance;
+          }) == "no error");
     CHECK(difference(found, plain_run(net, x).relevance) <= exact);
   };
   auto c = random({2, 4}), image = random({1, 3, 2, 2}), tokens = random({2, 5, 4});
@@ -617,7 +704,10 @@ TEST_CASE("weights that depend on the input are no parameters: relevance keeps t
   check("linear", [&](auto& in) { return at::linear(c, in); });
   check("conv2d", [&](auto& in) { return at::conv2d(image, in.slice(1, 0, 3).reshape({3, 3, 1, 1})); });
   check("prelu", [&](auto& in) { return at::prelu(tokens.transpose(1, 2), in[0]); });
-  check("batch_norm", [&](auto& in) { return at::batch_norm(tokens.transpose(1, 2), in[0], in[1], at::zeros({4}, at::kDouble), at::ones({4}, at::kDouble), false, 0.1, 1e-5, false); });
+  check("batch_norm", [&](auto& in) {
+    return at::batch_norm(tokens.transpose(1, 2), in[0], in[1], at::zeros({4}, at::kDouble), at::ones({4}, at::kDouble),
+                          false, 0.1, 1e-5, false);
+  });
 }
 
 TEST_CASE("what other operators do inside is nobody's layer") {
@@ -698,7 +788,8 @@ TEST_CASE("a rule with forward replaces the output of an in-place operator, whoe
     at::relu_(h);  // read by its own name below
     return h * 1;
   };
-  auto rules = composite("rule doubled { forward = 2 * y; backward = R }\ncomposite c { relu => doubled; scale => pass }");
+  auto rules =
+      composite("rule doubled { forward = 2 * y; backward = R }\ncomposite c { relu => doubled; scale => pass }");
   CHECK(difference(attached_run(rules, net, x).output, 2 * at::relu(layer(x))) <= exact);
 }
 
@@ -707,10 +798,13 @@ TEST_CASE("a tensor argument reaches a rule that says its result outright") {
   auto x = random({2, 3, 2});
   Net net;
   net.run = [](const at::Tensor& in) { return at::relu(in); };
-  auto pack = Pack::parse("rule weighted(share: input = 1) { backward = R * share }\ncomposite c(share: input = 1) { activation => weighted(share) }");
+  auto pack = Pack::parse(
+      "rule weighted(share: input = 1) { backward = R * share }\ncomposite c(share: input = 1) { activation => "
+      "weighted(share) }");
   CHECK(failure([&] {
           auto found = attached_run(pack.composite("c", {{"share", Numbers{{3}, {1, 2, 3}}}}), net, x);
-          CHECK(difference(found.relevance, start(found.output) * at::tensor({1., 2., 3.}, at::kDouble).view({1, 3, 1})) <= exact);
+          CHECK(difference(found.relevance,
+                           start(found.output) * at::tensor({1., 2., 3.}, at::kDouble).view({1, 3, 1})) <= exact);
         }) == "no error");
 }
 
@@ -718,8 +812,11 @@ TEST_CASE("a rule is attached to all linear and convolution layers") {
   Small model;
   auto x = small_input();
   auto found = attached_run(Composite(rule("epsilon")), model, x);
-  CHECK(difference(found.relevance, model.expected(x, rule("epsilon"), rule("epsilon"), rule("epsilon"), {}).relevance) <= exact);
-  CHECK(rows(found.report) == std::vector<std::string>{"features.0 conv2d epsilon", "relu#1 relu gradient", "features.2 conv2d epsilon", "relu#2 relu gradient", "classifier linear epsilon"});
+  CHECK(difference(found.relevance,
+                   model.expected(x, rule("epsilon"), rule("epsilon"), rule("epsilon"), {}).relevance) <= exact);
+  CHECK(rows(found.report) == std::vector<std::string>{"features.0 conv2d epsilon", "relu#1 relu gradient",
+                                                       "features.2 conv2d epsilon", "relu#2 relu gradient",
+                                                       "classifier linear epsilon"});
 }
 
 TEST_CASE("a small network under epsilon_plus equals its layers one by one") {
@@ -729,7 +826,8 @@ TEST_CASE("a small network under epsilon_plus equals its layers one by one") {
   auto expected = under_epsilon_plus(model, x);
   CHECK(same_bits(found.output, expected.output));
   CHECK(difference(found.relevance, expected.relevance) <= exact);
-  CHECK(difference(attached_run(Pack::standard().composite("epsilon_plus_flat"), model, x).relevance, model.expected(x, rule("flat"), rule("zplus"), rule("epsilon")).relevance) <= exact);
+  CHECK(difference(attached_run(Pack::standard().composite("epsilon_plus_flat"), model, x).relevance,
+                   model.expected(x, rule("flat"), rule("zplus"), rule("epsilon")).relevance) <= exact);
 }
 
 // ------------------------------------------------------------------------------------------------ names and entries
@@ -751,26 +849,33 @@ TEST_CASE("layers are named after their modules, however deep, and after their k
     return list->at<nn::LinearImpl>(1).forward(list->at<nn::LinearImpl>(0).forward(h).relu() + 1);
   };
   auto found = attached_run(entries("convolution \"block.*\" => epsilon"), net, random({2, 2, 3, 3}));
-  CHECK(rows(found.report) == std::vector<std::string>{"block.conv conv2d epsilon", "sigmoid#1 sigmoid gradient", "block.inner.0 conv2d epsilon", "relu#1 relu gradient", "relu#2 relu gradient",
-                                                       "mean#1 mean gradient", "list.0 linear gradient", "relu#3 relu gradient", "add#1 add gradient", "list.1 linear gradient"});
+  CHECK(rows(found.report) == std::vector<std::string>{"block.conv conv2d epsilon", "sigmoid#1 sigmoid gradient",
+                                                       "block.inner.0 conv2d epsilon", "relu#1 relu gradient",
+                                                       "relu#2 relu gradient", "mean#1 mean gradient",
+                                                       "list.0 linear gradient", "relu#3 relu gradient",
+                                                       "add#1 add gradient", "list.1 linear gradient"});
 }
 
 TEST_CASE("strings are globs over the whole name, and match no layer without one") {
   Small model;
   auto x = small_input();
   auto rules_of = [&](const std::string& text) { return rows(attached_run(entries(text), model, x).report); };
-  auto served = [](const std::string& first, const std::string& second, const std::string& last, const std::string& relu = "gradient") {
-    return std::vector{"features.0 conv2d " + first, "relu#1 relu " + relu, "features.2 conv2d " + second, "relu#2 relu " + relu, "classifier linear " + last};
+  auto served = [](const std::string& first, const std::string& second, const std::string& last,
+                   const std::string& relu = "gradient") {
+    return std::vector{"features.0 conv2d " + first, "relu#1 relu " + relu, "features.2 conv2d " + second,
+                       "relu#2 relu " + relu, "classifier linear " + last};
   };
   CHECK(rules_of("\"features.*\" => epsilon") == served("epsilon", "epsilon", "gradient"));
-  CHECK(rules_of("\"*\" => epsilon") == served("epsilon", "epsilon", "epsilon"));  // `*` matches dots, but no nameless layer
+  CHECK(rules_of("\"*\" => epsilon") ==
+        served("epsilon", "epsilon", "epsilon"));  // `*` matches dots, but no nameless layer
   CHECK(rules_of("any \"*\" => epsilon") == served("epsilon", "epsilon", "epsilon"));
   CHECK(rules_of("\"features\" => epsilon") == served("gradient", "gradient", "gradient"));
   CHECK(rules_of("\"features.?\" => epsilon") == served("epsilon", "epsilon", "gradient"));
   CHECK(rules_of("linear \"features.*\" => epsilon") == served("gradient", "gradient", "gradient"));
   CHECK(rules_of("\"relu#1\" => epsilon") == served("gradient", "gradient", "gradient"));
   CHECK(rules_of("convolution \"*.2\", linear => epsilon") == served("gradient", "epsilon", "epsilon"));
-  CHECK(rules_of("\"features.0\" => zplus; any => base; \"*\" => epsilon") == served("zplus", "epsilon", "epsilon", "pass"));
+  CHECK(rules_of("\"features.0\" => zplus; any => base; \"*\" => epsilon") ==
+        served("zplus", "epsilon", "epsilon", "pass"));
 }
 
 TEST_CASE("the first entry that fits wins, and a nested composite that is silent lets the search go on") {
@@ -780,7 +885,10 @@ TEST_CASE("the first entry that fits wins, and a nested composite that is silent
     composite inner { conv2d "features.2" => epsilon(0.5) }
     composite c { any => inner; any => base; convolution => zplus; convolution => flat; linear => gamma(0.5); any => refuse })";
   auto found = attached_run(composite(text), model, x);
-  CHECK(difference(found.relevance, model.expected(x, rule("zplus"), rule("epsilon", {{"epsilon", 0.5}}), rule("gamma", {{"gamma", 0.5}})).relevance) <= exact);
+  CHECK(
+      difference(found.relevance,
+                 model.expected(x, rule("zplus"), rule("epsilon", {{"epsilon", 0.5}}), rule("gamma", {{"gamma", 0.5}}))
+                     .relevance) <= exact);
   CHECK(found.report[2].rule == "epsilon(epsilon = 0.5)");
   CHECK(found.report[2].entry == "test.rule:2:23");
   CHECK(found.report[0].entry == "test.rule:3:46");
@@ -791,15 +899,19 @@ TEST_CASE("first counts the calls that fit its layers, in order of execution, ov
   auto x = small_input();
   auto rules_of = [&](const std::string& text) {
     std::vector<std::string> out;
-    for (auto& row : rows(attached_run(composite(text), model, x).report)) out.push_back(row.substr(row.rfind(' ') + 1));
+    for (auto& row : rows(attached_run(composite(text), model, x).report))
+      out.push_back(row.substr(row.rfind(' ') + 1));
     return out;
   };
   using Rules = std::vector<std::string>;
   auto none = std::string("gradient");
-  CHECK(rules_of("composite c { first convolution => flat; convolution => zplus }") == Rules{"flat", none, "zplus", none, none});
-  CHECK(rules_of("composite c { first 2 convolution => flat; convolution => zplus }") == Rules{"flat", none, "flat", none, none});
+  CHECK(rules_of("composite c { first convolution => flat; convolution => zplus }") ==
+        Rules{"flat", none, "zplus", none, none});
+  CHECK(rules_of("composite c { first 2 convolution => flat; convolution => zplus }") ==
+        Rules{"flat", none, "flat", none, none});
   CHECK(rules_of("composite c { first 9 convolution => flat }") == Rules{"flat", none, "flat", none, none});
-  CHECK(rules_of("composite c { first 2 linear, convolution => flat; any => epsilon }") == Rules{"flat", "epsilon", "flat", "epsilon", "epsilon"});
+  CHECK(rules_of("composite c { first 2 linear, convolution => flat; any => epsilon }") ==
+        Rules{"flat", "epsilon", "flat", "epsilon", "epsilon"});
   CHECK(rules_of("composite c { first linear => flat; linear => epsilon }") == Rules{none, none, none, none, "flat"});
   CHECK(rules_of("composite c { first any => flat }") == Rules{"flat", none, none, none, none});
 }
@@ -809,17 +921,23 @@ TEST_CASE("first counts over nested composites and whatever earlier entries took
   auto x = small_input();
   auto rules_of = [&](const std::string& text) {
     std::vector<std::string> out;
-    for (auto& row : rows(attached_run(composite(text), model, x).report)) out.push_back(row.substr(row.rfind(' ') + 1));
+    for (auto& row : rows(attached_run(composite(text), model, x).report))
+      out.push_back(row.substr(row.rfind(' ') + 1));
     return out;
   };
   using Rules = std::vector<std::string>;
   auto none = std::string("gradient");
   // The earlier entry takes the first convolution; it counts all the same.
-  CHECK(rules_of("composite c { \"features.0\" => epsilon; first convolution => flat }") == Rules{"epsilon", none, none, none, none});
+  CHECK(rules_of("composite c { \"features.0\" => epsilon; first convolution => flat }") ==
+        Rules{"epsilon", none, none, none, none});
   // Inside a nested composite, calls count that the outer entry does not lead there.
-  CHECK(rules_of("composite inner { first convolution => flat; any => epsilon }\ncomposite c { \"features.2\" => inner }") == Rules{none, none, "epsilon", none, none});
-  CHECK(rules_of("composite inner { convolution => flat }\ncomposite c { first convolution => inner; convolution => epsilon }") == Rules{"flat", none, "epsilon", none, none});
-  CHECK(rules_of("composite inner { first relu => pass; convolution => flat; first 2 convolution => zplus }\ncomposite c { first 2 any => inner; any => epsilon }") ==
+  CHECK(rules_of(
+            "composite inner { first convolution => flat; any => epsilon }\ncomposite c { \"features.2\" => inner }") ==
+        Rules{none, none, "epsilon", none, none});
+  CHECK(rules_of("composite inner { convolution => flat }\ncomposite c { first convolution => inner; convolution => "
+                 "epsilon }") == Rules{"flat", none, "epsilon", none, none});
+  CHECK(rules_of("composite inner { first relu => pass; convolution => flat; first 2 convolution => zplus }\ncomposite "
+                 "c { first 2 any => inner; any => epsilon }") ==
         Rules{"flat", "pass", "epsilon", "epsilon", "epsilon"});
 }
 
@@ -853,7 +971,8 @@ TEST_CASE("a rule that does not fit a layer is an error that names layer, rule a
     text = error.what();
   }
   CHECK(text ==
-        "error[A0601]: layer 'features.2' (conv2d), rule `outright`: `backward` mixes input and output, but the layer does not keep its shape\n"
+        "error[A0601]: layer 'features.2' (conv2d), rule `outright`: `backward` mixes input and output, but the layer "
+        "does not keep its shape\n"
         " --> test.rule:2:14\n"
         "2 |   backward = R\n"
         "  |              ^\n"
@@ -867,11 +986,13 @@ TEST_CASE("a backward rule would multiply relevance where two branches meet, and
   at::manual_seed(22);
   Net net;
   net.run = [](const at::Tensor& in) { return in.relu() + in.sigmoid(); };
-  CHECK(failure([&] { attached_run(entries("any => pass"), net, random({2, 3})); }) ==
-        "A0601 layer 'add#1' (add), rule `pass`: it would hand each of several inputs the whole relevance");
+  CHECK(failure([&] {
+          attached_run(entries("any => pass"), net, random({2, 3}));
+        }) == "A0601 layer 'add#1' (add), rule `pass`: it would hand each of several inputs the whole relevance");
 }
 
-// -------------------------------------------------------------------------------------- scopes, and what is left behind
+// -------------------------------------------------------------------------------------- scopes, and what is left
+// behind
 
 TEST_CASE("after its scope, and after remove, the plain gradient is back bit by bit") {
   Small model;
@@ -913,7 +1034,8 @@ TEST_CASE("what is recorded keeps its rules after the attachment, and its pack a
   {
     auto model = std::make_unique<Small>();
     expected = under_epsilon_plus(*model, x).relevance;
-    auto rules = std::make_unique<Composite>(composite("composite c { any => base; convolution => zplus; linear => epsilon }"));
+    auto rules =
+        std::make_unique<Composite>(composite("composite c { any => base; convolution => zplus; linear => epsilon }"));
     auto attached = attach(*rules, *model);
     rules.reset();
     y = model->forward(leaf);
@@ -926,7 +1048,8 @@ TEST_CASE("the innermost of two attachments serves, and they may end in either o
   Small model;
   auto x = small_input();
   auto gradient = plain_run(model, x).relevance;
-  auto outer_expected = attached_run(Composite(rule("epsilon")), model, x).relevance, inner_expected = attached_run(Composite(rule("zplus")), model, x).relevance;
+  auto outer_expected = attached_run(Composite(rule("epsilon")), model, x).relevance,
+       inner_expected = attached_run(Composite(rule("zplus")), model, x).relevance;
   auto now = [&] { return plain_run(model, x).relevance; };  // "plain": whatever is attached serves
   for (bool in_order : {true, false}) {
     INFO(in_order);
@@ -1050,11 +1173,13 @@ TEST_CASE("parameters that share one piece of memory keep their layers' names") 
   at::manual_seed(29);
   auto memory = random({4 * 4 * 2});
   Net net;
-  auto one = net.add("one", nn::Linear(nn::LinearOptions(4, 4).bias(false))), two = net.add("two", nn::Linear(nn::LinearOptions(4, 4).bias(false)));
+  auto one = net.add("one", nn::Linear(nn::LinearOptions(4, 4).bias(false))),
+       two = net.add("two", nn::Linear(nn::LinearOptions(4, 4).bias(false)));
   one->weight.set_data(memory.slice(0, 0, 16).view({4, 4}));
   two->weight.set_data(memory.slice(0, 16).view({4, 4}));
   net.run = [&](const at::Tensor& in) { return two(one(in)); };
-  CHECK(names(attached_run(Composite(rule("epsilon")), net, random({3, 4})).report) == std::vector<std::string>{"one", "two"});
+  CHECK(names(attached_run(Composite(rule("epsilon")), net, random({3, 4})).report) ==
+        std::vector<std::string>{"one", "two"});
 }
 
 TEST_CASE("products that are no module's are linear layers, too, factors and all") {
@@ -1069,10 +1194,12 @@ TEST_CASE("products that are no module's are linear layers, too, factors and all
       for (auto& each : parameters) theta.push_back(each.second);
       return f({in}, theta);
     };
-    CHECK(difference(attached_run(Composite(rule("zplus")), net, x).relevance, layer_by_layer({{rule("zplus"), f, parameters}}, x).relevance) <= exact);
+    CHECK(difference(attached_run(Composite(rule("zplus")), net, x).relevance,
+                     layer_by_layer({{rule("zplus"), f, parameters}}, x).relevance) <= exact);
   };
   check("mm", [](auto& in, auto& t) { return at::mm(in[0], t[0]); }, {{"weight", weight}});
-  check("addmm with factors", [](auto& in, auto& t) { return at::addmm(t[1], in[0], t[0], 0.5, 2); }, {{"weight", weight}, {"bias", bias}});
+  check("addmm with factors", [](auto& in, auto& t) { return at::addmm(t[1], in[0], t[0], 0.5, 2); },
+        {{"weight", weight}, {"bias", bias}});
   check("matmul", [](auto& in, auto& t) { return at::matmul(in[0], t[0]); }, {{"weight", weight}});
 }
 
@@ -1158,7 +1285,9 @@ TEST_CASE("layers outside of the module that rules are attached to are served as
   auto attached = attach(entries("linear => epsilon"), inside);
   auto y = outside(inside(leaf));
   attached.remove();
-  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(), layer_by_layer({linear(rule("epsilon"), inside), linear(rule("epsilon"), outside)}, x).relevance) <= exact);
+  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(),
+                   layer_by_layer({linear(rule("epsilon"), inside), linear(rule("epsilon"), outside)}, x).relevance) <=
+        exact);
   CHECK(attached.report().size() == 2);
 }
 
@@ -1188,7 +1317,9 @@ TEST_CASE("a model that ended is not mistaken for another that took its place in
 
 TEST_CASE("attaching where gradients are disabled is an error") {
   Small model;
-  auto attempt = [&] { return failure([&] { auto attached = attach(Pack::standard().composite("epsilon_plus"), model); }); };
+  auto attempt = [&] {
+    return failure([&] { auto attached = attach(Pack::standard().composite("epsilon_plus"), model); });
+  };
   {
     at::NoGradGuard no_grad;
     CHECK(attempt() == "A0606 rules cannot be attached where gradients are disabled");
@@ -1200,13 +1331,15 @@ TEST_CASE("attaching where gradients are disabled is an error") {
   CHECK(plain_gradient_is_back(model, small_input()));
   auto attached = attach(Pack::standard().composite("epsilon_plus"), model);
   at::NoGradGuard no_grad;
-  CHECK(same_bits(model.forward(small_input()), Small().forward(small_input())));  // within the scope: the plain forward pass
+  CHECK(same_bits(model.forward(small_input()),
+                  Small().forward(small_input())));  // within the scope: the plain forward pass
 }
 
 TEST_CASE("an error in the forward pass leaves the thread and the model as they were") {
   auto x = small_input();
   Small model;
-  auto expect = [&](const std::string& what, const Composite& rules, const std::function<void()>& run, const std::string& message) {
+  auto expect = [&](const std::string& what, const Composite& rules, const std::function<void()>& run,
+                    const std::string& message) {
     INFO(what);
     {
       auto attached = attach(rules, model);
@@ -1219,14 +1352,23 @@ TEST_CASE("an error in the forward pass leaves the thread and the model as they 
   };
   auto forward = [&] { model.forward(x.clone().requires_grad_()); };
   expect("a backward rule on a convolution", entries("convolution => pass"), forward,
-         "A0601 layer 'features.0' (conv2d), rule `pass`: `backward` mixes input and output, but the layer does not keep its shape");
+         "A0601 layer 'features.0' (conv2d), rule `pass`: `backward` mixes input and output, but the layer does not "
+         "keep its shape");
   expect("refuse", entries("linear => refuse"), forward, "A0602 layer 'classifier' (linear) is refused by the rules");
-  expect("no batch", entries("any => base"), [&] { model.features->forward(x[0].clone().requires_grad_()); }, "A0604 layer 'features.0' (conv2d): its input has 3 dimensions, without a batch");
-  expect("pooling without a batch", entries("any => base"), [&] { at::max_pool2d(x[0].clone().requires_grad_(), 2); }, "A0604 layer 'max_pool2d#1' (max_pool2d): its input has 3 dimensions, without a batch");
+  expect(
+      "no batch", entries("any => base"), [&] { model.features->forward(x[0].clone().requires_grad_()); },
+      "A0604 layer 'features.0' (conv2d): its input has 3 dimensions, without a batch");
+  expect(
+      "pooling without a batch", entries("any => base"), [&] { at::max_pool2d(x[0].clone().requires_grad_(), 2); },
+      "A0604 layer 'max_pool2d#1' (max_pool2d): its input has 3 dimensions, without a batch");
   nn::BatchNorm2d training(nn::BatchNorm2dOptions(2).affine(false));
   training->to(at::kDouble);
-  expect("batch norm in training mode", entries("any => base"), [&] { training(x.clone().requires_grad_()); }, "A0605 layer 'batch_norm#1' (batch_norm) is in training mode");
-  expect("rrelu in training mode", entries("any => base"), [&] { at::rrelu(x.clone().requires_grad_(), 0.1, 0.3, true); }, "A0605 layer 'rrelu#1' (rrelu) is in training mode");
+  expect(
+      "batch norm in training mode", entries("any => base"), [&] { training(x.clone().requires_grad_()); },
+      "A0605 layer 'batch_norm#1' (batch_norm) is in training mode");
+  expect(
+      "rrelu in training mode", entries("any => base"), [&] { at::rrelu(x.clone().requires_grad_(), 0.1, 0.3, true); },
+      "A0605 layer 'rrelu#1' (rrelu) is in training mode");
   auto wrong = failure([&] {
     auto attached = attach(Pack::standard().composite("epsilon_plus"), model);
     model.forward(random({2, 3, 5, 5}).requires_grad_());
@@ -1250,7 +1392,8 @@ TEST_CASE("dropout in training mode is an error, and in evaluation mode it is no
 TEST_CASE("batch norm in training mode is named after its module") {
   nn::Sequential model(nn::Conv2d(2, 2, 1), nn::BatchNorm2d(2));
   model->to(at::kDouble);
-  CHECK(failure([&] { attached_run(Pack::standard().composite("base"), model, small_input()); }) == "A0605 layer '1' (batch_norm) is in training mode");
+  CHECK(failure([&] { attached_run(Pack::standard().composite("base"), model, small_input()); }) ==
+        "A0605 layer '1' (batch_norm) is in training mode");
 }
 
 TEST_CASE("a layer that is refused leaves nothing behind for the next one") {
@@ -1261,7 +1404,8 @@ TEST_CASE("a layer that is refused leaves nothing behind for the next one") {
   auto attached = attach(entries("linear => refuse; add => norm"), layer);
   CHECK(failure([&] { layer(leaf); }).starts_with("A0602"));
   auto y = leaf + layer->bias;
-  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(), through(rule("norm"), sum_of, {leaf, layer->bias}, {}, start(y), {true, false})[0]) <= exact);
+  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(),
+                   through(rule("norm"), sum_of, {leaf, layer->bias}, {}, start(y), {true, false})[0]) <= exact);
   CHECK(failure([&] { layer(leaf); }).starts_with("A0602"));
 }
 
@@ -1269,18 +1413,30 @@ TEST_CASE("an error in the backward pass leaves the thread and the model as they
   Small model;
   auto x = small_input();
   // A bound per channel that the second convolution's input does not have: only its backward pass lays it on.
-  auto pack = Pack::parse("rule bounded(low: input = 0) { input = x - low; map = R }\ncomposite c(low: input = 0) { \"features.2\" => bounded(low) }", "test.rule");
+  auto pack = Pack::parse(
+      "rule bounded(low: input = 0) { input = x - low; map = R }\ncomposite c(low: input = 0) { \"features.2\" => "
+      "bounded(low) }",
+      "test.rule");
   auto rules = pack.composite("c", {{"low", Numbers{{2}, {1, 2}}}});
-  CHECK(failure([&] { attached_run(rules, model, x); }).starts_with("A0601 layer 'features.2' (conv2d), rule `bounded(low = [1, 2])`: `low` has the shape ["));
+  CHECK(failure([&] {
+          attached_run(rules, model, x);
+        }).starts_with("A0601 layer 'features.2' (conv2d), rule `bounded(low = [1, 2])`: `low` has the shape ["));
   CHECK(plain_gradient_is_back(model, x));
-  CHECK(difference(attached_run(Pack::standard().composite("epsilon_plus"), model, x).relevance, under_epsilon_plus(model, x).relevance) <= exact);
+  CHECK(difference(attached_run(Pack::standard().composite("epsilon_plus"), model, x).relevance,
+                   under_epsilon_plus(model, x).relevance) <= exact);
 }
 
 TEST_CASE("a tensor argument that does not fit is shown as it was given") {
   Small model;
-  auto pack = Pack::parse("rule bounded(low: input = 0) { input = x - low; map = R }\ncomposite c(low: input = 0) { \"features.2\" => bounded(low) }", "test.rule");
-  CHECK(failure([&] { attached_run(pack.composite("c", {{"low", Numbers{{2}, {1, 2}}}}), model, small_input()); }) ==
-        "A0601 layer 'features.2' (conv2d), rule `bounded(low = [1, 2])`: `low` has the shape [2], which does not fit a value at the input of shape [2, 3, 3, 3]");
+  auto pack = Pack::parse(
+      "rule bounded(low: input = 0) { input = x - low; map = R }\ncomposite c(low: input = 0) { \"features.2\" => "
+      "bounded(low) }",
+      "test.rule");
+  CHECK(failure([&] {
+          attached_run(pack.composite("c", {{"low", Numbers{{2}, {1, 2}}}}), model, small_input());
+        }) ==
+        "A0601 layer 'features.2' (conv2d), rule `bounded(low = [1, 2])`: `low` has the shape [2], which does not fit "
+        "a value at the input of shape [2, 3, 3, 3]");
 }
 
 TEST_CASE("relevance goes twice through a graph that is retained, and is an error in one that is not") {
@@ -1290,12 +1446,14 @@ TEST_CASE("relevance goes twice through a graph that is retained, and is an erro
   auto y = model.forward(leaf);
   auto once = torch::autograd::grad({y}, {leaf}, {start(y)}, /*retain_graph=*/true).front();
   CHECK(same_bits(torch::autograd::grad({y}, {leaf}, {start(y)}).front(), once));
-  CHECK(failure([&] { torch::autograd::grad({y}, {leaf}, {start(y)}); }) == "A0607 layer 'classifier' (linear): relevance went through this graph before");
+  CHECK(failure([&] { torch::autograd::grad({y}, {leaf}, {start(y)}); }) ==
+        "A0607 layer 'classifier' (linear): relevance went through this graph before");
 }
 
 TEST_CASE("a parameter, buffer or input changed between forward and backward is an error") {
   Small model;
-  auto run = [&](const std::function<void(at::Tensor& leaf)>& change, const Composite& rules = Pack::standard().composite("epsilon_plus")) {
+  auto run = [&](const std::function<void(at::Tensor & leaf)>& change,
+                 const Composite& rules = Pack::standard().composite("epsilon_plus")) {
     auto leaf = small_input().requires_grad_();
     auto attached = attach(rules, model);
     auto y = model.forward(leaf);
@@ -1306,8 +1464,12 @@ TEST_CASE("a parameter, buffer or input changed between forward and backward is 
     return failure([&] { torch::autograd::grad({y}, {leaf}, {start(y)}); });
   };
   CHECK(run([](at::Tensor&) {}) == "no error");
-  CHECK(run([&](at::Tensor&) { model.classifier->weight.mul_(1); }) == "A0608 layer 'classifier' (linear), rule `epsilon(epsilon = 1e-06)`: the weight of layer 'classifier' (linear) was changed after the forward pass");
-  CHECK(run([&](at::Tensor&) { model.features->ptr<nn::Conv2dImpl>(0)->bias.add_(0); }).starts_with("A0608 layer 'features.0' (conv2d)"));
+  CHECK(run([&](at::Tensor&) { model.classifier->weight.mul_(1); }) ==
+        "A0608 layer 'classifier' (linear), rule `epsilon(epsilon = 1e-06)`: the weight of layer 'classifier' (linear) "
+        "was changed after the forward pass");
+  CHECK(run([&](at::Tensor&) {
+          model.features->ptr<nn::Conv2dImpl>(0)->bias.add_(0);
+        }).starts_with("A0608 layer 'features.0' (conv2d)"));
   CHECK(run([&](at::Tensor& leaf) { leaf.zero_(); }).starts_with("A0608 layer 'features.0' (conv2d)"));
   CHECK(run([](at::Tensor&) {}) == "no error");
 }
@@ -1328,19 +1490,27 @@ TEST_CASE("a constant or statistic changed between forward and backward is not u
     changed.add_(1);
     at::Tensor found;
     auto message = failure([&] { found = torch::autograd::grad({y}, {leaf}, {start(y)}).front(); });
-    if (message == "no error") CHECK(difference(found, expected) <= exact);
-    else CHECK(message.starts_with("A0608"));
+    if (message == "no error")
+      CHECK(difference(found, expected) <= exact);
+    else
+      CHECK(message.starts_with("A0608"));
   };
-  check("add", [&](auto& in) { return in + constant; }, constant);
-  check("scale", [&](auto& in) { return in * constant; }, constant);
-  check("batch_norm", [&](auto& in) { return at::batch_norm(in, {}, {}, mean, variance, false, 0.1, 1e-5, false); }, mean);
+  check(
+      "add", [&](auto& in) { return in + constant; }, constant);
+  check(
+      "scale", [&](auto& in) { return in * constant; }, constant);
+  check(
+      "batch_norm", [&](auto& in) { return at::batch_norm(in, {}, {}, mean, variance, false, 0.1, 1e-5, false); },
+      mean);
 }
 
 // ------------------------------------------------------------------------------------------------ threads and passes
 
 TEST_CASE("threads with different rules share a model, each with results as if it were alone") {
   Small model;
-  std::vector<Composite> rules{Pack::standard().composite("epsilon_plus"), Composite(rule("gamma")), Pack::standard().composite("epsilon_plus_flat"), entries("any => base; first convolution => flat")};
+  std::vector<Composite> rules{Pack::standard().composite("epsilon_plus"), Composite(rule("gamma")),
+                               Pack::standard().composite("epsilon_plus_flat"),
+                               entries("any => base; first convolution => flat")};
   auto x = small_input(3);
   std::vector<at::Tensor> alone;
   for (auto& each : rules) alone.push_back(attached_run(each, model, x).relevance);
@@ -1351,7 +1521,8 @@ TEST_CASE("threads with different rules share a model, each with results as if i
     threads.emplace_back([&, i] {
       at::AutoGradMode record(true);
       for (int turn = 0; turn < 20; ++turn)
-        right[i] += i == rules.size() ? same_bits(plain_run(model, x).relevance, gradient) : same_bits(attached_run(rules[i], model, x).relevance, alone[i]);
+        right[i] += i == rules.size() ? same_bits(plain_run(model, x).relevance, gradient)
+                                      : same_bits(attached_run(rules[i], model, x).relevance, alone[i]);
     });
   for (auto& each : threads) each.join();
   CHECK(right == std::vector<int>(rules.size() + 1, 20));
@@ -1418,7 +1589,8 @@ TEST_CASE("two forward passes in one scope count for themselves") {
   auto leaf_a = a.clone().requires_grad_(), leaf_b = b.clone().requires_grad_();
   auto attached = attach(rules, model);
   auto y_a = model.forward(leaf_a), y_b = model.forward(leaf_b);  // interleaved: both forward, then both backward
-  auto found_b = torch::autograd::grad({y_b}, {leaf_b}, {start(y_b)}).front(), found_a = torch::autograd::grad({y_a}, {leaf_a}, {start(y_a)}).front();
+  auto found_b = torch::autograd::grad({y_b}, {leaf_b}, {start(y_b)}).front(),
+       found_a = torch::autograd::grad({y_a}, {leaf_a}, {start(y_a)}).front();
   CHECK(difference(found_a, model.expected(a, rule("flat"), rule("zplus"), rule("epsilon")).relevance) <= exact);
   CHECK(difference(found_b, model.expected(b, rule("flat"), rule("zplus"), rule("epsilon")).relevance) <= exact);
   // The same input again, after its relevance is known: a new pass.
@@ -1433,10 +1605,12 @@ TEST_CASE("two forward passes in one scope count for themselves") {
 TEST_CASE("after a forward pass that failed, the same input starts to count anew") {
   Small model;
   auto leaf = small_input().requires_grad_();
-  auto attached = attach(entries("any => base; first convolution => flat; convolution => zplus; linear => epsilon"), model);
+  auto attached =
+      attach(entries("any => base; first convolution => flat; convolution => zplus; linear => epsilon"), model);
   CHECK(failure([&] { model.classifier(model.features->forward(leaf).flatten(1).slice(1, 1)); }) != "no error");
   auto y = model.forward(leaf);
-  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(), model.expected(leaf, rule("flat"), rule("zplus"), rule("epsilon")).relevance) <= exact);
+  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(),
+                   model.expected(leaf, rule("flat"), rule("zplus"), rule("epsilon")).relevance) <= exact);
 }
 
 // --------------------------------------------------------------------------------------------------- kinds of input
@@ -1479,7 +1653,8 @@ TEST_CASE("inputs of any memory layout have the same relevance") {
   auto channels_last = std::make_unique<Small>();
   for (auto& each : channels_last->parameters())
     if (each.dim() == 4) each.set_data(each.contiguous(at::MemoryFormat::ChannelsLast));
-  CHECK(difference(attached_run(rules, *channels_last, x.contiguous(at::MemoryFormat::ChannelsLast)).relevance, expected) <= exact);
+  CHECK(difference(attached_run(rules, *channels_last, x.contiguous(at::MemoryFormat::ChannelsLast)).relevance,
+                   expected) <= exact);
 }
 
 TEST_CASE("an input that is itself a result gets its relevance, and hands it on as a gradient") {

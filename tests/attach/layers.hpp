@@ -36,12 +36,16 @@ inline double difference(const at::Tensor& a, const at::Tensor& b) {
   return std::isnan(out) ? std::numeric_limits<double>::infinity() : out;
 }
 
-inline bool same_bits(const at::Tensor& a, const at::Tensor& b) { return a.defined() && b.defined() && a.dtype() == b.dtype() && at::equal(a, b); }
+inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  return a.defined() && b.defined() && a.dtype() == b.dtype() && at::equal(a, b);
+}
 
 /// Relevance to start from: no two alike, of either sign, a function of the output alone.
 inline at::Tensor start(const at::Tensor& y) { return (y.detach() * 3).sin() + 0.3; }
 
-inline Rule rule(const std::string& name, const Arguments& arguments = {}) { return Pack::standard().rule(name, arguments); }
+inline Rule rule(const std::string& name, const Arguments& arguments = {}) {
+  return Pack::standard().rule(name, arguments);
+}
 
 /// `text` holds a composite `c`, and what it needs.
 inline Composite composite(const std::string& text) { return Pack::parse(text, "test.rule").composite("c"); }
@@ -53,7 +57,8 @@ using Function = std::function<at::Tensor(const Tensors& x, const Tensors& theta
 using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// Relevance of the inputs of one layer, y = f(x; θ), alone, whatever is attached.
-inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, const Parameters& parameters, const at::Tensor& R, std::vector<bool> gets_relevance = {}) {
+inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, const Parameters& parameters,
+                       const at::Tensor& R, std::vector<bool> gets_relevance = {}) {
   attaching::Pause pause;
   at::NoGradGuard no_grad;
   evaluate::Layer layer{f, {}, std::move(gets_relevance), {}, {}};
@@ -113,8 +118,10 @@ Outcome attached_run(const Composite& rules, Model& model, const at::Tensor& x) 
   auto leaf = x.detach().clone().requires_grad_();
   auto attached = attach(rules, model);
   at::Tensor y;
-  if constexpr (requires { model->forward(leaf); }) y = model->forward(leaf);
-  else y = model.forward(leaf);
+  if constexpr (requires { model->forward(leaf); })
+    y = model->forward(leaf);
+  else
+    y = model.forward(leaf);
   attached.remove();
   auto relevance = torch::autograd::grad({y}, {leaf}, {start(y)}).front();
   return {relevance, y.detach(), attached.report()};
@@ -125,8 +132,10 @@ template <typename Model>
 Outcome plain_run(Model& model, const at::Tensor& x) {
   auto leaf = x.detach().clone().requires_grad_();
   at::Tensor y;
-  if constexpr (requires { model->forward(leaf); }) y = model->forward(leaf);
-  else y = model.forward(leaf);
+  if constexpr (requires { model->forward(leaf); })
+    y = model->forward(leaf);
+  else
+    y = model.forward(leaf);
   return {torch::autograd::grad({y}, {leaf}, {start(y)}).front(), y.detach()};
 }
 

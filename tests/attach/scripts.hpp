@@ -12,11 +12,13 @@ namespace ascribe::test {
 using Children = std::vector<std::pair<std::string, torch::jit::Module>>;
 
 /// A module with parameters, submodules, buffers, and methods as `source` has them.
-inline torch::jit::Module script(const std::string& source, const Parameters& parameters = {}, const Children& children = {}, const Parameters& buffers = {}) {
+inline torch::jit::Module script(const std::string& source, const Parameters& parameters = {},
+                                 const Children& children = {}, const Parameters& buffers = {}) {
   static std::atomic<int> number = 0;
   torch::jit::Module module(c10::QualifiedName("__torch__.Part" + std::to_string(++number)));
   module.register_attribute("training", c10::BoolType::get(), false);
-  for (auto& [name, value] : parameters) module.register_parameter(name, value.detach().clone().requires_grad_(), false);
+  for (auto& [name, value] : parameters)
+    module.register_parameter(name, value.detach().clone().requires_grad_(), false);
   for (auto& [name, value] : buffers) module.register_buffer(name, value.detach().clone());
   for (auto& [name, child] : children) module.register_module(name, child);
   module.define(source);
@@ -25,10 +27,12 @@ inline torch::jit::Module script(const std::string& source, const Parameters& pa
 
 inline torch::jit::Module relu_script() { return script("def forward(self, x):\n  return torch.relu(x)\n"); }
 inline torch::jit::Module linear_script(const at::Tensor& weight, const at::Tensor& bias) {
-  return script("def forward(self, x):\n  return torch.linear(x, self.weight, self.bias)\n", {{"weight", weight}, {"bias", bias}});
+  return script("def forward(self, x):\n  return torch.linear(x, self.weight, self.bias)\n",
+                {{"weight", weight}, {"bias", bias}});
 }
 inline torch::jit::Module conv_script(const at::Tensor& weight, const at::Tensor& bias) {
-  return script("def forward(self, x):\n  return torch.conv2d(x, self.weight, self.bias)\n", {{"weight", weight}, {"bias", bias}});
+  return script("def forward(self, x):\n  return torch.conv2d(x, self.weight, self.bias)\n",
+                {{"weight", weight}, {"bias", bias}});
 }
 
 /// The modules one after the other, named by their numbers, as torch.nn.Sequential has them.

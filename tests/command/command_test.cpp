@@ -17,9 +17,9 @@
 
 namespace {
 
+using ascribe::test::bytes_of;
 using Catch::Contains;
 using Catch::StartsWith;
-using ascribe::test::bytes_of;
 
 const std::string digits = ASCRIBE_EXAMPLES "/digits/";
 
@@ -35,23 +35,28 @@ struct Outcome {
 
 Outcome run_ascribe(const std::string& arguments) {
   Folder folder;
-  auto status = std::system(("'" ASCRIBE_COMMAND "' " + arguments + " >'" + folder / "out" + "' 2>'" + folder / "err" + "'").c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), bytes_of(folder / "out"), bytes_of(folder / "err")};
+  auto status = std::system(
+      ("'" ASCRIBE_COMMAND "' " + arguments + " >'" + folder / "out" + "' 2>'" + folder / "err" + "'").c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), bytes_of(folder / "out"),
+          bytes_of(folder / "err")};
 }
 
 // `ascribe run` on a digit; `changes` replace or follow the usual arguments.
-std::string run_three(const std::string& output, const std::string& model = digits + "model.pt", const std::string& input = digits + "three.npy", const std::string& rules = "epsilon_plus") {
+std::string run_three(const std::string& output, const std::string& model = digits + "model.pt",
+                      const std::string& input = digits + "three.npy", const std::string& rules = "epsilon_plus") {
   return "run --model '" + model + "' --input '" + input + "' --rules '" + rules + "' --output '" + output + "' ";
 }
 
 // One error, no backtrace, nothing left behind.
-void check_refused(const std::string& arguments, int code, const std::string& first_line, const Folder& folder, std::size_t files_before = 0) {
+void check_refused(const std::string& arguments, int code, const std::string& first_line, const Folder& folder,
+                   std::size_t files_before = 0) {
   INFO(arguments);
   auto outcome = run_ascribe(arguments);
   CHECK(outcome.code == code);
   CHECK(outcome.out == "");
   CHECK_THAT(outcome.err, StartsWith(first_line));
-  CHECK_THAT(outcome.err, !Contains("c10::") && !Contains("frame #") && !Contains("terminate") && !Contains("Exception raised"));
+  CHECK_THAT(outcome.err,
+             !Contains("c10::") && !Contains("frame #") && !Contains("terminate") && !Contains("Exception raised"));
   CHECK(folder.files() == files_before);
 }
 
@@ -59,10 +64,12 @@ void check_refused(const std::string& arguments, int code, const std::string& fi
 
 TEST_CASE("run explains a digit: relevance in the input's shape, a heatmap, a table") {
   Folder folder;
-  auto outcome = run_ascribe(run_three(folder / "r.npy") + "--target 3 --start one --heatmap '" + folder / "h.png" + "'");
+  auto outcome =
+      run_ascribe(run_three(folder / "r.npy") + "--target 3 --start one --heatmap '" + folder / "h.png" + "'");
   CHECK(outcome.code == 0);
   CHECK(outcome.err == "");
-  CHECK_THAT(outcome.out, Contains("prediction: 3") && Contains("features.0") && Contains("zplus(epsilon = 1e-06)") && Contains("classifier"));
+  CHECK_THAT(outcome.out, Contains("prediction: 3") && Contains("features.0") && Contains("zplus(epsilon = 1e-06)") &&
+                              Contains("classifier"));
   auto relevance = ascribe::command::read_npy(folder / "r.npy");
   CHECK(relevance.sizes() == at::IntArrayRef({1, 1, 8, 8}));
   CHECK(relevance.scalar_type() == at::kFloat);
@@ -86,12 +93,15 @@ TEST_CASE("run's report is JSON where asked for") {
 
 TEST_CASE("run starts from the output's value, from one, or from a file") {
   Folder folder;
-  auto one = (run_ascribe(run_three(folder / "one.npy") + "--target 3 --start one"), ascribe::command::read_npy(folder / "one.npy"));
-  auto output = (run_ascribe(run_three(folder / "output.npy") + "--target 3"), ascribe::command::read_npy(folder / "output.npy"));
+  auto one = (run_ascribe(run_three(folder / "one.npy") + "--target 3 --start one"),
+              ascribe::command::read_npy(folder / "one.npy"));
+  auto output =
+      (run_ascribe(run_three(folder / "output.npy") + "--target 3"), ascribe::command::read_npy(folder / "output.npy"));
   auto start = at::zeros({1, 10});
   start[0][3] = 1;
   ascribe::command::write_npy(folder / "start.npy", start);
-  auto file = (run_ascribe(run_three(folder / "file.npy") + "--start '" + folder / "start.npy" + "'"), ascribe::command::read_npy(folder / "file.npy"));
+  auto file = (run_ascribe(run_three(folder / "file.npy") + "--start '" + folder / "start.npy" + "'"),
+               ascribe::command::read_npy(folder / "file.npy"));
   CHECK(at::equal(one, file));
   auto factor = output.sum().item<double>() / one.sum().item<double>();
   CHECK(factor == Approx(11.38).epsilon(1e-3));
@@ -101,31 +111,39 @@ TEST_CASE("run starts from the output's value, from one, or from a file") {
 TEST_CASE("run takes rules from files, and pictures with mean and deviation") {
   Folder folder;
   folder.file("mine.rule", "rule mine(k = 2) { map = R * k }\ncomposite all(k = 1) { any => mine(k) }");
-  auto outcome = run_ascribe(run_three(folder / "r.npy", digits + "model.pt", digits + "three.npy", "all(k = 3)") + "--load '" + folder / "mine.rule" + "'");
+  auto outcome = run_ascribe(run_three(folder / "r.npy", digits + "model.pt", digits + "three.npy", "all(k = 3)") +
+                             "--load '" + folder / "mine.rule" + "'");
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.out, Contains("rules: all(k = 3)") && Contains("mine(k = 3)"));
   auto three = ascribe::command::read_npy(digits + "three.npy");
   auto pixels = (three[0][0] * 255).round().to(at::kByte).unsqueeze(-1).expand({8, 8, 3}).contiguous();
   ascribe::command::write_png(folder / "three.png", pixels);
-  check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png"), 3, "error[A0609]: the model cannot run on an input of shape [1, 3, 8, 8]", folder, 3);
-  check_refused(run_three(folder / "x.npy") + "--mean 0.5", 2, "error[A0705]: --mean and --std are for pictures", folder, 3);
-  check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png") + "--mean 0.5,0.5", 2, "error[A0705]: --mean has 2 values, the picture 3 channels", folder, 3);
+  check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png"), 3,
+                "error[A0609]: the model cannot run on an input of shape [1, 3, 8, 8]", folder, 3);
+  check_refused(run_three(folder / "x.npy") + "--mean 0.5", 2, "error[A0705]: --mean and --std are for pictures",
+                folder, 3);
+  check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png") + "--mean 0.5,0.5", 2,
+                "error[A0705]: --mean has 2 values, the picture 3 channels", folder, 3);
 }
 
 TEST_CASE("a model that is none is refused") {
   Folder folder;
   auto out = folder / "r.npy";
-  check_refused(run_three(out, folder / "none.pt"), 3, "error[A0001]: cannot read model '" + folder / "none.pt" + "': no such file", folder);
+  check_refused(run_three(out, folder / "none.pt"), 3,
+                "error[A0001]: cannot read model '" + folder / "none.pt" + "': no such file", folder);
   check_refused(run_three(out, "/"), 3, "error[A0001]: cannot read model '/': it is no file", folder);
   folder.file("m.pt", "");
-  check_refused(run_three(out, folder / "m.pt"), 3, "error[A0701]: model '" + folder / "m.pt" + "' is empty", folder, 1);
+  check_refused(run_three(out, folder / "m.pt"), 3, "error[A0701]: model '" + folder / "m.pt" + "' is empty", folder,
+                1);
   auto whole = bytes_of(digits + "model.pt");
   for (auto size : {100ul, 5000ul, whole.size() / 2, whole.size() - 1}) {
     folder.file("m.pt", whole.substr(0, size));
-    check_refused(run_three(out, folder / "m.pt"), 3, "error[A0701]: '" + folder / "m.pt" + "' is no TorchScript model, or is damaged", folder, 1);
+    check_refused(run_three(out, folder / "m.pt"), 3,
+                  "error[A0701]: '" + folder / "m.pt" + "' is no TorchScript model, or is damaged", folder, 1);
   }
   folder.file("m.pt", "these are words");
-  check_refused(run_three(out, folder / "m.pt"), 3, "error[A0701]: '" + folder / "m.pt" + "' is no TorchScript model, or is damaged", folder, 1);
+  check_refused(run_three(out, folder / "m.pt"), 3,
+                "error[A0701]: '" + folder / "m.pt" + "' is no TorchScript model, or is damaged", folder, 1);
 }
 
 TEST_CASE("an input that does not fit is refused") {
@@ -141,40 +159,51 @@ TEST_CASE("an input that does not fit is refused") {
   folder.file("x.npy", bytes_of(digits + "three.npy").substr(0, 200));
   check_refused(with(x), 3, "error[A0702]", folder, 1);
   ascribe::command::write_npy(x, three[0]);
-  check_refused(with(x), 3, "error[A0604]: layer 'features.0' (conv2d): its input has 3 dimensions, without a batch", folder, 1);
+  check_refused(with(x), 3, "error[A0604]: layer 'features.0' (conv2d): its input has 3 dimensions, without a batch",
+                folder, 1);
   ascribe::command::write_npy(x, at::ones({1, 1, 7, 7}));
   check_refused(with(x), 3, "error[A0609]: the model cannot run on an input of shape [1, 1, 7, 7]: ", folder, 1);
   ascribe::command::write_npy(x, at::ones({}));
   check_refused(with(x), 3, "error[A0703]", folder, 1);
   three[0][0][2][5] = NAN;
   ascribe::command::write_npy(x, three);
-  check_refused(with(x), 3, "error[A0703]: input '" + x + "' holds a value that is not finite, first at [0, 0, 2, 5]", folder, 1);
+  check_refused(with(x), 3, "error[A0703]: input '" + x + "' holds a value that is not finite, first at [0, 0, 2, 5]",
+                folder, 1);
 }
 
 TEST_CASE("rules that do not exist or take no such argument are refused") {
   Folder folder;
-  auto with = [&](const std::string& rules, const std::string& more = "") { return run_three(folder / "r.npy", digits + "model.pt", digits + "three.npy", rules) + more; };
-  check_refused(with("epsilon_plsu"), 1, "error[A0202]: unknown rule or composite `epsilon_plsu`\n --> --rules:1:1", folder);
-  check_refused(with("epsilon_plus(epsilom = 1)"), 1, "error[A0302]: `epsilon_plus` has no parameter `epsilom`", folder);
+  auto with = [&](const std::string& rules, const std::string& more = "") {
+    return run_three(folder / "r.npy", digits + "model.pt", digits + "three.npy", rules) + more;
+  };
+  check_refused(with("epsilon_plsu"), 1, "error[A0202]: unknown rule or composite `epsilon_plsu`\n --> --rules:1:1",
+                folder);
+  check_refused(with("epsilon_plus(epsilom = 1)"), 1, "error[A0302]: `epsilon_plus` has no parameter `epsilom`",
+                folder);
   check_refused(with("epsilon_plus("), 1, "error[A0101]", folder);
   check_refused(with(""), 1, "error[A0101]", folder);
   check_refused(with("gamma(\"a\")"), 1, "error[A0208]", folder);
-  check_refused(with("mine", "--load '" + folder / "none.rule" + "'"), 3, "error[A0001]: cannot read '" + folder / "none.rule" + "': no such file", folder);
+  check_refused(with("mine", "--load '" + folder / "none.rule" + "'"), 3,
+                "error[A0001]: cannot read '" + folder / "none.rule" + "': no such file", folder);
   folder.file("bad.rule", "rule mine { map = R * yy }");
   check_refused(with("mine", "--load '" + folder / "bad.rule" + "'"), 1, "error[A0201]: unknown name `yy`", folder, 1);
   folder.file("bad.rule", "rule flat_only { backward = R }");
-  check_refused(with("flat_only", "--load '" + folder / "bad.rule" + "'"), 1, "error[A0601]: layer 'features.0' (conv2d), rule `flat_only`: `backward` mixes input and output", folder, 1);
+  check_refused(with("flat_only", "--load '" + folder / "bad.rule" + "'"), 1,
+                "error[A0601]: layer 'features.0' (conv2d), rule `flat_only`: `backward` mixes input and output",
+                folder, 1);
 }
 
 TEST_CASE("a target or a start that the model lacks is refused") {
   Folder folder;
   auto with = [&](const std::string& more) { return run_three(folder / "r.npy") + more; };
-  check_refused(with("--target 10"), 2, "error[A0704]: target 10 is out of range: the model has 10 outputs\n  = help: choose 0 to 9", folder);
+  check_refused(with("--target 10"), 2,
+                "error[A0704]: target 10 is out of range: the model has 10 outputs\n  = help: choose 0 to 9", folder);
   check_refused(with("--target -1"), 2, "error[A0704]: target -1 is out of range", folder);
   check_refused(with("--target three"), 2, "error[A0705]", folder);
   check_refused(with("--start two"), 2, "error[A0705]: --start is `output`, `one` or a .npy file, not 'two'", folder);
   check_refused(with("--start '" + folder / "none.npy" + "'"), 3, "error[A0001]", folder);
-  check_refused(with("--start '" + digits + "three.npy'"), 2, "error[A0704]: the start has the shape [1, 1, 8, 8], the model's output [1, 10]", folder);
+  check_refused(with("--start '" + digits + "three.npy'"), 2,
+                "error[A0704]: the start has the shape [1, 1, 8, 8], the model's output [1, 10]", folder);
   check_refused(with("--target 3 --start '" + digits + "three.npy'"), 2, "error[A0705]", folder);
 }
 
@@ -183,7 +212,8 @@ TEST_CASE("an output that cannot be written is refused before any work") {
   check_refused(run_three(folder / "none/r.npy"), 3, "error[A0002]", folder);
   check_refused(run_three(folder / "r.txt"), 2, "error[A0705]: --output is a .npy file", folder);
   check_refused(run_three(folder / "r.npy") + "--heatmap '" + folder / "none/h.png" + "'", 3, "error[A0002]", folder);
-  check_refused(run_three(folder / "r.npy") + "--heatmap '" + folder / "h.jpg" + "'", 2, "error[A0705]: --heatmap is a .png file", folder);
+  check_refused(run_three(folder / "r.npy") + "--heatmap '" + folder / "h.jpg" + "'", 2,
+                "error[A0705]: --heatmap is a .png file", folder);
   check_refused(run_three(folder / "r.npy") + "--device abacus", 2, "error[A0705]: cannot use device 'abacus'", folder);
   check_refused(run_three(folder / "r.npy") + "--threads 0", 2, "error[A0705]", folder);
 }
@@ -195,10 +225,14 @@ TEST_CASE("check finds the mistakes of files and says how many") {
   auto outcome = run_ascribe("check '" + folder / "good.rule" + "' '" + folder / "bad.rule" + "'");
   CHECK(outcome.code == 1);
   CHECK(outcome.out == folder / "good.rule" + ": fine\n" + folder / "bad.rule" + ": 2 errors, 0 warnings\n");
-  CHECK_THAT(outcome.err, Contains("error[A0201]: unknown name `RR`\n --> " + folder / "bad.rule" + ":1:18\n1 | rule bad { map = RR }\n  |                  ^^\n  = help: did you mean `R`?\n"));
+  CHECK_THAT(outcome.err,
+             Contains("error[A0201]: unknown name `RR`\n --> " + folder / "bad.rule" +
+                      ":1:18\n1 | rule bad { map = RR }\n  |                  ^^\n  = help: did you mean `R`?\n"));
   CHECK(run_ascribe("check '" + folder / "good.rule" + "'").code == 0);
   CHECK(run_ascribe("check '" + folder / "none.rule" + "'").code == 3);
-  folder.file("binary.rule", std::string("\x7F" "ELF\0\1", 6));
+  folder.file("binary.rule", std::string("\x7F"
+                                         "ELF\0\1",
+                                         6));
   CHECK(run_ascribe("check '" + folder / "binary.rule" + "'").code == 3);
   folder.file("large.rule", std::string(2 << 20, ' '));
   CHECK(run_ascribe("check '" + folder / "large.rule" + "'").code == 4);

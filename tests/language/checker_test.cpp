@@ -13,7 +13,8 @@ using test::bytes_of;
 
 std::vector<std::filesystem::path> rule_files(const std::string& folder) {
   std::vector<std::filesystem::path> out;
-  for (auto& entry : std::filesystem::directory_iterator(std::filesystem::path(ASCRIBE_TEST_DATA) / folder)) out.push_back(entry.path());
+  for (auto& entry : std::filesystem::directory_iterator(std::filesystem::path(ASCRIBE_TEST_DATA) / folder))
+    out.push_back(entry.path());
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -28,7 +29,8 @@ std::vector<std::string> expected_messages(const std::string& text) {
       auto next = line.find("  #! ", begin);
       auto message = line.substr(begin + 3, next == std::string::npos ? next : next - begin - 3);
       auto colon = message.find(':'), space = message.find(' ');
-      out.push_back(std::to_string(number) + message.substr(colon, space - colon) + " " + message.substr(0, colon) + message.substr(space));
+      out.push_back(std::to_string(number) + message.substr(colon, space - colon) + " " + message.substr(0, colon) +
+                    message.substr(space));
       begin = next == std::string::npos ? next : next + 2;
     }
   }
@@ -52,7 +54,8 @@ TEST_CASE("every mistake of a file gives its message, at its place, in order, an
     std::vector<std::string> found;
     for (auto& diagnostic : diagnostics_of(path)) {
       auto [line, column] = diagnostic.primary.source->position(diagnostic.primary.span.begin);
-      found.push_back(std::to_string(line) + ":" + std::to_string(column) + " " + code_name(diagnostic.code) + " " + diagnostic.message);
+      found.push_back(std::to_string(line) + ":" + std::to_string(column) + " " + code_name(diagnostic.code) + " " +
+                      diagnostic.message);
     }
     CHECK(found == expected_messages(bytes_of(path)));
     count += found.size();
@@ -87,19 +90,25 @@ TEST_CASE("the rules in the documentation are sound") {
 
 TEST_CASE("lets that double each other end in a message, not in a hang") {
   std::string text = "rule r { map = R * a60; let a0 = y";
-  for (int i = 1; i <= 60; ++i) text += "; let a" + std::to_string(i) + " = a" + std::to_string(i - 1) + " + a" + std::to_string(i - 1);
-  CHECK_THROWS_WITH(Pack::parse(text + " }"), Catch::Contains("A0004") && Catch::Contains("more than 100000 operations"));
+  for (int i = 1; i <= 60; ++i)
+    text += "; let a" + std::to_string(i) + " = a" + std::to_string(i - 1) + " + a" + std::to_string(i - 1);
+  CHECK_THROWS_WITH(Pack::parse(text + " }"),
+                    Catch::Contains("A0004") && Catch::Contains("more than 100000 operations"));
 }
 
 TEST_CASE("composites that double each other end in a message, not in a hang") {
   std::string text = "composite a0 { any => pass }";
-  for (int i = 1; i <= 40; ++i) text += "composite a" + std::to_string(i) + " { any => a" + std::to_string(i - 1) + "; any => a" + std::to_string(i - 1) + " }";
+  for (int i = 1; i <= 40; ++i)
+    text += "composite a" + std::to_string(i) + " { any => a" + std::to_string(i - 1) + "; any => a" +
+            std::to_string(i - 1) + " }";
   CHECK_THROWS_WITH(Pack::parse(text + "composite top = a40"), Catch::Contains("A0004"));
 }
 
 TEST_CASE("functions that double each other end in a message, not in a hang") {
   std::string text = "fn f0(z) = z";
-  for (int i = 1; i <= 40; ++i) text += "\nfn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z) + f" + std::to_string(i - 1) + "(z)";
+  for (int i = 1; i <= 40; ++i)
+    text +=
+        "\nfn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z) + f" + std::to_string(i - 1) + "(z)";
   CHECK_THROWS_WITH(Pack::parse(text + "\nrule r { map = f40(R) }"), Catch::Contains("A0004"));
 }
 
@@ -107,6 +116,7 @@ TEST_CASE("a long chain of definitions ends in a message, not in a crash") {
   std::string aliases, functions = "fn f0(z) = z";
   for (int i = 0; i < 5000; ++i) aliases += "rule r" + std::to_string(i) + " = r" + std::to_string(i + 1) + "\n";
   CHECK_THROWS_WITH(Pack::parse(aliases + "rule r5000 { map = R }"), Catch::Contains("A0005"));
-  for (int i = 1; i < 5000; ++i) functions = "fn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z)\n" + functions;
+  for (int i = 1; i < 5000; ++i)
+    functions = "fn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z)\n" + functions;
   CHECK_THROWS_WITH(Pack::parse(functions + "\nrule r { map = f4999(R) }"), Catch::Contains("A0005"));
 }

@@ -44,7 +44,8 @@ TEST_CASE("columns and carets count characters, and tabs are four wide") {
   |                        ^^
   = help: did you mean `y`?
 )");
-  CHECK(message_for("rule a {\n\tparam \"größe\" = yy }").find("--> mine.rule:2:8\n2 |     param \"größe\" = yy }\n  |           ^^^^^^^\n") != std::string::npos);
+  CHECK(message_for("rule a {\n\tparam \"größe\" = yy }")
+            .find("--> mine.rule:2:8\n2 |     param \"größe\" = yy }\n  |           ^^^^^^^\n") != std::string::npos);
 }
 
 TEST_CASE("of a very long line, what lies around the mistake is shown") {
@@ -62,7 +63,9 @@ TEST_CASE("colour is a matter of the renderer") {
 
 TEST_CASE("diagnostics are put in the order of their places, equal ones once") {
   auto source = std::make_shared<Source>("a", "0123456789");
-  auto at = [&](std::size_t begin) { return Diagnostic{.code = Code::syntax, .message = "m", .primary = {source, {begin, begin + 1}, ""}}; };
+  auto at = [&](std::size_t begin) {
+    return Diagnostic{.code = Code::syntax, .message = "m", .primary = {source, {begin, begin + 1}, ""}};
+  };
   std::vector<Diagnostic> some{at(5), at(2), at(5), at(0)};
   put_in_order(some);
   REQUIRE(some.size() == 3);

@@ -31,7 +31,8 @@ TEST_CASE("the standard pack has its rules and composites, with their defaults")
   CHECK(standard.rule("epsilon").description() == "epsilon(epsilon = 1e-06)");
   CHECK(standard.rule("zplus").description() == "zplus(epsilon = 1e-06)");
   CHECK(standard.rule("gamma").description() == "gamma(gamma = 0.25, epsilon = 1e-06)");
-  CHECK(standard.rule("flat", {{"zero_params", std::vector<std::string>{"bias"}}}).description() == "flat(epsilon = 1e-06, zero_params = [\"bias\"])");
+  CHECK(standard.rule("flat", {{"zero_params", std::vector<std::string>{"bias"}}}).description() ==
+        "flat(epsilon = 1e-06, zero_params = [\"bias\"])");
   CHECK(standard.rule("norm").description() == "norm(epsilon = 1e-06)");
   CHECK(standard.rule("pass").description() == "pass");
   CHECK(standard.composite("base").description() == "base(stabilizer = 1e-06)");
@@ -50,7 +51,9 @@ TEST_CASE("a file's own names win over the standard ones, which std still reache
 }
 
 TEST_CASE("nested composites become one list of entries, in order") {
-  auto pack = Pack::parse("composite outer { \"head.*\" => inner(2); linear => pass }\ncomposite inner(k) { first linear => epsilon(k); any => epsilon(k + 1) }");
+  auto pack = Pack::parse(
+      "composite outer { \"head.*\" => inner(2); linear => pass }\ncomposite inner(k) { first linear => epsilon(k); "
+      "any => epsilon(k + 1) }");
   auto outer = pack.composite("outer");
   auto& entries = outer.bound().entries;
   REQUIRE(entries.size() == 3);
@@ -62,18 +65,21 @@ TEST_CASE("nested composites become one list of entries, in order") {
 
 TEST_CASE("calls are read as they are written") {
   auto& standard = Pack::standard();
-  CHECK(standard.call("epsilon_plus(epsilon = 0.1 + 0.2 * 2)").description() == "epsilon_plus(epsilon = 0.5, stabilizer = 1e-06)");
+  CHECK(standard.call("epsilon_plus(epsilon = 0.1 + 0.2 * 2)").description() ==
+        "epsilon_plus(epsilon = 0.5, stabilizer = 1e-06)");
   CHECK(standard.call("zplus").bound().entries.size() == 1);
   CHECK(code_of([&] { standard.call("epsilon_plu"); }) == Code::unknown_rule);
   CHECK(code_of([&] { standard.call("merge"); }) == Code::engine_target);
   CHECK(code_of([&] { standard.call("zplus(2"); }) == Code::syntax);
   CHECK(code_of([&] { standard.call(""); }) == Code::syntax);
-  CHECK_THROWS_WITH(standard.call("epsilon(epsilom = 1)", "--rules"), Contains("--rules:1:9") && Contains("did you mean `epsilon`?"));
+  CHECK_THROWS_WITH(standard.call("epsilon(epsilom = 1)", "--rules"),
+                    Contains("--rules:1:9") && Contains("did you mean `epsilon`?"));
 }
 
 TEST_CASE("arguments from a host are checked like those from a file") {
-  auto pack = Pack::parse("rule box(low: input, high: input = 1) { map = R; reduce = (high - low) * v }\n"
-                          "rule sized(a = 1) { require a > 0, \"a has to be positive\"; map = a * R }");
+  auto pack = Pack::parse(
+      "rule box(low: input, high: input = 1) { map = R; reduce = (high - low) * v }\n"
+      "rule sized(a = 1) { require a > 0, \"a has to be positive\"; map = a * R }");
   CHECK(pack.rule("box", {{"low", Numbers{{3}, {1, 2, 3}}}}).description() == "box(low = [1, 2, 3], high = 1)");
   CHECK(code_of([&] { pack.rule("box"); }) == Code::missing_argument);
   CHECK(code_of([&] { pack.rule("box", {{"lo", 1}}); }) == Code::unknown_argument);

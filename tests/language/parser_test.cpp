@@ -24,10 +24,13 @@ std::string shape(const syntax::Expression& expression);
 
 struct Shape {
   static const char* word(syntax::Operator op) {
-    constexpr const char* words[] = {"+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", "-", "not"};
+    constexpr const char* words[] = {"+",  "-", "*",  "/",   "^",  "==", "!=", "<",
+                                     "<=", ">", ">=", "and", "or", "-",  "not"};
     return words[static_cast<std::size_t>(op)];
   }
-  std::string operator()(const syntax::Number& n) const { return n.value == static_cast<int>(n.value) ? std::to_string(static_cast<int>(n.value)) : std::to_string(n.value); }
+  std::string operator()(const syntax::Number& n) const {
+    return n.value == static_cast<int>(n.value) ? std::to_string(static_cast<int>(n.value)) : std::to_string(n.value);
+  }
   std::string operator()(const syntax::StringLiteral& s) const { return "\"" + s.value + "\""; }
   std::string operator()(const syntax::List& list) const {
     std::string out = "[";
@@ -39,18 +42,29 @@ struct Shape {
     auto out = (call.path.qualifier ? call.path.qualifier->text + "." : "") + call.path.name.text;
     if (!call.has_arguments) return out;
     out += "(";
-    for (auto& each : call.arguments) out += (out.back() == '(' ? "" : " ") + (each.name ? each.name->text + "=" : "") + shape(*each.value);
+    for (auto& each : call.arguments)
+      out += (out.back() == '(' ? "" : " ") + (each.name ? each.name->text + "=" : "") + shape(*each.value);
     return out + ")";
   }
   std::string operator()(const syntax::Chain& chain) const {
     std::string out = "{" + shape(chain.operands[0]);
-    for (std::size_t i = 0; i < chain.operators.size(); ++i) out += std::string(" ") + word(chain.operators[i]) + " " + shape(chain.operands[i + 1]);
+    for (std::size_t i = 0; i < chain.operators.size(); ++i)
+      out += std::string(" ") + word(chain.operators[i]) + " " + shape(chain.operands[i + 1]);
     return out + "}";
   }
-  std::string operator()(const syntax::Comparison& c) const { return "{" + shape(*c.left) + " " + word(c.op) + " " + shape(*c.right) + (c.within ? " within " + shape(*c.within) : "") + "}"; }
-  std::string operator()(const syntax::Power& p) const { return "{" + shape(*p.base) + " ^ " + shape(*p.exponent) + "}"; }
-  std::string operator()(const syntax::Unary& u) const { return std::string("{") + word(u.op) + " " + shape(*u.operand) + "}"; }
-  std::string operator()(const syntax::Conditional& c) const { return "{if " + shape(*c.condition) + " " + shape(*c.consequence) + " " + shape(*c.alternative) + "}"; }
+  std::string operator()(const syntax::Comparison& c) const {
+    return "{" + shape(*c.left) + " " + word(c.op) + " " + shape(*c.right) +
+           (c.within ? " within " + shape(*c.within) : "") + "}";
+  }
+  std::string operator()(const syntax::Power& p) const {
+    return "{" + shape(*p.base) + " ^ " + shape(*p.exponent) + "}";
+  }
+  std::string operator()(const syntax::Unary& u) const {
+    return std::string("{") + word(u.op) + " " + shape(*u.operand) + "}";
+  }
+  std::string operator()(const syntax::Conditional& c) const {
+    return "{if " + shape(*c.condition) + " " + shape(*c.consequence) + " " + shape(*c.alternative) + "}";
+  }
 };
 
 std::string shape(const syntax::Expression& expression) { return std::visit(Shape{}, expression.node); }
@@ -101,7 +115,8 @@ TEST_CASE("a node's span ends before the blanks and comments behind it") {
 }
 
 TEST_CASE("the lines with two marks directly above a definition document it") {
-  auto parsed = parse("## not this\n\n## First line.\n##   indented\nrule a {}\n# plain\nrule b {}\n## c\ncomposite c { any => a }");
+  auto parsed = parse(
+      "## not this\n\n## First line.\n##   indented\nrule a {}\n# plain\nrule b {}\n## c\ncomposite c { any => a }");
   REQUIRE(parsed.file.items.size() == 3);
   CHECK(parsed.file.items[0].documentation == "First line.\n  indented");
   CHECK(parsed.file.items[1].documentation == "");
@@ -165,7 +180,8 @@ TEST_CASE("what is beyond the limits or no text gets one message and never a cra
 
 TEST_CASE("a call stands alone or not at all") {
   std::vector<Diagnostic> diagnostics;
-  auto call = parse_call(std::make_shared<Source>("spec", " epsilon_plus(0.1, stabilizer = clipped(1)) # why"), diagnostics);
+  auto call =
+      parse_call(std::make_shared<Source>("spec", " epsilon_plus(0.1, stabilizer = clipped(1)) # why"), diagnostics);
   REQUIRE(call);
   CHECK(call->arguments.size() == 2);
   CHECK_FALSE(parse_call(std::make_shared<Source>("spec", "epsilon epsilon"), diagnostics));

@@ -1,5 +1,5 @@
-// Every rule on every kind of linear layer, against its formula. The formulas are plain matrix products on the layer's dense
-// matrix: nothing of them goes through the evaluator, through autograd, or through modified layers.
+// Every rule on every kind of linear layer, against its formula. The formulas are plain matrix products on the layer's
+// dense matrix: nothing of them goes through the evaluator, through autograd, or through modified layers.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/nn/modules/container/sequential.h>
@@ -18,7 +18,8 @@ using namespace testing;  // NOLINT: the tests' own words
 
 constexpr double tolerance = 1e-10;
 
-// ------------------------------------------------------------------------------------------------------------ the modules
+// ------------------------------------------------------------------------------------------------------------ the
+// modules
 
 struct Geometry {
   int dimensions = 0;  ///< 0: a linear layer
@@ -26,13 +27,16 @@ struct Geometry {
   std::int64_t in = 5, out = 4, kernel = 1;
   bool bias = true;
   std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1, output_padding = 0;
-  bool same = false;  ///< padding = "same"
+  bool same = false;                     ///< padding = "same"
   std::vector<std::int64_t> leading{4};  ///< of linear layers: the batch and what else stands before the features
 
   std::string shown() const {
-    if (dimensions == 0) return fmt::format("linear {} -> {}, bias {}, leading [{}]", in, out, bias, fmt::join(leading, ", "));
-    return fmt::format("{}{}d {} -> {}, kernel {}, bias {}, stride {}, padding {}{}, dilation {}, groups {}, output padding {}", transposed ? "conv_transpose" : "conv",
-                       dimensions, in, out, kernel, bias, stride, padding, same ? " (same)" : "", dilation, groups, output_padding);
+    if (dimensions == 0)
+      return fmt::format("linear {} -> {}, bias {}, leading [{}]", in, out, bias, fmt::join(leading, ", "));
+    return fmt::format(
+        "{}{}d {} -> {}, kernel {}, bias {}, stride {}, padding {}{}, dilation {}, groups {}, output padding {}",
+        transposed ? "conv_transpose" : "conv", dimensions, in, out, kernel, bias, stride, padding,
+        same ? " (same)" : "", dilation, groups, output_padding);
   }
 };
 
@@ -44,7 +48,13 @@ std::vector<Geometry> grid() {
       for (std::int64_t in : {1, 3})
         for (std::int64_t channels : {1, 3})
           for (std::int64_t kernel : {2, 3})
-            for (bool bias : {true, false}) out.push_back({.dimensions = dimensions, .transposed = transposed, .in = in, .out = channels, .kernel = kernel, .bias = bias});
+            for (bool bias : {true, false})
+              out.push_back({.dimensions = dimensions,
+                             .transposed = transposed,
+                             .in = in,
+                             .out = channels,
+                             .kernel = kernel,
+                             .bias = bias});
   return out;
 }
 
@@ -53,13 +63,34 @@ std::vector<Geometry> beyond_the_grid() {
   std::vector<Geometry> out;
   for (int d : {1, 2, 3})
     for (bool transposed : {false, true}) {
-      out.push_back({.dimensions = d, .transposed = transposed, .in = 4, .out = 6, .kernel = 3, .padding = 1, .groups = 2});
-      out.push_back({.dimensions = d, .transposed = transposed, .in = 2, .out = 3, .kernel = 2, .stride = 2, .padding = 1});
-      out.push_back({.dimensions = d, .transposed = transposed, .in = 2, .out = 2, .kernel = 2, .bias = false, .dilation = 2});
-      out.push_back({.dimensions = d, .transposed = transposed, .in = 3, .out = 3, .kernel = 3, .stride = 2, .padding = 2, .dilation = 2, .groups = 3});
-      if (transposed) out.push_back({.dimensions = d, .transposed = true, .in = 2, .out = 3, .kernel = 3, .stride = 2, .padding = 1, .output_padding = 1});
-      else out.push_back({.dimensions = d, .in = 2, .out = 3, .kernel = 3, .dilation = 2, .same = true});
-      if (!transposed) out.push_back({.dimensions = d, .in = 2, .out = 2, .kernel = 2, .same = true});  // one-sided padding
+      out.push_back(
+          {.dimensions = d, .transposed = transposed, .in = 4, .out = 6, .kernel = 3, .padding = 1, .groups = 2});
+      out.push_back(
+          {.dimensions = d, .transposed = transposed, .in = 2, .out = 3, .kernel = 2, .stride = 2, .padding = 1});
+      out.push_back(
+          {.dimensions = d, .transposed = transposed, .in = 2, .out = 2, .kernel = 2, .bias = false, .dilation = 2});
+      out.push_back({.dimensions = d,
+                     .transposed = transposed,
+                     .in = 3,
+                     .out = 3,
+                     .kernel = 3,
+                     .stride = 2,
+                     .padding = 2,
+                     .dilation = 2,
+                     .groups = 3});
+      if (transposed)
+        out.push_back({.dimensions = d,
+                       .transposed = true,
+                       .in = 2,
+                       .out = 3,
+                       .kernel = 3,
+                       .stride = 2,
+                       .padding = 1,
+                       .output_padding = 1});
+      else
+        out.push_back({.dimensions = d, .in = 2, .out = 3, .kernel = 3, .dilation = 2, .same = true});
+      if (!transposed)
+        out.push_back({.dimensions = d, .in = 2, .out = 2, .kernel = 2, .same = true});  // one-sided padding
     }
   out.push_back({.leading = {4, 3}});
   out.push_back({.bias = false, .leading = {4, 3}});
@@ -77,14 +108,21 @@ struct Module {
 
   at::Tensor run(const at::Tensor& input, const at::Tensor& w, const std::optional<at::Tensor>& b) const {
     auto& g = geometry;
-    auto all = [&](std::int64_t value) { return std::vector<std::int64_t>(static_cast<std::size_t>(g.dimensions), value); };
+    auto all = [&](std::int64_t value) {
+      return std::vector<std::int64_t>(static_cast<std::size_t>(g.dimensions), value);
+    };
     if (g.dimensions == 0) return at::linear(input, w, b);
-    if (g.transposed) return at::convolution(input, w, b, all(g.stride), all(g.padding), all(g.dilation), true, all(g.output_padding), g.groups);
+    if (g.transposed)
+      return at::convolution(input, w, b, all(g.stride), all(g.padding), all(g.dilation), true, all(g.output_padding),
+                             g.groups);
     if (g.same) return at::_convolution_mode(input, w, b, all(g.stride), "same", all(g.dilation), g.groups);
     switch (g.dimensions) {
-      case 1: return at::conv1d(input, w, b, all(g.stride), all(g.padding), all(g.dilation), g.groups);
-      case 2: return at::conv2d(input, w, b, all(g.stride), all(g.padding), all(g.dilation), g.groups);
-      default: return at::conv3d(input, w, b, all(g.stride), all(g.padding), all(g.dilation), g.groups);
+      case 1:
+        return at::conv1d(input, w, b, all(g.stride), all(g.padding), all(g.dilation), g.groups);
+      case 2:
+        return at::conv2d(input, w, b, all(g.stride), all(g.padding), all(g.dilation), g.groups);
+      default:
+        return at::conv3d(input, w, b, all(g.stride), all(g.padding), all(g.dilation), g.groups);
     }
   }
 
@@ -105,7 +143,9 @@ struct Module {
     weight = random(weight_shape, seed + 1000);
     if (g.bias) bias = random({g.out}, seed + 2000);
 
-    layer.apply = [this](auto& inputs, auto& theta) { return run(inputs[0], theta[0], theta.size() > 1 ? std::optional(theta[1]) : std::nullopt); };
+    layer.apply = [this](auto& inputs, auto& theta) {
+      return run(inputs[0], theta[0], theta.size() > 1 ? std::optional(theta[1]) : std::nullopt);
+    };
     layer.inputs = {x};
     layer.gets_relevance = {true};
     layer.parameters = {{"weight", weight}};
@@ -139,7 +179,12 @@ struct Module {
     };
     auto convolution = [&]<std::size_t D>(auto chosen, std::integral_constant<std::size_t, D>) {
       if constexpr (requires { chosen.output_padding(0); }) {
-        return chosen.stride(g.stride).padding(g.padding).dilation(g.dilation).groups(g.groups).bias(g.bias).output_padding(g.output_padding);
+        return chosen.stride(g.stride)
+            .padding(g.padding)
+            .dilation(g.dilation)
+            .groups(g.groups)
+            .bias(g.bias)
+            .output_padding(g.output_padding);
       } else {
         chosen.stride(g.stride).dilation(g.dilation).groups(g.groups).bias(g.bias);
         return g.same ? chosen.padding(torch::kSame) : chosen.padding(g.padding);
@@ -151,21 +196,31 @@ struct Module {
     auto third = integral_constant<std::size_t, 3>{};
     if (g.dimensions == 0) return with(torch::nn::Linear(torch::nn::LinearOptions(g.in, g.out).bias(g.bias)));
     if (!g.transposed) {
-      if (g.dimensions == 1) return with(torch::nn::Conv1d(convolution(torch::nn::Conv1dOptions(g.in, g.out, g.kernel), first)));
-      if (g.dimensions == 2) return with(torch::nn::Conv2d(convolution(torch::nn::Conv2dOptions(g.in, g.out, g.kernel), second)));
+      if (g.dimensions == 1)
+        return with(torch::nn::Conv1d(convolution(torch::nn::Conv1dOptions(g.in, g.out, g.kernel), first)));
+      if (g.dimensions == 2)
+        return with(torch::nn::Conv2d(convolution(torch::nn::Conv2dOptions(g.in, g.out, g.kernel), second)));
       return with(torch::nn::Conv3d(convolution(torch::nn::Conv3dOptions(g.in, g.out, g.kernel), third)));
     }
-    if (g.dimensions == 1) return with(torch::nn::ConvTranspose1d(convolution(torch::nn::ConvTranspose1dOptions(g.in, g.out, g.kernel), first)));
-    if (g.dimensions == 2) return with(torch::nn::ConvTranspose2d(convolution(torch::nn::ConvTranspose2dOptions(g.in, g.out, g.kernel), second)));
-    return with(torch::nn::ConvTranspose3d(convolution(torch::nn::ConvTranspose3dOptions(g.in, g.out, g.kernel), third)));
+    if (g.dimensions == 1)
+      return with(
+          torch::nn::ConvTranspose1d(convolution(torch::nn::ConvTranspose1dOptions(g.in, g.out, g.kernel), first)));
+    if (g.dimensions == 2)
+      return with(
+          torch::nn::ConvTranspose2d(convolution(torch::nn::ConvTranspose2dOptions(g.in, g.out, g.kernel), second)));
+    return with(
+        torch::nn::ConvTranspose3d(convolution(torch::nn::ConvTranspose3dOptions(g.in, g.out, g.kernel), third)));
   }
 };
 
-// ----------------------------------------------------------------------------------------------------------- the formulas
+// ----------------------------------------------------------------------------------------------------------- the
+// formulas
 
 at::Tensor above_zero(const at::Tensor& t) { return t.clamp_min(0); }
 at::Tensor below_zero(const at::Tensor& t) { return t.clamp_max(0); }
-at::Tensor stabilize(const at::Tensor& z, double epsilon) { return z + epsilon * (z >= 0).to(at::kDouble).mul(2).sub(1); }
+at::Tensor stabilize(const at::Tensor& z, double epsilon) {
+  return z + epsilon * (z >= 0).to(at::kDouble).mul(2).sub(1);
+}
 
 // x [N, in], W [out, in], b [out], R [N, out], all of it dense; `ones` is W with every weight 1.
 struct Matrices {
@@ -185,7 +240,8 @@ Formula gamma_formula(double gamma, double epsilon) {
     auto x = above_zero(m.x), minus = below_zero(m.x);
     auto up = x.mm(more.t()) + minus.mm(less.t()) + m.b + gamma * above_zero(m.b);
     auto down = x.mm(less.t()) + minus.mm(more.t()) + m.b + gamma * below_zero(m.b);
-    auto above = (m.y > 0).to(at::kDouble) * m.R / stabilize(up, epsilon), below = (m.y < 0).to(at::kDouble) * m.R / stabilize(down, epsilon);
+    auto above = (m.y > 0).to(at::kDouble) * m.R / stabilize(up, epsilon),
+         below = (m.y < 0).to(at::kDouble) * m.R / stabilize(down, epsilon);
     return x * above.mm(more) + minus * above.mm(less) + x * below.mm(less) + minus * below.mm(more);
   };
 }
@@ -207,7 +263,8 @@ Formula alpha_beta_formula(double alpha, double beta, double epsilon) {
 }
 
 // `bound(shape)`: the lower or upper bound in the shape of the layer's input.
-Formula zbox_formula(std::function<at::Tensor(at::IntArrayRef)> lower, std::function<at::Tensor(at::IntArrayRef)> upper, double epsilon) {
+Formula zbox_formula(std::function<at::Tensor(at::IntArrayRef)> lower, std::function<at::Tensor(at::IntArrayRef)> upper,
+                     double epsilon) {
   return [=](const Matrices& m) {
     auto l = lower(m.x_shape).reshape(m.x.sizes()), h = upper(m.x_shape).reshape(m.x.sizes());
     auto W = above_zero(m.W), V = below_zero(m.W);
@@ -229,18 +286,25 @@ Formula flat_formula(double epsilon) {
 }
 
 Formula zplus_fast_formula(double epsilon) {
-  return [=](const Matrices& m) { return m.x * (m.R / stabilize(m.x.mm(above_zero(m.W).t()), epsilon)).mm(above_zero(m.W)); };
+  return [=](const Matrices& m) {
+    return m.x * (m.R / stabilize(m.x.mm(above_zero(m.W).t()), epsilon)).mm(above_zero(m.W));
+  };
 }
 
 Formula abs_formula(double epsilon) {
-  return [=](const Matrices& m) { return m.x.abs() * (m.R / stabilize(m.x.abs().mm(m.W.abs().t()) + m.b.abs(), epsilon)).mm(m.W.abs()); };
+  return [=](const Matrices& m) {
+    return m.x.abs() * (m.R / stabilize(m.x.abs().mm(m.W.abs().t()) + m.b.abs(), epsilon)).mm(m.W.abs());
+  };
 }
 
 Formula sign_formula(double epsilon) {
-  return [=](const Matrices& m) { return ((m.x >= 0).to(at::kDouble) * 2 - 1) * (m.R / stabilize(m.x.mm(m.W.t()) + m.b, epsilon)).mm(m.W); };
+  return [=](const Matrices& m) {
+    return ((m.x >= 0).to(at::kDouble) * 2 - 1) * (m.R / stabilize(m.x.mm(m.W.t()) + m.b, epsilon)).mm(m.W);
+  };
 }
 
-// ------------------------------------------------------------------------------------------------- rule and formula meet
+// ------------------------------------------------------------------------------------------------- rule and formula
+// meet
 
 struct Configuration {
   std::string rule;
@@ -257,7 +321,8 @@ std::function<at::Tensor(at::IntArrayRef)> everywhere(double value) {
 
 std::vector<Configuration> configurations() {
   std::vector<Configuration> out;
-  auto add = [&](const std::string& rule, Arguments arguments, const Formula& formula, std::vector<std::vector<std::string>> variants) {
+  auto add = [&](const std::string& rule, Arguments arguments, const Formula& formula,
+                 std::vector<std::vector<std::string>> variants) {
     for (auto& zeroed : variants) {
       auto each = arguments;
       if (!zeroed.empty()) each.emplace_back("zero_params", zeroed);
@@ -265,18 +330,24 @@ std::vector<Configuration> configurations() {
     }
   };
   std::vector<std::string> nothing, bias{"bias"}, weight{"weight"}, both{"weight", "bias"};
-  for (double epsilon : {none, 1e-6, 0.25, 1.0}) add("epsilon", {{"epsilon", epsilon}}, epsilon_formula(epsilon), {nothing, bias});
+  for (double epsilon : {none, 1e-6, 0.25, 1.0})
+    add("epsilon", {{"epsilon", epsilon}}, epsilon_formula(epsilon), {nothing, bias});
   add("epsilon", {{"epsilon", 0.5}}, epsilon_formula(0.5), {weight, both});
   add("norm", {{"epsilon", none}}, epsilon_formula(none), {nothing});
-  for (double gamma : {0.0, 0.25, 0.5, 10.0}) add("gamma", {{"gamma", gamma}, {"epsilon", none}}, gamma_formula(gamma, none), {nothing, bias});
+  for (double gamma : {0.0, 0.25, 0.5, 10.0})
+    add("gamma", {{"gamma", gamma}, {"epsilon", none}}, gamma_formula(gamma, none), {nothing, bias});
   add("gamma", {{"gamma", 1}, {"epsilon", 0.1}}, gamma_formula(1, 0.1), {nothing, weight, both});
   add("gamma_classic", {{"gamma", 0.25}, {"epsilon", 1e-3}}, gamma_classic_formula(0.25, 1e-3), {nothing, bias});
   add("zplus", {{"epsilon", none}}, alpha_beta_formula(1, 0, none), {nothing, bias, weight, both});
   add("zplus", {{"epsilon", 0.25}}, alpha_beta_formula(1, 0, 0.25), {nothing});
   add("zplus_fast", {{"epsilon", 0.25}}, zplus_fast_formula(0.25), {nothing});
-  for (double beta : {0.0, 1.0}) add("alpha_beta", {{"alpha", 1 + beta}, {"beta", beta}, {"epsilon", none}}, alpha_beta_formula(1 + beta, beta, none), {nothing, bias});
-  add("alpha_beta", {{"alpha", 1.5}, {"beta", 0.5}, {"epsilon", 0.1}}, alpha_beta_formula(1.5, 0.5, 0.1), {nothing, weight, both});
-  add("zbox", {{"low", -3}, {"high", 4}, {"epsilon", none}}, zbox_formula(everywhere(-3), everywhere(4), none), {nothing, bias, both});
+  for (double beta : {0.0, 1.0})
+    add("alpha_beta", {{"alpha", 1 + beta}, {"beta", beta}, {"epsilon", none}},
+        alpha_beta_formula(1 + beta, beta, none), {nothing, bias});
+  add("alpha_beta", {{"alpha", 1.5}, {"beta", 0.5}, {"epsilon", 0.1}}, alpha_beta_formula(1.5, 0.5, 0.1),
+      {nothing, weight, both});
+  add("zbox", {{"low", -3}, {"high", 4}, {"epsilon", none}}, zbox_formula(everywhere(-3), everywhere(4), none),
+      {nothing, bias, both});
   add("wsquare", {{"epsilon", none}}, wsquare_formula(none), {nothing, bias, weight, both});
   add("flat", {{"epsilon", none}}, flat_formula(none), {nothing, bias, weight});
   add("abs_rule", {{"epsilon", none}}, abs_formula(none), {nothing, bias});
@@ -284,11 +355,15 @@ std::vector<Configuration> configurations() {
   return out;
 }
 
-Rule rule_of(const Configuration& configuration) { return published().rule(configuration.rule, configuration.arguments); }
+Rule rule_of(const Configuration& configuration) {
+  return published().rule(configuration.rule, configuration.arguments);
+}
 
 at::Tensor expected(const Configuration& configuration, const Module& module) {
   auto rows = module.x.size(0);
-  auto is_zeroed = [&](const char* name) { return std::find(configuration.zeroed.begin(), configuration.zeroed.end(), name) != configuration.zeroed.end(); };
+  auto is_zeroed = [&](const char* name) {
+    return std::find(configuration.zeroed.begin(), configuration.zeroed.end(), name) != configuration.zeroed.end();
+  };
   auto y = module.layer.output.reshape({rows, -1});
   Matrices m{module.x.reshape({rows, -1}), module.dense, module.shift, y, y, module.taps, module.x.sizes().vec()};
   if (is_zeroed("weight")) m.W = m.ones = at::zeros_like(m.W);
@@ -297,14 +372,17 @@ at::Tensor expected(const Configuration& configuration, const Module& module) {
 }
 
 // By the number of a configuration, so that a test case is a part of the grid.
-void check_configurations(const std::vector<Geometry>& geometries, const std::function<bool(const std::string&)>& wanted, bool attached) {
+void check_configurations(const std::vector<Geometry>& geometries,
+                          const std::function<bool(const std::string&)>& wanted, bool attached) {
   double largest = 0;
   std::size_t count = 0;
   std::uint64_t seed = 0;
   for (auto& geometry : geometries) {
     Module module(geometry, ++seed);
     // The matrix is that of the layer.
-    REQUIRE(difference((module.x.reshape({module.x.size(0), -1}).mm(module.dense.t()) + module.shift).reshape(module.layer.output.sizes()), module.layer.output) <= 1e-12);
+    REQUIRE(difference((module.x.reshape({module.x.size(0), -1}).mm(module.dense.t()) + module.shift)
+                           .reshape(module.layer.output.sizes()),
+                       module.layer.output) <= 1e-12);
     for (auto& configuration : configurations()) {
       if (!wanted(configuration.rule)) continue;
       auto rule = rule_of(configuration);
@@ -328,7 +406,9 @@ void check_configurations(const std::vector<Geometry>& geometries, const std::fu
 }
 
 auto named(std::vector<std::string> names) {
-  return [names = std::move(names)](const std::string& rule) { return std::find(names.begin(), names.end(), rule) != names.end(); };
+  return [names = std::move(names)](const std::string& rule) {
+    return std::find(names.begin(), names.end(), rule) != names.end();
+  };
 }
 
 const auto epsilon_rules = named({"epsilon", "norm"});
@@ -340,19 +420,32 @@ TEST_CASE("the grid has 98 modules") { CHECK(grid().size() == 98); }
 
 TEST_CASE("the grid: LRP-epsilon by its formula") { check_configurations(grid(), epsilon_rules, true); }
 TEST_CASE("the grid: LRP-gamma by its formula") { check_configurations(grid(), gamma_rules, true); }
-TEST_CASE("the grid: rules that split positive from negative, by their formulas") { check_configurations(grid(), split_rules, true); }
+TEST_CASE("the grid: rules that split positive from negative, by their formulas") {
+  check_configurations(grid(), split_rules, true);
+}
 TEST_CASE("the grid: rules for input layers by their formulas") { check_configurations(grid(), input_rules, true); }
 
-TEST_CASE("strided, dilated, padded and grouped: LRP-epsilon by its formula") { check_configurations(beyond_the_grid(), epsilon_rules, true); }
-TEST_CASE("strided, dilated, padded and grouped: LRP-gamma by its formula") { check_configurations(beyond_the_grid(), gamma_rules, true); }
-TEST_CASE("strided, dilated, padded and grouped: rules that split positive from negative") { check_configurations(beyond_the_grid(), split_rules, true); }
-TEST_CASE("strided, dilated, padded and grouped: rules for input layers") { check_configurations(beyond_the_grid(), input_rules, true); }
+TEST_CASE("strided, dilated, padded and grouped: LRP-epsilon by its formula") {
+  check_configurations(beyond_the_grid(), epsilon_rules, true);
+}
+TEST_CASE("strided, dilated, padded and grouped: LRP-gamma by its formula") {
+  check_configurations(beyond_the_grid(), gamma_rules, true);
+}
+TEST_CASE("strided, dilated, padded and grouped: rules that split positive from negative") {
+  check_configurations(beyond_the_grid(), split_rules, true);
+}
+TEST_CASE("strided, dilated, padded and grouped: rules for input layers") {
+  check_configurations(beyond_the_grid(), input_rules, true);
+}
 
-// ------------------------------------------------------------------------------------------------------- bounds with shapes
+// ------------------------------------------------------------------------------------------------------- bounds with
+// shapes
 
 TEST_CASE("the bounds of the z-box by channel, by element and by sample") {
-  for (auto& geometry : {Geometry{}, Geometry{.dimensions = 1, .in = 3, .out = 2, .kernel = 2}, Geometry{.dimensions = 2, .in = 3, .out = 2, .kernel = 3},
-                         Geometry{.dimensions = 2, .transposed = true, .in = 3, .out = 2, .kernel = 2}, Geometry{.dimensions = 3, .in = 3, .out = 2, .kernel = 2}}) {
+  for (auto& geometry : {Geometry{}, Geometry{.dimensions = 1, .in = 3, .out = 2, .kernel = 2},
+                         Geometry{.dimensions = 2, .in = 3, .out = 2, .kernel = 3},
+                         Geometry{.dimensions = 2, .transposed = true, .in = 3, .out = 2, .kernel = 2},
+                         Geometry{.dimensions = 3, .in = 3, .out = 2, .kernel = 2}}) {
     Module module(geometry, 77);
     auto shape = module.x.sizes().vec();
     auto sample = shape;
@@ -365,15 +458,20 @@ TEST_CASE("the bounds of the z-box by channel, by element and by sample") {
       const char* what;
       std::vector<std::int64_t> shape, at_full_rank;
     };
-    for (auto& bound : {Bound{"by channel", {shape[1]}, per_channel}, Bound{"by element", sample, single}, Bound{"by element, with a batch of 1", single, single},
-                        Bound{"by sample", shape, shape}, Bound{"by channel, at the full rank", per_channel, per_channel}}) {
+    for (auto& bound : {Bound{"by channel", {shape[1]}, per_channel}, Bound{"by element", sample, single},
+                        Bound{"by element, with a batch of 1", single, single}, Bound{"by sample", shape, shape},
+                        Bound{"by channel, at the full rank", per_channel, per_channel}}) {
       auto spread = random(bound.at_full_rank, 5).abs();
       auto numbers = [&](const at::Tensor& t) {
         auto values = t.contiguous();
         return Numbers{bound.shape, {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()}};
       };
-      auto rule = published().rule("zbox", {{"low", numbers(-3 - spread)}, {"high", numbers(3 + spread)}, {"epsilon", none}});
-      Configuration configuration{"", {}, zbox_formula([&](at::IntArrayRef full) { return (-3 - spread).expand(full); }, [&](at::IntArrayRef full) { return (3 + spread).expand(full); }, none)};
+      auto rule =
+          published().rule("zbox", {{"low", numbers(-3 - spread)}, {"high", numbers(3 + spread)}, {"epsilon", none}});
+      Configuration configuration{"",
+                                  {},
+                                  zbox_formula([&](at::IntArrayRef full) { return (-3 - spread).expand(full); },
+                                               [&](at::IntArrayRef full) { return (3 + spread).expand(full); }, none)};
       INFO(geometry.shown());
       INFO(bound.what);
       auto wanted = expected(configuration, module);
@@ -383,13 +481,16 @@ TEST_CASE("the bounds of the z-box by channel, by element and by sample") {
   }
 }
 
-// -------------------------------------------------------------------------------------------------------------------- pass
+// --------------------------------------------------------------------------------------------------------------------
+// pass
 
 TEST_CASE("pass hands on what arrives where the layer keeps its shape, and is refused elsewhere") {
   auto pass = Pack::standard().rule("pass");
-  for (auto& geometry : {Geometry{.in = 5, .out = 5}, Geometry{.dimensions = 1, .in = 3, .out = 3, .kernel = 3, .padding = 1},
-                         Geometry{.dimensions = 2, .transposed = true, .in = 3, .out = 3, .kernel = 3, .padding = 1}, Geometry{.dimensions = 3, .in = 2, .out = 2, .kernel = 2, .same = true},
-                         Geometry{.in = 5, .out = 5, .leading = {4, 3}}}) {
+  for (auto& geometry :
+       {Geometry{.in = 5, .out = 5}, Geometry{.dimensions = 1, .in = 3, .out = 3, .kernel = 3, .padding = 1},
+        Geometry{.dimensions = 2, .transposed = true, .in = 3, .out = 3, .kernel = 3, .padding = 1},
+        Geometry{.dimensions = 3, .in = 2, .out = 2, .kernel = 2, .same = true},
+        Geometry{.in = 5, .out = 5, .leading = {4, 3}}}) {
     INFO(geometry.shown());
     Module module(geometry, 3);
     CHECK(at::equal(relevance(pass, module.layer, module.layer.output), module.layer.output));

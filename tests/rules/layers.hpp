@@ -1,5 +1,5 @@
-// What the tests of rules share: layers to evaluate rules on, the measure of differences, and rules written in the language
-// that the standard pack need not have.
+// What the tests of rules share: layers to evaluate rules on, the measure of differences, and rules written in the
+// language that the standard pack need not have.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -18,13 +18,16 @@
 
 namespace ascribe::testing {
 
-// Layers this small are done before a second thread has woken up; where cores are few, waiting for it takes all the time.
+// Layers this small are done before a second thread has woken up; where cores are few, waiting for it takes all the
+// time.
 inline const bool single_threaded = (at::set_num_threads(1), true);
 
-/// max|a − b| / max(1, max|b|): the measure of rules.md, section 3. Infinite where shapes differ or something is not finite.
+/// max|a − b| / max(1, max|b|): the measure of rules.md, section 3. Infinite where shapes differ or something is not
+/// finite.
 inline double difference(const at::Tensor& a, const at::Tensor& b) {
   constexpr double infinite = std::numeric_limits<double>::infinity();
-  if (!a.defined() || !b.defined() || a.sizes() != b.sizes() || !a.isfinite().all().item<bool>() || !b.isfinite().all().item<bool>())
+  if (!a.defined() || !b.defined() || a.sizes() != b.sizes() || !a.isfinite().all().item<bool>() ||
+      !b.isfinite().all().item<bool>())
     return infinite;
   if (b.numel() == 0) return 0;
   auto exact = a.to(at::kDouble), reference = b.to(at::kDouble);
@@ -142,7 +145,8 @@ inline const Pack& published() {
       map = R / stabilize(y, epsilon)
       reduce = sign(x) * v
     }
-  )", "published");
+  )",
+                                       "published");
   return pack;
 }
 

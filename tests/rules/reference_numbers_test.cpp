@@ -23,7 +23,8 @@ torch::nn::Linear module(const at::Tensor& weight, const at::Tensor& bias = {}) 
 
 struct TwoLayers : torch::nn::Module {
   TwoLayers(const at::Tensor& first_weight, const at::Tensor& second_weight)
-      : first(register_module("first", module(first_weight))), second(register_module("second", module(second_weight))) {}
+      : first(register_module("first", module(first_weight))),
+        second(register_module("second", module(second_weight))) {}
   at::Tensor forward(const at::Tensor& x) { return second->forward(at::relu(first->forward(x))); }
   torch::nn::Linear first, second;
 };
@@ -44,7 +45,8 @@ Composite composite(const std::string& entries) {
   return Pack::parse(rules + "composite captum { activation => pass; " + entries + " }").composite("captum");
 }
 
-// --------------------------------------------------------------------- Journal of Statistical Software 111(8), appendix E
+// --------------------------------------------------------------------- Journal of Statistical Software 111(8),
+// appendix E
 
 void check_jss(const Rule& rule, double expected) {
   INFO(rule.description());
@@ -70,12 +72,14 @@ TEST_CASE("the bias takes its share: as near to the published numbers as the sta
 
 TEST_CASE("a bias left out takes no share") {
   std::vector<std::string> bias{"bias"};
-  check_jss(published().rule("alpha_beta", {{"alpha", 1}, {"beta", 0}, {"epsilon", 1e-12}, {"zero_params", bias}}), 0.75);
+  check_jss(published().rule("alpha_beta", {{"alpha", 1}, {"beta", 0}, {"epsilon", 1e-12}, {"zero_params", bias}}),
+            0.75);
   check_jss(Pack::standard().rule("epsilon", {{"epsilon", 0}, {"zero_params", bias}}), 0.75);
   check_jss(Pack::standard().rule("epsilon", {{"epsilon", 0}}), 1);
 }
 
-// ----------------------------------------------------------------------------------------------------------- Captum's tests
+// ----------------------------------------------------------------------------------------------------------- Captum's
+// tests
 
 struct Captum {
   at::Tensor x = tensor({1, 3}, {1, 2, 3});
@@ -100,7 +104,8 @@ void check_captum(const std::string& entries, const at::Tensor& first_weight, st
   auto input = captum.x.clone().requires_grad_();
   auto positions = entries;
   for (auto [name, number] : {std::pair("\"first\"", "\"0\""), std::pair("\"second\"", "\"2\"")})
-    if (auto at = positions.find(name); at != std::string::npos) positions.replace(at, std::string(name).size(), number);
+    if (auto at = positions.find(name); at != std::string::npos)
+      positions.replace(at, std::string(name).size(), number);
   auto attached = attach(composite(positions), sequential);
   auto y = sequential->forward(input);
   y.backward(y.detach());
@@ -113,7 +118,8 @@ TEST_CASE("Captum's network with classic LRP-gamma") {
   check_captum("linear \"first\" => gamma_classic(1); linear \"second\" => gamma_classic(0.25)", Captum().one_negative,
                {28.0 / 3, 104.0 / 3, 52});
   // All inputs and outputs are positive there, so that the generalised rule is the classic one.
-  check_captum("linear \"first\" => gamma(1); linear \"second\" => gamma(0.25)", Captum().one_negative, {28.0 / 3, 104.0 / 3, 52});
+  check_captum("linear \"first\" => gamma(1); linear \"second\" => gamma(0.25)", Captum().one_negative,
+               {28.0 / 3, 104.0 / 3, 52});
 }
 
 TEST_CASE("Captum's network with alpha 1, beta 0") {
@@ -133,14 +139,15 @@ TEST_CASE("Captum's layers one by one") {
   CHECK(difference(handed, tensor({1, 3}, {24, 36, 36})) <= published_digits);
   auto lower = linear_layer(captum.x, captum.one_negative);
   REQUIRE(at::equal(lower.output, hidden));
-  CHECK(difference(relevance(published().rule("gamma_classic", {{"gamma", 1}}), lower, handed), tensor({1, 3}, {28.0 / 3, 104.0 / 3, 52})) <=
-        published_digits);
-  CHECK(difference(relevance(published().rule("alpha_beta", {{"alpha", 1}, {"beta", 0}}), lower, handed), tensor({1, 3}, {12, 33.6, 50.4})) <=
-        published_digits);
+  CHECK(difference(relevance(published().rule("gamma_classic", {{"gamma", 1}}), lower, handed),
+                   tensor({1, 3}, {28.0 / 3, 104.0 / 3, 52})) <= published_digits);
+  CHECK(difference(relevance(published().rule("alpha_beta", {{"alpha", 1}, {"beta", 0}}), lower, handed),
+                   tensor({1, 3}, {12, 33.6, 50.4})) <= published_digits);
   CHECK(difference(relevance(Pack::standard().rule("pass"), lower, handed), handed) == 0);
 }
 
-// ------------------------------------------------------------------------------------------------------------- conservation
+// -------------------------------------------------------------------------------------------------------------
+// conservation
 
 double conservation_error(const Rule& rule, at::ScalarType type) {
   auto weight = random({16, 32}, 1).to(type), x = random({8, 32}, 2).to(type);
@@ -153,8 +160,9 @@ double conservation_error(const Rule& rule, at::ScalarType type) {
 TEST_CASE("without a bias only the stabilizer takes relevance away, in float32 as in float64") {
   for (auto type : {at::kFloat, at::kDouble}) {
     INFO(at::toString(type));
-    for (auto& rule : {Pack::standard().rule("epsilon"), Pack::standard().rule("zplus"), Pack::standard().rule("gamma"), Pack::standard().rule("flat"),
-                       published().rule("alpha_beta"), published().rule("wsquare"), published().rule("zbox", {{"low", -5}, {"high", 5}})}) {
+    for (auto& rule : {Pack::standard().rule("epsilon"), Pack::standard().rule("zplus"), Pack::standard().rule("gamma"),
+                       Pack::standard().rule("flat"), published().rule("alpha_beta"), published().rule("wsquare"),
+                       published().rule("zbox", {{"low", -5}, {"high", 5}})}) {
       INFO(rule.description());
       CHECK(conservation_error(rule, type) <= 1e-5);
     }
@@ -170,8 +178,10 @@ TEST_CASE("without a bias only the stabilizer takes relevance away, in float32 a
 TEST_CASE("relevance is conserved per sample, not only in total") {
   auto weight = random({5, 7}, 3), x = random({6, 7}, 4);
   auto layer = linear_layer(x, weight);
-  for (auto& rule : {Pack::standard().rule("epsilon", {{"epsilon", 0}}), Pack::standard().rule("zplus", {{"epsilon", 0}}),
-                     Pack::standard().rule("gamma", {{"epsilon", 0}, {"gamma", 3}}), published().rule("alpha_beta", {{"epsilon", 0}})}) {
+  for (auto& rule :
+       {Pack::standard().rule("epsilon", {{"epsilon", 0}}), Pack::standard().rule("zplus", {{"epsilon", 0}}),
+        Pack::standard().rule("gamma", {{"epsilon", 0}, {"gamma", 3}}),
+        published().rule("alpha_beta", {{"epsilon", 0}})}) {
     INFO(rule.description());
     CHECK(difference(relevance(rule, layer, layer.output).sum(1), layer.output.sum(1)) <= 1e-12);
   }

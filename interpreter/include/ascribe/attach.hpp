@@ -6,8 +6,8 @@
 //       y.index({0, 3}).backward();                 // x.grad() is the relevance of the input
 //     }
 //
-// Nothing of the model changes: operators are intercepted on their way through LibTorch's dispatcher, on this thread only.
-// Other threads, with other rules or none, may use the same model at the same time.
+// Nothing of the model changes: operators are intercepted on their way through LibTorch's dispatcher, on this thread
+// only. Other threads, with other rules or none, may use the same model at the same time.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -20,8 +20,8 @@
 
 namespace ascribe {
 
-/// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there; the
-/// one made last serves. They may end in any order, but on the thread that made them.
+/// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there;
+/// the one made last serves. They may end in any order, but on the thread that made them.
 ///
 /// What is recorded keeps its rules: the backward pass may run after the attachment is gone, and on any thread.
 class Attachment {
@@ -42,11 +42,10 @@ class Attachment {
   std::shared_ptr<State> state_;
 };
 
-/// Attaches a composite, or a rule for all linear and convolution layers, to a model. The model is read for its parameters'
-/// names only, and may end before the attachment does.
-/// Errors, all of them `ascribe::Error`: gradients are disabled (NoGradGuard, InferenceMode). From the model's forward: a rule
-/// that a layer cannot be served by, a layer that the rules refuse, a convolution or pooling without a batch dimension, batch
-/// norm in training mode.
+/// Attaches a composite, or a rule for all linear and convolution layers, to a model. The model is read for its
+/// parameters' names only, and may end before the attachment does. Errors, all of them `ascribe::Error`: gradients are
+/// disabled (NoGradGuard, InferenceMode). From the model's forward: a rule that a layer cannot be served by, a layer
+/// that the rules refuse, a convolution or pooling without a batch dimension, batch norm in training mode.
 [[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::Module& model);
 
 template <typename Contained>

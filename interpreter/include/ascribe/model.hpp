@@ -17,17 +17,19 @@
 
 namespace ascribe {
 
-/// A model from a file, in evaluation mode. Cheap to copy; copies share the weights. May be used by several threads at once.
+/// A model from a file, in evaluation mode. Cheap to copy; copies share the weights. May be used by several threads at
+/// once.
 class Model {
  public:
-  /// A TorchScript file (`.pt`: traced, scripted or frozen). Throws Error: unreadable, truncated, or something else than a model.
+  /// A TorchScript file (`.pt`: traced, scripted or frozen). Throws Error: unreadable, truncated, or something else
+  /// than a model.
   static Model load(const std::filesystem::path& path);
 
   /// The model on another device ("cpu", "cuda:0"). Throws Error where there is no such device.
   Model to(const std::string& device) const;
 
-  /// What the model computes, as the file says it; dimension 0 of `input` is the batch. Throws Error (model_failed) with
-  /// LibTorch's reason, (wrong_model) where the model does not map one tensor to one tensor.
+  /// What the model computes, as the file says it; dimension 0 of `input` is the batch. Throws Error (model_failed)
+  /// with LibTorch's reason, (wrong_model) where the model does not map one tensor to one tensor.
   at::Tensor forward(const at::Tensor& input) const;
 
   /// The floating type and the device of its parameters (float32 on the CPU where it has none).
@@ -73,7 +75,9 @@ struct Attribution {
 };
 
 /// The relevance of a model's input. Runs the model once forward and once backward; works under NoGradGuard, too.
-/// Errors as those of attach() and Model::forward(), and bad_target: an index that the output lacks, a start of another shape.
-Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target = Target::largest());
+/// Errors as those of attach() and Model::forward(), and bad_target: an index that the output lacks, a start of another
+/// shape.
+Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
+                      const Target& target = Target::largest());
 
 }  // namespace ascribe

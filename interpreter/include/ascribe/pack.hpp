@@ -27,13 +27,15 @@ struct BoundComposite;
 struct Definitions;
 }  // namespace language
 
-/// Numbers with a shape, in C order, for parameters that are tensors: `{{3}, {-2.1, -2.0, -1.8}}` is one bound per channel.
+/// Numbers with a shape, in C order, for parameters that are tensors: `{{3}, {-2.1, -2.0, -1.8}}` is one bound per
+/// channel.
 struct Numbers {
   std::vector<std::int64_t> shape;
   std::vector<double> values;
 };
 
-/// What a rule's or composite's parameter is given: a number (for scalars, stabilizers and tensors alike), names, or numbers.
+/// What a rule's or composite's parameter is given: a number (for scalars, stabilizers and tensors alike), names, or
+/// numbers.
 class Argument {
  public:
   template <typename Number, typename = std::enable_if_t<std::is_arithmetic_v<Number>>>
@@ -80,19 +82,21 @@ class Pack {
  public:
   /// The rules that come with Ascribe; no path is needed.
   static const Pack& standard();
-  /// A `.rule` file. Its names win over the standard ones; `std.name` still reaches those. Warnings do not stop loading.
+  /// A `.rule` file. Its names win over the standard ones; `std.name` still reaches those. Warnings do not stop
+  /// loading.
   static Pack load(const std::filesystem::path& path);
   /// Several files that share one scope.
   static Pack load(const std::vector<std::filesystem::path>& paths);
   /// Rules from text; `name` is what messages call it.
   static Pack parse(std::string text, std::string name = "text");
 
-  /// A rule or composite of this pack, or else of the standard one. Errors: an unknown name (with the nearest known one), an
-  /// argument that the definition lacks or cannot take, a violated `require`.
+  /// A rule or composite of this pack, or else of the standard one. Errors: an unknown name (with the nearest known
+  /// one), an argument that the definition lacks or cannot take, a violated `require`.
   Rule rule(const std::string& name, const Arguments& arguments = {}) const;
   Composite composite(const std::string& name, const Arguments& arguments = {}) const;
 
-  /// From a call as it is written in a composite: `epsilon_gamma_box(low = -3, high = 3)`, or a rule for all linear layers.
+  /// From a call as it is written in a composite: `epsilon_gamma_box(low = -3, high = 3)`, or a rule for all linear
+  /// layers.
   Composite call(const std::string& text, const std::string& name = "call") const;
 
   /// What is worth knowing about the files although they are sound.
