@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 
 namespace ascribe {
@@ -58,6 +59,14 @@ std::string place(const Label& label) {
 }  // namespace
 
 std::string code_name(Code code) { return fmt::format("A{:04}", static_cast<int>(code)); }
+
+std::optional<Code> find_code(std::string_view name) {
+  if (name.size() != 5 || name[0] != 'A') return {};
+  int number = 0;
+  auto [end, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return {};
+  return static_cast<Code>(number);
+}
 
 std::string render_text(const Diagnostic& d, bool colour) {
   const auto& paint = colour ? coloured : plain;

@@ -78,10 +78,15 @@ enum class Code {
   bad_target = 704,
   usage = 705,
   internal_fault = 799,
+  // Tests
+  expectation_failed = 901,
+  no_tests = 902,
 };
 
 /// "A0201"
 std::string code_name(Code code);
+/// The code of a name such as "A0201", or nothing.
+std::optional<Code> find_code(std::string_view name);
 
 enum class Severity { warning, error };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace ascribe {
 
@@ -12,6 +13,9 @@ inline constexpr struct Limits {
   std::size_t let_depth = 128;             ///< lets that use lets, definitions that lead to definitions
   std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in
   std::size_t composite_entries = 10'000;  ///< entries of one composite, the composites that it leads to filled in
+  std::int64_t broadcast_elements = std::int64_t{1} << 30;  ///< numbers in a tensor that an expression spreads
+  std::int64_t test_elements = 1 << 24;                     ///< numbers in one tensor of a test
+  std::int64_t test_operations = 1'000'000'000;  ///< multiplications in the layers of a test, each time they are run
 } limits;
 
 }  // namespace ascribe

@@ -12,5 +12,9 @@ using Run = std::function<int()>;
 
 Run add_run(CLI::App& app);
 Run add_check(CLI::App& app);
+Run add_test(CLI::App& app);
+
+/// Whether messages are coloured: on a terminal, unless NO_COLOR says otherwise.
+bool wants_colour();
 
 }  // namespace ascribe::command

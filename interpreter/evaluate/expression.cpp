@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "grammar/diagnostic.hpp"
+#include "grammar/limits.hpp"
 #include "interpreter/language/constant.hpp"
 
 namespace ascribe::evaluate {
@@ -31,6 +32,31 @@ at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank) {
   return value.reshape(shape);
 }
 
+std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+
+// Refuses shapes that do not fit before LibTorch sees them, and those that would become gigabytes.
+void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
+  if (other.size() > shape.size()) shape.insert(shape.begin(), other.size() - shape.size(), 1);
+  auto skipped = shape.size() - other.size();
+  double elements = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i >= skipped) {
+      auto size = other[i - skipped];
+      if (size != 1 && shape[i] != 1 && size != shape[i])
+        throw Error(
+            {.code = Code::rule_does_not_fit,
+             .message = fmt::format("a tensor of shape {} does not meet one of shape {}", shown(other), shown(shape)),
+             .help = "shapes are equal, or 1 where a value is to be spread"});
+      if (shape[i] == 1) shape[i] = size;
+    }
+    elements *= static_cast<double>(shape[i]);
+  }
+  if (elements > static_cast<double>(limits.broadcast_elements))
+    throw Error({.code = Code::too_large,
+                 .message = fmt::format("values would be spread to the shape {}", shown(shape)),
+                 .help = fmt::format("{} elements are the limit", limits.broadcast_elements)});
+}
+
 // Operands as tensors that broadcast against each other. At least one of them is a tensor, and gives type and device.
 std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) {
   std::int64_t rank = 0;
@@ -41,6 +67,9 @@ std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) 
       if (!model || (model->scalar_type() == at::kBool && tensor(*each).scalar_type() != at::kBool))
         model = &tensor(*each);
     }
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 1);
+  for (auto* each : operands)
+    if (is_tensor(*each)) check_broadcast(shape, spread(tensor(*each), each->space, rank).sizes());
   std::vector<at::Tensor> out;
   for (auto* each : operands) {
     if (is_tensor(*each))
@@ -130,8 +159,6 @@ at::Tensor reduce(const at::Tensor& z, Builtin builtin, at::IntArrayRef dimensio
   return builtin == Builtin::sum ? at::sum(z, dimensions, keep) : at::mean(z, dimensions, keep);
 }
 
-std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
-
 // The numbers of an argument as a tensor that broadcasts over what lives in its space (the language's law 9).
 at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, const std::string& name) {
   auto shape = array.shape;
@@ -180,6 +207,9 @@ Operand ExpressionEvaluator::evaluate(const Expression& expression) {
     }
     return found->second;
   }
+  if (std::holds_alternative<language::Tensor>(node) || std::holds_alternative<Random>(node) ||
+      std::holds_alternative<Relevance>(node))
+    return {environment_.test_value(expression), Space::input};
   if (auto* it = std::get_if<BuiltinCall>(&node)) return call(*it);
   if (auto* it = std::get_if<FunctionCall>(&node)) return call(*it);
   if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it);
@@ -209,6 +239,48 @@ Operand ExpressionEvaluator::evaluate(const Expression& expression) {
                                                                       : arithmetic(op, value, next);
   }
   return value;
+}
+
+bool ExpressionEvaluator::holds(const Expression& expression) {
+  auto& node = expression.node;
+  if (auto* it = std::get_if<LetReference>(&node)) return holds(*it->value);
+  if (auto* it = std::get_if<Unary>(&node)) return !holds(*it->operand);
+  if (auto* it = std::get_if<Conditional>(&node))
+    return holds(holds(*it->condition) ? *it->consequence : *it->alternative);
+  if (auto* it = std::get_if<Chain>(&node)) {
+    bool all = it->operators.front() == Operator::logical_and;
+    for (auto& operand : it->operands)
+      if (holds(*operand) != all) return !all;
+    return all;
+  }
+  auto* comparison = std::get_if<Comparison>(&node);
+  auto every = [](const Operand& truth) {
+    return is_tensor(truth) ? tensor(truth).all().item<bool>() : std::get<bool>(truth.value);
+  };
+  if (!comparison) return every(evaluate(expression));
+  auto left = evaluate(*comparison->left), right = evaluate(*comparison->right);
+  std::optional<Operand> tolerance;
+  if (comparison->within) tolerance = evaluate(*comparison->within);
+  bool values = is_tensor(left) && is_tensor(right) && left.space != Space::sample && right.space != Space::sample;
+  if (values && tensor(left).sizes() != tensor(right).sizes())  // spread, they could be equal by chance
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = fmt::format("a tensor of shape {} is compared with one of shape {}",
+                                        shown(tensor(left).sizes()), shown(tensor(right).sizes())),
+                 .help = "tensors are compared with tensors of their shape, or with one number"});
+  bool negated = comparison->op == Operator::not_equal;
+  return every(compare(negated ? Operator::equal : comparison->op, left, right, tolerance ? &*tolerance : nullptr)) !=
+         negated;
+}
+
+std::pair<at::Tensor, at::Tensor> aligned(const Operand& left, const Operand& right, const at::TensorOptions& options) {
+  auto held = [&](const Operand& operand) -> Operand {
+    if (is_tensor(operand)) return operand;
+    return {at::full({}, std::get<double>(operand.value), options), operand.space};
+  };
+  auto a = held(left), b = held(right);
+  auto both = aligned({&a, &b});
+  auto same = at::broadcast_tensors(both);
+  return {same[0], same[1]};
 }
 
 at::Tensor ExpressionEvaluator::evaluate_as(const Expression& expression, const at::Tensor& like) {

@@ -30,6 +30,8 @@ struct Environment {
   std::function<at::Tensor(Space)> like;
   /// The types of the rule's parameters.
   std::span<const language::Parameter> parameters;
+  /// In tests: the value of a node that only tests have.
+  std::function<at::Tensor(const language::Expression&)> test_value = {};
 };
 
 class ExpressionEvaluator {
@@ -37,6 +39,8 @@ class ExpressionEvaluator {
   explicit ExpressionEvaluator(Environment environment) : environment_(std::move(environment)) {}
 
   Operand evaluate(const language::Expression& expression);
+  /// Whether a truth value holds, for tensors: for every element. `!=` holds where `==` does not.
+  bool holds(const language::Expression& expression);
   /// The expression's value in the shape of `like`.
   at::Tensor evaluate_as(const language::Expression& expression, const at::Tensor& like);
 
@@ -57,6 +61,9 @@ class ExpressionEvaluator {
   std::vector<Bound> frame_;
   std::map<const language::Expression*, Operand> lets_;
 };
+
+/// Both sides of a comparison as tensors of one shape; sizes of 1 are spread.
+std::pair<at::Tensor, at::Tensor> aligned(const Operand& left, const Operand& right, const at::TensorOptions& options);
 
 /// z + ε·sign z, with sign 0 = 1: the stabilizer of the language's section 1.
 at::Tensor stabilized(const at::Tensor& z, double epsilon);

@@ -23,7 +23,14 @@ constexpr BuiltinInfo table[] = {
      "the sum of each sample (of a whole parameter), or along dimensions, kept at size 1"},
     {Builtin::mean, "mean", "mean(z, dimension…)", 1, any_number,
      "the mean of each sample (of a whole parameter), or along dimensions, kept at size 1"},
-    {Builtin::has, "has", "has(\"weight\")", 1, 1, "whether the layer has this parameter; in `require` only"},
+    {Builtin::has, "has", "has(\"weight\")", 1, 1, "whether the layer has this parameter; in `require` only",
+     BuiltinPlace::require},
+    {Builtin::random, "random", "random(size…, seed = 0)", 1, any_number,
+     "normally distributed numbers, the same for the same seed; in tests only", BuiltinPlace::test},
+    {Builtin::relevance, "relevance", "relevance(rule or composite)", 1, 1,
+     "the relevance of the test's input x; a bare rule goes to a single layer, or to all linear and convolution "
+     "layers; in tests only",
+     BuiltinPlace::test},
 };
 static_assert(std::is_sorted(std::begin(table), std::end(table), [](auto& a, auto& b) { return a.id < b.id; }),
               "rows stand in the order of the ids");

@@ -8,7 +8,10 @@
 
 namespace ascribe::language {
 
-enum class Builtin { abs, sign, sqrt, exp, log, tanh, sigmoid, min, max, stabilize, sum, mean, has };
+enum class Builtin { abs, sign, sqrt, exp, log, tanh, sigmoid, min, max, stabilize, sum, mean, has, random, relevance };
+
+/// Where a built-in may be called.
+enum class BuiltinPlace { anywhere, require, test };
 
 struct BuiltinInfo {
   Builtin id;
@@ -16,6 +19,7 @@ struct BuiltinInfo {
   std::string_view signature;
   std::size_t least, most;  ///< how many arguments it takes
   std::string_view documentation;
+  BuiltinPlace place = BuiltinPlace::anywhere;
 };
 
 std::span<const BuiltinInfo> builtins();

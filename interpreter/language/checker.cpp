@@ -12,6 +12,7 @@
 #include "interpreter/language/names.hpp"
 #include "interpreter/language/rule_checker.hpp"
 #include "interpreter/language/suggest.hpp"
+#include "interpreter/language/test_checker.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -40,6 +41,8 @@ class FileChecker {
         declare(targets_, composite->name, item, file.source);
       else if (auto* function = std::get_if<syntax::Function>(&item.node))
         declare(functions_, function->name, item, file.source);
+      else if (auto* test = std::get_if<syntax::Test>(&item.node))
+        declare(*test, item, file.source);
       else
         not_yet(item, file.source);
     }
@@ -55,13 +58,16 @@ class FileChecker {
         if (auto result = function_definition(found->second, found->first, {}, nullptr))
           out.functions.emplace(name, result);
     }
+    for (auto& [item, source] : tests_)
+      if (auto result = test(std::get<syntax::Test>(item->node), {source, item->span})) out.tests.push_back(result);
     return out;
   }
 
   // Names that were defined before, as when a command line's call is checked against files already loaded.
   void add(const Definitions& own) { own_ = &own; }
 
-  std::optional<Target> target(const syntax::Call& call, const Reporter& reporter, LocalNames& local) {
+  std::optional<Target> target(const syntax::Call& call, const Reporter& reporter, LocalNames& local,
+                               Clause clause = Clause::argument) {
     auto& name = call.path.name.text;
     if (!call.path.qualifier &&
         std::find(std::begin(engine_words), std::end(engine_words), name) != std::end(engine_words)) {
@@ -75,7 +81,7 @@ class FileChecker {
     auto& parameters = std::visit(
         [](auto& each) -> auto& { return each->parameters; }, *definition);
     NameResolver resolver(reporter, local, function_finder(reporter), function_names());
-    auto arguments = resolver.resolve_arguments(call, name, parameters, Clause::argument);
+    auto arguments = resolver.resolve_arguments(call, name, parameters, clause);
     if (!arguments) return {};
     std::vector<Type> own_types;
     if (local.parameters)
@@ -85,6 +91,8 @@ class FileChecker {
     for (std::size_t i = 0; i < arguments->size(); ++i) {
       if ((*arguments)[i] == parameters[i].default_expression) continue;
       auto type = spaces.infer(*(*arguments)[i]);
+      // A test has no spaces: whether its tensors fit is seen when the rule meets them.
+      if (is_in_test(clause) && type.form == Form::number && parameters[i].type.space != Space::scalar) continue;
       if (accepts(parameters[i].type, type)) {
         sound = sound && type.form != Form::unknown && well_shaped(*(*arguments)[i], reporter);
         continue;
@@ -123,6 +131,17 @@ class FileChecker {
     diagnostic.others.push_back({found->second.source, name_of(*found->second.item).span, "first here"});
   }
 
+  void declare(const syntax::Test& test, const syntax::Item& item, const SourcePointer& source) {
+    auto [found, fresh] = test_names_.try_emplace(test.name.value, Label{source, test.name.span, "first here"});
+    tests_.push_back({&item, source});
+    if (fresh) return;
+    auto& diagnostic =
+        Reporter(source, diagnostics_)
+            .report(Code::duplicate_name, test.name.span,
+                    fmt::format("the test \"{}\" is there twice", test.name.value), "rename one of them");
+    diagnostic.others.push_back(found->second);
+  }
+
   static const syntax::Name& name_of(const syntax::Item& item) {
     if (auto* rule = std::get_if<syntax::Rule>(&item.node)) return rule->name;
     if (auto* composite = std::get_if<syntax::Composite>(&item.node)) return composite->name;
@@ -130,9 +149,7 @@ class FileChecker {
   }
 
   void not_yet(const syntax::Item& item, const SourcePointer& source) {
-    const char* word = std::holds_alternative<syntax::Test>(item.node)   ? "test"
-                       : std::holds_alternative<syntax::Pack>(item.node) ? "pack"
-                                                                         : "import";
+    const char* word = std::holds_alternative<syntax::Pack>(item.node) ? "pack" : "import";
     Reporter(source, diagnostics_)
         .report(Code::not_yet, {item.span.begin, item.span.begin + std::string_view(word).size()},
                 fmt::format("`{}` is not supported yet", word), "leave it out for now");
@@ -265,6 +282,25 @@ class FileChecker {
       report_unused(mentions, written.parameters, reporter);
       return out;
     });
+  }
+
+  std::shared_ptr<const Test> test(const syntax::Test& written, Place place) {
+    auto find_target = [this](const syntax::Call& call, const Reporter& reporter, LocalNames& local,
+                              Clause clause) -> std::optional<Target> {
+      auto found = target(call, reporter, local, clause);
+      if (!found) return {};
+      if (std::holds_alternative<Engine>(found->definition)) {
+        reporter.report(Code::engine_target, call.span, "`merge` and `refuse` stand in composites only",
+                        "name a rule or a composite");
+        return {};
+      }
+      check_constant_call(*found, reporter);
+      return found;
+    };
+    return TestChecker(
+               Reporter(place.source, diagnostics_), find_target,
+               [this](const Reporter& reporter) { return function_finder(reporter); }, function_names())
+        .check(written, place);
   }
 
   // ------------------------------------------------------------------------------------------------- definitions
@@ -476,6 +512,8 @@ class FileChecker {
   std::map<std::string, Pending<std::optional<Definition>>, std::less<>> targets_;
   std::map<std::string, Pending<std::shared_ptr<const Function>>, std::less<>> functions_;
   std::vector<std::string> order_;
+  std::vector<std::pair<const syntax::Item*, SourcePointer>> tests_;
+  std::map<std::string, Label> test_names_;
   std::size_t depth_ = 0;
 };
 

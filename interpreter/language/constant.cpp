@@ -179,7 +179,9 @@ Value evaluate_argument(const Expression& expression, std::span<const Value> arg
 bool is_constant(const Expression& expression) {
   bool constant = true;
   traverse(expression, [&](const Expression& inner) {
-    constant = constant && !std::holds_alternative<ParameterReference>(inner.node);
+    constant = constant && !std::holds_alternative<ParameterReference>(inner.node) &&
+               !std::holds_alternative<QuantityReference>(inner.node) && !std::holds_alternative<Tensor>(inner.node) &&
+               !std::holds_alternative<Random>(inner.node);
   });
   return constant;
 }

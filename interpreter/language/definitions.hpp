@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "interpreter/language/program.hpp"
 
@@ -16,6 +17,7 @@ using Definition = std::variant<std::shared_ptr<const Rule>, std::shared_ptr<con
 struct Definitions {
   std::map<std::string, Definition, std::less<>> targets;
   std::map<std::string, std::shared_ptr<const Function>, std::less<>> functions;
+  std::vector<std::shared_ptr<const Test>> tests;  ///< in the order in which they are written
 };
 
 }  // namespace ascribe::language

@@ -47,6 +47,10 @@ const Sight sights[] = {
     {Clause::require, "require", {}, {}},
     {Clause::argument, "an argument", {}, {}},
     {Clause::function, "a function", {}, {}},
+    {Clause::test, "a test", {Quantity::x, Quantity::y, Quantity::R}, {}},
+    {Clause::test_model, "model", {}, {}},
+    {Clause::test_x, "the input x", {}, {}},
+    {Clause::test_R, "the start R", {Quantity::x, Quantity::y}, {}},
 };
 
 const Sight& sight(Clause clause) { return sights[static_cast<std::size_t>(clause)]; }
@@ -62,6 +66,8 @@ std::string shown(const syntax::Path& path) {
 constexpr std::string_view python_words[] = {"True", "False", "None", "self", "lambda", "torch", "np", "nn"};
 
 }  // namespace
+
+bool is_in_test(Clause clause) { return clause >= Clause::test; }
 
 std::string describe(Clause clause) {
   auto word = sight(clause).word;
@@ -105,6 +111,7 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
     return nullptr;
   }
   if (std::holds_alternative<syntax::List>(node)) {
+    if (is_in_test(clause)) return tensor(expression, clause);
     reporter_.report(Code::wrong_type, span, "a list is no value here",
                      "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
     return nullptr;
@@ -185,7 +192,9 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
                ? "truth comes from comparisons: `y > 0`"
                : "a rule names its values itself: x, w, y, v, R, its parameters and its lets";
   if (help.empty())
-    help = candidates.empty() ? "numbers, strings and lists can stand here; defaults see no parameters"
+    help = candidates.empty() ? is_in_test(clause)
+                                    ? "numbers, lists and lets can stand here"
+                                    : "numbers, strings and lists can stand here; defaults see no parameters"
                               : fmt::format("known here: {}", fmt::join(candidates, ", "));
   reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
   return nullptr;
@@ -232,7 +241,8 @@ ExpressionPointer NameResolver::quantity(const syntax::Path& path, Quantity want
           if (row.quantity == each) visible.emplace_back(row.name);
     }
     reporter_.report(Code::not_visible, path.span, fmt::format("{} does not see `{}`", describe(clause), shown(path)),
-                     visible.empty() ? fmt::format("{} sees parameters only", describe(clause))
+                     visible.empty() ? fmt::format("{} sees {} only", describe(clause),
+                                                   is_in_test(clause) ? "numbers and lets" : "parameters")
                                      : fmt::format("{} sees {}", describe(clause), fmt::join(visible, ", ")));
     return nullptr;
   }
@@ -294,7 +304,18 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Path& path)
 ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause) {
   auto named = std::find_if(call.arguments.begin(), call.arguments.end(),
                             [](auto& argument) { return argument.name.has_value(); });
-  if (info.id == Builtin::has) return has_call(call, clause);
+  if (info.place == BuiltinPlace::require && clause != Clause::require) {
+    reporter_.report(Code::not_visible, call.span, fmt::format("`{}` belongs to `require`", info.name),
+                     "write `require has(\"weight\")`");
+    return nullptr;
+  }
+  if (info.place == BuiltinPlace::test && !is_in_test(clause)) {
+    reporter_.report(Code::not_visible, call.span, fmt::format("`{}` belongs to tests", info.name),
+                     "a rule is tried in a block of its own: `test \"…\" { model = …; x = …; expect … }`");
+    return nullptr;
+  }
+  if (info.id == Builtin::has) return has_call(call);
+  if (info.id == Builtin::random) return random_call(call, clause);
   if (named != call.arguments.end() &&
       !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
     reporter_.report(Code::unknown_argument, named->name->span,
@@ -318,6 +339,7 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
     return nullptr;
   }
   if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
+  if (info.id == Builtin::relevance) return relevance_call(call, clause);
   BuiltinCall out{info.id, {}, {}};
   bool reduces = info.id == Builtin::sum || info.id == Builtin::mean;
   for (std::size_t i = 0; i < count; ++i) {
@@ -365,11 +387,7 @@ ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause 
   return make(call.span, Stabilize{arguments->at(0), epsilon, by_stabilizer});
 }
 
-ExpressionPointer NameResolver::has_call(const syntax::Call& call, Clause clause) {
-  if (clause != Clause::require) {
-    reporter_.report(Code::not_visible, call.span, "`has` belongs to `require`", "write `require has(\"weight\")`");
-    return nullptr;
-  }
+ExpressionPointer NameResolver::has_call(const syntax::Call& call) {
   auto* name = call.arguments.size() == 1 && !call.arguments[0].name
                    ? std::get_if<syntax::StringLiteral>(&call.arguments[0].value->node)
                    : nullptr;
@@ -387,6 +405,81 @@ ExpressionPointer NameResolver::has_call(const syntax::Call& call, Clause clause
     return nullptr;
   }
   return make(call.span, HasParameter{name->value});
+}
+
+// ------------------------------------------------------------------------------------------------- values of tests
+
+// `[[1, 2], [3, 4]]`: the rows of a list have one length.
+ExpressionPointer NameResolver::tensor(const syntax::Expression& written, Clause clause) {
+  Tensor out;
+  bool sound = true;
+  auto fill = [&](auto& self, const syntax::Expression& each, std::size_t depth) -> void {
+    auto* list = std::get_if<syntax::List>(&each.node);
+    if (list && out.elements.empty() && out.shape.size() == depth)
+      out.shape.push_back(static_cast<std::int64_t>(list->elements.size()));
+    bool fits = list ? depth < out.shape.size() && static_cast<std::int64_t>(list->elements.size()) == out.shape[depth]
+                     : depth == out.shape.size();
+    if (!sound) return;
+    if (!fits) {
+      reporter_.report(Code::wrong_type, each.span, "the rows of a list differ in length",
+                       "a list of lists is a matrix: all rows have one length");
+      sound = false;
+      return;
+    }
+    if (list) {
+      for (auto& element : list->elements) self(self, element, depth + 1);
+      return;
+    }
+    out.elements.push_back(resolve(each, clause));
+    sound = sound && out.elements.back();
+  };
+  fill(fill, written, 0);
+  return sound ? make(written.span, std::move(out)) : nullptr;
+}
+
+ExpressionPointer NameResolver::random_call(const syntax::Call& call, Clause clause) {
+  Random out;
+  bool sound = true;
+  for (auto& argument : call.arguments) {
+    if (argument.name && (argument.name->text != "seed" || out.seed)) {
+      bool twice = argument.name->text == "seed";
+      reporter_.report(
+          twice ? Code::repeated_argument : Code::unknown_argument, argument.name->span,
+          twice ? "`seed` is given twice" : fmt::format("`random` has no parameter `{}`", argument.name->text),
+          "write `random(2, 3, seed = 1)`");
+      return nullptr;
+    }
+    auto value = resolve(*argument.value, clause);
+    sound = sound && value;
+    if (argument.name)
+      out.seed = value;
+    else
+      out.sizes.push_back(value);
+  }
+  if (!sound) return nullptr;
+  if (out.sizes.empty()) {
+    reporter_.report(Code::wrong_argument_count, call.span, "`random` needs the sizes of a tensor",
+                     "write `random(2, 3, seed = 1)`");
+    return nullptr;
+  }
+  return make(call.span, std::move(out));
+}
+
+ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause clause) {
+  if (clause != Clause::test) {
+    reporter_.report(Code::not_visible, call.span, fmt::format("{} does not see `relevance`", describe(clause)),
+                     "relevance is what a test expects: `expect relevance(epsilon) == R`");
+    return nullptr;
+  }
+  auto* rules = std::get_if<syntax::Call>(&call.arguments.front().value->node);
+  if (!rules) {
+    reporter_.report(Code::wrong_type, call.arguments.front().span, "`relevance` takes a rule or a composite",
+                     "write `relevance(epsilon(0.1))`");
+    return nullptr;
+  }
+  auto target = local_.find_target(*rules, clause);
+  if (!target) return nullptr;
+  return make(call.span, Relevance{std::make_shared<const Target>(std::move(*target))});
 }
 
 // --------------------------------------------------------------------------------------------------------- arguments
@@ -461,6 +554,7 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
                                                  Clause clause) {
   if (parameter.type.form == Form::stabilizer) return stabilizer_argument(expression, clause);
   if (auto* list = std::get_if<syntax::List>(&expression.node)) {
+    if (is_in_test(clause) && parameter.type.form != Form::names) return tensor(expression, clause);
     bool strings = std::all_of(list->elements.begin(), list->elements.end(),
                                [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
     if (strings && parameter.type.form == Form::names) {

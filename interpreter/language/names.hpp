@@ -14,13 +14,31 @@
 namespace ascribe::language {
 
 /// Where an expression stands; it decides what the expression sees (the table of the language's section 3).
-enum class Clause { input, param, output, map, reduce, forward, backward, require, argument, function };
+enum class Clause {
+  input,
+  param,
+  output,
+  map,
+  reduce,
+  forward,
+  backward,
+  require,
+  argument,
+  function,
+  test,  ///< an expectation; the others are the fields of a test
+  test_model,
+  test_x,
+  test_R
+};
+bool is_in_test(Clause clause);
 
 /// What the names of one definition mean. Rules have all of it; composites have parameters only.
 struct LocalNames {
   const std::vector<Parameter>* parameters = nullptr;
   std::map<std::string, const syntax::Let*, std::less<>> lets{};
   std::vector<std::string> terms{};  ///< named terms
+  /// In tests: the rule or composite that `relevance(…)` is given, with its arguments.
+  std::function<std::optional<Target>(const syntax::Call&, Clause)> find_target{};
 };
 
 /// Reports into a list of diagnostics, with places in one source.
@@ -70,7 +88,10 @@ class NameResolver {
   ExpressionPointer call(const syntax::Call& call, Clause clause);
   ExpressionPointer builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause);
   ExpressionPointer stabilize_call(const syntax::Call& call, Clause clause);
-  ExpressionPointer has_call(const syntax::Call& call, Clause clause);
+  ExpressionPointer has_call(const syntax::Call& call);
+  ExpressionPointer random_call(const syntax::Call& call, Clause clause);
+  ExpressionPointer relevance_call(const syntax::Call& call, Clause clause);
+  ExpressionPointer tensor(const syntax::Expression& written, Clause clause);
   ExpressionPointer value_name(const syntax::Path& path, Clause clause);
   ExpressionPointer qualified_name(const syntax::Path& path, Clause clause);
   ExpressionPointer quantity(const syntax::Path& path, Quantity quantity, int term, Clause clause);

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "grammar/diagnostic.hpp"
 #include "grammar/syntax.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/type.hpp"
@@ -130,9 +131,29 @@ struct Conditional {
   ExpressionPointer condition, consequence, alternative;
 };
 
+struct Target;
+
+/// In tests: numbers written out, as a tensor.
+struct Tensor {
+  std::vector<std::int64_t> shape;
+  std::vector<ExpressionPointer> elements;  ///< in C order
+};
+
+/// In tests: normally distributed numbers.
+struct Random {
+  std::vector<ExpressionPointer> sizes;
+  ExpressionPointer seed;
+};
+
+/// In tests: what a rule or composite hands to the input.
+struct Relevance {
+  std::shared_ptr<const Target> rules;
+};
+
 struct Expression {
   std::variant<Constant, ParameterReference, QuantityReference, LetReference, List, NameList, BuiltinCall,
-               StabilizerFunction, Stabilize, HasParameter, FunctionCall, Chain, Comparison, Power, Unary, Conditional>
+               StabilizerFunction, Stabilize, HasParameter, FunctionCall, Chain, Comparison, Power, Unary, Conditional,
+               Tensor, Random, Relevance>
       node;
   Span span;  ///< in the source of the definition that holds it
 };
@@ -235,6 +256,31 @@ struct Composite {
   std::optional<Target> alias;
   std::vector<Entry> entries;
   std::size_t all_entries = 0;  ///< the composites that it leads to filled in
+};
+
+struct BuildableLayer;
+
+/// `linear(3, 2, seed = 1)` in a test: one expression for each of the layer's arguments; null: not given.
+struct BuiltLayer {
+  const BuildableLayer* layer;
+  std::vector<ExpressionPointer> arguments;
+  Span span;
+};
+
+struct Expectation {
+  ExpressionPointer condition;  ///< null: the checker refused it already, as `fails` expects
+  std::optional<Code> fails;
+  Span span;
+};
+
+/// A model of layers in sequence, its input, the relevance that it starts from, and what is expected.
+struct Test {
+  std::string name;
+  Place place;
+  std::vector<BuiltLayer> model;
+  ExpressionPointer x;
+  ExpressionPointer R;  ///< null: the model's output
+  std::vector<Expectation> expectations;
 };
 
 }  // namespace ascribe::language

@@ -97,6 +97,16 @@ Type SpaceChecker::infer_node(const Expression& expression) {
   }
   if (std::holds_alternative<List>(node)) return array;
   if (std::holds_alternative<NameList>(node)) return names;
+  if (auto* it = std::get_if<Tensor>(&node)) {
+    for (auto& each : it->elements) expect(infer(*each), scalar, each->span, "a list");
+    return Type::number(Space::input);
+  }
+  if (auto* it = std::get_if<Random>(&node)) {
+    for (auto& each : it->sizes) expect(infer(*each), scalar, each->span, "a size");
+    if (it->seed) expect(infer(*it->seed), scalar, it->seed->span, "`seed`");
+    return Type::number(Space::input);
+  }
+  if (std::holds_alternative<Relevance>(node)) return Type::number(Space::input);
   if (std::holds_alternative<HasParameter>(node)) return truth;
   if (std::holds_alternative<StabilizerFunction>(node)) return stabilizer;
   if (auto* it = std::get_if<FunctionCall>(&node)) return function_call(*it, span);

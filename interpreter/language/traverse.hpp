@@ -29,6 +29,9 @@ void traverse(const Expression& expression, const Visit& visit) {
     void operator()(const Power& n) const { one(n.base), one(n.exponent); }
     void operator()(const Unary& n) const { one(n.operand); }
     void operator()(const Conditional& n) const { one(n.condition), one(n.consequence), one(n.alternative); }
+    void operator()(const Tensor& n) const { many(n.elements); }
+    void operator()(const Random& n) const { many(n.sizes), one(n.seed); }
+    void operator()(const Relevance& n) const { many(n.rules->arguments); }
     void operator()(const Constant&) const {}
     void operator()(const ParameterReference&) const {}
     void operator()(const QuantityReference&) const {}

@@ -99,6 +99,9 @@ class Pack {
   /// layers.
   Composite call(const std::string& text, const std::string& name = "call") const;
 
+  /// For Ascribe's own parts: what was checked.
+  const language::Definitions& definitions() const { return *definitions_; }
+
   /// What is worth knowing about the files although they are sound.
   const std::vector<Diagnostic>& warnings() const { return *warnings_; }
 

@@ -1,0 +1,124 @@
+// `ascribe test`: the `test` blocks of rule files.
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "ascribe/pack.hpp"
+#include "interpreter/command/commands.hpp"
+#include "interpreter/command/exit_codes.hpp"
+#include "interpreter/language/definitions.hpp"
+#include "interpreter/testing/runner.hpp"
+
+namespace ascribe::command {
+namespace {
+
+using testing::TestResult;
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string filter = "*", format = "text";
+};
+
+void print_text(const TestResult& result) {
+  std::cerr << render_text(result.failures, wants_colour()) << std::flush;
+  std::cout << (result.failures.empty() ? "ok      " : "FAILED  ") << result.test->name << std::endl;
+}
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t')
+      out += c;
+  }
+  return out;
+}
+
+std::string junit(const std::vector<TestResult>& results, std::size_t failed) {
+  auto out = fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"ascribe\" tests=\"{}\" "
+      "failures=\"{}\" errors=\"0\" skipped=\"0\">\n",
+      results.size(), failed);
+  for (auto& each : results) {
+    auto& source = *each.test->place.source;
+    out += fmt::format("<testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.6f}\"",
+                       escaped(each.test->name), escaped(source.name()), escaped(source.name()),
+                       source.position(each.test->place.span.begin).line, each.seconds);
+    if (each.failures.empty()) {
+      out += "/>\n";
+      continue;
+    }
+    out += fmt::format("><failure message=\"{}\">{}</failure></testcase>\n", escaped(each.failures.front().message),
+                       escaped(render_text(each.failures)));
+  }
+  return out + "</testsuite>\n</testsuites>\n";
+}
+
+std::string json(const std::vector<TestResult>& results, std::size_t failed) {
+  auto tests = nlohmann::json::array();
+  for (auto& each : results)
+    tests.push_back({{"name", each.test->name},
+                     {"file", each.test->place.source->name()},
+                     {"line", each.test->place.source->position(each.test->place.span.begin).line},
+                     {"passed", each.failures.empty()},
+                     {"seconds", each.seconds},
+                     {"failures", render_text(each.failures)}});
+  nlohmann::json out{{"tests", tests}, {"passed", results.size() - failed}, {"failed", failed}};
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+int test(const Options& options) {
+  std::vector<std::shared_ptr<const language::Test>> tests;
+  int worst = fine;
+  for (auto& path : options.paths) {
+    try {
+      auto pack = Pack::load(path);
+      for (auto& each : pack.definitions().tests)
+        if (fnmatch(options.filter.c_str(), each->name.c_str(), 0) == 0) tests.push_back(each);
+    } catch (const Error& error) {
+      std::cerr << render_text(error.diagnostics(), wants_colour());
+      worst = std::max(worst, exit_code(error));
+    }
+  }
+  if (tests.empty() && worst == fine)
+    throw Error({.code = Code::no_tests,
+                 .message = options.filter == "*" ? "there is no test in these files"
+                                                  : fmt::format("no test is called '{}'", options.filter),
+                 .help = "write one: test \"…\" { model = …; x = …; expect … }"});
+  std::vector<TestResult> results;
+  std::size_t failed = 0;
+  for (auto& each : tests) {
+    results.push_back(testing::run(each));
+    failed += !results.back().failures.empty();
+    if (options.format == "text") print_text(results.back());
+  }
+  if (options.format == "text")
+    std::cout << fmt::format("{} of {} tests passed\n", results.size() - failed, results.size());
+  else
+    std::cout << (options.format == "json" ? json(results, failed) : junit(results, failed));
+  return failed > 0 ? std::max<int>(worst, findings) : worst;
+}
+
+}  // namespace
+
+Run add_test(CLI::App& app) {
+  auto* command = app.add_subcommand("test", "Runs the test blocks of rule files");
+  auto options = std::make_shared<Options>();
+  command->add_option("PATH", options->paths, "rule files")->required();
+  command->add_option("--filter", options->filter, "runs the tests whose name this glob matches")->type_name("GLOB");
+  command->add_option("--format", options->format, "how results are shown")
+      ->check(CLI::IsMember({"text", "json", "junit"}))
+      ->type_name("text|json|junit");
+  return [options] { return test(*options); };
+}
+
+}  // namespace ascribe::command

@@ -1,0 +1,52 @@
+// Models of layers in sequence that are built in place, from numbers or drawn from a seed: what tests run rules on.
+// Float64, in evaluation mode.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "grammar/diagnostic.hpp"
+#include "interpreter/language/buildable_layers.hpp"
+
+namespace ascribe::model {
+
+/// What a layer is built from: one value for each of its arguments (a tensor without dimensions is a number), or
+/// nothing where it was not given.
+struct LayerDescription {
+  const language::BuildableLayer* layer;
+  std::vector<std::optional<at::Tensor>> arguments;
+  Label place;  ///< where it was written; messages point there
+};
+
+class BuiltModel {
+ public:
+  /// Throws Error: arguments that do not fit each other, sizes out of range, limits.
+  explicit BuiltModel(const std::vector<LayerDescription>& layers);
+
+  /// Throws Error where a layer cannot take what the one before it gives. Layers are called "0", "1", … as modules.
+  at::Tensor forward(const at::Tensor& x) const;
+  /// "0.weight" and so on.
+  const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
+  std::size_t size() const { return layers_.size(); }
+
+ private:
+  struct Layer {
+    std::string_view kind;
+    std::function<at::Tensor(const at::Tensor&)> apply;
+    /// Multiplications that the layer needs for an input, and numbers that it gives.
+    std::function<std::pair<double, double>(const at::Tensor&)> effort;
+    Label place;
+  };
+  std::vector<Layer> layers_;
+  std::vector<std::pair<std::string, at::Tensor>> parameters_;
+};
+
+/// Normally distributed numbers, the same for the same seed. Throws Error beyond the limit.
+at::Tensor random(at::IntArrayRef shape, std::int64_t seed);
+
+}  // namespace ascribe::model

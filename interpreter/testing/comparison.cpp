@@ -1,0 +1,60 @@
+#include "interpreter/testing/comparison.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ascribe::testing {
+namespace {
+
+constexpr std::int64_t most_shown = 32;
+
+std::string nested(const at::Tensor& tensor) {
+  if (tensor.dim() == 0) return fmt::format("{:.8g}", tensor.item<double>());
+  std::vector<std::string> parts;
+  for (std::int64_t i = 0; i < tensor.size(0); ++i) parts.push_back(nested(tensor[i]));
+  return fmt::format("[{}]", fmt::join(parts, ", "));
+}
+
+std::string shown(const evaluate::Operand& operand) {
+  if (auto* number = std::get_if<double>(&operand.value)) return fmt::format("{:.8g}", *number);
+  return testing::shown(std::get<at::Tensor>(operand.value));
+}
+
+// The indices of a place in a tensor.
+std::string shown_place(std::int64_t flat, at::IntArrayRef shape) {
+  std::vector<std::int64_t> out(shape.size());
+  for (auto d = shape.size(); d-- > 0; flat /= shape[d]) out[d] = flat % shape[d];
+  return fmt::format("[{}]", fmt::join(out, ", "));
+}
+
+}  // namespace
+
+std::string shown_shape(const at::Tensor& tensor) {
+  return fmt::format("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", "));
+}
+
+std::string shown(const at::Tensor& tensor) {
+  if (tensor.numel() <= most_shown) return nested(tensor);
+  return fmt::format("a tensor of shape {} from {:.8g} to {:.8g}", shown_shape(tensor), tensor.min().item<double>(),
+                     tensor.max().item<double>());
+}
+
+std::string describe_difference(const language::Comparison& comparison, const evaluate::Operand& left,
+                                const evaluate::Operand& right) {
+  auto out = fmt::format("left {}, right {}", shown(left), shown(right));
+  auto [a, b] = evaluate::aligned(left, right, at::TensorOptions(at::kDouble));
+  if (a.numel() == 0 || comparison.op == language::Operator::not_equal) return out;
+  using language::Operator;
+  auto difference = comparison.op == Operator::equal                                           ? (a - b).abs()
+                    : comparison.op == Operator::less || comparison.op == Operator::less_equal ? a - b
+                                                                                               : b - a;
+  difference = at::where(difference.isnan(), at::full({}, INFINITY, at::kDouble), difference);
+  auto flat = difference.flatten().argmax().item<std::int64_t>();
+  auto at_left = a.flatten()[flat].item<double>(), at_right = b.flatten()[flat].item<double>();
+  if (a.numel() > 1)
+    out += fmt::format("; they differ most at {}: {:.8g} and {:.8g}", shown_place(flat, a.sizes()), at_left, at_right);
+  return out + fmt::format("; the largest difference is {:.3g}", std::abs(at_left - at_right));
+}
+
+}  // namespace ascribe::testing

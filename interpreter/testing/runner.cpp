@@ -1,0 +1,253 @@
+#include "interpreter/testing/runner.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <chrono>
+#include <optional>
+
+#include "interpreter/attach/attachment.hpp"
+#include "interpreter/evaluate/expression.hpp"
+#include "interpreter/language/binding.hpp"
+#include "interpreter/language/constant.hpp"
+#include "interpreter/model/built_model.hpp"
+#include "interpreter/model/failure.hpp"
+#include "interpreter/testing/comparison.hpp"
+
+namespace ascribe::testing {
+namespace {
+
+using namespace language;
+using evaluate::ExpressionEvaluator;
+using evaluate::Operand;
+
+class TestRun {
+ public:
+  explicit TestRun(const Test& test) : test_(test) {}
+
+  void run(std::vector<Diagnostic>& failures) {
+    if (!guarded(failures, [&] { prepare(); })) return;
+    for (auto& expectation : test_.expectations) {
+      if (!expectation.condition) continue;  // the checker has refused it, as expected
+      if (expectation.fails)
+        expect_failure(expectation, failures);
+      else
+        guarded(failures, [&] { expect(*expectation.condition, failures); });
+    }
+  }
+
+ private:
+  Label label(Span span, std::string text = "") const { return {test_.place.source, span, std::move(text)}; }
+
+  // Whether it went through; otherwise the failure is in the list, with a place inside the test.
+  template <typename Step>
+  bool guarded(std::vector<Diagnostic>& failures, Step step) {
+    try {
+      step();
+      return true;
+    } catch (const Error& error) {
+      for (auto& each : error.diagnostics()) failures.push_back(each);
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& failure) {
+      failures.push_back({.code = Code::model_failed, .message = model::reason(failure)});
+    }
+    // What is wrong may stand elsewhere, in the rule; that this test has met it, stands here.
+    if (auto& last = failures.back(); !last.primary.source)
+      last.primary = label(here_);
+    else if (last.primary.source != test_.place.source || last.primary.span.begin < test_.place.span.begin ||
+             last.primary.span.begin >= test_.place.span.end)
+      last.others.push_back(label(here_, "met by this test"));
+    return false;
+  }
+
+  void prepare() {
+    std::vector<model::LayerDescription> layers;
+    for (auto& written : test_.model) {
+      here_ = written.span;
+      model::LayerDescription layer{written.layer, {}, label(written.span)};
+      for (auto& argument : written.arguments)
+        layer.arguments.push_back(argument ? std::optional(as_tensor(evaluate(*argument))) : std::nullopt);
+      layers.push_back(std::move(layer));
+    }
+    model_.emplace(layers);
+    here_ = test_.x->span;
+    x_ = as_tensor(evaluate(*test_.x));
+    if (x_.dim() == 0)
+      throw Error({.code = Code::wrong_input,
+                   .message = "the input is a number, not a tensor with a batch",
+                   .help = "write `x = [[1]]`: one sample with one value"});
+    here_ = test_.model.front().span;
+    {
+      at::NoGradGuard no_grad;
+      y_ = model_->forward(x_);
+    }
+    if (!test_.R) return;
+    here_ = test_.R->span;
+    R_ = start(evaluate(*test_.R));
+  }
+
+  at::Tensor start(const Operand& operand) const {
+    if (auto* number = std::get_if<double>(&operand.value)) return at::full_like(y_, *number);
+    auto& given = std::get<at::Tensor>(operand.value);
+    if (given.sizes() != y_.sizes())
+      throw Error(
+          {.code = Code::bad_target,
+           .message = fmt::format("R has the shape {}, the model's output {}", shown_shape(given), shown_shape(y_)),
+           .help = "give one value for each output, or one number for all"});
+    return given;
+  }
+
+  static at::Tensor as_tensor(const Operand& operand) {
+    if (auto* number = std::get_if<double>(&operand.value)) return at::scalar_tensor(*number, at::kDouble);
+    return std::get<at::Tensor>(operand.value);
+  }
+
+  // ------------------------------------------------------------------------------------------------ expressions
+
+  Operand evaluate(const Expression& expression) { return evaluator().evaluate(expression); }
+
+  ExpressionEvaluator evaluator() {
+    return ExpressionEvaluator({.arguments = {},
+                                .quantity = [this](Quantity quantity, int) { return this->quantity(quantity); },
+                                .like = [this](Space) { return x_.defined() ? x_ : at::empty({0}, at::kDouble); },
+                                .parameters = {},
+                                .test_value = [this](const Expression& each) { return test_value(each); }});
+  }
+
+  at::Tensor quantity(Quantity quantity) const {
+    return quantity == Quantity::x ? x_ : quantity == Quantity::y || !R_.defined() ? y_ : R_;
+  }
+
+  at::Tensor test_value(const Expression& expression) {
+    if (auto* it = std::get_if<language::Tensor>(&expression.node)) {
+      auto out = at::empty(it->shape, at::kDouble);
+      for (std::size_t i = 0; i < it->elements.size(); ++i)
+        out.mutable_data_ptr<double>()[i] = std::get<double>(evaluate(*it->elements[i]).value);
+      return out;
+    }
+    if (auto* it = std::get_if<Random>(&expression.node)) {
+      std::vector<std::int64_t> sizes;
+      for (auto& each : it->sizes) sizes.push_back(whole(*each, "a size", 1 << 24));
+      return model::random(sizes, it->seed ? whole(*it->seed, "`seed`", std::int64_t{1} << 53) : 0);
+    }
+    return relevance(*std::get<Relevance>(expression.node).rules);
+  }
+
+  std::int64_t whole(const Expression& expression, const char* what, std::int64_t most) {
+    auto number = std::get<double>(evaluate(expression).value);
+    if (!(number >= 0 && number <= static_cast<double>(most)) || number != std::floor(number))
+      throw Error({.code = Code::wrong_type,
+                   .message = fmt::format("{} is a whole number from 0 to {}, not {}", what, most, number),
+                   .primary = label(expression.span)});
+    return static_cast<std::int64_t>(number);
+  }
+
+  // -------------------------------------------------------------------------------------------------- relevance
+
+  at::Tensor relevance(const Target& target) {
+    auto rules = bound(target);
+    ParameterNames names;
+    for (auto& [name, parameter] : model_->parameters()) names.add(name, parameter);
+    auto leaf = x_.detach().clone().requires_grad_();
+    at::AutoGradMode record(true);
+    auto attached = attaching::attach_with_names(rules, std::move(names), /*has_input=*/true);
+    auto y = model_->forward(leaf);
+    attached.remove();
+    auto R = R_.defined() ? R_ : y.detach().clone();
+    if (R.sizes() != y.sizes())
+      throw Error({.code = Code::bad_target,
+                   .message = fmt::format("R has the shape {}, the model's output {}", shown_shape(R), shown_shape(y)),
+                   .help = "give one value for each output"});
+    if (!y.requires_grad()) return at::zeros_like(x_);
+    auto found = torch::autograd::grad({y}, {leaf}, {R}, {}, false, /*allow_unused=*/true).front();
+    return found.defined() ? found.detach() : at::zeros_like(x_);
+  }
+
+  ascribe::Composite bound(const Target& target) {
+    auto values = [&](const std::vector<Parameter>& parameters) {
+      NamedValues out;
+      for (std::size_t i = 0; i < parameters.size(); ++i)
+        out.emplace_back(parameters[i].name, argument(*target.arguments[i], parameters[i].type));
+      return out;
+    };
+    if (auto* composite = std::get_if<std::shared_ptr<const language::Composite>>(&target.definition))
+      return ascribe::Composite(
+          std::make_shared<const BoundComposite>(language::bind(*composite, values((*composite)->parameters))));
+    auto& rule = std::get<std::shared_ptr<const language::Rule>>(target.definition);
+    auto bound_rule = language::bind(rule, values(rule->parameters));
+    auto out = for_linear_layers(std::move(bound_rule));
+    // A single layer gets the rule whatever its kind is.
+    if (model_->size() == 1) out.entries.front().conditions.front().layers = {{"any", {}}};
+    return ascribe::Composite(std::make_shared<const BoundComposite>(std::move(out)));
+  }
+
+  Value argument(const Expression& expression, Type type) {
+    if (type.form != Form::number) return evaluate_argument(expression, {}, type);
+    auto operand = evaluate(expression);
+    if (auto* number = std::get_if<double>(&operand.value)) return *number;
+    auto values = std::get<at::Tensor>(operand.value).contiguous();
+    auto* data = values.const_data_ptr<double>();
+    return Array{values.sizes().vec(), std::make_shared<const std::vector<double>>(data, data + values.numel())};
+  }
+
+  // ----------------------------------------------------------------------------------------------- expectations
+
+  void expect(const Expression& condition, std::vector<Diagnostic>& failures) {
+    here_ = condition.span;
+    auto evaluation = evaluator();
+    if (evaluation.holds(condition)) return;
+    auto& part = failing_part(condition, evaluation);
+    Diagnostic diagnostic{
+        .code = Code::expectation_failed, .message = "the expectation does not hold", .primary = label(part.span)};
+    if (auto* comparison = std::get_if<Comparison>(&part.node)) {
+      auto left = evaluation.evaluate(*comparison->left), right = evaluation.evaluate(*comparison->right);
+      diagnostic.note = describe_difference(*comparison, left, right);
+    }
+    failures.push_back(std::move(diagnostic));
+  }
+
+  // Of `a and b`, the first that does not hold.
+  static const Expression& failing_part(const Expression& condition, ExpressionEvaluator& evaluation) {
+    if (auto* let = std::get_if<LetReference>(&condition.node)) return failing_part(*let->value, evaluation);
+    auto* chain = std::get_if<Chain>(&condition.node);
+    if (!chain || chain->operators.front() != Operator::logical_and) return condition;
+    for (auto& operand : chain->operands)
+      if (!evaluation.holds(*operand)) return failing_part(*operand, evaluation);
+    return condition;
+  }
+
+  void expect_failure(const Expectation& expectation, std::vector<Diagnostic>& failures) {
+    here_ = expectation.condition->span;
+    std::vector<Diagnostic> found;
+    auto wanted = code_name(*expectation.fails);
+    bool failed = !guarded(found, [&] { evaluate(*expectation.condition); });
+    if (failed && found.front().code == *expectation.fails) return;
+    Diagnostic diagnostic{.code = Code::expectation_failed,
+                          .message = fmt::format("{} is expected, and nothing failed", wanted),
+                          .primary = label(here_)};
+    if (failed) {
+      diagnostic.message = fmt::format("{} is expected, {} came", wanted, code_name(found.front().code));
+      diagnostic.note = found.front().message;
+    }
+    failures.push_back(std::move(diagnostic));
+  }
+
+  const Test& test_;
+  std::optional<model::BuiltModel> model_;
+  at::Tensor x_, y_, R_;
+  Span here_;  // what is being evaluated
+};
+
+}  // namespace
+
+TestResult run(const std::shared_ptr<const Test>& test) {
+  TestResult out{test, {}};
+  auto begin = std::chrono::steady_clock::now();
+  TestRun(*test).run(out.failures);
+  out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return out;
+}
+
+}  // namespace ascribe::testing
