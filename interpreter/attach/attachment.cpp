@@ -169,7 +169,13 @@ Attachment::State::State(const Composite& rules, ParameterNames names, bool has_
 
 Report Attachment::State::report() const {
   Report out;
-  for (auto& each : reports_) out.push_back(*each);
+  for (auto& each : reports_) {
+    out.push_back(*each);
+    if (auto found = unsettled_.find(each.get()); found != unsettled_.end() && !each->above) {
+      auto& [choices, order, pass] = found->second;
+      describe_entry(out.back(), settle(choices, order, whole(pass)->counts));
+    }
+  }
   return out;
 }
 
@@ -353,28 +359,30 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   call.owner = rules_;
   reports_.push_back(call.report);
 
-  auto* entry = select(*rules_, *found.kind, found.module, found.pass->counts);
-  if (!entry) {
+  call.order = ++calls_;
+  unsettled_.erase(call.report.get());  // of a report that was there before, at the same address
+  call.choices = select(*rules_, *found.kind, found.module, call.order, found.pass->counts);
+  if (call.choices.empty()) {
     keep_gradient(op, stack, found, call.report);
     return false;
   }
-  call.place = entry->place;
-  call.report->entry = language::describe(entry->place);
-  if (auto* engine = std::get_if<language::Engine>(&entry->target)) {
-    if (*engine == language::Engine::refuse)
-      throw Error({.code = Code::refused_layer,
-                   .message = fmt::format("{} is refused by the rules", call.shown()),
-                   .primary = {entry->place.source, entry->place.span, "by this entry"},
-                   .help = "give it a rule of its own in an entry above"});
-    static const auto pass_rule = std::make_shared<const Rule>(Pack::standard().rule("pass"));
-    call.rule = &pass_rule->bound();
-    call.report->rule = "merge (acts as pass)";
-  } else {
-    call.rule = &std::get<language::BoundRule>(entry->target);
-    call.report->rule = call.rule->description;
-  }
+  if (call.choices.front().conditions.empty())
+    call.take(call.choices.front().entry);
+  else
+    unsettled_[call.report.get()] = {call.choices, call.order, found.pass};
   run_rule(op, stack, std::move(call), std::move(found));
   return true;
+}
+
+void Attachment::State::refuse_forward(const LayerCall& call) {
+  for (auto& choice : call.choices)
+    if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = fmt::format("{}: `last` is settled after the forward pass, the rule `{}` replaces the "
+                                          "output in it",
+                                          call.shown(), bound->description),
+                   .primary = {choice.entry->place.source, choice.entry->place.span, ""},
+                   .help = "name the layer by a glob: `linear \"classifier.*\"`"});
 }
 
 // The layer runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
@@ -407,12 +415,14 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   if (found.in_place) {
     torch::autograd::check_inplace(arguments_of(op, stack)[0].toTensor(), /*requires_grad=*/true);
   }
-  auto& rule = *call.rule->rule;
+  // What `last` will choose is not known yet: then everything is kept that any rule needs.
+  auto* rule = call.rule ? call.rule->rule.get() : nullptr;
+  if (!rule) refuse_forward(call);
   torch::autograd::edge_list edges;
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
-    call.inputs.push_back(!rule.uses_layer_input                           ? KeptTensor()
+    call.inputs.push_back(rule && !rule->uses_layer_input                  ? KeptTensor()
                           : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
                                                                            : KeptTensor::value(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
@@ -432,12 +442,12 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   }
   auto output = output_of(op, stack).toTensor();
   try {
-    evaluate::check_fit(*call.rule, layer, output.sizes());
+    if (rule) evaluate::check_fit(*call.rule, layer, output.sizes());
   } catch (const Error& error) {
     throw at_layer(call, error.diagnostics().front());
   }
-  if (rule.uses_layer_output || rule.forward) call.output = KeptTensor::result(output);
-  if (rule.forward && !found.bias_follows) {
+  if (!rule || rule->uses_layer_output || rule->forward) call.output = KeptTensor::result(output);
+  if (rule && rule->forward && !found.bias_follows) {
     at::NoGradGuard no_grad;
     layer.output = call.output.get("");
     auto replacement = evaluate::forward(*call.rule, layer);

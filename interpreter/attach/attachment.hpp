@@ -82,6 +82,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
                      const std::shared_ptr<LayerReport>& report);
   void run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, attaching::LayerCall call,
                 Candidate candidate);
+  /// Where a rule that `last` may choose replaces the layer's output.
+  static void refuse_forward(const attaching::LayerCall& call);
   static std::string name_of(const Candidate& candidate);
   std::string module_name(const Row& row, const std::vector<c10::IValue>& arguments) const;
 
@@ -90,7 +92,14 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
   std::shared_ptr<bool> has_input_;  ///< whether some call depended on an input; shared with nodes that outlive this
-  std::optional<Product> product_;   // where the call before this one made one
+  std::uint64_t calls_ = 0;          // layers called so far
+  struct Unsettled {
+    std::vector<attaching::Choice> choices;
+    std::uint64_t order;
+    Passes pass;
+  };
+  std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
+  std::optional<Product> product_;                     // where the call before this one made one
 };
 
 namespace attaching {

@@ -9,14 +9,11 @@
 #include "interpreter/attach/rule_node.hpp"
 
 namespace ascribe::attaching {
-namespace {
 
-std::shared_ptr<ForwardPass> root(std::shared_ptr<ForwardPass> pass) {
+std::shared_ptr<ForwardPass> whole(std::shared_ptr<ForwardPass> pass) {
   while (pass && pass->joined) pass = pass->joined;
   return pass;
 }
-
-}  // namespace
 
 ForwardPasses::ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters)
     : parameters_(std::move(parameters)) {
@@ -25,10 +22,9 @@ ForwardPasses::ForwardPasses(std::unordered_set<const c10::TensorImpl*> paramete
 }
 
 std::shared_ptr<ForwardPass> ForwardPasses::join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b) {
-  a = root(std::move(a)), b = root(std::move(b));
+  a = whole(std::move(a)), b = whole(std::move(b));
   if (!a || !b || a == b) return a ? a : b;
-  if (a->counts.size() < b->counts.size()) a->counts.resize(b->counts.size());
-  for (std::size_t i = 0; i < b->counts.size(); ++i) a->counts[i] += b->counts[i];
+  add_counts(a->counts, b->counts);
   for (auto& [kind, count] : b->calls_of_kind) a->calls_of_kind[kind] += count;
   b->joined = a;
   return a;
@@ -66,7 +62,7 @@ std::shared_ptr<ForwardPass> ForwardPasses::of_input(const at::Tensor& input) {
   if (found == inputs_.end())
     found =
         inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), fresh()}).first;
-  auto pass = root(found->second.pass);
+  auto pass = whole(found->second.pass);
   if (pass->over) pass = found->second.pass = fresh();
   return pass;
 }

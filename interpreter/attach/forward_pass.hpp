@@ -21,6 +21,9 @@ struct ForwardPass {
   bool over = false;  ///< relevance has gone through it: what follows is another pass
 };
 
+/// The pass that a pass turned out to be part of; itself mostly.
+std::shared_ptr<ForwardPass> whole(std::shared_ptr<ForwardPass> pass);
+
 /// Which forward pass each tensor belongs to. Belongs to one attachment.
 class ForwardPasses {
  public:

@@ -4,6 +4,7 @@
 #include <c10/core/impl/COW.h>
 #include <fmt/format.h>
 
+#include "ascribe/pack.hpp"
 #include "interpreter/attach/dispatch.hpp"
 
 namespace ascribe::attaching {
@@ -44,6 +45,31 @@ at::Tensor KeptTensor::get(const std::string& what) const {
   return tensor_;
 }
 
+void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
+  report.entry = entry ? language::describe(entry->place) : "";
+  auto* rule = entry ? std::get_if<language::BoundRule>(&entry->target) : nullptr;
+  report.rule = !entry                                                                 ? "gradient"
+                : rule                                                                 ? rule->description
+                : std::get<language::Engine>(entry->target) == language::Engine::merge ? "merge (acts as pass)"
+                                                                                       : "refuse";
+}
+
+void LayerCall::take(const language::BoundEntry* entry) {
+  static const Rule pass = Pack::standard().rule("pass"), gradient = Pack::standard().rule("gradient");
+  describe_entry(*report, entry);
+  place = entry ? entry->place : language::Place{};
+  rule = &gradient.bound();
+  if (!entry) return;
+  rule = std::get_if<language::BoundRule>(&entry->target);
+  if (rule) return;
+  if (std::get<language::Engine>(entry->target) == language::Engine::refuse)
+    throw Error({.code = Code::refused_layer,
+                 .message = fmt::format("{} is refused by the rules", shown()),
+                 .primary = {place.source, place.span, "by this entry"},
+                 .help = "give it a rule of its own in an entry above"});
+  rule = &pass.bound();
+}
+
 std::string LayerCall::shown() const { return fmt::format("layer '{}' ({})", report->name, report->kind); }
 
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
@@ -70,6 +96,8 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   auto& R = gradients.at(0);
   torch::autograd::variable_list out(call_.inputs.size());
   if (!R.defined()) return out;
+  bool settles = call_.rule == nullptr;
+  if (settles) call_.take(settle(call_.choices, call_.order, whole(pass_)->counts));
   try {
     evaluate::Layer layer{call_.apply, {}, call_.gets_relevance, {}, {}};
     for (auto& input : call_.inputs)
@@ -77,6 +105,7 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
     for (auto& [name, kept] : call_.parameters)
       layer.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, call_.shown())));
     if (call_.output.defined()) layer.output = call_.output.get("the output of " + call_.shown());
+    if (settles) evaluate::check_fit(*call_.rule, layer, R.sizes());
     out = evaluate::relevance(*call_.rule, layer, R);
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());

@@ -39,8 +39,10 @@ class KeptTensor {
 struct LayerCall {
   std::shared_ptr<LayerReport> report;
   std::shared_ptr<const language::BoundComposite> owner;  ///< keeps the rule alive
-  const language::BoundRule* rule = nullptr;
-  language::Place place{};  ///< of the entry
+  const language::BoundRule* rule = nullptr;  ///< null: settled when the forward pass is over, from `choices`
+  language::Place place{};                    ///< of the entry
+  std::vector<Choice> choices{};
+  std::uint64_t order = 0;  ///< where the call comes in the order of execution
   /// f, with everything but inputs and parameters filled in.
   std::function<at::Tensor(const std::vector<at::Tensor>&, const std::vector<at::Tensor>&)> apply;
   std::vector<KeptTensor> inputs;
@@ -48,14 +50,20 @@ struct LayerCall {
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
 
+  /// Gives the layer an entry, or its gradient where there is none. Throws Error where the entry refuses the layer.
+  void take(const language::BoundEntry* entry);
   /// For messages: "layer 'features.0' (conv2d)".
   std::string shown() const;
 };
+
+/// What a report says of a layer that gets an entry; null: its gradient.
+void describe_entry(LayerReport& report, const language::BoundEntry* entry);
 
 class RuleNode : public torch::autograd::Node {
  public:
   RuleNode(LayerCall call, std::shared_ptr<ForwardPass> pass) : call_(std::move(call)), pass_(std::move(pass)) {}
 
+  /// Throws Error where the rule does not fit, or a tensor that it needs was overwritten.
   torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override;
   void release_variables() override;
   std::string name() const override { return "Relevance"; }

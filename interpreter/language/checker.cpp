@@ -452,13 +452,10 @@ class FileChecker {
     if (written.count) {
       out.count = written.count->last ? Entry::Count::last : Entry::Count::first;
       out.number = written.count->number.value_or(1);
-      if (written.count->last)
-        reporter.report(Code::not_yet, written.count->span, "`last` is not supported yet",
-                        "name the layer by a glob: `linear \"classifier.*\"`");
       if (out.number == 0)
         reporter.report(Code::bad_count, written.count->span, "a count is at least 1",
                         "leave the entry out, or write `first 1`");
-      sound = out.number > 0 && !written.count->last;
+      sound = out.number > 0;
     }
     for (auto& each : written.layers) {
       LayerSelector selector;
