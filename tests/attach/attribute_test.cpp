@@ -9,9 +9,6 @@
 namespace ascribe::test {
 namespace {
 
-at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
-Composite epsilon_plus() { return Pack::standard().composite("epsilon_plus"); }
-
 // Two linear layers with a ReLU between, [N, 4] to [N, 3].
 struct Classifier {
   explicit Classifier(at::ScalarType type = at::kDouble) {

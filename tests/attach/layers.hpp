@@ -8,9 +8,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/module.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -166,27 +164,6 @@ inline std::vector<std::string> names(const Report& report) {
   std::vector<std::string> out;
   for (auto& each : report) out.push_back(each.name);
   return out;
-}
-
-/// A folder of its own for a test, gone at its end.
-struct Folder {
-  Folder() {
-    auto name = (std::filesystem::temp_directory_path() / "ascribe-test-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-
-  std::filesystem::path path;
-};
-
-inline std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 #ifdef ASCRIBE_EXAMPLES

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/attach/layers.hpp"
+#include "tests/folder.hpp"
 
 #include <torch/csrc/jit/api/module.h>
 
@@ -58,6 +59,38 @@ inline Model loaded(const torch::jit::Module& module) {
 inline Outcome attributed(const Model& model, const Composite& rules, const at::Tensor& x) {
   auto found = attribute(model, rules, x, Target::from(start(model.forward(x))));
   return {found.relevance, found.output, found.report};
+}
+
+inline at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
+
+inline at::Tensor linear_of(const Tensors& x, const Tensors& t) { return at::linear(x[0], t[0], t[1]); }
+inline at::Tensor conv_of(const Tensors& x, const Tensors& t) { return at::conv2d(x[0], t[0], t[1]); }
+inline at::Tensor relu_of(const Tensors& x, const Tensors&) { return at::relu(x[0]); }
+inline at::Tensor flat_of(const Tensors& x, const Tensors&) { return x[0].flatten(1); }
+
+// A pair of weight and bias.
+struct Weights {
+  at::Tensor weight, bias;
+  Parameters both() const { return {{"weight", weight}, {"bias", bias}}; }
+};
+inline Weights weights(at::IntArrayRef shape) { return {random(shape), random({shape[0]})}; }
+
+inline Composite epsilon_plus() { return Pack::standard().composite("epsilon_plus"); }
+
+// What a TorchScript computation yields under epsilon_plus, and a composite that also needs the layers' own values.
+inline void equals(
+    const Model& model, const at::Tensor& x,
+    const std::function<std::vector<Step>(const Rule& conv, const Rule& linear, const Rule& activation)>& steps) {
+  CHECK(difference(attributed(model, epsilon_plus(), x).relevance,
+                   layer_by_layer(steps(rule("zplus"), rule("epsilon"), rule("pass")), x).relevance) <= exact);
+  std::string text = R"(
+    rule gated { map = if layer.y > 0 then R / stabilize(y, 0.1) else 0.3 * R }
+    rule shaped { backward = R * y + 0.1 * x }
+    composite c { convolution, linear => gated; activation => shaped; any => base })";
+  auto pack = Pack::parse(text);
+  CHECK(difference(attributed(model, composite(text), x).relevance,
+                   layer_by_layer(steps(pack.rule("gated"), pack.rule("gated"), pack.rule("shaped")), x).relevance) <=
+        exact);
 }
 
 }  // namespace ascribe::test

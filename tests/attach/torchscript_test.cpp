@@ -1,55 +1,17 @@
-// Saved models: TorchScript files of every shape, and files that are none.
+// Saved models: what TorchScript files compute, layer by layer, and how their layers are called.
 #include "tests/attach/scripts.hpp"
 
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/COW.h>
-#include <caffe2/serialize/inline_container.h>
-#include <sys/stat.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/frontend/resolver.h>
 #include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 
-#include "interpreter/attach/attachment.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::test {
 namespace {
-
-at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
-
-at::Tensor linear_of(const Tensors& x, const Tensors& t) { return at::linear(x[0], t[0], t[1]); }
-at::Tensor conv_of(const Tensors& x, const Tensors& t) { return at::conv2d(x[0], t[0], t[1]); }
-at::Tensor relu_of(const Tensors& x, const Tensors&) { return at::relu(x[0]); }
-at::Tensor flat_of(const Tensors& x, const Tensors&) { return x[0].flatten(1); }
-
-// A pair of weight and bias.
-struct Weights {
-  at::Tensor weight, bias;
-  Parameters both() const { return {{"weight", weight}, {"bias", bias}}; }
-};
-Weights weights(at::IntArrayRef shape) { return {random(shape), random({shape[0]})}; }
-
-Composite epsilon_plus() { return Pack::standard().composite("epsilon_plus"); }
-
-// What a TorchScript computation yields under epsilon_plus, and a composite that also needs the layers' own values.
-void equals(
-    const Model& model, const at::Tensor& x,
-    const std::function<std::vector<Step>(const Rule& conv, const Rule& linear, const Rule& activation)>& steps) {
-  CHECK(difference(attributed(model, epsilon_plus(), x).relevance,
-                   layer_by_layer(steps(rule("zplus"), rule("epsilon"), rule("pass")), x).relevance) <= exact);
-  std::string text = R"(
-    rule gated { map = if layer.y > 0 then R / stabilize(y, 0.1) else 0.3 * R }
-    rule shaped { backward = R * y + 0.1 * x }
-    composite c { convolution, linear => gated; activation => shaped; any => base })";
-  auto pack = Pack::parse(text);
-  CHECK(difference(attributed(model, composite(text), x).relevance,
-                   layer_by_layer(steps(pack.rule("gated"), pack.rule("gated"), pack.rule("shaped")), x).relevance) <=
-        exact);
-}
-
-// ---------------------------------------------------------------------------------------------- what models compute
 
 TEST_CASE("a scripted model equals its layers one by one, and its modules keep their names") {
   at::manual_seed(1);
@@ -380,162 +342,6 @@ TEST_CASE("a frozen model of float64 keeps its type") {
   CHECK(failure([&] { attribute(model, epsilon_plus(), random({2, 4})); }) == "no error");
 }
 
-// -------------------------------------------------------------------------------------------------------- mistakes
-
-TEST_CASE("an error that a rule makes at a layer of a saved model is that error") {
-  at::manual_seed(10);
-  auto part = weights({3, 2, 2, 2});
-  auto model = loaded(sequence({conv_script(part.weight, part.bias), relu_script()}));
-  auto x = random({2, 2, 4, 4});
-  auto fails = [&](const Composite& rules, const at::Tensor& in) {
-    return failure([&] { attribute(model, rules, in, Target::from(random({2, 3, 3, 3}))); });
-  };
-  CHECK(fails(entries("relu => refuse"), x) == "A0602 layer '1' (relu) is refused by the rules");
-  CHECK(fails(entries("convolution => pass"), x) ==
-        "A0601 layer '0' (conv2d), rule `pass`: `backward` mixes input and output, but the layer does not keep its "
-        "shape");
-  CHECK(fails(epsilon_plus(), x[0]) == "A0604 layer '0' (conv2d): its input has 3 dimensions, without a batch");
-  auto training = loaded(
-      script("def forward(self, x):\n  return torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-05, False)\n"));
-  CHECK(failure([&] { attribute(training, epsilon_plus(), x); }).starts_with("A0605"));
-  try {
-    attribute(model, entries("relu => refuse"), x);
-    CHECK(false);
-  } catch (const Error& error) {
-    CHECK(std::string(error.what()) ==
-          "error[A0602]: layer '1' (relu) is refused by the rules\n"
-          " --> test.rule:2:1\n"
-          "2 | relu => refuse\n"
-          "  | ^^^^^^^^^^^^^^ by this entry\n"
-          "  = help: give it a rule of its own in an entry above");
-  }
-}
-
-TEST_CASE("what fails in a model is told in one line, and leaves the thread clean") {
-  at::manual_seed(10);
-  auto part = weights({3, 4});
-  auto model = loaded(script("def forward(self, x):\n  return self.part.forward(x)\n", {},
-                             {{"part", linear_script(part.weight, part.bias)}}));
-  CHECK(failure([&] {
-          model.forward(random({2, 5}));
-        }) ==
-        "A0609 the model cannot run on an input of shape [2, 5]: mat1 and mat2 shapes cannot be multiplied (2x5 and "
-        "4x3)");
-  CHECK(failure([&] {
-          attribute(model, epsilon_plus(), random({2, 5}));
-        }) ==
-        "A0609 the model cannot run on an input of shape [2, 5]: mat1 and mat2 shapes cannot be multiplied (2x5 and "
-        "4x3)");
-  CHECK(attaching::current_module().empty());
-  auto raising =
-      loaded(script("def forward(self, x):\n  assert x.size(0) < 2, \"one sample at a time\"\n  return x * 2\n"));
-  CHECK(failure([&] {
-          raising.forward(random({2, 5}));
-        }) == "A0609 the model cannot run on an input of shape [2, 5]: one sample at a time");
-  auto x = random({2, 4});
-  CHECK(difference(attributed(model, epsilon_plus(), x).relevance,
-                   layer_by_layer({{rule("epsilon"), linear_of, part.both()}}, x).relevance) <= exact);
-}
-
-TEST_CASE("models that do not map one tensor to one tensor are told apart") {
-  auto fails = [](const std::string& source) {
-    return failure([&] { loaded(script(source)).forward(at::ones({2, 3})); });
-  };
-  CHECK(fails("def forward(self, x, y):\n  return x + y\n") ==
-        "A0701 the model's forward takes 2 arguments; one tensor is supported");
-  CHECK(fails("def forward(self):\n  return torch.ones([2])\n") ==
-        "A0701 the model's forward takes 0 arguments; one tensor is supported");
-  CHECK(fails("def forward(self, x: int):\n  return x + 1\n").starts_with("A0701 the model's forward takes"));
-  CHECK(fails("def forward(self, x: List[Tensor]):\n  return x[0]\n").starts_with("A0701 the model's forward takes"));
-  CHECK(fails("def forward(self, x):\n  return x, x\n") == "A0701 the model returns a Tuple; one tensor is supported");
-  CHECK(fails("def forward(self, x):\n  return [x]\n").starts_with("A0701 the model returns a "));
-  CHECK(fails("def forward(self, x):\n  return None\n") == "A0701 the model returns a None; one tensor is supported");
-  CHECK(fails("def forward(self, x):\n  return 3\n") == "A0701 the model returns a Int; one tensor is supported");
-  CHECK(fails("def other(self, x):\n  return x\n") == "A0701 the model has no `forward`");
-}
-
-TEST_CASE("a file is read and nothing else") {
-  Folder folder;
-  auto part = random({3, 4});
-  linear_script(part, random({3})).save(folder / "model.pt");
-  auto before = bytes_of(folder / "model.pt");
-  auto time = std::filesystem::last_write_time(folder / "model.pt");
-  auto model = Model::load(folder / "model.pt");
-  attribute(model, epsilon_plus(), random({2, 4}));
-  CHECK(bytes_of(folder / "model.pt") == before);
-  CHECK(std::filesystem::last_write_time(folder / "model.pt") == time);
-  std::filesystem::remove(folder / "model.pt");
-  CHECK(attribute(model, epsilon_plus(), random({2, 4})).relevance.defined());  // and it is no longer needed
-}
-
-TEST_CASE("files that are no models are errors, each told by its own message") {
-  Folder folder;
-  auto fails = [&](const std::string& name) {
-    auto text = failure([&] { Model::load(folder / name); });
-    for (auto prefix = folder.path.string() + "/"; text.find(prefix) != text.npos;)
-      text.erase(text.find(prefix), prefix.size());
-    return text;
-  };
-  auto write = [&](const std::string& name, const std::string& bytes) {
-    std::ofstream(folder / name, std::ios::binary) << bytes;
-    return name;
-  };
-  CHECK(fails("none.pt") == "A0001 cannot read model 'none.pt': no such file");
-  CHECK(fails("none/none.pt") == "A0001 cannot read model 'none/none.pt': no such file");
-  std::filesystem::create_directory(folder / "folder.pt");
-  CHECK(fails("folder.pt") == "A0001 cannot read model 'folder.pt': it is no file");
-  REQUIRE(::mkfifo((folder / "pipe.pt").c_str(), 0600) == 0);
-  CHECK(fails("pipe.pt") == "A0001 cannot read model 'pipe.pt': it is no file");
-  CHECK(fails(write("empty.pt", "")) == "A0701 model 'empty.pt' is empty");
-  CHECK(fails(write("text.pt", "this is no model\n"))
-            .starts_with("A0701 'text.pt' is no TorchScript model, or is damaged: "));
-  CHECK(fails(write("byte.pt", "P")).starts_with("A0701 'byte.pt' is no TorchScript model, or is damaged: "));
-  CHECK(fails(write("zeros.pt", std::string(100000, '\0')))
-            .starts_with("A0701 'zeros.pt' is no TorchScript model, or is damaged: "));
-  auto saved = torch::jit::pickle_save(at::ones({2, 3}));
-  CHECK(fails(write("tensor.pt", {saved.begin(), saved.end()})) == "A0701 'tensor.pt' holds no TorchScript model");
-  {
-    caffe2::serialize::PyTorchStreamWriter zip(folder / "other.pt");
-    zip.writeRecord("letter.txt", "hello", 5);
-    zip.writeEndOfFile();
-  }
-  CHECK(fails("other.pt") == "A0701 'other.pt' holds no TorchScript model");
-  // What `zip` makes of a file `a` that holds "hi".
-  using namespace std::string_literals;
-  auto zip =
-      "PK\3\4\24\0\0\0\0\0\0\0!\0\xac*\x93\xd8\2\0\0\0\2\0\0\0\1\0\0\0ahiPK\1\2\24\3\24\0\0\0\0\0\0\0!\0\xac*\x93\xd8\2\0\0\0\2\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x80\1\0\0\0\0aPK\5\6\0\0\0\0\1\0\1\0/\0\0\0!\0\0\0\0\0"s;
-  CHECK(fails(write("zip.pt", zip)).starts_with("A0701 'zip.pt' "));
-  CHECK(fails(write("archive.pt", "PK\5\6"s + std::string(18, '\0'))).starts_with("A0701 'archive.pt' "));
-}
-
-TEST_CASE("a truncated or damaged model is an error of ours or a model, and nothing else") {
-  Folder folder;
-  auto whole = bytes_of(digits() / "model.pt");
-  REQUIRE(whole.size() > 1000);
-  auto outcome = [&](const std::string& bytes) {
-    std::ofstream(folder / "model.pt", std::ios::binary | std::ios::trunc) << bytes;
-    return failure([&] { attribute(Model::load(folder / "model.pt"), epsilon_plus(), at::ones({1, 1, 8, 8})); });
-  };
-  REQUIRE(outcome(whole) == "no error");
-  for (std::size_t size :
-       {std::size_t(1), std::size_t(4), std::size_t(30), std::size_t(100), whole.size() / 4, whole.size() / 2,
-        whole.size() * 3 / 4, whole.size() - 100, whole.size() - 22, whole.size() - 1}) {
-    INFO(size << " of " << whole.size());
-    auto text = outcome(whole.substr(0, size));
-    CHECK(text.starts_with("A0701 "));
-    CHECK(text.find('\n') == text.npos);
-    CHECK(text.find("frame #") == text.npos);
-  }
-  for (std::size_t i = 0; i < 24; ++i) {
-    auto place = whole.size() * i / 24 + i * 7 % 13;
-    INFO("byte " << place);
-    auto damaged = whole;
-    damaged[place] = static_cast<char>(damaged[place] ^ 0x5A);
-    auto text = outcome(damaged);
-    CHECK(text.find("no Error of ours") == text.npos);
-  }
-}
-
 // --------------------------------------------------------------------------------------------------- types and devices
 
 TEST_CASE("a model moved to another device is another model") {
@@ -576,7 +382,7 @@ TEST_CASE("a buffer that a model adds stays as it is: nothing touches its memory
   CHECK(held.const_data_ptr() == memory);
 }
 
-// ------------------------------------------------------------------------------------------------------ the example
+// --------------------------------------------------------------------------------------------------------- the example
 
 TEST_CASE("the digits example: names, finite relevance, most of it conserved") {
   auto model = Model::load(digits() / "model.pt");

@@ -3,7 +3,9 @@
 
 #include <functional>
 
+#include "grammar/parser.hpp"
 #include "interpreter/language/binding.hpp"
+#include "interpreter/pack/standard_pack_files.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
 
@@ -38,6 +40,76 @@ TEST_CASE("the standard pack has its rules and composites, with their defaults")
   CHECK(standard.composite("base").description() == "base(stabilizer = 1e-06)");
   CHECK(standard.composite("epsilon_plus").description() == "epsilon_plus(epsilon = 1e-06, stabilizer = 1e-06)");
   CHECK(standard.composite("epsilon_plus_flat").bound().entries.size() == 6);
+  CHECK(standard.rule("alpha_beta").description() == "alpha_beta(alpha = 2, beta = 1, epsilon = 1e-06)");
+  CHECK(standard.rule("zbox", {{"low", -3}, {"high", 4}}).description() == "zbox(low = -3, high = 4, epsilon = 1e-06)");
+  CHECK(standard.rule("wsquare").description() == "wsquare(epsilon = 1e-06)");
+  CHECK(standard.rule("gradient").description() == "gradient");
+  CHECK(standard.rule("relu_deconvnet").description() == "relu_deconvnet");
+  CHECK(standard.rule("relu_guided_backprop").description() == "relu_guided_backprop");
+  CHECK(standard.rule("relu_beta_smooth").description() == "relu_beta_smooth(beta = 10)");
+  CHECK(standard.composite("epsilon_alpha2_beta1").description() ==
+        "epsilon_alpha2_beta1(epsilon = 1e-06, stabilizer = 1e-06)");
+  CHECK(standard.composite("epsilon_alpha2_beta1_flat").description() ==
+        "epsilon_alpha2_beta1_flat(epsilon = 1e-06, stabilizer = 1e-06)");
+  CHECK(standard.composite("epsilon_gamma_box", {{"low", -3}, {"high", 3}}).description() ==
+        "epsilon_gamma_box(low = -3, high = 3, epsilon = 1e-06, gamma = 0.25, stabilizer = 1e-06)");
+  CHECK(standard.composite("excitation_backprop").description() == "excitation_backprop(stabilizer = 1e-06)");
+  CHECK(standard.composite("deconvnet").description() == "deconvnet");
+  CHECK(standard.composite("guided_backprop").description() == "guided_backprop");
+  CHECK(standard.composite("beta_smooth").description() == "beta_smooth(beta = 10)");
+}
+
+TEST_CASE("the standard pack hands each argument of a composite to the rules that it is for") {
+  auto targets = [](const std::string& call) {
+    std::vector<std::string> out;
+    auto composite = Pack::standard().call(call);
+    for (auto& entry : composite.bound().entries)
+      if (auto* rule = std::get_if<language::BoundRule>(&entry.target)) out.push_back(rule->description);
+    return out;
+  };
+  using Targets = std::vector<std::string>;
+  std::string arguments = "(epsilon = 0.5, stabilizer = 0.25, zero_params = [\"bias\"])";
+  std::string zeroed = ", zero_params = [\"bias\"])";
+  Targets base{"pass", "norm(epsilon = 0.25)"};
+  auto with = [&](Targets rules) {
+    rules.insert(rules.begin(), base.begin(), base.end());
+    rules.push_back("epsilon(epsilon = 0.5" + zeroed);
+    return rules;
+  };
+  auto zplus = "zplus(epsilon = 0.25" + zeroed, flat = "flat(epsilon = 0.25" + zeroed,
+       alpha_beta = "alpha_beta(alpha = 2, beta = 1, epsilon = 0.25" + zeroed;
+  CHECK(targets("epsilon_plus" + arguments) == with({zplus}));
+  CHECK(targets("epsilon_plus_flat" + arguments) == with({flat, zplus}));
+  CHECK(targets("epsilon_alpha2_beta1" + arguments) == with({alpha_beta}));
+  CHECK(targets("epsilon_alpha2_beta1_flat" + arguments) == with({flat, alpha_beta}));
+  CHECK(targets("epsilon_gamma_box(-3, [1, 2], 0.5, 2, 0.25, [\"bias\"])") ==
+        with({"zbox(low = -3, high = [1, 2], epsilon = 0.25" + zeroed, "gamma(gamma = 2, epsilon = 0.25" + zeroed}));
+  CHECK(targets("excitation_backprop(0.25, [\"bias\"])") == Targets{"norm(epsilon = 0.25)", zplus});
+  CHECK(targets("beta_smooth(3)") == Targets{"relu_beta_smooth(beta = 3)"});
+}
+
+TEST_CASE("alpha and beta of the standard pack are refused where they do not fit, each in words") {
+  auto& standard = Pack::standard();
+  standard.rule("alpha_beta", {{"alpha", 1.1}, {"beta", 0.1}});
+  CHECK_THROWS_WITH(standard.rule("alpha_beta", {{"alpha", 0.5}, {"beta", -0.5}}),
+                    Contains("beta has to be at least 0"));
+  CHECK_THROWS_WITH(standard.rule("alpha_beta", {{"alpha", -1}, {"beta", 1}}), Contains("alpha has to be at least 0"));
+  CHECK_THROWS_WITH(standard.call("alpha_beta(2, 2)"), Contains("alpha - beta has to be 1"));
+  CHECK(code_of([&] { standard.call("alpha_beta(2, 2)"); }) == Code::requirement_violated);
+}
+
+TEST_CASE("the standard pack gives no warnings, and all that it defines is documented") {
+  std::string all;
+  for (auto& file : standard_pack_files()) {
+    all += file.text;
+    std::vector<Diagnostic> diagnostics;
+    auto source = std::make_shared<Source>(std::string(file.name), std::string(file.text));
+    for (auto& item : parse_file(source, diagnostics).items) {
+      INFO(file.name);
+      CHECK(!item.documentation.empty());
+    }
+  }
+  CHECK(Pack::parse(all).warnings().empty());
 }
 
 TEST_CASE("a file's own names win over the standard ones, which std still reaches") {

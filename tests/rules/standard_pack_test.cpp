@@ -1,0 +1,95 @@
+// Rules and stabilizers of the standard pack that the grid has no formula for: those that say their result outright,
+// and each stabilizer.
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+
+#include "tests/rules/expressions.hpp"
+
+namespace ascribe {
+namespace {
+
+using namespace testing;  // NOLINT: the tests' own words
+
+// Every pair of a negative, a zero and a positive input with a negative, a zero and a positive relevance.
+struct Signs {
+  at::Tensor x = tensor({3, 3}, {-2, -2, -2, 0, 0, 0, 0.5, 0.5, 0.5}),
+             R = tensor({3, 3}, {-3, 0, 4, -3, 0, 4, -3, 0, 4});
+
+  // On a ReLU alone, and on a model of a ReLU.
+  void check(const std::string& call, const at::Tensor& expected) {
+    INFO(call);
+    auto pack = Pack::parse("rule alone = " + call + "\ncomposite on_relu { relu => " + call + " }");
+    auto layer = plain_layer({x}, [](const std::vector<at::Tensor>& inputs) { return at::relu(inputs[0]); });
+    CHECK(difference(relevance(pack.rule("alone"), layer, R), expected) <= exact);
+    torch::nn::Sequential model(torch::nn::ReLU{});
+    CHECK(difference(attached_relevance(pack.composite("on_relu"), *model, x, R), expected) <= exact);
+  }
+};
+
+TEST_CASE("deconvnet's ReLU hands positive relevance on, whatever the input") {
+  Signs().check("relu_deconvnet", tensor({3, 3}, {0, 0, 4, 0, 0, 4, 0, 0, 4}));
+}
+
+TEST_CASE("guided backpropagation's ReLU hands positive relevance on where the input is positive") {
+  Signs().check("relu_guided_backprop", tensor({3, 3}, {0, 0, 0, 0, 0, 0, 0, 0, 4}));
+}
+
+TEST_CASE("the smooth ReLU's gradient is a sigmoid") {
+  Signs signs;
+  for (double beta : {10.0, 1.0, 0.25}) {
+    auto expected = signs.R / (1 + (-beta * signs.x).exp());
+    signs.check("relu_beta_smooth(" + std::to_string(beta) + ")", expected);
+    if (beta == 10) signs.check("relu_beta_smooth", expected);
+  }
+}
+
+TEST_CASE("the rule gradient is the layer's own gradient") {
+  Signs().check("gradient", tensor({3, 3}, {0, 0, 0, 0, 0, 0, -3, 0, 4}));
+  Dense dense;
+  CHECK(difference(dense.by("rule r = gradient"), dense.R.mm(dense.W)) <= exact);
+  Convolution conv;
+  CHECK(difference(conv.by("rule r = gradient"), conv.back(conv.W, conv.R)) <= tolerance);
+}
+
+TEST_CASE("the stabilizers of the standard pack, by their formulas") {
+  Dense dense;
+  Convolution conv;
+  auto sign = [](const at::Tensor& z) { return at::where(z < 0, -at::ones_like(z), at::ones_like(z)); };
+  auto size = [](const at::Tensor& z, const std::vector<std::int64_t>& over) {
+    return (z * z).mean(over, true).sqrt();
+  };
+  struct Row {
+    const char* stabilizer;
+    std::function<at::Tensor(const at::Tensor& z, const std::vector<std::int64_t>& all)> formula;
+  };
+  for (auto& row :
+       {Row{"0.5", [&](auto&z, auto&) { return z + 0.5 * sign(z); }},
+        Row{"clipped", [&](auto&z, auto&) { return sign(z) * z.abs().clamp_min(1e-6); }},
+        Row{"clipped(1.5)", [&](auto&z, auto&) { return sign(z) * z.abs().clamp_min(1.5); }},
+        Row{"relative", [&](auto&z, auto&all) { return z + 1e-6 * size(z, all) * sign(z); }},
+        Row{"relative(0.5)", [&](auto&z, auto&all) { return z + 0.5 * size(z, all) * sign(z); }},
+        Row{"relative_clipped", [&](auto&z, auto&all) { return sign(z) * at::maximum(z.abs(), 1e-6 * size(z, all)); }},
+        Row{"relative_clipped(0.75)",
+            [&](auto&z, auto&all) { return sign(z) * at::maximum(z.abs(), 0.75 * size(z, all)); }},
+        Row{"relative_over_channels", [&](auto&z, auto&) { return z + 1e-6 * size(z, {1}) * sign(z); }},
+        Row{"relative_over_channels(0.5)", [&](auto&z, auto&) { return z + 0.5 * size(z, {1}) * sign(z); }}}) {
+    INFO(row.stabilizer);
+    auto text = std::string("rule r = epsilon(") + row.stabilizer + ")";
+    CHECK(difference(dense.by(text), dense.x * (dense.R / row.formula(dense.y, {1})).mm(dense.W)) <= tolerance);
+    CHECK(difference(conv.by(text), conv.x * conv.back(conv.W, conv.R / row.formula(conv.y, {1, 2, 3}))) <= tolerance);
+  }
+}
+
+TEST_CASE("every rule of the standard pack that takes a stabilizer takes each of them") {
+  Dense dense;
+  for (auto rule : {"epsilon", "norm", "gamma", "zplus", "alpha_beta", "zbox", "wsquare", "flat"})
+    for (auto stabilizer : {"0.5", "clipped(0.5)", "relative(0.5)", "relative_clipped", "relative_over_channels"}) {
+      auto bounds = std::string(rule) == "zbox" ? "low = -3, high = 4, " : "";
+      auto call = std::string("rule r = ") + rule + "(" + bounds + "epsilon = " + stabilizer + ")";
+      INFO(call);
+      CHECK(dense.by(call).isfinite().all().item<bool>());
+    }
+}
+
+}  // namespace
+}  // namespace ascribe
