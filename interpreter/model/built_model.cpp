@@ -65,7 +65,7 @@ class Arguments {
     }
     if (rank > 0 && out.size() == 1) out.resize(rank, out.front());
     if (rank > 0 && !out.empty() && out.size() != rank)
-      throw misfit(described_.place, fmt::format("`{}` of `{}` has {} sizes, not {}", name, kind(), rank, out.size()),
+      throw misfit(described_.place, fmt::format("`{}` of `{}` has {} sizes, not {}", name, kind(), out.size(), rank),
                    fmt::format("write one for each dimension, or one for all: `{} = 3`", name));
     return out;
   }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 namespace ascribe::testing {
 namespace {
 
@@ -54,6 +56,8 @@ std::string describe_difference(const language::Comparison& comparison, const ev
   auto at_left = a.flatten()[flat].item<double>(), at_right = b.flatten()[flat].item<double>();
   if (a.numel() > 1)
     out += fmt::format("; they differ most at {}: {:.8g} and {:.8g}", shown_place(flat, a.sizes()), at_left, at_right);
+  bool number = !std::isnan(at_left) && !std::isnan(at_right);
+  if (comparison.op != Operator::equal || !number) return out;
   return out + fmt::format("; the largest difference is {:.3g}", std::abs(at_left - at_right));
 }
 

@@ -1,9 +1,9 @@
 // Rule files as data: each line of mistakes/ says behind `#!` which messages it makes; the files of valid/ make none.
 #include <filesystem>
-#include <sstream>
 
 #include "ascribe/pack.hpp"
 #include "tests/catch.hpp"
+#include "tests/expected_messages.hpp"
 #include "tests/folder.hpp"
 
 namespace {
@@ -16,24 +16,6 @@ std::vector<std::filesystem::path> rule_files(const std::string& folder) {
   for (auto& entry : std::filesystem::directory_iterator(std::filesystem::path(ASCRIBE_TEST_DATA) / folder))
     out.push_back(entry.path());
   std::sort(out.begin(), out.end());
-  return out;
-}
-
-// "12:5 A0201 unknown name `yy`", one for each `#!` of the file.
-std::vector<std::string> expected_messages(const std::string& text) {
-  std::vector<std::string> out;
-  std::istringstream lines(text);
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    for (auto begin = line.find("#! "); begin != std::string::npos;) {
-      auto next = line.find("  #! ", begin);
-      auto message = line.substr(begin + 3, next == std::string::npos ? next : next - begin - 3);
-      auto colon = message.find(':'), space = message.find(' ');
-      out.push_back(std::to_string(number) + message.substr(colon, space - colon) + " " + message.substr(0, colon) +
-                    message.substr(space));
-      begin = next == std::string::npos ? next : next + 2;
-    }
-  }
   return out;
 }
 
@@ -52,12 +34,8 @@ TEST_CASE("every mistake of a file gives its message, at its place, in order, an
   for (auto& path : rule_files("mistakes")) {
     INFO(path.filename());
     std::vector<std::string> found;
-    for (auto& diagnostic : diagnostics_of(path)) {
-      auto [line, column] = diagnostic.primary.source->position(diagnostic.primary.span.begin);
-      found.push_back(std::to_string(line) + ":" + std::to_string(column) + " " + code_name(diagnostic.code) + " " +
-                      diagnostic.message);
-    }
-    CHECK(found == expected_messages(bytes_of(path)));
+    for (auto& diagnostic : diagnostics_of(path)) found.push_back(test::shown_message(diagnostic));
+    CHECK(found == test::expected_messages(bytes_of(path)));
     count += found.size();
   }
   CHECK(count >= 120);
