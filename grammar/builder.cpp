@@ -99,6 +99,13 @@ class Builder {
     return out;
   }
 
+  bool begins_line(std::size_t offset) const {
+    auto before = source_->text().substr(0, offset);
+    before = before.substr(before.rfind('\n') + 1);  // npos + 1 is 0
+    if (before.starts_with("\xEF\xBB\xBF")) before.remove_prefix(3);
+    return before.find_first_not_of(" \t\r") == std::string_view::npos;
+  }
+
   // "## text" lines directly above an item.
   std::string documentation(std::size_t begin) const {
     auto all = source_->text();
@@ -110,9 +117,10 @@ class Builder {
       auto between = all.substr(comment->end, begin - comment->end);
       auto written = source_->text(*comment);
       if (between.find_first_not_of(" \t\r\n") != std::string_view::npos ||
-          std::count(between.begin(), between.end(), '\n') != 1 || !written.starts_with("##"))
+          std::count(between.begin(), between.end(), '\n') != 1 || !written.starts_with("##") ||
+          !begins_line(comment->begin))
         break;
-      written.remove_prefix(2);
+      written = written.substr(2, written.find_last_not_of(" \t\r") - 1);
       if (written.starts_with(' ')) written.remove_prefix(1);
       lines.push_back(written);
       begin = comment->begin;

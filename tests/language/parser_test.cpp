@@ -123,6 +123,14 @@ TEST_CASE("the lines with two marks directly above a definition document it") {
   CHECK(parsed.file.items[2].documentation == "c");
 }
 
+TEST_CASE("a comment behind a definition does not document the next one, and blanks at a line's end are no text") {
+  auto parsed = parse("rule a {} ## of a\nrule b {}\n## of c \t\r\n##\nrule c {}\n");
+  REQUIRE(parsed.file.items.size() == 3);
+  CHECK(parsed.file.items[1].documentation == "");
+  CHECK(parsed.file.items[2].documentation == "of c\n");
+  CHECK(parse("\xEF\xBB\xBF## first\nrule a {}").file.items.at(0).documentation == "first");
+}
+
 TEST_CASE("every construct of the grammar has its place in the tree") {
   auto parsed = parse(R"(
     import "../acme" as acme
