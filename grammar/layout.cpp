@@ -97,38 +97,28 @@ class Layout::Arrangement {
         spaces_ += 1;
         return;
       case Kind::soft_break:
-        if (broken()) line_ended_ = true;
+        if (broken()) end_line();
         return;
       case Kind::plain_break:
         if (broken())
-          line_ended_ = true;
+          end_line();
         else
           spaces_ += 1;
         return;
       case Kind::fill_break:
         if (broken() && column() + 1 + reach_[i + 1] > width)
-          line_ended_ = true;
+          end_line();
         else
           spaces_ += 1;
         return;
       case Kind::newline:
-        line_ended_ = true;
-        return;
+        return end_line();
       case Kind::blank_line:
         blank_ = true;
         return;
       case Kind::trailing_comment:
-        // Line ends wait for what comes next, so the line of what stands before is still the last one.
-        if (!lines_.empty() && lines_.back().comment.empty())
-          lines_.back().comment = piece.written;
-        else
-          begin_line().comment = piece.written;
-        line_ended_ = true;
-        return;
       case Kind::own_comment:
-        begin_line().comment = piece.written;
-        line_ended_ = true;
-        return;
+        return put_comment(piece);
       case Kind::if_flat:
         if (!broken()) write(piece);
         return;
@@ -154,11 +144,17 @@ class Layout::Arrangement {
   }
 
   // Where the next piece will stand.
-  std::size_t column() const { return line_ended_ ? indent_ : column_ + spaces_; }
+  std::size_t column() const { return line_ended_ ? line_indent_ : column_ + spaces_; }
+
+  // The next line stands where the break says, whatever is indented behind the break; it begins with the next text.
+  void end_line() {
+    line_ended_ = true;
+    line_indent_ = indent_;
+  }
 
   Line& begin_line() {
-    lines_.push_back({indent_, {}, {}, blank_});
-    column_ = indent_;
+    lines_.push_back({line_indent_, {}, {}, blank_});
+    column_ = line_indent_;
     spaces_ = 0;
     line_ended_ = blank_ = false;
     return lines_.back();
@@ -174,12 +170,22 @@ class Layout::Arrangement {
     blank_ = false;
   }
 
+  void put_comment(const Piece& piece) {
+    if (!line_ended_) end_line();
+    // The line of what stands before the comment is still the last one.
+    if (piece.kind == Kind::trailing_comment && !lines_.empty() && lines_.back().comment.empty())
+      lines_.back().comment = piece.written;
+    else
+      begin_line().comment = piece.written;
+    line_ended_ = true;
+  }
+
   const std::vector<Piece>& pieces_;
   const Layout& layout_;
   std::vector<Line>& lines_;
   std::vector<std::size_t> group_end_, reach_;
   std::vector<bool> broken_;  // of the groups that are open, one inside another
-  std::size_t indent_ = 0, column_ = 0, spaces_ = 0;
+  std::size_t indent_ = 0, line_indent_ = 0, column_ = 0, spaces_ = 0;
   bool line_ended_ = true, blank_ = false;
 };
 

@@ -34,7 +34,8 @@ int fault(const std::string& what) {
 int run(int count, char** arguments) {
   CLI::App app("Relevance rules for neural networks.", "ascribe");
   app.require_subcommand(1);
-  std::vector<std::pair<std::string, Run>> commands{{"run", add_run(app)}, {"check", add_check(app)}};
+  std::vector<std::pair<std::string, Run>> commands{
+      {"run", add_run(app)}, {"check", add_check(app)}, {"fmt", add_fmt(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {
