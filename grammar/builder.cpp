@@ -76,7 +76,8 @@ class Builder {
       }
       auto comment = std::lower_bound(comments_.begin(), comments_.end(), end,
                                       [](const Span& c, std::size_t e) { return c.end < e; });
-      if (comment == comments_.end() || comment->end != end || comment->begin < begin) break;
+      // The comment's own last blanks may be gone by now.
+      if (comment == comments_.end() || comment->begin >= end || comment->begin < begin) break;
       end = comment->begin;
     }
     return {begin, end};

@@ -119,6 +119,12 @@ class Formatter {
     ++next_;
   }
 
+  // What stands before the first token of a group does not break it.
+  void open_group() {
+    comments();
+    layout_.open_group();
+  }
+
   void drop_semicolon_between_items() {
     bool keep_apart = has_comments();
     drop();
@@ -288,7 +294,7 @@ class Formatter {
   void clause(const Require& require) {
     take("require");
     layout_.space();
-    layout_.open_group();
+    open_group();
     layout_.indent();
     expression(*require.condition);
     if (require.message) {
@@ -396,7 +402,7 @@ class Formatter {
 
   void write(const Chain& chain, bool indented) {
     auto kind = all_atoms(chain.operands) ? Break::fill : Break::plain;
-    layout_.open_group();
+    open_group();
     if (indented) layout_.indent();
     for (std::size_t i = 0; i < chain.operands.size(); ++i) {
       if (i > 0) operation(kind);
@@ -407,7 +413,7 @@ class Formatter {
   }
 
   void write(const Comparison& comparison, bool indented) {
-    layout_.open_group();
+    open_group();
     if (indented) layout_.indent();
     expression(*comparison.left);
     operation(Break::plain);
@@ -442,7 +448,7 @@ class Formatter {
   }
 
   void write(const Conditional& conditional, bool) {
-    layout_.open_group();
+    open_group();
     auto* rest = &conditional;
     while (true) {
       branch("if", *rest->condition);

@@ -112,6 +112,8 @@ TEST_CASE("a node's span ends before the blanks and comments behind it") {
   CHECK(written(item.span) == "rule a { map = (R + y)  # why\n  # still\n }");
   REQUIRE(parsed.file.comments.size() == 3);
   CHECK(written(parsed.file.comments[1]) == "# still");
+  text = "fn f(a: param # blanks end this line \t\r\n) = a";
+  CHECK(std::get<syntax::Function>(parse(text).file.items.at(0).node).parameters.at(0).type->text == "param");
 }
 
 TEST_CASE("the lines with two marks directly above a definition document it") {
