@@ -307,7 +307,7 @@ void check_is_tidy(const std::string& text) {
 
 TEST_CASE("random programs keep what they say, and have one canonical form") {
   std::size_t accepted = 0, bytes = 0;
-  constexpr unsigned programs = 3000;
+  constexpr unsigned programs = 2000;
   for (unsigned seed = 0; seed < programs; ++seed) {
     auto text = RandomProgram(seed).write();
     INFO("seed " << seed << ":\n" << text);

@@ -103,13 +103,57 @@ rule r() {
 }
 
 composite c(k) = d(k)
-
-test "bias" {
-  model = linear(weight = [[1]])
-  let t = 1
-  expect relevance(a) == t within 1e-5
-  expect y fails A0305
+test "bias" { model = linear(weight = [[1]]); let t = 1; expect relevance(a) == t within 1e-5; expect y fails A0305 }
+)");
 }
+
+TEST_CASE("the examples of the language's description come out nearly as they are") {
+  CHECK(formatted(R"(rule norm(epsilon: stabilizer = 1e-6) = epsilon(epsilon)   # a rule from a rule
+rule pass                             { backward = R }     # the seed's Ignore
+rule halved_output                    { forward = 0.5 * y }
+fn relative(z, epsilon = 1e-6)        = stabilize(z, epsilon * sqrt(mean(z ^ 2)))          # Zennit's norm_scale
+
+composite my_vgg {
+  batch_norm                       => merge                # folded into the linear layer before it, while attached
+  first linear, convolution        => flat
+  first 5 convolution "features.*" => gamma(0.25)
+  last linear                      => std.epsilon(0)
+  softmax                          => refuse               # an error that names the layer
+  any                              => epsilon_plus(relative(0.1))
+}
+
+test "what the bias takes" {
+  model = linear(weight = [[1]], bias = [-0.25])           # or a list of layers, in sequence; float64
+  x     = [[1]]                                            # R, if not given, is y
+  expect relevance(alpha_beta(1, 0)) == [[0.75]] within 1e-5
+  expect relevance(alpha_beta(2, 2)) fails A0305
+}
+
+pack acme { version = "1.2.0"; language = 1 }              # in pack.rule; names that begin with _ stay inside
+import "../acme" as acme                                   # then acme.my_vgg
+)") == R"(rule norm(epsilon: stabilizer = 1e-6) = epsilon(epsilon)                    # a rule from a rule
+rule pass { backward = R }                                                  # the seed's Ignore
+rule halved_output { forward = 0.5 * y }
+fn relative(z, epsilon = 1e-6) = stabilize(z, epsilon * sqrt(mean(z ^ 2)))  # Zennit's norm_scale
+
+composite my_vgg {
+  batch_norm                       => merge   # folded into the linear layer before it, while attached
+  first linear, convolution        => flat
+  first 5 convolution "features.*" => gamma(0.25)
+  last linear                      => std.epsilon(0)
+  softmax                          => refuse  # an error that names the layer
+  any                              => epsilon_plus(relative(0.1))
+}
+
+test "what the bias takes" {
+  model = linear(weight = [[1]], bias = [-0.25])  # or a list of layers, in sequence; float64
+  x = [[1]]                                       # R, if not given, is y
+  expect relevance(alpha_beta(1, 0)) == [[0.75]] within 1e-5
+  expect relevance(alpha_beta(2, 2)) fails A0305
+}
+
+pack acme { version = "1.2.0"; language = 1 }  # in pack.rule; names that begin with _ stay inside
+import "../acme" as acme                       # then acme.my_vgg
 )");
 }
 
@@ -228,8 +272,8 @@ rule r {
     "a message"
   map = some_function(
     [
-      0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.875, 2.0, 2.125,
-      2.25, 2.375
+      0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.875, 2.0, 2.125, 2.25,
+      2.375
     ],
     [[1]]
   )
