@@ -8,15 +8,13 @@
 #include "grammar/limits.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/syntax_compare.hpp"
+#include "grammar/token_writer.hpp"
 #include "grammar/tokens.hpp"
 
 namespace ascribe {
 namespace {
 
 using namespace syntax;
-
-// The tokens are not those that the tree tells of: a fault of ours.
-struct Disagreement {};
 
 // Selectors up to this width have their arrows in one column; behind longer ones the arrow stands where it can.
 constexpr std::size_t widest_aligned_selector = 60;
@@ -41,9 +39,9 @@ bool all_atoms(const std::vector<Expression>& expressions) {
 
 // Walks the tree and takes the tokens along, one after the other: the tree says where lines may end, the tokens bring
 // the spelling and the comments.
-class Formatter {
+class Formatter : TokenWriter {
  public:
-  Formatter(const File& file, const Tokens& source) : file_(file), source_(source) {}
+  Formatter(const File& file, const Tokens& source) : TokenWriter(source), file_(file) {}
 
   std::string run() {
     bool long_above = false;
@@ -60,78 +58,18 @@ class Formatter {
       if (at(";")) drop_semicolon_between_items();
     }
     comments_above(false);
-    if (!peek().text.empty()) throw Disagreement{};
+    if (!at("")) throw Disagreement{};
     finish_layout();
     return join_lines(lines_);
   }
 
  private:
-  // --------------------------------------------------------------------------------------------- tokens and comments
-
-  const Token& peek() const { return source_.tokens[next_]; }
-  bool at(std::string_view text) const { return peek().text == text; }
-  bool has_comments() const { return next_comment_ < peek().comments_end; }
-
-  // The comments before the next token, among tokens of one line: empty lines around them go.
-  void comments() {
-    for (; has_comments(); ++next_comment_) {
-      auto& comment = source_.comments[next_comment_];
-      layout_.comment(comment.text, comment.trailing);
-    }
-  }
-
-  // The comments above a clause, an entry or a definition, or at the end of several. Empty lines stay, but for those
-  // below an opening brace and above a closing one.
-  void comments_above(bool below_brace) {
-    for (; has_comments(); ++next_comment_) {
-      auto& comment = source_.comments[next_comment_];
-      if (comment.blank_before && !below_brace) layout_.blank_line();
-      layout_.comment(comment.text, comment.trailing);
-      below_brace = below_brace && comment.trailing;
-    }
-    if (peek().blank_before && !below_brace && !at("}")) layout_.blank_line();
-  }
-
-  bool blank_line_above() const {
-    auto comment = [&](std::size_t i) { return source_.comments.begin() + static_cast<std::ptrdiff_t>(i); };
-    return peek().blank_before || std::any_of(comment(peek().comments_begin), comment(peek().comments_end),
-                                              [](auto& each) { return each.blank_before; });
-  }
-
-  // Writes the next token, which is `expected` where only one can be.
-  void take(std::string_view expected = {}) {
-    comments();
-    if (peek().text.empty() || (!expected.empty() && !at(expected))) throw Disagreement{};
-    layout_.text(peek().text);
-    ++next_;
-  }
-
-  // A comma stands directly behind its element, and a comment between the two behind the comma.
-  void take_comma() {
-    if (!at(",")) throw Disagreement{};
-    layout_.text(",");
-    drop();
-  }
-
-  // Leaves out the next token, but not its comments.
-  void drop() {
-    comments();
-    ++next_;
-  }
-
-  // What stands before the first token of a group does not break it.
-  void open_group() {
-    comments();
-    layout_.open_group();
-  }
-
   void drop_semicolon_between_items() {
     bool keep_apart = has_comments();
     drop();
     if (!keep_apart) return;
     // Without the semicolon, comments before it would document the next definition.
-    if (has_comments() && source_.comments[next_comment_].trailing)
-      layout_.comment(source_.comments[next_comment_++].text, true);
+    trailing_comment();
     layout_.blank_line();
   }
 
@@ -515,9 +453,6 @@ class Formatter {
   }
 
   const File& file_;
-  const Tokens& source_;
-  std::size_t next_ = 0, next_comment_ = 0;
-  Layout layout_;  // of the definition that is being written
   std::vector<Line> lines_;
 };
 
