@@ -1,5 +1,5 @@
 // The grammar, as PEGTL rules: what follows what, and nothing else. The only file that includes PEGTL; only the parser
-// includes it. Left-factored: no rule begins like its sibling, so that nothing is parsed twice.
+// and its builder include it. Left-factored: no rule begins like its sibling, so that nothing is parsed twice.
 #pragma once
 
 #include <tao/pegtl.hpp>

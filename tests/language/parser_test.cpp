@@ -112,6 +112,8 @@ TEST_CASE("a node's span ends before the blanks and comments behind it") {
   CHECK(written(item.span) == "rule a { map = (R + y)  # why\n  # still\n }");
   REQUIRE(parsed.file.comments.size() == 3);
   CHECK(written(parsed.file.comments[1]) == "# still");
+  text = "fn f(a: param # blanks end this line \t\r\n) = a";
+  CHECK(std::get<syntax::Function>(parse(text).file.items.at(0).node).parameters.at(0).type->text == "param");
 }
 
 TEST_CASE("the lines with two marks directly above a definition document it") {
@@ -121,6 +123,14 @@ TEST_CASE("the lines with two marks directly above a definition document it") {
   CHECK(parsed.file.items[0].documentation == "First line.\n  indented");
   CHECK(parsed.file.items[1].documentation == "");
   CHECK(parsed.file.items[2].documentation == "c");
+}
+
+TEST_CASE("a comment behind a definition does not document the next one, and blanks at a line's end are no text") {
+  auto parsed = parse("rule a {} ## of a\nrule b {}\n## of c \t\r\n##\nrule c {}\n");
+  REQUIRE(parsed.file.items.size() == 3);
+  CHECK(parsed.file.items[1].documentation == "");
+  CHECK(parsed.file.items[2].documentation == "of c\n");
+  CHECK(parse("\xEF\xBB\xBF## first\nrule a {}").file.items.at(0).documentation == "first");
 }
 
 TEST_CASE("every construct of the grammar has its place in the tree") {
