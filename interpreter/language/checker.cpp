@@ -49,8 +49,8 @@ Definitions check(const std::vector<const syntax::File*>& files, const Surroundi
     if (file->whole) imports.report_unused(*file);
   }
   auto out = scope.check_all();
-  out.complete =
-      std::none_of(files.begin(), files.end(), [&](auto* file) { return has_errors_in(file->source, diagnostics); });
+  out.complete = out.complete && std::none_of(files.begin(), files.end(),
+                                              [&](auto* file) { return has_errors_in(file->source, diagnostics); });
   put_in_order(diagnostics);
   return out;
 }

@@ -95,10 +95,16 @@ std::optional<Place> Scope::declare(Names<Result>& own, Beside beside, const std
 Definitions Scope::check_all() {
   Definitions out;
   for (auto& name : order_) {
-    if (auto found = targets_.find(name); found != targets_.end())
-      if (auto result = check(found->second, found->first, {}, nullptr)) out.targets.emplace(name, *result);
-    if (auto found = functions_.find(name); found != functions_.end())
-      if (auto result = check(found->second, found->first, {}, nullptr)) out.functions.emplace(name, result);
+    if (auto found = targets_.find(name); found != targets_.end()) {
+      auto result = check(found->second, found->first, {}, nullptr);
+      out.complete = out.complete && result;
+      if (result) out.targets.emplace(name, *result);
+    }
+    if (auto found = functions_.find(name); found != functions_.end()) {
+      auto result = check(found->second, found->first, {}, nullptr);
+      out.complete = out.complete && result;
+      if (result) out.functions.emplace(name, result);
+    }
   }
   return out;
 }
