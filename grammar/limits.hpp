@@ -13,7 +13,7 @@ inline constexpr struct Limits {
   std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in
   std::size_t pack_files = 1'000;          ///< files that are loaded together, imports included
   std::size_t pack_bytes = 16 << 20;       ///< bytes of these files
-  std::size_t pack_entries = 100'000;      ///< files and folders that are looked at to find the files of packs
+  std::size_t pack_entries = 10'000;       ///< files and folders that are looked at to find the files of packs
   std::size_t import_depth = 64;           ///< imports that lead to imports
   std::size_t composite_entries = 10'000;  ///< entries of one composite, the composites that it leads to filled in
 } limits;

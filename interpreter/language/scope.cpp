@@ -193,7 +193,12 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
   if (path.qualifier) {
     auto& pack = path.qualifier->text;
     if (!is_pack(pack)) {
-      report_unknown_pack(*path.qualifier, Code::unknown_rule, packs(), reporter);
+      auto* beside = scope_.surroundings_.beside;
+      if (beside && beside->targets.contains(name))
+        reporter.report(Code::unknown_rule, path.qualifier->span, fmt::format("unknown pack `{}`", pack),
+                        fmt::format("what is loaded is called by its own name: write `{}`", name));
+      else
+        report_unknown_pack(*path.qualifier, Code::unknown_rule, packs(), reporter);
       return {};
     }
     if (auto* there = behind(pack)) collect(there->targets, known);

@@ -322,9 +322,9 @@ std::optional<Unit> Loader::imported_unit(const syntax::Import& written, const L
   // The shorter way is shown where it leads to the same place, which links may prevent.
   if (auto tidy = path.lexically_normal(); reader_.identity(tidy) == reader_.identity(path)) path = tidy;
   auto refuse = [&](const char* why, std::string help) -> std::optional<Unit> {
-    report(Code::bad_import, where, fmt::format("cannot import '{}': {}", shown(written.path.value), why),
-           std::move(help))
-        .note = fmt::format("that is '{}'", shown(path));
+    auto& diagnostic = report(Code::bad_import, where,
+                              fmt::format("cannot import '{}': {}", shown(written.path.value), why), std::move(help));
+    if (path != written.path.value) diagnostic.note = fmt::format("from here that is '{}'", shown(path));
     return {};
   };
   auto kind = reader_.kind(path);

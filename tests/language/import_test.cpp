@@ -114,6 +114,7 @@ TEST_CASE("a call on the command line reaches the loaded names, and no imports o
   auto pack = Pack::load(data / "valid/imports.rule");
   CHECK(pack.call("of_a_composite").description() == "of_a_composite");
   CHECK_THROWS_WITH(pack.call("single.halves"), Contains("unknown pack `single`"));
+  CHECK_THROWS_WITH(pack.call("mine.of_a_rule"), Contains("unknown pack `mine`") && Contains("write `of_a_rule`"));
   CHECK_THROWS_WITH(pack.call("halves"), Contains("unknown rule or composite `halves`"));
 }
 
@@ -231,10 +232,12 @@ TEST_CASE("a text imports nothing and is no pack") {
 
 TEST_CASE("too many files, too deep imports and files that vanish end in one message") {
   std::map<std::string, std::string> many{{"acme/pack.rule", acme}}, deep;
-  for (std::size_t i = 0; i < 10'000; ++i) many["acme/r" + std::to_string(i) + ".rule"] = "";
+  for (std::size_t i = 0; i < 2'000; ++i) many["acme/r" + std::to_string(i) + ".rule"] = "";
   CHECK(messages(Memory(many), {"acme"}) == "A0004 more than 1000 files are loaded together\n");
   many["main.rule"] = "import \"acme\" as acme; rule r = acme.r";
   CHECK(messages(Memory(many), {"main.rule"}) == "main.rule:1:8 A0004 more than 1000 files are loaded together\n");
+  for (std::size_t i = 0; i < 10'000; ++i) many["acme/notes" + std::to_string(i)] = "";
+  CHECK(messages(Memory(many), {"acme"}) == "A0004 the folders of packs hold more than 10000 files and folders\n");
   auto name = [](std::size_t i) { return "r" + std::to_string(i) + ".rule"; };
   for (std::size_t i = 0; i < 500; ++i) deep[name(i)] = "import \"" + name(i + 1) + "\" as a; rule r = a.r";
   CHECK(messages(Memory(deep), {"r0.rule"}) == "r64.rule:1:8 A0005 imports lead to imports more than 64 deep\n");
