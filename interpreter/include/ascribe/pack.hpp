@@ -100,7 +100,7 @@ class Pack {
   Composite composite(const std::string& name, const Arguments& arguments = {}) const;
 
   /// From a call as it is written in a composite: `epsilon_gamma_box(low = -3, high = 3)`, or a rule for all linear
-  /// layers.
+  /// layers. What is loaded is called by its own name; imports are known in their files only.
   Composite call(const std::string& text, const std::string& name = "call") const;
 
   /// What pack.rule says: `acme`, `1.2.0`. Empty unless one pack is what was loaded.
