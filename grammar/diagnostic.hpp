@@ -78,6 +78,12 @@ enum class Code {
   bad_target = 704,
   usage = 705,
   internal_fault = 799,
+  // Packs and imports
+  bad_import = 801,
+  import_cycle = 802,
+  bad_pack = 803,
+  newer_language = 804,
+  private_name = 805,
   // Tests
   expectation_failed = 901,
   no_tests = 902,

@@ -12,6 +12,10 @@ inline constexpr struct Limits {
   std::size_t chain_operands = 10'000;     ///< operands of one chain of sums, products, `and` or `or`
   std::size_t let_depth = 128;             ///< lets that use lets, definitions that lead to definitions
   std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in
+  std::size_t pack_files = 1'000;          ///< files that are loaded together, imports included
+  std::size_t pack_bytes = 16 << 20;       ///< bytes of these files
+  std::size_t pack_entries = 10'000;       ///< files and folders that are looked at to find the files of packs
+  std::size_t import_depth = 64;           ///< imports that lead to imports
   std::size_t composite_entries = 10'000;  ///< entries of one composite, the composites that it leads to filled in
   std::int64_t broadcast_elements = std::int64_t{1} << 30;  ///< numbers in a tensor that an expression spreads
   std::int64_t test_elements = 1 << 24;                     ///< numbers in one tensor of a test

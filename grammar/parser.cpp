@@ -223,7 +223,11 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
   syntax::File file{source, {}, {}};
-  if (!readable(source, diagnostics)) return file;
+  auto mistakes_before = diagnostics.size();
+  if (!readable(source, diagnostics)) {
+    file.whole = false;
+    return file;
+  }
   auto text = source->text();
   file.comments = find_comments(text);
   Progress progress{text.data(), {}};
@@ -242,6 +246,7 @@ syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnosti
       begin = next_definition(text, progress.expectations.offset());
     }
   }
+  file.whole = diagnostics.size() == mistakes_before;
   return file;
 }
 

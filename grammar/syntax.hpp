@@ -237,6 +237,7 @@ struct File {
   SourcePointer source;
   std::vector<Item> items;
   std::vector<Span> comments;  ///< every comment from its `#` to the end of its line, in order
+  bool whole = true;           ///< false: there were mistakes, and the items that hold them are missing
 };
 
 }  // namespace ascribe::syntax

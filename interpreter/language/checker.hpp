@@ -9,13 +9,13 @@
 
 namespace ascribe::language {
 
-/// Checks files that share one scope, against themselves and against `standard` (null for the standard pack's own
-/// files). All mistakes are appended to `diagnostics`; sound definitions are returned whatever happened to others.
-Definitions check(const std::vector<syntax::File>& files, const Definitions* standard,
+/// Checks files that share one scope. All mistakes are appended to `diagnostics`, which hold those of parsing the
+/// files; sound definitions are returned whatever happened to others. `pack` items are not looked at: pack_checker.hpp.
+Definitions check(const std::vector<const syntax::File*>& files, const Surroundings& surroundings,
                   std::vector<Diagnostic>& diagnostics);
 
-/// Resolves a call such as the command line's SPEC. `own` wins over `standard`.
-std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& source, const Definitions& own,
-                                 const Definitions* standard, std::vector<Diagnostic>& diagnostics);
+/// Resolves a call such as the command line's SPEC.
+std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& source,
+                                 const Surroundings& surroundings, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace ascribe::language

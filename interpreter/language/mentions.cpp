@@ -6,21 +6,27 @@
 namespace ascribe::language {
 namespace {
 
-struct Collect {
-  Mentions& out;
+// Calls `note` for every path.
+template <typename Note>
+struct Paths {
+  const Note& note;
 
+  void into(const syntax::Expression& inner) const { std::visit(*this, inner.node); }
   void into(const syntax::ExpressionPointer& inner) const {
-    if (inner) collect_mentions(*inner, out);
+    if (inner) into(*inner);
   }
   void operator()(const syntax::Number&) const {}
   void operator()(const syntax::StringLiteral&) const {}
   void operator()(const syntax::List& node) const {
-    for (auto& element : node.elements) collect_mentions(element, out);
+    for (auto& element : node.elements) into(element);
   }
   void operator()(const syntax::Group& node) const { into(node.inner); }
-  void operator()(const syntax::Call& node) const { collect_mentions(node, out); }
+  void operator()(const syntax::Call& node) const {
+    note(node.path);
+    for (auto& argument : node.arguments) into(argument.value);
+  }
   void operator()(const syntax::Chain& node) const {
-    for (auto& operand : node.operands) collect_mentions(operand, out);
+    for (auto& operand : node.operands) into(operand);
   }
   void operator()(const syntax::Comparison& node) const { into(node.left), into(node.right), into(node.within); }
   void operator()(const syntax::Power& node) const { into(node.base), into(node.exponent); }
@@ -28,17 +34,59 @@ struct Collect {
   void operator()(const syntax::Conditional& node) const {
     into(node.condition), into(node.consequence), into(node.alternative);
   }
+
+  // Items and what they are made of.
+  void operator()(const syntax::Modifier& node) const { into(node.selector), into(node.value); }
+  void operator()(const syntax::Term& node) const {
+    for (auto& each : node.modifiers) (*this)(each);
+  }
+  void operator()(const syntax::Let& node) const { into(node.value); }
+  void operator()(const syntax::Outcome& node) const { into(node.value); }
+  void operator()(const syntax::Require& node) const { into(node.condition); }
+  void operator()(const syntax::Expect& node) const { into(node.condition); }
+  void operator()(const syntax::Field& node) const { into(node.value); }
+  void operator()(const std::vector<syntax::Parameter>& parameters) const {
+    for (auto& each : parameters) into(each.default_value);
+  }
+  void operator()(const syntax::Rule& node) const {
+    (*this)(node.parameters);
+    if (node.alias) (*this)(*node.alias);
+    for (auto& each : node.clauses) std::visit(*this, each);
+  }
+  void operator()(const syntax::Composite& node) const {
+    (*this)(node.parameters);
+    if (node.alias) (*this)(*node.alias);
+    for (auto& each : node.entries) (*this)(each.target);
+  }
+  void operator()(const syntax::Function& node) const { (*this)(node.parameters), into(node.body); }
+  void operator()(const syntax::Test& node) const {
+    for (auto& each : node.clauses) std::visit(*this, each);
+  }
+  void operator()(const syntax::Pack&) const {}
+  void operator()(const syntax::Import&) const {}
 };
+
+auto first_names(Mentions& out) {
+  return [&out](const syntax::Path& path) { out.insert(path.qualifier ? path.qualifier->text : path.name.text); };
+}
 
 }  // namespace
 
 void collect_mentions(const syntax::Expression& expression, Mentions& out) {
-  std::visit(Collect{out}, expression.node);
+  auto note = first_names(out);
+  Paths<decltype(note)>{note}.into(expression);
 }
 
 void collect_mentions(const syntax::Call& call, Mentions& out) {
-  out.insert(call.path.qualifier ? call.path.qualifier->text : call.path.name.text);
-  for (auto& argument : call.arguments) collect_mentions(*argument.value, out);
+  auto note = first_names(out);
+  Paths<decltype(note)>{note}(call);
+}
+
+void collect_qualifiers(const syntax::Item& item, Mentions& out) {
+  auto note = [&](const syntax::Path& path) {
+    if (path.qualifier) out.insert(path.qualifier->text);
+  };
+  std::visit(Paths<decltype(note)>{note}, item.node);
 }
 
 RuleMentions collect_mentions(const syntax::Rule& rule) {

@@ -21,4 +21,7 @@ struct RuleMentions {
 };
 RuleMentions collect_mentions(const syntax::Rule& rule);
 
+/// Adds the qualifiers of all paths in an item: `acme` of `acme.relative`.
+void collect_qualifiers(const syntax::Item& item, Mentions& out);
+
 }  // namespace ascribe::language

@@ -68,6 +68,7 @@ constexpr std::string_view python_words[] = {"True", "False", "None", "self", "l
 }  // namespace
 
 bool is_in_test(Clause clause) { return clause >= Clause::test; }
+bool is_protected(std::string_view name) { return find_quantity(name) || name == "layer"; }
 
 std::string describe(Clause clause) {
   auto word = sight(clause).word;
@@ -82,6 +83,13 @@ Diagnostic& Reporter::report(Code code, Span where, std::string message, std::st
 
 void Reporter::warn(Code code, Span where, std::string message, std::string help) const {
   report(code, where, std::move(message), std::move(help)).severity = Severity::warning;
+}
+
+void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::vector<std::string>& known,
+                         const Reporter& reporter) {
+  reporter.report(code, qualifier.span, fmt::format("unknown pack `{}`", qualifier.text),
+                  did_you_mean(qualifier.text, known,
+                               fmt::format("`import \"../{0}\" as {0}` makes it known in this file", qualifier.text)));
 }
 
 ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node, std::size_t operations) {
@@ -165,7 +173,7 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (auto* found = find_quantity(name)) return quantity(path, found->quantity, this_term, clause);
   if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
   if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);
-  if (std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end()) {
+  if (is_term(name)) {
     reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a term, not a value", name),
                      fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", name));
     return nullptr;
@@ -211,6 +219,11 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
     return nullptr;
   }
   auto term = std::find(local_.terms.begin(), local_.terms.end(), qualifier);
+  if (term == local_.terms.end() && functions_.is_pack(qualifier)) {
+    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is no value", shown(path)),
+                     fmt::format("a pack's functions are called: `{}(…)`", shown(path)));
+    return nullptr;
+  }
   if (term == local_.terms.end()) {
     auto candidates = local_.terms;
     candidates.push_back("layer");
@@ -284,11 +297,19 @@ ExpressionPointer NameResolver::let(const syntax::Let& let, Span use, Clause cla
 
 // --------------------------------------------------------------------------------------------------------- functions
 
+bool NameResolver::is_term(std::string_view name) const {
+  return std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end();
+}
+
 std::shared_ptr<const Function> NameResolver::function(const syntax::Path& path) {
-  if (auto found = find_function_(path)) return found;
+  if (auto found = functions_.find(path, reporter_)) return *found;
+  // `x.clamp(0)` is another language's method, `acme.clipped(y)` lacks its import.
+  if (path.qualifier && !is_protected(path.qualifier->text) && !is_term(path.qualifier->text) &&
+      !parameter_index(path.qualifier->text) && !local_.lets.contains(path.qualifier->text)) {
+    report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
+    return nullptr;
+  }
   auto known = function_names_;
-  bool exists = std::find(known.begin(), known.end(), path.name.text) != known.end();
-  if (exists && (!path.qualifier || path.qualifier->text == "std")) return nullptr;  // it has a mistake of its own
   for (auto& row : builtins()) known.emplace_back(row.name);
   std::string help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
   if (path.name.text == "clamp" || path.name.text == "clip")
@@ -586,7 +607,13 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
                     find_quantity(call->path.name.text));
   if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text)))
     return resolve(expression, clause);
-  if (call->path.qualifier && call->path.qualifier->text != "std") return resolve(expression, clause);
+  // Without arguments `positive.y` is a value and `acme.relative` a function; terms come first.
+  if (call->path.qualifier && !call->has_arguments) {
+    auto& qualifier = call->path.qualifier->text;
+    bool value =
+        qualifier == "layer" || is_term(qualifier) || (!local_.terms.empty() && !functions_.is_pack(qualifier));
+    if (value) return resolve(expression, clause);
+  }
   bool is_function =
       call->has_arguments || call->path.qualifier ||
       std::find(function_names_.begin(), function_names_.end(), call->path.name.text) != function_names_.end();

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,18 +57,30 @@ class Reporter {
   std::vector<Diagnostic>* diagnostics_;
 };
 
-/// A function by its name, checked; null where there is none, or where it could not be checked (which is reported
-/// then).
-using FindFunction = std::function<std::shared_ptr<const Function>(const syntax::Path&)>;
+/// The functions that an expression can call, besides the built-in ones.
+class FunctionScope {
+ public:
+  virtual ~FunctionScope() = default;
+  /// Nothing where no function has that name; null where it has a mistake or cannot be reached, which is reported.
+  virtual std::optional<std::shared_ptr<const Function>> find(const syntax::Path& path, const Reporter& reporter) = 0;
+  /// Those that need no qualifier.
+  virtual std::vector<std::string> function_names() const = 0;
+  /// Whether `qualifier.name` leads to a pack: `std` or an import.
+  virtual bool is_pack(std::string_view qualifier) const = 0;
+  virtual std::vector<std::string> packs() const = 0;
+};
+
+/// Reports a qualifier that is no pack.
+void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::vector<std::string>& known,
+                         const Reporter& reporter);
 
 class NameResolver {
  public:
-  NameResolver(Reporter reporter, LocalNames& local, FindFunction find_function,
-               std::vector<std::string> function_names)
+  NameResolver(Reporter reporter, LocalNames& local, FunctionScope& functions)
       : reporter_(std::move(reporter)),
         local_(local),
-        find_function_(std::move(find_function)),
-        function_names_(std::move(function_names)) {}
+        functions_(functions),
+        function_names_(functions.function_names()) {}
 
   /// Null after a mistake, which is reported.
   ExpressionPointer resolve(const syntax::Expression& expression, Clause clause);
@@ -100,16 +114,20 @@ class NameResolver {
   std::optional<std::size_t> parameter_index(std::string_view name) const;
   std::optional<std::int64_t> dimension(const syntax::Expression& expression);
   std::shared_ptr<const Function> function(const syntax::Path& path);
+  bool is_term(std::string_view name) const;
 
   Reporter reporter_;
   LocalNames& local_;
-  FindFunction find_function_;
+  FunctionScope& functions_;
   std::vector<std::string> function_names_;
   std::map<std::pair<std::string, Clause>, ExpressionPointer> lets_;  // what each let means in each clause
   std::vector<std::string> open_lets_;                                // being resolved, one inside another
   std::size_t operations_ = 0;
   std::map<const Expression*, std::size_t> sizes_;  // of lets, lets inside them filled in
 };
+
+/// Whether a name is one of the language's own values, which nothing may be called.
+bool is_protected(std::string_view name);
 
 /// The word that messages use for a clause: "`map`".
 std::string describe(Clause clause);

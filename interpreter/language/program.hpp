@@ -182,6 +182,7 @@ struct Function {
   std::vector<Parameter> parameters;
   ExpressionPointer body;
   std::size_t operations = 0;  ///< of the body, the functions that it calls filled in
+  std::size_t depth = 1;       ///< definitions that lead to definitions, this one included
 };
 
 struct Requirement {
@@ -234,6 +235,7 @@ struct Rule {
   bool backward_per_input = false;  ///< `backward` uses x or grad, so that each of several inputs gets its own
   bool uses_layer_input = false,
        uses_layer_output = false;  ///< whether it needs what the layer was given, what it gave
+  std::size_t depth = 1;           ///< definitions that lead to definitions, this one included
 };
 
 struct LayerSelector {
@@ -256,6 +258,7 @@ struct Composite {
   std::optional<Target> alias;
   std::vector<Entry> entries;
   std::size_t all_entries = 0;  ///< the composites that it leads to filled in
+  std::size_t depth = 1;        ///< definitions that lead to definitions, this one included
 };
 
 struct BuildableLayer;

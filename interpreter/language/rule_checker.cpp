@@ -34,11 +34,6 @@ const StageInfo& stage_info(Stage stage) { return stages[static_cast<std::size_t
 
 }  // namespace
 
-bool is_protected(std::string_view name) {
-  constexpr std::string_view own[] = {"x", "w", "y", "v", "R", "grad", "layer"};
-  return std::find(std::begin(own), std::end(own), name) != std::end(own);
-}
-
 bool well_shaped(const Expression& expression, const Reporter& reporter) {
   auto* list = std::get_if<List>(&expression.node);
   if (!list) return true;

@@ -8,10 +8,8 @@ namespace ascribe::language {
 
 class RuleChecker {
  public:
-  RuleChecker(Reporter reporter, LocalNames& local, FindFunction find_function, std::vector<std::string> function_names)
-      : reporter_(reporter),
-        local_(local),
-        resolver_(std::move(reporter), local, std::move(find_function), std::move(function_names)) {}
+  RuleChecker(Reporter reporter, LocalNames& local, FunctionScope& functions)
+      : reporter_(reporter), local_(local), resolver_(std::move(reporter), local, functions) {}
 
   /// Fills `rule`, whose name, place and parameters are there already, from the written clauses.
   void check(const syntax::Rule& written, Rule& rule);
@@ -41,9 +39,6 @@ class RuleChecker {
   std::map<const syntax::Modifier*, ExpressionPointer> values_;  // a shared modifier is checked once
   std::map<std::string, Span> names_;
 };
-
-/// Whether a name is one of the language's own values, which nothing may be called.
-bool is_protected(std::string_view name);
 
 /// Whether the lists inside a list are all of one length; reported where they are not.
 bool well_shaped(const Expression& expression, const Reporter& reporter);

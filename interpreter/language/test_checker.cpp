@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "interpreter/language/buildable_layers.hpp"
+#include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/rule_checker.hpp"
@@ -18,14 +19,6 @@ namespace {
 constexpr std::string_view field_names[] = {"model", "x", "R"};
 
 }  // namespace
-
-TestChecker::TestChecker(Reporter reporter, FindTarget find_target,
-                         std::function<FindFunction(const Reporter&)> find_function,
-                         std::vector<std::string> function_names)
-    : reporter_(std::move(reporter)),
-      find_target_(std::move(find_target)),
-      find_function_(std::move(find_function)),
-      function_names_(std::move(function_names)) {}
 
 std::shared_ptr<const Test> TestChecker::check(const syntax::Test& written, Place place) {
   auto out = std::make_shared<Test>();
@@ -42,8 +35,8 @@ std::shared_ptr<const Test> TestChecker::check(const syntax::Test& written, Plac
   }
   if (fields_.contains("model")) sound = model(*fields_["model"]->value, out->model) && sound;
   auto input = Type::number(Space::input);
-  if (fields_.contains("x")) out->x = value(*fields_["x"]->value, Clause::test_x, input, reporter_);
-  if (fields_.contains("R")) out->R = value(*fields_["R"]->value, Clause::test_R, input, reporter_);
+  if (fields_.contains("x")) out->x = value(*fields_["x"]->value, Clause::test_x, input);
+  if (fields_.contains("R")) out->R = value(*fields_["R"]->value, Clause::test_R, input);
   sound = sound && out->x && (out->R || !fields_.contains("R"));
   bool expects = false;
   for (auto& clause : written.clauses) {
@@ -94,15 +87,25 @@ void TestChecker::collect(const syntax::Test& written) {
   }
 }
 
-ExpressionPointer TestChecker::value(const syntax::Expression& written, Clause clause, Type wanted,
-                                     const Reporter& reporter) {
-  local_.find_target = [&](const syntax::Call& call, Clause where) {
-    return find_target_(call, reporter, local_, where);
+ExpressionPointer TestChecker::resolve(const syntax::Expression& written, Clause clause, const Reporter& reporter) {
+  local_.find_target = [&](const syntax::Call& call, Clause where) -> std::optional<Target> {
+    auto found = check_target_call(call, file_, local_, where, reporter);
+    if (!found) return {};
+    if (!std::holds_alternative<Engine>(found->definition)) {
+      check_constant_call(*found, reporter);
+      return found;
+    }
+    reporter.report(Code::engine_target, call.span, "`merge` and `refuse` stand in composites only",
+                    "name a rule or a composite");
+    return {};
   };
-  NameResolver resolver(reporter, local_, find_function_(reporter), function_names_);
-  auto resolved = resolver.resolve(written, clause);
+  return NameResolver(reporter, local_, file_).resolve(written, clause);
+}
+
+ExpressionPointer TestChecker::value(const syntax::Expression& written, Clause clause, Type wanted) {
+  auto resolved = resolve(written, clause, reporter_);
   if (!resolved) return nullptr;
-  SpaceChecker spaces(reporter, {}, /*merged=*/true);
+  SpaceChecker spaces(reporter_, {}, /*merged=*/true);
   auto type = spaces.infer(*resolved);
   if (type.form == Form::unknown || !spaces.expect(type, wanted, resolved->span, describe(clause))) return nullptr;
   return resolved;
@@ -191,8 +194,7 @@ bool TestChecker::layer_arguments(const syntax::Call& call, BuiltLayer& out) {
     given[*index] = &argument;
     bool tensor = layer.arguments[*index].form == LayerArgument::Form::tensor ||
                   layer.arguments[*index].form == LayerArgument::Form::sizes;
-    out.arguments[*index] =
-        value(*argument.value, Clause::test_model, tensor ? Type::number(Space::input) : scalar, reporter_);
+    out.arguments[*index] = value(*argument.value, Clause::test_model, tensor ? Type::number(Space::input) : scalar);
     sound = sound && out.arguments[*index];
   }
   auto has = [&](std::string_view name) {
@@ -229,7 +231,7 @@ bool TestChecker::layer_arguments(const syntax::Call& call, BuiltLayer& out) {
 std::optional<Expectation> TestChecker::expectation(const syntax::Expect& written) {
   Expectation out{nullptr, {}, written.span};
   if (!written.fails) {
-    out.condition = value(*written.condition, Clause::test, truth, reporter_);
+    out.condition = value(*written.condition, Clause::test, truth);
     return out.condition ? std::optional(out) : std::nullopt;
   }
   out.fails = find_code(written.fails->text);
@@ -242,11 +244,7 @@ std::optional<Expectation> TestChecker::expectation(const syntax::Expect& writte
   // What the checker refuses, fails as well.
   std::vector<Diagnostic> refused;
   Reporter reporter(reporter_.source(), refused);
-  local_.find_target = [&](const syntax::Call& call, Clause where) {
-    return find_target_(call, reporter, local_, where);
-  };
-  NameResolver resolver(reporter, local_, find_function_(reporter), function_names_);
-  out.condition = resolver.resolve(*written.condition, Clause::test);
+  out.condition = resolve(*written.condition, Clause::test, reporter);
   if (out.condition) SpaceChecker(reporter, {}, /*merged=*/true).infer(*out.condition);
   if (refused.empty()) return out.condition ? std::optional(out) : std::nullopt;
   out.condition = nullptr;

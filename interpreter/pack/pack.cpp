@@ -7,6 +7,7 @@
 #include "interpreter/language/checker.hpp"
 #include "interpreter/language/suggest.hpp"
 #include "interpreter/pack/files.hpp"
+#include "interpreter/pack/loader.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"
 
 namespace ascribe {
@@ -14,26 +15,12 @@ namespace {
 
 using language::Definitions;
 
-struct Loaded {
-  Definitions definitions;
-  std::vector<Diagnostic> warnings;
-};
-
-Loaded load_sources(const std::vector<SourcePointer>& sources, const Definitions* standard) {
-  std::vector<Diagnostic> diagnostics;
-  std::vector<syntax::File> files;
-  for (auto& source : sources) files.push_back(parse_file(source, diagnostics));
-  auto definitions = language::check(files, standard, diagnostics);
-  if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
-  return {std::move(definitions), std::move(diagnostics)};
-}
-
 const std::shared_ptr<const Definitions>& standard_definitions() {
   static const auto definitions = [] {
     std::vector<SourcePointer> sources;
     for (auto& file : standard_pack_files())
       sources.push_back(std::make_shared<Source>(std::string(file.name), std::string(file.text)));
-    return std::make_shared<const Definitions>(load_sources(sources, nullptr).definitions);
+    return load_texts(sources, nullptr).definitions;
   }();
   return definitions;
 }
@@ -75,6 +62,10 @@ std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& o
                    .message = fmt::format("`{}` is a {}, not a {}", name, other_word, word),
                    .help = fmt::format("ask for it with Pack::{}", other_word)});
     }
+    if (scope->hidden.contains(bare))
+      throw Error({.code = Code::private_name,
+                   .message = fmt::format("`{}` stays inside its pack", name),
+                   .help = "names that begin with `_` are for the pack's own files: ask for a name without it"});
     for (auto& [each, definition] : scope->targets)
       if (std::holds_alternative<std::shared_ptr<const Wanted>>(definition)) known.push_back(each);
   }
@@ -90,28 +81,25 @@ const std::string& Composite::description() const { return bound_->description; 
 Composite::Composite(const Rule& rule)
     : bound_(std::make_shared<const language::BoundComposite>(language::for_linear_layers(rule.bound()))) {}
 
-Pack::Pack(std::shared_ptr<const Definitions> definitions, std::vector<Diagnostic> warnings)
-    : definitions_(std::move(definitions)),
-      warnings_(std::make_shared<const std::vector<Diagnostic>>(std::move(warnings))) {}
+Pack::Pack(Loaded loaded)
+    : definitions_(std::move(loaded.definitions)),
+      warnings_(std::make_shared<const std::vector<Diagnostic>>(std::move(loaded.warnings))),
+      name_(std::move(loaded.name)),
+      version_(std::move(loaded.version)) {}
 
 const Pack& Pack::standard() {
-  static const Pack pack(standard_definitions(), {});
+  static const Pack pack(Loaded{standard_definitions(), {}, "", ""});
   return pack;
 }
 
 Pack Pack::load(const std::filesystem::path& path) { return load(std::vector{path}); }
 
 Pack Pack::load(const std::vector<std::filesystem::path>& paths) {
-  std::vector<SourcePointer> sources;
-  for (auto& path : paths) sources.push_back(read_source(path));
-  auto loaded = load_sources(sources, standard_definitions().get());
-  return {std::make_shared<const Definitions>(std::move(loaded.definitions)), std::move(loaded.warnings)};
+  return Pack(load_files(paths, disk(), *standard_definitions()));
 }
 
 Pack Pack::parse(std::string text, std::string name) {
-  auto loaded =
-      load_sources({std::make_shared<Source>(std::move(name), std::move(text))}, standard_definitions().get());
-  return {std::make_shared<const Definitions>(std::move(loaded.definitions)), std::move(loaded.warnings)};
+  return Pack(load_texts({std::make_shared<Source>(std::move(name), std::move(text))}, standard_definitions().get()));
 }
 
 Rule Pack::rule(const std::string& name, const Arguments& arguments) const {
@@ -128,7 +116,8 @@ Composite Pack::call(const std::string& text, const std::string& name) const {
   auto source = std::make_shared<Source>(name, text);
   std::vector<Diagnostic> diagnostics;
   if (auto written = parse_call(source, diagnostics))
-    if (auto target = language::check_call(*written, source, *definitions_, standard_definitions().get(), diagnostics);
+    if (auto target =
+            language::check_call(*written, source, {standard_definitions().get(), definitions_.get()}, diagnostics);
         target && !has_errors(diagnostics))
       return Composite(std::make_shared<const language::BoundComposite>(language::bind(*target)));
   throw Error(std::move(diagnostics));

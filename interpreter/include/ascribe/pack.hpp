@@ -26,6 +26,7 @@ struct BoundRule;
 struct BoundComposite;
 struct Definitions;
 }  // namespace language
+struct Loaded;
 
 /// Numbers with a shape, in C order, for parameters that are tensors: `{{3}, {-2.1, -2.0, -1.8}}` is one bound per
 /// channel.
@@ -82,12 +83,15 @@ class Pack {
  public:
   /// The rules that come with Ascribe; no path is needed.
   static const Pack& standard();
-  /// A `.rule` file. Its names win over the standard ones; `std.name` still reaches those. Warnings do not stop
+  /// A `.rule` file, or a pack: a folder with a pack.rule (whose path names the pack, too) and all `.rule` files in it
+  /// and in its folders, which share one scope; nested packs and hidden files are left out. What the files import is
+  /// loaded with them, each file once. Their own names win over the standard ones; `std.name` still reaches those.
+  /// Names that begin with `_` cannot be asked of a pack, but of a file that is loaded itself. Warnings do not stop
   /// loading.
   static Pack load(const std::filesystem::path& path);
-  /// Several files that share one scope.
+  /// Several: the files share one scope, which the public names of the packs join.
   static Pack load(const std::vector<std::filesystem::path>& paths);
-  /// Rules from text; `name` is what messages call it.
+  /// Rules from text, which imports nothing; `name` is what messages call it.
   static Pack parse(std::string text, std::string name = "text");
 
   /// A rule or composite of this pack, or else of the standard one. Errors: an unknown name (with the nearest known
@@ -96,20 +100,25 @@ class Pack {
   Composite composite(const std::string& name, const Arguments& arguments = {}) const;
 
   /// From a call as it is written in a composite: `epsilon_gamma_box(low = -3, high = 3)`, or a rule for all linear
-  /// layers.
+  /// layers. What is loaded is called by its own name; imports are known in their files only.
   Composite call(const std::string& text, const std::string& name = "call") const;
 
   /// For Ascribe's own parts: what was checked.
   const language::Definitions& definitions() const { return *definitions_; }
 
-  /// What is worth knowing about the files although they are sound.
+  /// What pack.rule says: `acme`, `1.2.0`. Empty unless one pack is what was loaded.
+  const std::string& name() const { return name_; }
+  const std::string& version() const { return version_; }
+
+  /// What is worth knowing about the files, imported ones included, although they are sound.
   const std::vector<Diagnostic>& warnings() const { return *warnings_; }
 
  private:
-  Pack(std::shared_ptr<const language::Definitions> definitions, std::vector<Diagnostic> warnings);
+  explicit Pack(Loaded loaded);
 
   std::shared_ptr<const language::Definitions> definitions_;
   std::shared_ptr<const std::vector<Diagnostic>> warnings_;
+  std::string name_, version_;
 };
 
 }  // namespace ascribe

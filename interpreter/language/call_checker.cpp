@@ -1,0 +1,67 @@
+#include "interpreter/language/call_checker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "interpreter/language/binding.hpp"
+#include "interpreter/language/constant.hpp"
+#include "interpreter/language/rule_checker.hpp"
+#include "interpreter/language/spaces.hpp"
+
+namespace ascribe::language {
+
+std::optional<Target> check_target_call(const syntax::Call& call, FileScope& file, LocalNames& local, Clause clause,
+                                        const Reporter& reporter) {
+  auto& name = call.path.name.text;
+  if (!call.path.qualifier && is_engine_word(name)) {
+    if (!call.has_arguments) return Target{name == "merge" ? Engine::merge : Engine::refuse, {}, call.span};
+    reporter.report(Code::engine_target, call.span, fmt::format("`{}` takes no arguments", name),
+                    fmt::format("write `{}`", name));
+    return {};
+  }
+  auto definition = file.find_target(call.path, reporter);
+  if (!definition) return {};
+  auto& parameters = std::visit(
+      [](auto& each) -> auto& { return each->parameters; }, *definition);
+  NameResolver resolver(reporter, local, file);
+  auto arguments = resolver.resolve_arguments(call, name, parameters, clause);
+  if (!arguments) return {};
+  std::vector<Type> own_types;
+  if (local.parameters)
+    for (auto& parameter : *local.parameters) own_types.push_back(parameter.type);
+  SpaceChecker spaces(reporter, std::move(own_types));
+  bool sound = true;
+  for (std::size_t i = 0; i < arguments->size(); ++i) {
+    if ((*arguments)[i] == parameters[i].default_expression) continue;
+    auto type = spaces.infer(*(*arguments)[i]);
+    // A test has no spaces: whether its tensors fit is seen when the rule meets them.
+    if (is_in_test(clause) && type.form == Form::number && parameters[i].type.space != Space::scalar) continue;
+    if (accepts(parameters[i].type, type)) {
+      sound = sound && type.form != Form::unknown && well_shaped(*(*arguments)[i], reporter);
+      continue;
+    }
+    reporter.report(Code::wrong_type, (*arguments)[i]->span,
+                    fmt::format("`{}` of `{}` takes {}, not {}", parameters[i].name, name, describe(parameters[i].type),
+                                describe(type)));
+    sound = false;
+  }
+  if (!sound) return {};
+  Target out{{}, std::move(*arguments), call.span};
+  std::visit([&](auto& each) { out.definition = each; }, *definition);
+  return out;
+}
+
+void check_constant_call(const Target& target, const Reporter& reporter) {
+  if (!std::all_of(target.arguments.begin(), target.arguments.end(), [](auto& each) { return is_constant(*each); }))
+    return;
+  try {
+    if (!std::holds_alternative<Engine>(target.definition)) bind(target);
+  } catch (const Error& error) {
+    auto found = error.diagnostics().front();
+    auto& diagnostic = reporter.report(found.code, target.span, found.message, found.help);
+    diagnostic.others = found.others.empty() ? std::vector{found.primary} : found.others;
+  }
+}
+
+}  // namespace ascribe::language

@@ -1,0 +1,20 @@
+// Calls of rules and composites: which definition, with which arguments.
+#pragma once
+
+#include <optional>
+
+#include "interpreter/language/names.hpp"
+#include "interpreter/language/scope.hpp"
+
+namespace ascribe::language {
+
+/// What a call leads to, in a definition whose names are `local`; its arguments stand in `clause`. Nothing after a
+/// mistake, which is reported.
+std::optional<Target> check_target_call(const syntax::Call& call, FileScope& file, LocalNames& local, Clause clause,
+                                        const Reporter& reporter);
+
+/// Tries a call whose arguments are all written out, so that a requirement that it violates is found before anything
+/// runs.
+void check_constant_call(const Target& target, const Reporter& reporter);
+
+}  // namespace ascribe::language

@@ -1,0 +1,100 @@
+#include "interpreter/language/composite_checker.hpp"
+
+#include <fmt/format.h>
+
+#include "grammar/limits.hpp"
+#include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/kinds.hpp"
+#include "interpreter/language/mentions.hpp"
+#include "interpreter/language/parameters.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+
+namespace {
+
+std::size_t count_entries(const Target& target) {
+  auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition);
+  return 1 + (composite ? (*composite)->all_entries : 0);
+}
+
+std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, LocalNames& local) {
+  auto reporter = file.reporter();
+  Entry out;
+  out.span = written.span;
+  bool sound = true;
+  if (written.count) {
+    out.count = written.count->last ? Entry::Count::last : Entry::Count::first;
+    out.number = written.count->number.value_or(1);
+    if (out.number == 0)
+      reporter.report(Code::bad_count, written.count->span, "a count is at least 1",
+                      "leave the entry out, or write `first 1`");
+    sound = out.number > 0;
+  }
+  for (auto& each : written.layers) {
+    LayerSelector selector;
+    if (each.kind) {
+      selector.kind = each.kind->text;
+      if (!is_kind_word(selector.kind)) {
+        std::vector<std::string> known;
+        for (auto word : kind_words()) known.emplace_back(word);
+        reporter.report(Code::unknown_kind, each.kind->span, fmt::format("unknown layer kind `{}`", selector.kind),
+                        did_you_mean(selector.kind, known,
+                                     "kinds are `linear`, `convolution`, `activation`, `any`, …; a module is named "
+                                     "by a string: `\"features.*\"`"));
+        sound = false;
+      }
+    }
+    if (each.glob) selector.glob = each.glob->value;
+    out.layers.push_back(std::move(selector));
+  }
+  auto leads = check_target_call(written.target, file, local, Clause::argument, file.reporter());
+  if (!leads || !sound) return {};
+  out.target = std::move(*leads);
+  check_constant_call(out.target, reporter);
+  return out;
+}
+
+}  // namespace
+
+std::optional<Definition> check_composite(const syntax::Composite& written, const std::string& documentation,
+                                          const Place& place, FileScope& file) {
+  auto reporter = file.reporter();
+  auto out = std::make_shared<Composite>();
+  out->name = written.name.text;
+  out->documentation = documentation;
+  out->place = place;
+  out->parameters = check_parameters(written.parameters, file, false);
+  LocalNames local{.parameters = &out->parameters};
+  bool sound = true;  // a definition that leads to an unsound one is unsound, too: that one has its message already
+  if (written.alias) {
+    out->alias = check_target_call(*written.alias, file, local, Clause::argument, file.reporter());
+    sound = out->alias.has_value();
+    if (out->alias && !std::holds_alternative<std::shared_ptr<const Composite>>(out->alias->definition))
+      reporter.report(Code::unknown_rule, written.alias->path.span,
+                      fmt::format("`{}` is no composite", written.alias->path.name.text),
+                      "a rule's alias is written `rule a = b`");
+  }
+  Mentions mentions;
+  if (written.alias) collect_mentions(*written.alias, mentions);
+  for (auto& each : written.entries) {
+    collect_mentions(each.target, mentions);
+    if (auto checked = check_entry(each, file, local))
+      out->entries.push_back(std::move(*checked));
+    else
+      sound = false;
+  }
+  if (out->alias) out->all_entries = count_entries(*out->alias);
+  for (auto& each : out->entries) out->all_entries += count_entries(each.target);
+  if (out->all_entries > limits.composite_entries)
+    reporter.report(Code::too_large, written.name.span,
+                    fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit",
+                                written.name.text, out->all_entries, limits.composite_entries),
+                    "let fewer entries lead to composites");
+  report_unused(mentions, written.parameters, reporter);
+  if (!sound) return {};
+  out->depth = file.depth();
+  return out;
+}
+
+}  // namespace ascribe::language

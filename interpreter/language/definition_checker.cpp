@@ -1,0 +1,77 @@
+#include "interpreter/language/definition_checker.hpp"
+
+#include <fmt/format.h>
+
+#include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/composite_checker.hpp"
+#include "interpreter/language/mentions.hpp"
+#include "interpreter/language/parameters.hpp"
+#include "interpreter/language/rule_checker.hpp"
+#include "interpreter/language/scope.hpp"
+
+namespace ascribe::language {
+
+namespace {
+
+std::optional<Definition> check_rule(const syntax::Rule& written, const std::string& documentation, const Place& place,
+                                     FileScope& file) {
+  auto reporter = file.reporter();
+  auto out = std::make_shared<Rule>();
+  out->name = written.name.text;
+  out->documentation = documentation;
+  out->place = place;
+  out->parameters = check_parameters(written.parameters, file, false);
+  LocalNames local{.parameters = &out->parameters};
+  if (written.alias) {
+    auto leads = check_target_call(*written.alias, file, local, Clause::argument, file.reporter());
+    if (leads && !std::holds_alternative<std::shared_ptr<const Rule>>(leads->definition)) {
+      reporter.report(Code::unknown_rule, written.alias->path.span,
+                      fmt::format("`{}` is no rule", written.alias->path.name.text),
+                      "a composite's alias is written `composite a = b`");
+      leads.reset();
+    }
+    out->alias = std::move(leads);
+    if (out->alias) check_constant_call(*out->alias, reporter);
+  } else {
+    RuleChecker(reporter, local, file).check(written, *out);
+  }
+  auto mentions = collect_mentions(written).names;
+  if (written.alias) collect_mentions(*written.alias, mentions);
+  report_unused(mentions, written.parameters, reporter);
+  if (written.alias && !out->alias) return {};  // what it leads to has its message already
+  out->depth = file.depth();
+  return out;
+}
+
+}  // namespace
+
+std::optional<Definition> check_target(const syntax::Item& item, FileScope& file) {
+  Place place{file.source(), item.span};
+  if (auto* written = std::get_if<syntax::Rule>(&item.node))
+    return check_rule(*written, item.documentation, place, file);
+  return check_composite(std::get<syntax::Composite>(item.node), item.documentation, place, file);
+}
+
+std::shared_ptr<const Function> check_function(const syntax::Item& item, FileScope& file) {
+  auto& written = std::get<syntax::Function>(item.node);
+  auto reporter = file.reporter();
+  auto out = std::make_shared<Function>();
+  out->name = written.name.text;
+  out->place = {file.source(), item.span};
+  out->parameters = check_parameters(written.parameters, file, /*of_function=*/true);
+  LocalNames local{.parameters = &out->parameters};
+  NameResolver resolver(reporter, local, file);
+  out->body = resolver.resolve(*written.body, Clause::function);
+  if (!out->body) return nullptr;
+  out->operations = resolver.operations();
+  out->depth = file.depth();
+  std::vector<Type> types;
+  for (auto& parameter : out->parameters) types.push_back(parameter.type);
+  SpaceChecker(reporter, std::move(types)).infer(*out->body);
+  Mentions mentions;
+  collect_mentions(*written.body, mentions);
+  report_unused(mentions, written.parameters, reporter);
+  return out;
+}
+
+}  // namespace ascribe::language

@@ -1,0 +1,46 @@
+#include "interpreter/language/import_checker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "interpreter/language/mentions.hpp"
+
+namespace ascribe::language {
+
+void ImportChecker::add(const syntax::Import& written) {
+  auto reporter = file_.reporter();
+  auto& alias = written.name.text;
+  if (alias == "std" || is_protected(alias) || is_engine_word(alias)) {
+    reporter.report(Code::protected_name, written.name.span,
+                    fmt::format("`{}` means something already and cannot be an import's name", alias),
+                    "choose another name behind `as`");
+    return;
+  }
+  auto first = std::find_if(known_.begin(), known_.end(), [&](auto* each) { return each->name.text == alias; });
+  if (first != known_.end()) {
+    auto& diagnostic =
+        reporter.report(Code::duplicate_name, written.name.span, fmt::format("two imports are called `{}`", alias),
+                        "choose another name behind `as`");
+    diagnostic.others.push_back({file_.source(), (*first)->name.span, "first here"});
+    return;
+  }
+  known_.push_back(&written);
+  auto found = imports_.find(&written);
+  file_.add_alias(alias, found == imports_.end() ? nullptr : found->second);
+}
+
+void ImportChecker::report_unused(const syntax::File& file) const {
+  Mentions used;
+  for (auto& item : file.items) collect_qualifiers(item, used);
+  for (auto* each : known_) {
+    auto found = imports_.find(each);
+    bool loaded = found != imports_.end() && found->second;  // otherwise it has its message already
+    if (loaded && !used.contains(each->name.text))
+      file_.reporter().report(Code::unused, each->name.span,
+                              fmt::format("the import `{}` is never used", each->name.text),
+                              fmt::format("leave it out, or write `{}.name`", each->name.text));
+  }
+}
+
+}  // namespace ascribe::language

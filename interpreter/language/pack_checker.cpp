@@ -1,0 +1,137 @@
+#include "interpreter/language/pack_checker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "interpreter/language/names.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+namespace {
+
+constexpr std::string_view digits = "0123456789";
+
+// "1.2.0"
+bool is_version(std::string_view text) {
+  constexpr std::size_t longest = 9;  // digits of one of the numbers
+  for (int number = 0; number < 3; ++number) {
+    auto end = std::min(text.find_first_not_of(digits), text.size());
+    if (end == 0 || end > longest) return false;
+    text.remove_prefix(end);
+    if (number == 2) return text.empty();
+    if (!text.starts_with('.')) return false;
+    text.remove_prefix(1);
+  }
+  return false;
+}
+
+// The number as it is written, if it is a whole one of 1 or more.
+std::optional<double> whole_number(const syntax::Field& field, const SourcePointer& source) {
+  auto* number = std::get_if<syntax::Number>(&field.value->node);
+  auto text = source->text(field.value->span);
+  if (!number || number->value < 1 || text.find_first_not_of(digits) != std::string_view::npos) return {};
+  return number->value;
+}
+
+struct FieldInfo {
+  std::string_view name, example, takes;
+  bool (*fits)(const syntax::Field&, const SourcePointer&);
+};
+constexpr FieldInfo fields[] = {
+    {"version", "version = \"1.0.0\"", "three numbers in a string",
+     [](const syntax::Field& field, const SourcePointer&) {
+       auto* text = std::get_if<syntax::StringLiteral>(&field.value->node);
+       return text && is_version(text->value);
+     }},
+    {"language", "language = 1", "a whole number",
+     [](const syntax::Field& field, const SourcePointer& source) { return whole_number(field, source).has_value(); }},
+};
+
+// "pack"
+Span word_of(const syntax::Item& item) { return {item.span.begin, item.span.begin + 4}; }
+
+std::vector<const syntax::Item*> packs_of(const syntax::File& file) {
+  std::vector<const syntax::Item*> found;
+  for (auto& item : file.items)
+    if (std::holds_alternative<syntax::Pack>(item.node)) found.push_back(&item);
+  return found;
+}
+
+PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
+  if (pack.name.text == "std")
+    reporter.report(Code::protected_name, pack.name.span, "`std` is the standard pack's name", "choose another name");
+  PackInfo info{pack.name.text, ""};
+  std::map<std::string_view, const syntax::Field*> given;
+  for (auto& field : pack.fields) {
+    auto& name = field.name.text;
+    auto known = std::find_if(std::begin(fields), std::end(fields), [&](auto& row) { return row.name == name; });
+    if (known == std::end(fields)) {
+      std::vector<std::string> names;
+      for (auto& row : fields) names.emplace_back(row.name);
+      reporter.report(Code::bad_pack, field.name.span, fmt::format("a pack has no `{}`", name),
+                      did_you_mean(name, names, "it has `version` and `language`"));
+    } else if (auto [first, fresh] = given.emplace(known->name, &field); !fresh) {
+      auto& diagnostic =
+          reporter.report(Code::bad_pack, field.name.span, fmt::format("`{}` is given twice", name), "leave one out");
+      diagnostic.others.push_back({reporter.source(), first->second->name.span, "first here"});
+    } else if (!known->fits(field, reporter.source())) {
+      reporter.report(Code::bad_pack, field.value->span, fmt::format("`{}` takes {}", name, known->takes),
+                      fmt::format("write `{}`", known->example));
+    } else if (auto* text = std::get_if<syntax::StringLiteral>(&field.value->node)) {
+      info.version = text->value;
+    }
+  }
+  for (auto& row : fields)
+    if (!given.contains(row.name))
+      reporter.report(Code::bad_pack, pack.name.span, fmt::format("the pack `{}` needs `{}`", info.name, row.name),
+                      fmt::format("write `{}`", row.example));
+  return info;
+}
+
+}  // namespace
+
+std::optional<Diagnostic> needs_newer_language(const syntax::File& pack_file) {
+  for (auto* item : packs_of(pack_file)) {
+    auto& pack = std::get<syntax::Pack>(item->node);
+    for (auto& field : pack.fields) {
+      if (field.name.text != "language") continue;
+      auto needed = whole_number(field, pack_file.source);
+      if (!needed || *needed <= language_version) continue;
+      auto span = field.value->span;
+      return Diagnostic{.code = Code::newer_language,
+                        .message = fmt::format("the pack `{}` needs language {}, this is language {}", pack.name.text,
+                                               pack_file.source->text(span), language_version),
+                        .primary = {pack_file.source, span, ""},
+                        .help = fmt::format("take a newer Ascribe, or a version of `{}` for language {}",
+                                            pack.name.text, language_version)};
+    }
+  }
+  return {};
+}
+
+PackInfo check_pack(const syntax::File& pack_file, std::vector<Diagnostic>& diagnostics) {
+  Reporter reporter(pack_file.source, diagnostics);
+  auto packs = packs_of(pack_file);
+  if (packs.empty()) {
+    if (pack_file.whole)
+      reporter.report(Code::bad_pack, {0, 0}, "pack.rule does not say which pack it is",
+                      "write `pack name { version = \"1.0.0\"; language = 1 }`");
+    return {};
+  }
+  for (std::size_t i = 1; i < packs.size(); ++i) {
+    auto& diagnostic = reporter.report(Code::bad_pack, word_of(*packs[i]), "a second `pack`", "leave one out");
+    diagnostic.others.push_back({pack_file.source, word_of(*packs[0]), "first here"});
+  }
+  return check_fields(std::get<syntax::Pack>(packs[0]->node), reporter);
+}
+
+void refuse_packs(const syntax::File& file, std::vector<Diagnostic>& diagnostics) {
+  for (auto* item : packs_of(file))
+    Reporter(file.source, diagnostics)
+        .report(Code::bad_pack, word_of(*item), "`pack` stands in pack.rule only",
+                "move it into a file called pack.rule, in the pack's folder");
+}
+
+}  // namespace ascribe::language

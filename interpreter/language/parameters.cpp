@@ -1,0 +1,94 @@
+#include "interpreter/language/parameters.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "interpreter/language/constant.hpp"
+#include "interpreter/language/rule_checker.hpp"
+#include "interpreter/language/spaces.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+namespace {
+
+Parameter check_parameter(const syntax::Parameter& written, FileScope& file, bool of_function) {
+  auto reporter = file.reporter();
+  Parameter out{written.name.text, of_function && !written.type ? unknown : scalar, {}, nullptr};
+  auto* list = written.default_value ? std::get_if<syntax::List>(&written.default_value->node) : nullptr;
+  if (written.type) {
+    static const std::vector<std::pair<std::string, Type>> words{{"scalar", scalar},
+                                                                 {"names", names},
+                                                                 {"stabilizer", stabilizer},
+                                                                 {"input", Type::number(Space::input)},
+                                                                 {"output", Type::number(Space::output)},
+                                                                 {"param", Type::number(Space::param)}};
+    auto found = std::find_if(words.begin(), words.end(), [&](auto& row) { return row.first == written.type->text; });
+    if (found == words.end()) {
+      std::vector<std::string> known;
+      for (auto& [word, type] : words) known.push_back(word);
+      reporter.report(
+          Code::unknown_name, written.type->span, fmt::format("unknown type `{}`", written.type->text),
+          did_you_mean(written.type->text, known, "the types are scalar, names, stabilizer, input, output, param"));
+      out.type = unknown;
+    } else {
+      out.type = found->second;
+    }
+  } else if (list) {
+    bool strings = std::all_of(list->elements.begin(), list->elements.end(),
+                               [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
+    if (strings)
+      out.type = names;
+    else {
+      reporter.report(Code::wrong_type, written.span, fmt::format("of which space is `{}`?", written.name.text),
+                      fmt::format("write `{}: input = …`", written.name.text));
+      out.type = unknown;
+    }
+  }
+  if (!written.default_value) return out;
+  LocalNames nothing;
+  NameResolver resolver(reporter, nothing, file);
+  auto resolved = resolver.resolve_argument(*written.default_value, out, Clause::argument);
+  if (!resolved) {
+    out.type = unknown;
+    return out;
+  }
+  auto type = SpaceChecker(reporter, {}).infer(*resolved);
+  if (!accepts(out.type, type) || !well_shaped(*resolved, reporter)) {
+    if (!accepts(out.type, type))
+      reporter.report(Code::wrong_type, resolved->span,
+                      fmt::format("`{}` is {}, its default is {}", out.name, describe(out.type), describe(type)));
+    return out;
+  }
+  if (type.form == Form::unknown) return out;
+  out.default_expression = resolved;
+  out.default_value = evaluate_argument(*resolved, {}, out.type);
+  return out;
+}
+
+}  // namespace
+
+std::vector<Parameter> check_parameters(const std::vector<syntax::Parameter>& written, FileScope& file,
+                                        bool of_function) {
+  auto reporter = file.reporter();
+  std::vector<Parameter> out;
+  for (auto& each : written) {
+    if (is_protected(each.name.text))
+      reporter.report(Code::protected_name, each.name.span, fmt::format("`{}` cannot be redefined", each.name.text),
+                      "choose another name");
+    if (std::any_of(out.begin(), out.end(), [&](auto& other) { return other.name == each.name.text; }))
+      reporter.report(Code::duplicate_name, each.name.span,
+                      fmt::format("the parameter `{}` is there twice", each.name.text), "rename one of them");
+    out.push_back(check_parameter(each, file, of_function));
+  }
+  return out;
+}
+
+void report_unused(const Mentions& mentions, const std::vector<syntax::Parameter>& written, const Reporter& reporter) {
+  for (auto& each : written)
+    if (!mentions.contains(each.name.text) && !is_protected(each.name.text))
+      reporter.report(Code::unused, each.name.span, fmt::format("the parameter `{}` is never used", each.name.text),
+                      "use it or leave it out");
+}
+
+}  // namespace ascribe::language

@@ -1,0 +1,252 @@
+#include "interpreter/language/scope.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "grammar/limits.hpp"
+#include "interpreter/language/definition_checker.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+namespace {
+
+constexpr std::string_view engine_words[] = {"merge", "refuse"};
+
+const syntax::Name& name_of(const syntax::Item& item) {
+  if (auto* rule = std::get_if<syntax::Rule>(&item.node)) return rule->name;
+  if (auto* composite = std::get_if<syntax::Composite>(&item.node)) return composite->name;
+  return std::get<syntax::Function>(item.node).name;
+}
+
+std::size_t depth_of(const std::shared_ptr<const Function>& function) { return function->depth; }
+std::size_t depth_of(const std::optional<Definition>& definition) {
+  return std::visit([](auto& each) { return each->depth; }, *definition);
+}
+
+std::string shown(const syntax::Path& path) {
+  return path.qualifier ? fmt::format("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
+}
+
+template <typename Named>
+void collect(const std::map<std::string, Named, std::less<>>& named, std::vector<std::string>& out) {
+  for (auto& [name, value] : named) out.push_back(name);
+}
+
+void report_private(const std::string& written, const Place& place, Span use, const Reporter& reporter) {
+  auto& diagnostic = reporter.report(Code::private_name, use, fmt::format("`{}` stays inside its pack", written),
+                                     "names that begin with `_` are for the pack's own files: use a name without it");
+  diagnostic.others.push_back({place.source, place.span, "defined here"});
+}
+
+std::string listed(const std::string& pack, const std::vector<std::string>& known) {
+  constexpr std::size_t most = 8;
+  if (known.empty()) return fmt::format("`{}` has none", pack);
+  return known.size() > most ? "" : fmt::format("`{}` has: {}", pack, fmt::join(known, ", "));
+}
+
+// "did you mean `acme.relative`?"
+std::string did_you_mean_in(const std::string& pack, const std::string& written, const std::vector<std::string>& known,
+                            const std::string& otherwise) {
+  auto best = nearest(written, known);
+  return best.empty() ? otherwise : fmt::format("did you mean `{}.{}`?", pack, best);
+}
+
+}  // namespace
+
+bool is_engine_word(std::string_view name) {
+  return std::find(std::begin(engine_words), std::end(engine_words), name) != std::end(engine_words);
+}
+
+// -------------------------------------------------------------------------------------------------------- definitions
+
+void Scope::declare(const syntax::Item& item, FileScope& file) {
+  auto reporter = file.reporter();
+  auto& name = name_of(item);
+  bool function = std::holds_alternative<syntax::Function>(item.node);
+  if (is_protected(name.text) || name.text == "std" || is_engine_word(name.text) ||
+      (function && find_builtin(name.text))) {
+    reporter.report(Code::protected_name, name.span,
+                    fmt::format("`{}` means something already and cannot be redefined", name.text),
+                    "choose another name");
+    return;
+  }
+  auto before = function ? declare(functions_, &Definitions::functions, name.text, item, file)
+                         : declare(targets_, &Definitions::targets, name.text, item, file);
+  if (!before) return;
+  auto& diagnostic = reporter.report(Code::duplicate_name, name.span, fmt::format("`{}` is defined twice", name.text),
+                                     "rename one of them");
+  diagnostic.others.push_back({before->source, before->span, "first here"});
+}
+
+template <typename Result, typename Beside>
+std::optional<Place> Scope::declare(Names<Result>& own, Beside beside, const std::string& name,
+                                    const syntax::Item& item, FileScope& file) {
+  if (surroundings_.beside)
+    if (auto found = (surroundings_.beside->*beside).find(name); found != (surroundings_.beside->*beside).end())
+      return place_of(found->second);
+  auto [found, fresh] = own.try_emplace(name, Pending<Result>{&item, &file});
+  if (!fresh) return Place{found->second.file->source(), name_of(*found->second.item).span};
+  order_.push_back(name);
+  return {};
+}
+
+Definitions Scope::check_all() {
+  Definitions out;
+  for (auto& name : order_) {
+    if (auto found = targets_.find(name); found != targets_.end()) {
+      auto result = check(found->second, found->first, {}, nullptr);
+      out.complete = out.complete && result;
+      if (result) out.targets.emplace(name, *result);
+    }
+    if (auto found = functions_.find(name); found != functions_.end()) {
+      auto result = check(found->second, found->first, {}, nullptr);
+      out.complete = out.complete && result;
+      if (result) out.functions.emplace(name, result);
+    }
+  }
+  return out;
+}
+
+// Checks a definition once. A definition that is reached while it is still being checked is made of itself.
+template <typename Result, typename Check>
+Result Scope::once(Pending<Result>& pending, const std::string& name, Span use, const Reporter* user, Check check) {
+  if (pending.state == Pending<Result>::done) return pending.result;
+  if (pending.state == Pending<Result>::open) {
+    user->report(Code::cycle, use, fmt::format("`{}` is made of itself", name),
+                 "let one of the definitions say what it is");
+    return {};
+  }
+  if (user && too_deep(deepest_.size(), use, *user)) return {};
+  pending.state = Pending<Result>::open;
+  deepest_.push_back(0);
+  auto before = error_count();
+  auto result = check();
+  deepest_.pop_back();
+  if (error_count() == before) pending.result = std::move(result);
+  pending.state = Pending<Result>::done;
+  return pending.result;
+}
+
+std::optional<Definition> Scope::check(Pending<std::optional<Definition>>& pending, const std::string& name, Span use,
+                                       const Reporter* user) {
+  return once(pending, name, use, user, [&] { return check_target(*pending.item, *pending.file); });
+}
+
+std::shared_ptr<const Function> Scope::check(Pending<std::shared_ptr<const Function>>& pending, const std::string& name,
+                                             Span use, const Reporter* user) {
+  return once(pending, name, use, user, [&] { return check_function(*pending.item, *pending.file); });
+}
+
+bool Scope::too_deep(std::size_t depth, Span use, const Reporter& user) const {
+  if (depth < limits.let_depth) return false;
+  user.report(Code::too_deep, use, fmt::format("definitions lead to definitions more than {} deep", limits.let_depth),
+              "write it flatter");
+  return true;
+}
+
+std::size_t Scope::error_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(diagnostics_.begin(), diagnostics_.end(), [](auto& d) { return d.severity == Severity::error; }));
+}
+
+// ------------------------------------------------------------------------------------------------------------ look-up
+
+// Nothing where no definition has that name; a null result where it has a mistake or cannot be reached: reported.
+template <typename Result, typename Named>
+std::optional<Result> FileScope::look_up(const syntax::Path& path, const Reporter& reporter, Scope::Names<Result>& own,
+                                         Named named) {
+  auto& name = path.name.text;
+  auto reached = [&](Result result) -> Result {
+    if (!result || scope_.too_deep(depth_of(result), path.span, reporter)) return {};
+    if (!scope_.deepest_.empty()) scope_.deepest_.back() = std::max(scope_.deepest_.back(), depth_of(result));
+    return result;
+  };
+  bool standard_only = path.qualifier && path.qualifier->text == "std";
+  // The standard pack's own files reach themselves as `std`, too.
+  if (!path.qualifier || (standard_only && !standard()))
+    if (auto found = own.find(name); found != own.end())
+      return reached(scope_.check(found->second, found->first, path.span, &reporter));
+  std::vector<const Definitions*> places;
+  if (!path.qualifier) places.push_back(scope_.surroundings_.beside);
+  if (!path.qualifier || standard_only) places.push_back(standard());
+  auto alias = path.qualifier ? aliases_.find(path.qualifier->text) : aliases_.end();
+  if (alias != aliases_.end()) places.push_back(alias->second.get());
+  for (auto* place : places) {
+    if (!place) continue;
+    if (auto found = (place->*named).find(name); found != (place->*named).end()) return reached(found->second);
+    if (auto found = place->hidden.find(name); found != place->hidden.end()) {
+      report_private(shown(path), found->second, path.span, reporter);
+      return Result{};
+    }
+  }
+  // What an import lacks because of mistakes has its message where they were made.
+  if (alias != aliases_.end() && !(alias->second && alias->second->complete)) return Result{};
+  return {};
+}
+
+std::optional<Definition> FileScope::find_target(const syntax::Path& path, const Reporter& reporter) {
+  if (auto found = look_up(path, reporter, scope_.targets_, &Definitions::targets)) return *found;
+  auto& name = path.name.text;
+  std::vector<std::string> known;
+  if (path.qualifier) {
+    auto& pack = path.qualifier->text;
+    if (!is_pack(pack)) {
+      auto* beside = scope_.surroundings_.beside;
+      if (beside && beside->targets.contains(name))
+        reporter.report(Code::unknown_rule, path.qualifier->span, fmt::format("unknown pack `{}`", pack),
+                        fmt::format("what is loaded is called by its own name: write `{}`", name));
+      else
+        report_unknown_pack(*path.qualifier, Code::unknown_rule, packs(), reporter);
+      return {};
+    }
+    if (auto* there = behind(pack)) collect(there->targets, known);
+    reporter.report(Code::unknown_rule, path.span, fmt::format("unknown rule or composite `{}`", shown(path)),
+                    did_you_mean_in(pack, name, known, listed(pack, known)));
+    return {};
+  }
+  std::string otherwise = "`ascribe check` takes the file that defines it; `--load` brings it to `ascribe run`";
+  if (is_pack(name)) otherwise = fmt::format("`{0}` is an import: write `{0}.name`", name);
+  for (auto& [alias, there] : aliases_)
+    if (there && there->targets.contains(name)) otherwise = fmt::format("did you mean `{}.{}`?", alias, name);
+  collect(scope_.targets_, known);
+  for (auto word : engine_words) known.emplace_back(word);
+  for (auto* there : {scope_.surroundings_.beside, standard()})
+    if (there) collect(there->targets, known);
+  reporter.report(Code::unknown_rule, path.span, fmt::format("unknown rule or composite `{}`", name),
+                  otherwise.starts_with("did") ? otherwise : did_you_mean(name, known, otherwise));
+  return {};
+}
+
+std::optional<std::shared_ptr<const Function>> FileScope::find(const syntax::Path& path, const Reporter& reporter) {
+  auto found = look_up(path, reporter, scope_.functions_, &Definitions::functions);
+  if (found || !path.qualifier || !is_pack(path.qualifier->text)) return found;
+  auto& pack = path.qualifier->text;
+  std::vector<std::string> known;
+  if (auto* there = behind(pack)) collect(there->functions, known);
+  reporter.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)),
+                  did_you_mean_in(pack, path.name.text, known, listed(pack, known)));
+  return std::shared_ptr<const Function>();
+}
+
+std::vector<std::string> FileScope::function_names() const {
+  std::vector<std::string> found;
+  collect(scope_.functions_, found);
+  for (auto* there : {scope_.surroundings_.beside, standard()})
+    if (there) collect(there->functions, found);
+  return found;
+}
+
+std::vector<std::string> FileScope::packs() const {
+  std::vector<std::string> found{"std"};
+  collect(aliases_, found);
+  return found;
+}
+
+const Definitions* FileScope::behind(const std::string& pack) const {
+  auto alias = aliases_.find(pack);
+  return alias == aliases_.end() ? standard() : alias->second.get();
+}
+
+}  // namespace ascribe::language

@@ -1,0 +1,297 @@
+// Packs and imports: which files belong together, what importers reach, and what happens to folders that are wrong.
+#include <map>
+
+#include "ascribe/pack.hpp"
+#include "grammar/limits.hpp"
+#include "interpreter/language/binding.hpp"
+#include "interpreter/language/definitions.hpp"
+#include "interpreter/pack/loader.hpp"
+#include "tests/catch.hpp"
+#include "tests/folder.hpp"
+
+namespace {
+
+using namespace ascribe;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+// Files in memory, by normal paths; counts what is read.
+class Memory : public FileReader {
+ public:
+  explicit Memory(std::map<std::string, std::string> files) : files_(std::move(files)) {}
+  Kind kind(const fs::path& path) const override {
+    auto name = identity(path);
+    if (files_.contains(name)) return Kind::file;
+    auto inside = files_.lower_bound(name + "/");
+    return inside != files_.end() && inside->first.starts_with(name + "/") ? Kind::folder : Kind::missing;
+  }
+  std::string identity(const fs::path& path) const override {
+    auto name = path.lexically_normal().string();
+    return name.ends_with('/') ? name.substr(0, name.size() - 1) : name;
+  }
+  std::string read(const fs::path& path) const override {
+    if (vanishing == identity(path))
+      throw Error({.code = Code::unreadable_file, .message = "cannot read it: it is gone"});
+    ++reads;
+    return files_.at(identity(path));
+  }
+  std::vector<Entry> list(const fs::path& folder, std::size_t most) const override {
+    std::map<std::string, Kind> found;
+    auto prefix = identity(folder) + "/";
+    for (auto& [name, text] : files_)
+      if (name.starts_with(prefix) && found.size() < most) {
+        auto rest = name.substr(prefix.size());
+        auto inner = rest.find('/');
+        found.emplace(rest.substr(0, inner), inner == std::string::npos ? Kind::file : Kind::folder);
+      }
+    std::vector<Entry> out;
+    for (auto& [name, kind] : found) out.push_back({name, kind});
+    return out;
+  }
+  mutable int reads = 0;
+  std::string vanishing;
+
+ private:
+  std::map<std::string, std::string> files_;
+};
+
+const language::Definitions no_standard_pack;
+
+// "acme/a.rule:1:8 A0801 message", one line for each.
+std::string messages(const FileReader& reader, const std::vector<fs::path>& paths) {
+  std::string out;
+  auto add = [&](const std::vector<Diagnostic>& diagnostics) {
+    for (auto& d : diagnostics) {
+      if (auto& source = d.primary.source) {
+        auto [line, column] = source->position(d.primary.span.begin);
+        out += source->name() + ":" + std::to_string(line) + ":" + std::to_string(column) + " ";
+      }
+      out += code_name(d.code) + " " + d.message + "\n";
+    }
+  };
+  try {
+    add(load_files(paths, reader, no_standard_pack).warnings);
+  } catch (const Error& error) {
+    add(error.diagnostics());
+  }
+  return out;
+}
+
+const std::string acme = "pack acme { version = \"1.2.0\"; language = 1 }\n";
+
+// What is wrong with a pack.rule.
+std::string mistakes(const std::string& text) {
+  return messages(Memory(std::map<std::string, std::string>{{"acme/pack.rule", text}}), {"acme"});
+}
+
+const fs::path data = ASCRIBE_TEST_DATA;
+
+}  // namespace
+
+TEST_CASE("a pack is its folder: its files share one scope, nested packs are no part of it") {
+  auto pack = Pack::load(data / "packs/acme");
+  CHECK(pack.name() == "acme");
+  CHECK(pack.version() == "1.2.0");
+  CHECK(pack.composite("my_vgg").bound().entries.size() == 3);
+  CHECK(pack.rule("some_rule").description() == "some_rule(epsilon = 1e-06)");
+  CHECK(pack.rule("epsilon").description() == "epsilon(epsilon = 1e-06)");
+  CHECK(pack.call("my_vgg(0.5)").description() == "my_vgg(epsilon = 0.5)");
+  CHECK(Pack::load(data / "packs/acme/pack.rule").name() == "acme");
+  CHECK(Pack::load(data / "packs/single.rule").name().empty());
+}
+
+TEST_CASE("names that begin with _ cannot be asked of a pack, but of a file that is loaded itself") {
+  auto pack = Pack::load(data / "packs/acme");
+  for (auto& ask :
+       std::vector<std::function<void()>>{[&] { pack.rule("_plain"); }, [&] { pack.composite("_plain"); },
+                                          [&] { pack.call("_plain"); }, [&] { pack.call("some_rule(_shared(1))"); }})
+    CHECK_THROWS_WITH(ask(), Contains("A0805") && Contains("stays inside its pack"));
+  test::Folder folder;
+  CHECK_NOTHROW(Pack::load(folder.file("own.rule", "rule _plain { map = R }")).rule("_plain"));
+}
+
+TEST_CASE("a call on the command line reaches the loaded names, and no imports of the files") {
+  auto pack = Pack::load(data / "valid/imports.rule");
+  CHECK(pack.call("of_a_composite").description() == "of_a_composite");
+  CHECK_THROWS_WITH(pack.call("single.halves"), Contains("unknown pack `single`"));
+  CHECK_THROWS_WITH(pack.call("mine.of_a_rule"), Contains("unknown pack `mine`") && Contains("write `of_a_rule`"));
+  CHECK_THROWS_WITH(pack.call("halves"), Contains("unknown rule or composite `halves`"));
+}
+
+TEST_CASE("packs and files that are loaded together join their public names") {
+  Memory disk({{"acme/pack.rule", acme + "rule one { map = R } rule _own { map = R }"},
+               {"other/pack.rule", "pack other { version = \"0.0.1\"; language = 1 } rule two { map = R }"},
+               {"mine.rule", "composite mine { linear => one; any => two }"},
+               {"private.rule", "composite mine { linear => _own }"},
+               {"twice.rule", "rule one { map = R }"},
+               {"clash/pack.rule", "pack clash { version = \"0.0.1\"; language = 1 } rule one { map = R }"}});
+  CHECK(messages(disk, {"acme", "mine.rule", "other", "mine.rule", "acme"}) == "");
+  auto loaded = load_files({"acme", "mine.rule", "other"}, disk, no_standard_pack);
+  CHECK(loaded.definitions->targets.size() == 3);
+  CHECK(loaded.name.empty());
+  CHECK(messages(disk, {"acme", "private.rule"}) == "private.rule:1:28 A0805 `_own` stays inside its pack\n");
+  CHECK(messages(disk, {"acme", "twice.rule"}) == "twice.rule:1:6 A0205 `one` is defined twice\n");
+  CHECK(messages(disk, {"acme", "clash"}) == "clash/pack.rule:1:48 A0205 two of the packs define `one`\n");
+}
+
+TEST_CASE("what two files import is read once, whatever the paths to it look like") {
+  Memory disk(
+      {{"main.rule", "import \"a.rule\" as a; import \"sub/b.rule\" as b; composite c { linear => a.r; any => b.r }"},
+       {"a.rule", "import \"sub/../base.rule\" as base; rule r = base.r"},
+       {"sub/b.rule", "import \"../base.rule\" as base; rule r = base.r"},
+       {"base.rule", "rule r { map = R / y }"}});
+  auto loaded = load_files({"main.rule"}, disk, no_standard_pack);
+  CHECK(disk.reads == 4);
+  CHECK(loaded.definitions->targets.size() == 1);
+}
+
+TEST_CASE("mistakes of what is imported are told once, in its own file, and importers say nothing about them") {
+  Memory disk(
+      {{"main.rule", "import \"a.rule\" as a; import \"b.rule\" as b; composite c { linear => a.r; any => b.r }"},
+       {"a.rule", "import \"base.rule\" as base; rule r = base.unsound; rule s = base.missing"},
+       {"b.rule", "import \"base.rule\" as base; rule r = base.unread"},
+       {"base.rule", "rule unsound { map = R / yy }\nrule unread { map = R / }\n"}});
+  CHECK(messages(disk, {"main.rule"}) ==
+        "base.rule:1:26 A0201 unknown name `yy`\nbase.rule:2:25 A0101 expected an expression, found `}`\n");
+}
+
+TEST_CASE("imports that lead in a circle give one message that shows it") {
+  Memory disk({{"a.rule", "import \"b.rule\" as b; rule r = b.r"},
+               {"b.rule", "import \"sub\" as sub; rule r = sub.r"},
+               {"sub/pack.rule", acme},
+               {"sub/rules.rule", "import \"../a.rule\" as a; rule r = a.r"},
+               {"self/pack.rule", acme + "import \"../self\" as self; rule r = self.s; rule s { map = R }"},
+               {"one.rule", "import \"one.rule\" as one; rule r = one.r"}});
+  CHECK(
+      messages(disk, {"a.rule"}) ==
+      "sub/rules.rule:1:8 A0802 imports lead in a circle: 'a.rule' imports 'b.rule' imports 'sub' imports 'a.rule'\n");
+  CHECK(messages(disk, {"self"}) == "self/pack.rule:2:8 A0802 the pack imports itself\n");
+  CHECK(messages(disk, {"one.rule"}) == "one.rule:1:8 A0802 the file imports itself\n");
+  CHECK_THROWS_WITH(load_files({"a.rule"}, disk, no_standard_pack), Contains("b.rule:1:8"));
+  // Given together, the files are one scope; what they import is a scope of its own.
+  CHECK_THAT(messages(disk, {"a.rule", "one.rule"}), Contains("A0205 `r` is defined twice"));
+}
+
+TEST_CASE("the files of a pack do not import each other") {
+  Memory disk({{"acme/pack.rule", acme},
+               {"acme/a.rule", "import \"b.rule\" as b; rule r = b.s"},
+               {"acme/b.rule", "rule s { map = R }"},
+               {"main.rule", "import \"acme/b.rule\" as b; rule r = b.s"}});
+  CHECK(messages(disk, {"acme"}) == "acme/a.rule:1:8 A0801 cannot import 'b.rule': it belongs to this pack\n");
+  CHECK(messages(disk, {"main.rule"}) == "");  // from elsewhere, a file is read alone
+}
+
+TEST_CASE("an alias belongs to its file") {
+  Memory disk({{"acme/pack.rule", acme},
+               {"acme/a.rule", "import \"../one.rule\" as it; rule a = it.r"},
+               {"acme/b.rule", "import \"../two.rule\" as it; rule b = it.s"},
+               {"acme/c.rule", "rule c = it.r"},
+               {"one.rule", "rule r { map = R }"},
+               {"two.rule", "rule s { map = R }"}});
+  CHECK(messages(disk, {"acme"}) == "acme/c.rule:1:10 A0202 unknown pack `it`\n");
+}
+
+TEST_CASE("pack.rule says which pack it is, which version, which language") {
+  CHECK(mistakes(acme) == "");
+  CHECK(mistakes("") == "acme/pack.rule:1:1 A0803 pack.rule does not say which pack it is\n");
+  CHECK(mistakes(acme + acme) == "acme/pack.rule:2:1 A0803 a second `pack`\n");
+  CHECK(mistakes("pack a { }") ==
+        "acme/pack.rule:1:6 A0803 the pack `a` needs `language`\nacme/pack.rule:1:6 A0803 the pack `a` needs "
+        "`version`\n");
+  CHECK(mistakes("pack a { version = 1.2; language = \"1\" }") ==
+        "acme/pack.rule:1:20 A0803 `version` takes three numbers in a string\n"
+        "acme/pack.rule:1:36 A0803 `language` takes a whole number\n");
+  for (auto* version :
+       {"", "1", "1.2", "1.2.", "1.2.x", "1.2.3.4", "a.b.c", " 1.2.3", "1.2.3 ", "1..3", "1.2.1234567890"})
+    CHECK_THAT(mistakes("pack a { version = \"" + std::string(version) + "\"; language = 1 }"), Contains("A0803"));
+  for (auto* language : {"1.0", "1e0", "-1", "0", "[1]", "one", "1 + 0"})
+    CHECK_THAT(mistakes("pack a { version = \"1.0.0\"; language = " + std::string(language) + " }"), Contains("A0803"));
+  CHECK(mistakes("pack a { version = \"1.0.0\"; language = 1; langauge = 2; version = \"2.0.0\" }") ==
+        "acme/pack.rule:1:43 A0803 a pack has no `langauge`\nacme/pack.rule:1:57 A0803 `version` is given twice\n");
+  const Memory misspelt({{"a/pack.rule", "pack a { verison = \"1.0.0\" }"}, {"a/b.rule", ""}});
+  CHECK_THROWS_WITH(load_files({"a"}, misspelt, no_standard_pack), Contains("did you mean `version`?"));
+  CHECK_THAT(mistakes("pack std { version = \"1.0.0\"; language = 1 }"), Contains("A0206"));
+  CHECK_THAT(mistakes("pack rule { version = \"1.0.0\"; language = 1 }"), Contains("A0106"));
+  CHECK(mistakes("pack a { version = \"1.0.0\" language = }") ==
+        "acme/pack.rule:1:39 A0101 expected an expression, found `}`\n");
+}
+
+TEST_CASE("a pack in a newer language says so, and nothing else") {
+  Memory disk({{"acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 2 }\nrule new { whatever }"},
+               {"acme/a.rule", "neither this"},
+               {"main.rule", "import \"acme\" as acme; composite c { any => acme.shiny }"}});
+  auto message = "acme/pack.rule:1:43 A0804 the pack `acme` needs language 2, this is language 1\n";
+  CHECK(messages(disk, {"acme"}) == message);
+  CHECK(messages(disk, {"main.rule"}) == message);
+}
+
+TEST_CASE("a text imports nothing and is no pack") {
+  CHECK_THROWS_WITH(Pack::parse("import \"a.rule\" as a\nrule r = a.r"), Contains("A0801") && !Contains("A0202"));
+  CHECK_THROWS_WITH(Pack::parse(acme), Contains("A0803"));
+}
+
+TEST_CASE("too many files, too deep imports and files that vanish end in one message") {
+  std::map<std::string, std::string> many{{"acme/pack.rule", acme}}, deep;
+  for (std::size_t i = 0; i < 2'000; ++i) many["acme/r" + std::to_string(i) + ".rule"] = "";
+  CHECK(messages(Memory(many), {"acme"}) == "A0004 more than 1000 files are loaded together\n");
+  many["main.rule"] = "import \"acme\" as acme; rule r = acme.r";
+  CHECK(messages(Memory(many), {"main.rule"}) == "main.rule:1:8 A0004 more than 1000 files are loaded together\n");
+  for (std::size_t i = 0; i < 10'000; ++i) many["acme/notes" + std::to_string(i)] = "";
+  CHECK(messages(Memory(many), {"acme"}) == "A0004 the folders of packs hold more than 10000 files and folders\n");
+  auto name = [](std::size_t i) { return "r" + std::to_string(i) + ".rule"; };
+  for (std::size_t i = 0; i < 500; ++i) deep[name(i)] = "import \"" + name(i + 1) + "\" as a; rule r = a.r";
+  CHECK(messages(Memory(deep), {"r0.rule"}) == "r64.rule:1:8 A0005 imports lead to imports more than 64 deep\n");
+  CHECK(messages(Memory(deep), {"r436.rule"}) ==
+        "r499.rule:1:8 A0801 cannot import 'r500.rule': no such file or folder\n");
+  Memory gone({{"acme/pack.rule", acme}, {"acme/a.rule", ""}, {"m.rule", "import \"acme\" as acme; rule r = acme.r"}});
+  gone.vanishing = "acme/a.rule";
+  CHECK(messages(gone, {"acme"}) == "A0001 cannot read it: it is gone\n");
+  CHECK(messages(gone, {"m.rule"}) == "m.rule:1:8 A0801 cannot read it: it is gone\n");
+}
+
+TEST_CASE("definitions that lead to each other through imports are as deep as those of one file") {
+  std::map<std::string, std::string> files{{"r0.rule", "fn f0(z) = z"}};
+  for (int i = 1; i < 6; ++i) {
+    auto text = "import \"r" + std::to_string(i - 1) + ".rule\" as below\nfn f" + std::to_string(30 * i - 29) +
+                "(z) = below.f" + std::to_string(30 * i - 30) + "(z)\n";
+    for (int k = 30 * i - 28; k <= 30 * i; ++k)
+      text += "fn f" + std::to_string(k) + "(z) = f" + std::to_string(k - 1) + "(z)\n";
+    files["r" + std::to_string(i) + ".rule"] = text;
+  }
+  CHECK(messages(Memory(files), {"r4.rule"}) == "");
+  CHECK(messages(Memory(files), {"r5.rule"}) ==
+        "r5.rule:9:14 A0005 definitions lead to definitions more than 128 deep\n");
+}
+
+TEST_CASE("links, devices and odd names in the folder of a pack do no harm") {
+  test::Folder folder;
+  fs::create_directories(folder / "acme/deep/.hidden");
+  folder.file("acme/pack.rule", acme);
+  folder.file("acme/.hidden.rule", "no rule");
+  folder.file("acme/deep/.hidden/a.rule", "no rule");
+  folder.file("acme/notes.txt", "no rule");
+  folder.file("acme/deep/odd\nname\x01\xff.rule", "rule r { map = R / yy }");
+  fs::create_directory_symlink("..", folder / "acme/deep/up");
+  fs::create_symlink("pack.rule", folder / "acme/again.rule");
+  CHECK(test::failure(folder, [&] { Pack::load(folder / "acme"); }) == "A0201 unknown name `yy`");
+  CHECK_THROWS_WITH(Pack::load(folder / "acme"), Contains("acme/deep/odd?name??.rule:1:20"));
+  fs::remove(folder / "acme/deep/odd\nname\x01\xff.rule");
+  CHECK(Pack::load(folder / "acme").name() == "acme");
+  fs::create_symlink("/dev/zero", folder / "acme/endless.rule");
+  CHECK(test::failure(folder, [&] { Pack::load(folder / "acme"); }) ==
+        "A0803 'acme/endless.rule' cannot be read: it is no regular file");
+  auto imports = [&](const std::string& path) {
+    auto file = folder.file("main.rule", "import \"" + path + "\" as it\nrule r = it.r");
+    return test::failure(folder, [&] { Pack::load(file); });
+  };
+  CHECK(imports("acme/endless.rule") ==
+        "A0801 cannot import 'acme/endless.rule': it is neither a file nor a folder that can be read");
+  fs::create_symlink("loop.rule", folder / "loop.rule");
+  CHECK(imports("loop.rule") == "A0801 cannot import 'loop.rule': it is neither a file nor a folder that can be read");
+  CHECK(imports("no\\\nsuch.rule") == "A0801 cannot import 'no?such.rule': no such file or folder");
+  CHECK(imports(std::string(5000, 'a')) == "A0801 the path has more than 4096 bytes");
+  CHECK_THAT(imports(std::string(1000, 'a')), Contains("A0801 cannot import '…a"));
+  fs::create_directory(folder / "acme/pack.rule.d");
+  CHECK(imports("acme/pack.rule.d") == "A0801 cannot import 'acme/pack.rule.d': the folder has no pack.rule");
+  CHECK_THROWS_WITH(Pack::load(folder.path), Contains("A0001") && Contains("it is a folder without a pack.rule"));
+}
