@@ -64,23 +64,45 @@ std::string description(const std::string& name, const std::vector<Parameter>& p
   return parts.empty() ? name : fmt::format("{}({})", name, fmt::join(parts, ", "));
 }
 
+// What cannot be computed is reported where it is written; `source` holds the definition that the expression is in.
+template <typename Compute>
+auto computed(const SourcePointer& source, Compute compute) {
+  try {
+    return compute();
+  } catch (const Error& error) {
+    auto diagnostic = error.diagnostics().front();
+    if (!diagnostic.primary.source) diagnostic.primary.source = source;
+    throw Error(diagnostic);
+  }
+}
+
 template <typename Callee>
-std::vector<Value> evaluate_arguments(const Target& target, const Callee& callee, std::span<const Value> outer) {
+std::vector<Value> evaluate_arguments(const Target& target, const Callee& callee, std::span<const Value> outer,
+                                      const SourcePointer& source) {
   std::vector<Value> out;
-  for (std::size_t i = 0; i < target.arguments.size(); ++i)
-    out.push_back(evaluate_argument(*target.arguments[i], outer, callee.parameters[i].type));
+  for (std::size_t i = 0; i < target.arguments.size(); ++i) {
+    auto& parameter = callee.parameters[i];
+    if (target.arguments[i] == parameter.default_expression && parameter.default_value)
+      out.push_back(*parameter.default_value);
+    else
+      out.push_back(computed(source, [&] { return evaluate_argument(*target.arguments[i], outer, parameter.type); }));
+  }
   return out;
+}
+
+bool holds(const Requirement& requirement, const Rule& rule, std::span<const Value> values) {
+  return computed(rule.place.source, [&] { return evaluate_truth(*requirement.condition, values); });
 }
 
 BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values) {
   auto shown = description(rule->name, rule->parameters, values);
   while (rule->alias) {
     auto target = std::get<std::shared_ptr<const Rule>>(rule->alias->definition);
-    values = evaluate_arguments(*rule->alias, *target, values);
+    values = evaluate_arguments(*rule->alias, *target, values, rule->place.source);
     rule = std::move(target);
   }
   for (auto& requirement : rule->requirements)
-    if (!requirement.about_layer && !evaluate_truth(*requirement.condition, values))
+    if (!requirement.about_layer && !holds(requirement, *rule, values))
       throw Error({.code = Code::requirement_violated,
                    .message = fmt::format("`{}` is refused: {}", shown, requirement.message),
                    .primary = {rule->place.source, requirement.span, "this does not hold"}});
@@ -95,7 +117,7 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
   if (auto* engine = std::get_if<Engine>(&target.definition)) {
     out.push_back({conditions, *engine, place});
   } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
-    auto arguments = evaluate_arguments(target, **rule, values);
+    auto arguments = evaluate_arguments(target, **rule, values, place.source);
     try {
       out.push_back({conditions, bind_values(*rule, std::move(arguments)), place});
     } catch (const Error& error) {  // the call is what is wrong; the requirement says why
@@ -106,7 +128,7 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
     }
   } else {
     auto& composite = std::get<std::shared_ptr<const Composite>>(target.definition);
-    flatten(composite, evaluate_arguments(target, *composite, values), conditions, out);
+    flatten(composite, evaluate_arguments(target, *composite, values, place.source), conditions, out);
   }
 }
 
@@ -136,13 +158,13 @@ BoundComposite bind(const std::shared_ptr<const Composite>& composite, const Nam
 
 BoundComposite bind(const Target& target) {
   if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition)) {
-    auto values = evaluate_arguments(target, **composite, {});
+    auto values = evaluate_arguments(target, **composite, {}, nullptr);
     BoundComposite out{description((*composite)->name, (*composite)->parameters, values), {}};
     flatten(*composite, values, {}, out.entries);
     return out;
   }
   auto& rule = std::get<std::shared_ptr<const Rule>>(target.definition);
-  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {})));
+  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {}, nullptr)));
 }
 
 BoundComposite for_linear_layers(BoundRule rule) {

@@ -7,10 +7,13 @@
 #include "grammar/limits.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/coverage.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/names.hpp"
 #include "interpreter/language/rule_checker.hpp"
+#include "interpreter/language/stabilization.hpp"
+#include "interpreter/language/stabilizer_uses.hpp"
 #include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
@@ -80,7 +83,7 @@ class FileChecker {
     std::vector<Type> own_types;
     if (local.parameters)
       for (auto& parameter : *local.parameters) own_types.push_back(parameter.type);
-    SpaceChecker spaces(reporter, std::move(own_types));
+    SpaceChecker spaces(reporter, own_types, Moment::before_layer);
     bool sound = true;
     for (std::size_t i = 0; i < arguments->size(); ++i) {
       if ((*arguments)[i] == parameters[i].default_expression) continue;
@@ -97,6 +100,7 @@ class FileChecker {
     if (!sound) return {};
     Target out{{}, std::move(*arguments), call.span};
     std::visit([&](auto& each) { out.definition = each; }, *definition);
+    if (!stabilizer_uses_.check(out, own_types, reporter)) return {};
     return out;
   }
 
@@ -259,7 +263,9 @@ class FileChecker {
       out->operations = resolver.operations();
       std::vector<Type> types;
       for (auto& parameter : out->parameters) types.push_back(parameter.type);
-      SpaceChecker(reporter, std::move(types)).infer(*out->body);
+      auto before = error_count();
+      SpaceChecker(reporter, types).infer(*out->body);
+      if (error_count() == before) DivisionChecker::check(*out, reporter);
       Mentions mentions;
       collect_mentions(*written.body, mentions);
       report_unused(mentions, written.parameters, reporter);
@@ -324,7 +330,7 @@ class FileChecker {
       out.type = unknown;
       return out;
     }
-    auto type = SpaceChecker(reporter, {}).infer(*resolved);
+    auto type = SpaceChecker(reporter, std::vector<Type>{}, Moment::before_layer).infer(*resolved);
     if (!accepts(out.type, type) || !well_shaped(*resolved, reporter)) {
       if (!accepts(out.type, type))
         reporter.report(Code::wrong_type, resolved->span,
@@ -333,7 +339,12 @@ class FileChecker {
     }
     if (type.form == Form::unknown) return out;
     out.default_expression = resolved;
-    out.default_value = evaluate_argument(*resolved, {}, out.type);
+    try {
+      out.default_value = evaluate_argument(*resolved, {}, out.type);
+    } catch (const Error& error) {
+      auto& found = error.diagnostics().front();
+      reporter.report(found.code, resolved->span, found.message, found.help);
+    }
     return out;
   }
 
@@ -362,6 +373,7 @@ class FileChecker {
     if (written.alias) collect_mentions(*written.alias, mentions);
     report_unused(mentions, written.parameters, reporter);
     if (written.alias && !out->alias) return {};  // what it leads to has its message already
+    stabilizer_uses_.check_defaults(out, reporter);
     return out;
   }
 
@@ -401,6 +413,8 @@ class FileChecker {
                       "let fewer entries lead to composites");
     report_unused(mentions, written.parameters, reporter);
     if (!sound) return {};
+    stabilizer_uses_.check_defaults(out, reporter);
+    if (out->all_entries <= limits.composite_entries) coverage_.check(*out, reporter);
     return out;
   }
 
@@ -476,6 +490,8 @@ class FileChecker {
   std::map<std::string, Pending<std::optional<Definition>>, std::less<>> targets_;
   std::map<std::string, Pending<std::shared_ptr<const Function>>, std::less<>> functions_;
   std::vector<std::string> order_;
+  StabilizerUses stabilizer_uses_;
+  CoverageChecker coverage_;
   std::size_t depth_ = 0;
 };
 

@@ -74,8 +74,10 @@ Diagnostic& Reporter::report(Code code, Span where, std::string message, std::st
   return diagnostics_->back();
 }
 
-void Reporter::warn(Code code, Span where, std::string message, std::string help) const {
-  report(code, where, std::move(message), std::move(help)).severity = Severity::warning;
+Diagnostic& Reporter::warn(Code code, Span where, std::string message, std::string help) const {
+  auto& diagnostic = report(code, where, std::move(message), std::move(help));
+  diagnostic.severity = Severity::warning;
+  return diagnostic;
 }
 
 ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node, std::size_t operations) {
