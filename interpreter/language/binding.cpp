@@ -78,31 +78,32 @@ auto computed(const SourcePointer& source, Compute compute) {
 
 template <typename Callee>
 std::vector<Value> evaluate_arguments(const Target& target, const Callee& callee, std::span<const Value> outer,
-                                      const SourcePointer& source) {
+                                      const SourcePointer& source, Budget& budget) {
   std::vector<Value> out;
   for (std::size_t i = 0; i < target.arguments.size(); ++i) {
     auto& parameter = callee.parameters[i];
     if (target.arguments[i] == parameter.default_expression && parameter.default_value)
       out.push_back(*parameter.default_value);
     else
-      out.push_back(computed(source, [&] { return evaluate_argument(*target.arguments[i], outer, parameter.type); }));
+      out.push_back(
+          computed(source, [&] { return evaluate_argument(*target.arguments[i], outer, parameter.type, &budget); }));
   }
   return out;
 }
 
-bool holds(const Requirement& requirement, const Rule& rule, std::span<const Value> values) {
-  return computed(rule.place.source, [&] { return evaluate_truth(*requirement.condition, values); });
+bool holds(const Requirement& requirement, const Rule& rule, std::span<const Value> values, Budget& budget) {
+  return computed(rule.place.source, [&] { return evaluate_truth(*requirement.condition, values, &budget); });
 }
 
-BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values) {
+BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values, Budget& budget) {
   auto shown = description(rule->name, rule->parameters, values);
   while (rule->alias) {
     auto target = std::get<std::shared_ptr<const Rule>>(rule->alias->definition);
-    values = evaluate_arguments(*rule->alias, *target, values, rule->place.source);
+    values = evaluate_arguments(*rule->alias, *target, values, rule->place.source, budget);
     rule = std::move(target);
   }
   for (auto& requirement : rule->requirements)
-    if (!requirement.about_layer && !holds(requirement, *rule, values))
+    if (!requirement.about_layer && !holds(requirement, *rule, values, budget))
       throw Error({.code = Code::requirement_violated,
                    .message = fmt::format("`{}` is refused: {}", shown, requirement.message),
                    .primary = {rule->place.source, requirement.span, "this does not hold"}});
@@ -110,16 +111,16 @@ BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> value
 }
 
 void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
-             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out);
+             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out, Budget& budget);
 
 void flatten(const Target& target, std::span<const Value> values, const std::vector<BoundEntry::Condition>& conditions,
-             const Place& place, std::vector<BoundEntry>& out) {
+             const Place& place, std::vector<BoundEntry>& out, Budget& budget) {
   if (auto* engine = std::get_if<Engine>(&target.definition)) {
     out.push_back({conditions, *engine, place});
   } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
-    auto arguments = evaluate_arguments(target, **rule, values, place.source);
+    auto arguments = evaluate_arguments(target, **rule, values, place.source, budget);
     try {
-      out.push_back({conditions, bind_values(*rule, std::move(arguments)), place});
+      out.push_back({conditions, bind_values(*rule, std::move(arguments), budget), place});
     } catch (const Error& error) {  // the call is what is wrong; the requirement says why
       auto diagnostic = error.diagnostics().front();
       diagnostic.others.insert(diagnostic.others.begin(), diagnostic.primary);
@@ -128,43 +129,46 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
     }
   } else {
     auto& composite = std::get<std::shared_ptr<const Composite>>(target.definition);
-    flatten(composite, evaluate_arguments(target, *composite, values, place.source), conditions, out);
+    flatten(composite, evaluate_arguments(target, *composite, values, place.source, budget), conditions, out, budget);
   }
 }
 
 void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
-             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out) {
+             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out, Budget& budget) {
   if (composite->alias)
-    return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out);
+    return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out, budget);
   for (auto& entry : composite->entries) {
     auto conditions = outer;
     conditions.push_back({entry.count, entry.number, entry.layers});
-    flatten(entry.target, values, conditions, {composite->place.source, entry.span}, out);
+    flatten(entry.target, values, conditions, {composite->place.source, entry.span}, out, budget);
   }
 }
 
 }  // namespace
 
 BoundRule bind(const std::shared_ptr<const Rule>& rule, const NamedValues& arguments) {
-  return bind_values(rule, match(rule->name, rule->parameters, arguments));
+  Budget budget;
+  return bind_values(rule, match(rule->name, rule->parameters, arguments), budget);
 }
 
 BoundComposite bind(const std::shared_ptr<const Composite>& composite, const NamedValues& arguments) {
   auto values = match(composite->name, composite->parameters, arguments);
   BoundComposite out{description(composite->name, composite->parameters, values), {}};
-  flatten(composite, values, {}, out.entries);
+  Budget budget;
+  flatten(composite, values, {}, out.entries, budget);
   return out;
 }
 
 BoundComposite bind(const Target& target) {
+  Budget budget;
   if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition)) {
-    auto values = evaluate_arguments(target, **composite, {}, nullptr);
+    auto values = evaluate_arguments(target, **composite, {}, nullptr, budget);
     BoundComposite out{description((*composite)->name, (*composite)->parameters, values), {}};
-    flatten(*composite, values, {}, out.entries);
+    flatten(*composite, values, {}, out.entries, budget);
     return out;
   }
   auto& rule = std::get<std::shared_ptr<const Rule>>(target.definition);
-  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {}, nullptr)));
+  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {}, nullptr, budget), budget));
 }
 
 BoundComposite for_linear_layers(BoundRule rule) {

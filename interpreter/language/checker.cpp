@@ -20,6 +20,7 @@ namespace ascribe::language {
 namespace {
 
 constexpr std::string_view engine_words[] = {"merge", "refuse"};
+constexpr const char* engine_help = "it stands in composites: `softmax => refuse`";
 
 // A definition is checked when something first needs it, so that the order in a file does not matter.
 template <typename Result>
@@ -359,9 +360,10 @@ class FileChecker {
     if (written.alias) {
       auto leads = target(*written.alias, reporter, local);
       if (leads && !std::holds_alternative<std::shared_ptr<const Rule>>(leads->definition)) {
-        reporter.report(Code::unknown_rule, written.alias->path.span,
-                        fmt::format("`{}` is no rule", written.alias->path.name.text),
-                        "a composite's alias is written `composite a = b`");
+        reporter.report(
+            Code::unknown_rule, written.alias->path.span, fmt::format("`{}` is no rule", written.alias->path.name.text),
+            std::holds_alternative<Engine>(leads->definition) ? engine_help
+                                                              : "a composite's alias is written `composite a = b`");
         leads.reset();
       }
       out->alias = std::move(leads);
@@ -393,7 +395,9 @@ class FileChecker {
       if (out->alias && !std::holds_alternative<std::shared_ptr<const Composite>>(out->alias->definition))
         reporter.report(Code::unknown_rule, written.alias->path.span,
                         fmt::format("`{}` is no composite", written.alias->path.name.text),
-                        "a rule's alias is written `rule a = b`");
+                        std::holds_alternative<Engine>(out->alias->definition)
+                            ? engine_help
+                            : "a rule's alias is written `rule a = b`");
     }
     Mentions mentions;
     if (written.alias) collect_mentions(*written.alias, mentions);

@@ -74,14 +74,13 @@ std::string shown(const NumberOrArray& value) {
 }
 
 [[noreturn]] void refuse(Code code, Span where, std::string message, std::string help) {
-  throw Error(
-      {.code = code, .message = std::move(message), .primary = {nullptr, where, ""}, .help = std::move(help)});
+  throw Error({.code = code, .message = std::move(message), .primary = {nullptr, where, ""}, .help = std::move(help)});
 }
 
 // One evaluation; functions that are called get their own, which share the budget.
 class Evaluation {
  public:
-  Evaluation(std::span<const Value> arguments, std::size_t& elements) : arguments_(arguments), elements_(elements) {}
+  Evaluation(std::span<const Value> arguments, Budget& budget) : arguments_(arguments), budget_(budget) {}
 
   NumberOrArray number(const Expression& expression) {
     return std::visit([&](auto& node) { return number_of(node, expression.span); }, expression.node);
@@ -178,9 +177,9 @@ class Evaluation {
   NumberOrArray number_of(const Chain& node, Span) {
     auto value = number(*node.operands.front());
     for (std::size_t i = 0; i < node.operators.size(); ++i)
-      value = joined(value, number(*node.operands[i + 1]),
-                     {node.operands.front()->span.begin, node.operands[i + 1]->span.end},
-                     arithmetic(node.operators[i]));
+      value =
+          joined(value, number(*node.operands[i + 1]),
+                 {node.operands.front()->span.begin, node.operands[i + 1]->span.end}, arithmetic(node.operators[i]));
     return value;
   }
   NumberOrArray number_of(const Power& node, Span where) {
@@ -282,9 +281,8 @@ class Evaluation {
     bool conjunction = chain.operators.front() == Operator::logical_and;
     auto out = elements_of(*chain.operands.front());
     for (std::size_t i = 1; i < chain.operands.size(); ++i)
-      out = joined(out, elements_of(*chain.operands[i]), expression.span, [&](double a, double b) -> double {
-        return conjunction ? a != 0 && b != 0 : a != 0 || b != 0;
-      });
+      out = joined(out, elements_of(*chain.operands[i]), expression.span,
+                   [&](double a, double b) -> double { return conjunction ? a != 0 && b != 0 : a != 0 || b != 0; });
     return out;
   }
 
@@ -309,8 +307,8 @@ class Evaluation {
     double elements = 1;
     for (auto each : *shape) elements *= static_cast<double>(each);
     if (elements > static_cast<double>(std::max({limits.spread_elements, size_of(a), size_of(b)})))
-      refuse(Code::too_large, where, fmt::format("tensors of shape {} and {} make one that is too large", shown(a),
-                                                 shown(b)),
+      refuse(Code::too_large, where,
+             fmt::format("tensors of shape {} and {} make one that is too large", shown(a), shown(b)),
              fmt::format("the limit is {} elements", limits.spread_elements));
     count(static_cast<std::size_t>(elements), where);
     return std::move(*shape);
@@ -328,8 +326,9 @@ class Evaluation {
   }
 
   void count(std::size_t elements, Span where) {
-    elements_ += elements;
-    if (elements_ > limits.constant_elements)
+    bool enough = elements <= budget_.elements;
+    budget_.elements -= enough ? elements : budget_.elements;
+    if (!enough)
       refuse(Code::too_large, where, "too much is computed before a layer is met",
              fmt::format("the limit is {} elements, those of every operation counted", limits.constant_elements));
   }
@@ -344,7 +343,7 @@ class Evaluation {
   template <typename Evaluate>
   std::invoke_result_t<Evaluate, Evaluation&> inside(const Function& function, std::vector<Value> arguments,
                                                      Evaluate evaluate) {
-    Evaluation body(arguments, elements_);
+    Evaluation body(arguments, budget_);
     try {
       return evaluate(body);
     } catch (const Error& error) {
@@ -356,31 +355,31 @@ class Evaluation {
   }
 
   std::span<const Value> arguments_;
-  std::size_t& elements_;
+  Budget& budget_;
   std::map<const Expression*, NumberOrArray> lets_;
 };
 
 template <typename Evaluate>
-auto evaluate(std::span<const Value> arguments, Evaluate what) {
-  std::size_t elements = 0;
-  Evaluation evaluation(arguments, elements);
+auto evaluate(std::span<const Value> arguments, Budget* budget, Evaluate what) {
+  Budget own;
+  Evaluation evaluation(arguments, budget ? *budget : own);
   return what(evaluation);
 }
 
 }  // namespace
 
-bool evaluate_truth(const Expression& expression, std::span<const Value> arguments) {
-  return evaluate(arguments, [&](Evaluation& it) { return it.truth(expression); });
+bool evaluate_truth(const Expression& expression, std::span<const Value> arguments, Budget* budget) {
+  return evaluate(arguments, budget, [&](Evaluation& it) { return it.truth(expression); });
 }
 
 double evaluate_number(const Expression& expression, std::span<const Value> arguments) {
-  auto value = evaluate(arguments, [&](Evaluation& it) { return it.number(expression); });
+  auto value = evaluate(arguments, nullptr, [&](Evaluation& it) { return it.number(expression); });
   if (auto* number = std::get_if<double>(&value)) return *number;
   refuse(Code::wrong_type, expression.span, "a number is needed here, this is a tensor", "give one number");
 }
 
-Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type) {
-  return evaluate(arguments, [&](Evaluation& it) { return it.argument(expression, type); });
+Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type, Budget* budget) {
+  return evaluate(arguments, budget, [&](Evaluation& it) { return it.argument(expression, type); });
 }
 
 bool is_constant(const Expression& expression) {

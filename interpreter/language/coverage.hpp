@@ -33,9 +33,9 @@ class Coverage {
   void add(Kinds kinds, const std::string& glob);
   Kinds covered(const std::string& glob) const;
 
-  Kinds any_name_;                             // with every name, and with none
+  Kinds any_name_;                                   // with every name, and with none
   std::map<std::string, Kinds, std::less<>> globs_;  // as they are written
-  Affixes prefixes_, suffixes_;                // of globs with one `*` at their end, at their beginning
+  Affixes prefixes_, suffixes_;                      // of globs with one `*` at their end, at their beginning
 };
 
 class CoverageChecker {

@@ -44,6 +44,10 @@ bool is_protected(std::string_view name) {
 bool well_shaped(const Expression& expression, const Reporter& reporter) {
   auto* list = std::get_if<List>(&expression.node);
   if (!list) return true;
+  if (list->elements.empty()) {
+    reporter.report(Code::wrong_type, expression.span, "a list without numbers", "write `[0]`, or one number: `0`");
+    return false;
+  }
   auto length = [](const ExpressionPointer& element) {
     auto* inner = std::get_if<List>(&element->node);
     return inner ? static_cast<std::ptrdiff_t>(inner->elements.size()) : -1;

@@ -5,6 +5,8 @@
 namespace ascribe::language {
 namespace {
 
+constexpr const char* nothing_to_reduce = "leave it out";
+
 Space space_of(Quantity quantity) {
   switch (quantity) {
     case Quantity::w:
@@ -146,8 +148,8 @@ Type SpaceChecker::let(const Expression& value) {
   if (found != lets_.end()) return found->second;
   auto type = infer(value);
   if (type.form == Form::stabilizer || type.form == Form::names) {
-    reporter_.report(Code::wrong_type, value.span, fmt::format("a let holds a number or a truth value, this is {}",
-                                                               describe(type)),
+    reporter_.report(Code::wrong_type, value.span,
+                     fmt::format("a let holds a number or a truth value, this is {}", describe(type)),
                      "use the parameter itself");
     type = unknown;
   }
@@ -160,7 +162,8 @@ Type SpaceChecker::list(const List& node) {
     auto type = infer(*each);
     if (type == scalar || type == array) continue;
     if (type.form != Form::unknown)
-      reporter_.report(Code::wrong_type, each->span, fmt::format("a list holds numbers, this is {}", describe(type)));
+      reporter_.report(Code::wrong_type, each->span, fmt::format("a list holds numbers, this is {}", describe(type)),
+                       "write them out: `[1, 2]`");
     sound = false;
   }
   return sound ? array : unknown;
@@ -173,7 +176,8 @@ Type SpaceChecker::conditional(const Conditional& node, Span where) {
   if (both_truth)
     consequence = Type::number(consequence.space), alternative = Type::number(alternative.space);
   else
-    consequence = number(consequence, node.consequence->span), alternative = number(alternative, node.alternative->span);
+    consequence = number(consequence, node.consequence->span),
+    alternative = number(alternative, node.alternative->span);
   auto type = joined(condition, joined(consequence, alternative, where), where);
   return both_truth ? Type::truth(type.space) : type;
 }
@@ -184,14 +188,14 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   auto name = info(node.builtin).name;
   if (type.space == Space::scalar || type.space == Space::sample) {
     reporter_.report(Code::wrong_space, where,
-                     fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), "leave it out");
+                     fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), nothing_to_reduce);
     return unknown;
   }
   if (moment_ == Moment::before_layer && type.space != Space::param) {
-    reporter_.report(Code::wrong_space, where,
-                     fmt::format("`{}` of {} is known only where a layer is met, this is computed before", name,
-                                 describe(type)),
-                     "compute it in a clause: `map`, `reduce`, …");
+    reporter_.report(
+        Code::wrong_space, where,
+        fmt::format("`{}` of {} is known only where a layer is met, this is computed before", name, describe(type)),
+        "compute it in a clause: `map`, `reduce`, …");
     return unknown;
   }
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
@@ -251,7 +255,8 @@ Type SpaceChecker::stabilize(const Stabilize& node, Span where) {
   auto type = apply(function, std::move(arguments), where);
   if (type.is_number()) return type;
   reporter_.report(Code::wrong_type, where,
-                   fmt::format("a stabilizer yields a number, `{}` yields {}", function.name, describe(type)));
+                   fmt::format("a stabilizer yields a number, `{}` yields {}", function.name, describe(type)),
+                   "compare where it is used: `if … then … else …`");
   return unknown;
 }
 
@@ -267,10 +272,13 @@ Type SpaceChecker::apply(const Function& function, std::vector<Given> arguments,
     auto& type = arguments[i].type;
     bool fits = parameter.type.form == Form::unknown ? type.is_number() : accepts(parameter.type, type);
     if (!fits) {
-      reporter_.report(Code::wrong_type, where,
-                       fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
-                                   parameter.type.form == Form::unknown ? "a number" : describe(parameter.type),
-                                   describe(type)));
+      reporter_.report(
+          Code::wrong_type, where,
+          fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
+                      parameter.type.form == Form::unknown ? "a number" : describe(parameter.type), describe(type)),
+          type.form == Form::number && parameter.type.form == Form::number
+              ? "without a type, a function's parameter takes every space"
+              : "");
       return unknown;
     }
     if (type == array) type = parameter.type;
@@ -282,8 +290,10 @@ Type SpaceChecker::apply(const Function& function, std::vector<Given> arguments,
   auto type = body.infer(*function.body);
   if (inside.empty()) return type;
   auto& found = inside.front();
-  auto& diagnostic = reporter_.report(found.code, where, fmt::format("in `{}`: {}", function.name, found.message),
-                                      found.help);
+  // Which call was meant is not known here, so nothing is to be left out of the function.
+  auto help = found.help == nothing_to_reduce ? fmt::format("`{}` is not for this value", function.name) : found.help;
+  auto& diagnostic =
+      reporter_.report(found.code, where, fmt::format("in `{}`: {}", function.name, found.message), std::move(help));
   diagnostic.others.push_back({found.primary.source, found.primary.span, "here"});
   return unknown;
 }

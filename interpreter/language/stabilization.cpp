@@ -29,11 +29,11 @@ Space joined(Space a, Space b) { return join(a, b).value_or(Space::input); }
 
 // Whether two expressions are written alike, as in `y * y`: enough to know a square.
 bool same(const Expression& a, const Expression& b) {
-  if (auto *s = std::get_if<QuantityReference>(&a.node), *t = std::get_if<QuantityReference>(&b.node); s && t)
+  if (auto* s = std::get_if<QuantityReference>(&a.node), *t = std::get_if<QuantityReference>(&b.node); s && t)
     return s->quantity == t->quantity && s->term == t->term;
-  if (auto *s = std::get_if<ParameterReference>(&a.node), *t = std::get_if<ParameterReference>(&b.node); s && t)
+  if (auto* s = std::get_if<ParameterReference>(&a.node), *t = std::get_if<ParameterReference>(&b.node); s && t)
     return s->index == t->index;
-  if (auto *s = std::get_if<LetReference>(&a.node), *t = std::get_if<LetReference>(&b.node); s && t)
+  if (auto* s = std::get_if<LetReference>(&a.node), *t = std::get_if<LetReference>(&b.node); s && t)
     return s->value == t->value;
   return false;
 }
@@ -247,8 +247,7 @@ DivisionChecker::Fact DivisionChecker::follow_node(const Unary& node, const Expr
 DivisionChecker::Fact DivisionChecker::follow_node(const Conditional& node, const Expression&, Frame& frame) {
   auto condition = follow(*node.condition, frame);
   auto consequence = follow(*node.consequence, frame), alternative = follow(*node.alternative, frame);
-  return {consequence.signs | alternative.signs,
-          joined(condition.space, joined(consequence.space, alternative.space))};
+  return {consequence.signs | alternative.signs, joined(condition.space, joined(consequence.space, alternative.space))};
 }
 
 }  // namespace ascribe::language

@@ -77,7 +77,8 @@ void StabilizerUses::check_defaults(const std::shared_ptr<const Composite>& comp
 }
 
 void StabilizerUses::report(const Problem& problem, Span where, const Reporter& reporter) {
-  auto& diagnostic = reporter.report(problem.code, where, problem.message, problem.help);
+  auto& diagnostic = reporter.report(problem.code, where, problem.message,
+                                     "give a number, or a function that can do with what it is used for");
   diagnostic.others = problem.places;
 }
 
@@ -112,7 +113,7 @@ std::optional<StabilizerUses::Problem> StabilizerUses::look(const Rule& rule, st
   clause(rule.backward, Moment::backward);
   if (found.empty()) return {};
   auto& first = found.front();
-  Problem out{first.code, first.message, first.help, {{first.primary.source, first.primary.span, "it is used here"}}};
+  Problem out{first.code, first.message, {{first.primary.source, first.primary.span, "it is used here"}}};
   out.places.insert(out.places.end(), first.others.begin(), first.others.end());
   return out;
 }

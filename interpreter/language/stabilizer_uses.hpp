@@ -27,7 +27,7 @@ class StabilizerUses {
   using Callee = std::variant<std::shared_ptr<const Rule>, std::shared_ptr<const Composite>>;
   struct Problem {
     Code code;
-    std::string message, help;
+    std::string message;
     std::vector<Label> places;  ///< the use, and what is wrong inside the function
   };
   struct Known {

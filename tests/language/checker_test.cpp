@@ -1,12 +1,13 @@
-// Rule files as data: each line says behind `#!` which messages it makes (`#! A0201:31 unknown name `yy``: code, column,
-// message). What is in mistakes/ is refused; what is in valid/ makes warnings at most. A line `#! program NAME` begins
-// another program of the same file, which is checked by itself.
+// Rule files as data: each line says behind `#!` which messages it makes (`#! A0201:31 unknown name `yy``: code,
+// column, message). What is in mistakes/ is refused; what is in valid/ makes warnings at most. A line `#! program NAME`
+// begins another program of the same file, which is checked by itself.
 #include <filesystem>
 #include <set>
 #include <sstream>
 
 #include "ascribe/pack.hpp"
 #include "grammar/parser.hpp"
+#include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
@@ -108,8 +109,8 @@ TEST_CASE("every code of what a rule file can get wrong has a mistake that shows
   for (auto* folder : {"mistakes", "valid"})
     for (auto& program : programs_in(folder))
       for (auto& each : diagnostics_of(program)) found.insert(code_name(each.code));
-  for (auto code : {101, 102, 103, 104, 105, 106, 107, 108, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210,
-                    211, 212, 213, 215, 216, 301, 302, 303, 304, 305, 306, 401, 402, 501, 502})
+  for (auto code : {101, 102, 103, 104, 105, 106, 107, 108, 201, 202, 203, 204, 205, 206, 207, 208, 209,
+                    210, 211, 212, 213, 215, 216, 301, 302, 303, 304, 305, 306, 401, 402, 501, 502})
     CHECK(found.contains(code_name(static_cast<Code>(code))));
 }
 
@@ -138,8 +139,8 @@ TEST_CASE("the standard pack is sound and gives no warning") {
   std::vector<syntax::File> files;
   for (auto& path : std::filesystem::directory_iterator(std::filesystem::path(ASCRIBE_TEST_DATA) / "../../stdlib"))
     if (path.path().extension() == ".rule")
-      files.push_back(parse_file(std::make_shared<Source>(path.path().filename().string(), bytes_of(path.path())),
-                                 diagnostics));
+      files.push_back(
+          parse_file(std::make_shared<Source>(path.path().filename().string(), bytes_of(path.path())), diagnostics));
   CHECK(files.size() >= 7);
   language::check(files, nullptr, diagnostics);
   CHECK(render_text(diagnostics) == "");
@@ -154,7 +155,7 @@ TEST_CASE("the rules in the documentation are sound") {
       begin += open.size();
       auto end = text.find(close, begin);
       INFO(page << ": " << text.substr(begin, 60));
-      CHECK_NOTHROW(Pack::parse(text.substr(begin, end - begin), page));
+      CHECK(render_text(Pack::parse(text.substr(begin, end - begin), page).warnings()) == "");
       ++blocks;
     }
   }
@@ -192,4 +193,45 @@ TEST_CASE("a long chain of definitions ends in a message, not in a crash") {
   for (int i = 1; i < 5000; ++i)
     functions = "fn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z)\n" + functions;
   CHECK_THROWS_WITH(Pack::parse(functions + "\nrule r { map = f4999(R) }"), Catch::Contains("A0005"));
+}
+
+TEST_CASE("long chains of conditions are checked in no time") {
+  std::string chain = "rule r { map = ", inside = "rule s { map = ", ends;
+  for (int i = 0; i < 120; ++i) chain += "if y > 0 then R else ";
+  for (int i = 0; i < 60; ++i) inside += "if y > 0 then ", ends += " else 0";
+  CHECK(Pack::parse(chain + "0 }\n" + inside + "R" + ends + " }").warnings().empty());
+}
+
+TEST_CASE("arrays that would fill the memory when they are spread end in a message") {
+  std::string column, row;
+  for (int i = 0; i < 3000; ++i) column += "[1],", row += "1,";
+  CHECK_THROWS_WITH(Pack::parse("fn both(a: input, b: input) = a + b\nrule r(a: input) { input = a * x }\n"
+                                "composite c { any => r(both([" +
+                                column + "], [[" + row + "]])) }"),
+                    Catch::Contains("A0004") && Catch::Contains("[3000, 1] and [1, 3000]"));
+}
+
+TEST_CASE("arithmetic on arrays that would take hours ends in a message") {
+  std::string text = "fn f0(z) = z", numbers;
+  for (int i = 1; i <= 13; ++i)
+    text +=
+        "\nfn f" + std::to_string(i) + "(z) = f" + std::to_string(i - 1) + "(z) + f" + std::to_string(i - 1) + "(z)";
+  for (int i = 0; i < 40000; ++i) numbers += "1,";
+  CHECK_THROWS_WITH(
+      Pack::parse(text + "\nrule r(a: input) { require f13(a) > 0 input = a * x }\ncomposite c { any => r([" + numbers +
+                  "]) }"),
+      Catch::Contains("A0004"));
+}
+
+TEST_CASE("tensors from a host meet requirements like those from a file") {
+  auto pack = Pack::parse(
+      "rule box(low: input, high: input) { require low < high, \"low has to be below high\"\n"
+      "  input = max(min(x, high), low) }\n"
+      "composite symmetric(bound: input) { any => box(-bound, bound) }");
+  CHECK(pack.composite("symmetric", {{"bound", Numbers{{3}, {1, 2, 3}}}}).bound().entries.size() == 1);
+  CHECK_THROWS_WITH(
+      pack.composite("symmetric", {{"bound", Numbers{{3}, {1, -1, 3}}}}),
+      Catch::Contains("`box(low = [-1, 1, -3], high = [1, -1, 3])` is refused: low has to be below high"));
+  CHECK_THROWS_WITH(pack.rule("box", {{"low", Numbers{{2}, {1, 2}}}, {"high", Numbers{{3}, {3, 3, 3}}}}),
+                    Catch::Contains("tensors of shape [2] and [3] do not fit") && Catch::Contains("text:1:45"));
 }
