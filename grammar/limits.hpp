@@ -13,7 +13,7 @@ inline constexpr struct Limits {
   std::size_t rule_operations = 100'000;        ///< operations of one definition, its lets and functions filled in
   std::size_t composite_entries = 10'000;       ///< entries of one composite, the composites that it leads to filled in
   std::size_t spread_elements = 1 << 22;        ///< of an array that two smaller ones make when they are spread
-  std::size_t constant_elements = 200'000'000;  ///< computed for the arguments of one call, all operations counted
+  std::size_t constant_elements = 100'000'000;  ///< computed for the arguments of one call, all operations counted
 } limits;
 
 }  // namespace ascribe

@@ -6,6 +6,7 @@
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
 #include "interpreter/language/suggest.hpp"
+#include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -95,6 +96,30 @@ bool holds(const Requirement& requirement, const Rule& rule, std::span<const Val
   return computed(rule.place.source, [&] { return evaluate_truth(*requirement.condition, values, &budget); });
 }
 
+bool is_about_layer(const Expression& expression) {
+  bool found = false;
+  traverse(expression,
+           [&](const Expression& inner) { found = found || std::holds_alternative<HasParameter>(inner.node); });
+  return found;
+}
+
+// What has() has no part in is computed at once, so that what cannot be computed is found before any layer is met.
+void try_parts(const Expression& expression, std::span<const Value> values, Budget& budget) {
+  auto part = [&](const ExpressionPointer& inner) { try_parts(*inner, values, budget); };
+  if (std::holds_alternative<HasParameter>(expression.node)) return;
+  if (!is_about_layer(expression)) {
+    evaluate_truth(expression, values, &budget);
+  } else if (auto* let = std::get_if<LetReference>(&expression.node)) {
+    part(let->value);
+  } else if (auto* unary = std::get_if<Unary>(&expression.node)) {
+    part(unary->operand);
+  } else if (auto* conditional = std::get_if<Conditional>(&expression.node)) {
+    part(conditional->condition), part(conditional->consequence), part(conditional->alternative);
+  } else if (auto* chain = std::get_if<Chain>(&expression.node)) {
+    for (auto& operand : chain->operands) part(operand);
+  }
+}
+
 BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values, Budget& budget) {
   auto shown = description(rule->name, rule->parameters, values);
   while (rule->alias) {
@@ -102,11 +127,14 @@ BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> value
     values = evaluate_arguments(*rule->alias, *target, values, rule->place.source, budget);
     rule = std::move(target);
   }
-  for (auto& requirement : rule->requirements)
+  for (auto& requirement : rule->requirements) {
+    if (requirement.about_layer)
+      computed(rule->place.source, [&] { try_parts(*requirement.condition, values, budget); });
     if (!requirement.about_layer && !holds(requirement, *rule, values, budget))
       throw Error({.code = Code::requirement_violated,
                    .message = fmt::format("`{}` is refused: {}", shown, requirement.message),
                    .primary = {rule->place.source, requirement.span, "this does not hold"}});
+  }
   return {std::move(rule), std::move(values), std::move(shown)};
 }
 

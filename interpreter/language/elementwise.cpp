@@ -68,6 +68,12 @@ NumberOrArray each_element(const NumberOrArray& a, const NumberOrArray& b,
   if (left && right) return operation(*left, *right);
   if (right) return each_element(a, [&](double each) { return operation(each, *right); });
   if (left) return each_element(b, [&](double each) { return operation(*left, each); });
+  auto &first = std::get<Array>(a), &second = std::get<Array>(b);
+  if (first.shape == second.shape) {
+    std::vector<double> values(first.values->size());
+    std::transform(first.values->begin(), first.values->end(), second.values->begin(), values.begin(), operation);
+    return make(first.shape, std::move(values));
+  }
   auto shape = common_shape(a, b).value();
   auto values = spread(std::get<Array>(a), shape), others = spread(std::get<Array>(b), shape);
   std::transform(values.begin(), values.end(), others.begin(), values.begin(), operation);
