@@ -26,7 +26,7 @@ NumberOrArray each_element(const NumberOrArray& a, const NumberOrArray& b,
 NumberOrArray choose(const NumberOrArray& condition, const NumberOrArray& a, const NumberOrArray& b);
 /// Whether no element is 0.
 bool all(const NumberOrArray& holds);
-/// The sum along dimensions, kept at size 1; negative ones count from the end. They exist, each once.
+/// The sum along dimensions that it has, each named once; they are kept at size 1.
 Array sum_along(const Array& numbers, std::span<const std::size_t> dimensions);
 
 }  // namespace ascribe::language
