@@ -8,7 +8,8 @@
 namespace ascribe::language {
 namespace {
 
-constexpr unsigned negative = 1, zero = 2, positive = 4, any_sign = negative | zero | positive;
+using signs::negative, signs::positive, signs::zero;
+constexpr auto any_sign = signs::any;
 
 unsigned sign_of(double value) { return value > 0 ? positive : value < 0 ? negative : value == 0 ? zero : any_sign; }
 
@@ -126,14 +127,6 @@ DivisionChecker::Fact DivisionChecker::follow_node(const LetReference& node, con
   auto found = frame.lets.find(node.value.get());
   if (found == frame.lets.end()) found = frame.lets.emplace(node.value.get(), follow(*node.value, frame)).first;
   return found->second;
-}
-
-DivisionChecker::Fact DivisionChecker::follow_node(const List&, const Expression&, Frame&) {
-  return {any_sign, Space::input};
-}
-DivisionChecker::Fact DivisionChecker::follow_node(const NameList&, const Expression&, Frame&) { return {any_sign}; }
-DivisionChecker::Fact DivisionChecker::follow_node(const HasParameter&, const Expression&, Frame&) {
-  return {any_sign};
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const BuiltinCall& node, const Expression&, Frame& frame) {

@@ -10,6 +10,11 @@
 
 namespace ascribe::language {
 
+/// Signs that a value can have, as bits of a set.
+namespace signs {
+inline constexpr unsigned negative = 1, zero = 2, positive = 4, any = negative | zero | positive;
+}
+
 /// Follows which signs the values of an expression can have. A scalar is the author's business: as a divisor it is
 /// fine, and as an addend it is taken to be positive. Lets and functions are looked into.
 class DivisionChecker {
@@ -50,18 +55,20 @@ class DivisionChecker {
   Fact follow_node(const ParameterReference&, const Expression&, Frame&);
   Fact follow_node(const QuantityReference&, const Expression&, Frame&);
   Fact follow_node(const LetReference&, const Expression&, Frame&);
-  Fact follow_node(const List&, const Expression&, Frame&);
-  Fact follow_node(const NameList&, const Expression&, Frame&);
   Fact follow_node(const BuiltinCall&, const Expression&, Frame&);
   Fact follow_node(const StabilizerFunction&, const Expression&, Frame&);
   Fact follow_node(const Stabilize&, const Expression&, Frame&);
-  Fact follow_node(const HasParameter&, const Expression&, Frame&);
   Fact follow_node(const FunctionCall&, const Expression&, Frame&);
   Fact follow_node(const Chain&, const Expression&, Frame&);
   Fact follow_node(const Comparison&, const Expression&, Frame&);
   Fact follow_node(const Power&, const Expression&, Frame&);
   Fact follow_node(const Unary&, const Expression&, Frame&);
   Fact follow_node(const Conditional&, const Expression&, Frame&);
+  /// What is no number, and lists: nothing is known of them.
+  template <typename Node>
+  Fact follow_node(const Node&, const Expression&, Frame&) {
+    return {signs::any, Space::input};
+  }
   Fact product(const Chain& chain, Frame& frame);
   void report(const std::vector<Finding>& findings) const;
   /// The divisions of a function that warn whatever it is given; they are warned of where the function is defined.
