@@ -20,6 +20,8 @@ inline constexpr struct Limits {
   std::int64_t broadcast_elements = std::int64_t{1} << 30;  ///< numbers in a tensor that an expression spreads
   std::int64_t test_elements = 1 << 24;                     ///< numbers in one tensor of a test
   std::int64_t test_operations = 1'000'000'000;  ///< multiplications in the layers of a test, each time they are run
+  std::size_t spread_elements = 1 << 22;         ///< of an array that two smaller ones make when they are spread
+  std::size_t constant_elements = 100'000'000;   ///< computed for the arguments of one call, all operations counted
 } limits;
 
 }  // namespace ascribe

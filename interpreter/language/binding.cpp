@@ -6,6 +6,7 @@
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
 #include "interpreter/language/suggest.hpp"
+#include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -64,40 +65,90 @@ std::string description(const std::string& name, const std::vector<Parameter>& p
   return parts.empty() ? name : fmt::format("{}({})", name, fmt::join(parts, ", "));
 }
 
+// What cannot be computed is reported where it is written; `source` holds the definition that the expression is in.
+template <typename Compute>
+auto computed(const SourcePointer& source, Compute compute) {
+  try {
+    return compute();
+  } catch (const Error& error) {
+    auto diagnostic = error.diagnostics().front();
+    if (!diagnostic.primary.source) diagnostic.primary.source = source;
+    throw Error(diagnostic);
+  }
+}
+
 template <typename Callee>
-std::vector<Value> evaluate_arguments(const Target& target, const Callee& callee, std::span<const Value> outer) {
+std::vector<Value> evaluate_arguments(const Target& target, const Callee& callee, std::span<const Value> outer,
+                                      const SourcePointer& source, Budget& budget) {
   std::vector<Value> out;
-  for (std::size_t i = 0; i < target.arguments.size(); ++i)
-    out.push_back(evaluate_argument(*target.arguments[i], outer, callee.parameters[i].type));
+  for (std::size_t i = 0; i < target.arguments.size(); ++i) {
+    auto& parameter = callee.parameters[i];
+    if (target.arguments[i] == parameter.default_expression && parameter.default_value)
+      out.push_back(*parameter.default_value);
+    else
+      out.push_back(
+          computed(source, [&] { return evaluate_argument(*target.arguments[i], outer, parameter.type, &budget); }));
+  }
   return out;
 }
 
-BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values) {
+bool holds(const Requirement& requirement, const Rule& rule, std::span<const Value> values, Budget& budget) {
+  return computed(rule.place.source, [&] { return evaluate_truth(*requirement.condition, values, &budget); });
+}
+
+bool is_about_layer(const Expression& expression) {
+  bool found = false;
+  traverse(expression,
+           [&](const Expression& inner) { found = found || std::holds_alternative<HasParameter>(inner.node); });
+  return found;
+}
+
+// What has() has no part in is computed at once, so that what cannot be computed is found before any layer is met.
+void try_parts(const Expression& expression, std::span<const Value> values, Budget& budget) {
+  auto part = [&](const ExpressionPointer& inner) { try_parts(*inner, values, budget); };
+  if (std::holds_alternative<HasParameter>(expression.node)) return;
+  if (!is_about_layer(expression)) {
+    evaluate_truth(expression, values, &budget);
+  } else if (auto* let = std::get_if<LetReference>(&expression.node)) {
+    part(let->value);
+  } else if (auto* unary = std::get_if<Unary>(&expression.node)) {
+    part(unary->operand);
+  } else if (auto* conditional = std::get_if<Conditional>(&expression.node)) {
+    part(conditional->condition), part(conditional->consequence), part(conditional->alternative);
+  } else if (auto* chain = std::get_if<Chain>(&expression.node)) {
+    for (auto& operand : chain->operands) part(operand);
+  }
+}
+
+BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values, Budget& budget) {
   auto shown = description(rule->name, rule->parameters, values);
   while (rule->alias) {
     auto target = std::get<std::shared_ptr<const Rule>>(rule->alias->definition);
-    values = evaluate_arguments(*rule->alias, *target, values);
+    values = evaluate_arguments(*rule->alias, *target, values, rule->place.source, budget);
     rule = std::move(target);
   }
-  for (auto& requirement : rule->requirements)
-    if (!requirement.about_layer && !evaluate_truth(*requirement.condition, values))
+  for (auto& requirement : rule->requirements) {
+    if (requirement.about_layer)
+      computed(rule->place.source, [&] { try_parts(*requirement.condition, values, budget); });
+    if (!requirement.about_layer && !holds(requirement, *rule, values, budget))
       throw Error({.code = Code::requirement_violated,
                    .message = fmt::format("`{}` is refused: {}", shown, requirement.message),
                    .primary = {rule->place.source, requirement.span, "this does not hold"}});
+  }
   return {std::move(rule), std::move(values), std::move(shown)};
 }
 
 void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
-             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out);
+             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out, Budget& budget);
 
 void flatten(const Target& target, std::span<const Value> values, const std::vector<BoundEntry::Condition>& conditions,
-             const Place& place, std::vector<BoundEntry>& out) {
+             const Place& place, std::vector<BoundEntry>& out, Budget& budget) {
   if (auto* engine = std::get_if<Engine>(&target.definition)) {
     out.push_back({conditions, *engine, place});
   } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
-    auto arguments = evaluate_arguments(target, **rule, values);
+    auto arguments = evaluate_arguments(target, **rule, values, place.source, budget);
     try {
-      out.push_back({conditions, bind_values(*rule, std::move(arguments)), place});
+      out.push_back({conditions, bind_values(*rule, std::move(arguments), budget), place});
     } catch (const Error& error) {  // the call is what is wrong; the requirement says why
       auto diagnostic = error.diagnostics().front();
       diagnostic.others.insert(diagnostic.others.begin(), diagnostic.primary);
@@ -106,43 +157,46 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
     }
   } else {
     auto& composite = std::get<std::shared_ptr<const Composite>>(target.definition);
-    flatten(composite, evaluate_arguments(target, *composite, values), conditions, out);
+    flatten(composite, evaluate_arguments(target, *composite, values, place.source, budget), conditions, out, budget);
   }
 }
 
 void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
-             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out) {
+             const std::vector<BoundEntry::Condition>& outer, std::vector<BoundEntry>& out, Budget& budget) {
   if (composite->alias)
-    return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out);
+    return flatten(*composite->alias, values, outer, {composite->place.source, composite->alias->span}, out, budget);
   for (auto& entry : composite->entries) {
     auto conditions = outer;
     conditions.push_back({entry.count, entry.number, entry.layers});
-    flatten(entry.target, values, conditions, {composite->place.source, entry.span}, out);
+    flatten(entry.target, values, conditions, {composite->place.source, entry.span}, out, budget);
   }
 }
 
 }  // namespace
 
 BoundRule bind(const std::shared_ptr<const Rule>& rule, const NamedValues& arguments) {
-  return bind_values(rule, match(rule->name, rule->parameters, arguments));
+  Budget budget;
+  return bind_values(rule, match(rule->name, rule->parameters, arguments), budget);
 }
 
 BoundComposite bind(const std::shared_ptr<const Composite>& composite, const NamedValues& arguments) {
   auto values = match(composite->name, composite->parameters, arguments);
   BoundComposite out{description(composite->name, composite->parameters, values), {}};
-  flatten(composite, values, {}, out.entries);
+  Budget budget;
+  flatten(composite, values, {}, out.entries, budget);
   return out;
 }
 
 BoundComposite bind(const Target& target) {
+  Budget budget;
   if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition)) {
-    auto values = evaluate_arguments(target, **composite, {});
+    auto values = evaluate_arguments(target, **composite, {}, nullptr, budget);
     BoundComposite out{description((*composite)->name, (*composite)->parameters, values), {}};
-    flatten(*composite, values, {}, out.entries);
+    flatten(*composite, values, {}, out.entries, budget);
     return out;
   }
   auto& rule = std::get<std::shared_ptr<const Rule>>(target.definition);
-  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {})));
+  return for_linear_layers(bind_values(rule, evaluate_arguments(target, *rule, {}, nullptr, budget), budget));
 }
 
 BoundComposite for_linear_layers(BoundRule rule) {

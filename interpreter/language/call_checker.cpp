@@ -30,7 +30,7 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
   std::vector<Type> own_types;
   if (local.parameters)
     for (auto& parameter : *local.parameters) own_types.push_back(parameter.type);
-  SpaceChecker spaces(reporter, std::move(own_types));
+  SpaceChecker spaces(reporter, own_types, is_in_test(clause) ? Moment::backward : Moment::before_layer);
   bool sound = true;
   for (std::size_t i = 0; i < arguments->size(); ++i) {
     if ((*arguments)[i] == parameters[i].default_expression) continue;
@@ -49,6 +49,7 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
   if (!sound) return {};
   Target out{{}, std::move(*arguments), call.span};
   std::visit([&](auto& each) { out.definition = each; }, *definition);
+  if (!file.stabilizer_uses().check(out, own_types, reporter)) return {};
   return out;
 }
 

@@ -73,7 +73,9 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
     if (out->alias && !std::holds_alternative<std::shared_ptr<const Composite>>(out->alias->definition))
       reporter.report(Code::unknown_rule, written.alias->path.span,
                       fmt::format("`{}` is no composite", written.alias->path.name.text),
-                      "a rule's alias is written `rule a = b`");
+                      std::holds_alternative<Engine>(out->alias->definition)
+                          ? engine_help
+                          : "a rule's alias is written `rule a = b`");
   }
   Mentions mentions;
   if (written.alias) collect_mentions(*written.alias, mentions);
@@ -93,6 +95,8 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
                     "let fewer entries lead to composites");
   report_unused(mentions, written.parameters, reporter);
   if (!sound) return {};
+  file.stabilizer_uses().check_defaults(out, reporter);
+  if (out->all_entries <= limits.composite_entries) file.coverage().check(*out, reporter);
   out->depth = file.depth();
   return out;
 }

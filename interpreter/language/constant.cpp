@@ -1,33 +1,60 @@
 #include "interpreter/language/constant.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "grammar/diagnostic.hpp"
+#include "grammar/limits.hpp"
+#include "interpreter/language/elementwise.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
 namespace {
 
-double stabilized(double z, const Value& epsilon);
+using Operation = double (*)(double, double);
 
-double call(const Function& function, std::vector<Value> arguments) {
-  return evaluate_number(*function.body, arguments);
+double sign_of(double z) { return z >= 0 ? 1 : z < 0 ? -1 : z; }
+
+Operation arithmetic(Operator op) {
+  switch (op) {
+    case Operator::add:
+      return [](double a, double b) { return a + b; };
+    case Operator::subtract:
+      return [](double a, double b) { return a - b; };
+    case Operator::multiply:
+      return [](double a, double b) { return a * b; };
+    case Operator::divide:
+      return [](double a, double b) { return a / b; };
+    default:
+      return [](double a, double b) { return std::pow(a, b); };
+  }
 }
 
-double builtin(const BuiltinCall& node, std::span<const Value> arguments) {
-  auto at = [&](std::size_t i) { return evaluate_number(*node.arguments[i], arguments); };
-  auto z = at(0);
-  auto extremum = [&](auto better) {
-    for (std::size_t i = 1; i < node.arguments.size(); ++i)
-      if (auto other = at(i); std::isnan(other) || better(other, z)) z = other;
-    return z;
-  };
-  switch (node.builtin) {
+Operation comparison(Operator op) {
+  switch (op) {
+    case Operator::less:
+      return [](double a, double b) -> double { return a < b; };
+    case Operator::less_equal:
+      return [](double a, double b) -> double { return a <= b; };
+    case Operator::greater:
+      return [](double a, double b) -> double { return a > b; };
+    case Operator::greater_equal:
+      return [](double a, double b) -> double { return a >= b; };
+    default:
+      return [](double a, double b) -> double { return a == b; };
+  }
+}
+
+double of_one(Builtin builtin, double z) {
+  switch (builtin) {
     case Builtin::abs:
       return std::abs(z);
     case Builtin::sign:
-      return z >= 0 ? 1 : z < 0 ? -1 : z;
+      return sign_of(z);
     case Builtin::sqrt:
       return std::sqrt(z);
     case Builtin::exp:
@@ -36,144 +63,323 @@ double builtin(const BuiltinCall& node, std::span<const Value> arguments) {
       return std::log(z);
     case Builtin::tanh:
       return std::tanh(z);
-    case Builtin::sigmoid:
+    default:
       return 1 / (1 + std::exp(-z));
-    case Builtin::min:
-      return extremum(std::less<>());
-    case Builtin::max:
-      return extremum(std::greater<>());
-    default:
-      throw Error({.code = Code::wrong_type,
-                   .message = "a number has nothing to reduce",
-                   .help = "sum and mean are for what a layer sees"});
   }
 }
 
-double join(Operator op, double a, double b) {
-  switch (op) {
-    case Operator::add:
-      return a + b;
-    case Operator::subtract:
-      return a - b;
-    case Operator::multiply:
-      return a * b;
-    default:
-      return a / b;
-  }
+std::string shown(const NumberOrArray& value) {
+  auto* tensor = std::get_if<Array>(&value);
+  return tensor ? fmt::format("[{}]", fmt::join(tensor->shape, ", ")) : "[]";
 }
 
-bool compare(const Comparison& node, double a, double b, double tolerance) {
-  switch (node.op) {
-    case Operator::equal:
-    case Operator::not_equal: {
-      bool equal = node.within ? std::abs(a - b) <= tolerance * std::max(1.0, std::abs(b)) : a == b;
-      return equal == (node.op == Operator::equal);
+[[noreturn]] void refuse(Code code, Span where, std::string message, std::string help) {
+  throw Error({.code = code, .message = std::move(message), .primary = {nullptr, where, ""}, .help = std::move(help)});
+}
+
+// One evaluation; functions that are called get their own, which share the budget.
+class Evaluation {
+ public:
+  Evaluation(std::span<const Value> arguments, Budget& budget) : arguments_(arguments), budget_(budget) {}
+
+  NumberOrArray number(const Expression& expression) {
+    return std::visit([&](auto& node) { return number_of(node, expression.span); }, expression.node);
+  }
+
+  // Comparisons of arrays hold as a whole.
+  bool truth(const Expression& expression) {
+    auto& node = expression.node;
+    if (auto* it = std::get_if<LetReference>(&node)) return truth(*it->value);
+    if (auto* it = std::get_if<Unary>(&node)) return !truth(*it->operand);
+    if (auto* it = std::get_if<Comparison>(&node)) {
+      bool equal = all(compared(*it, expression.span));
+      return equal == (it->op != Operator::not_equal);
     }
-    case Operator::less:
-      return a < b;
-    case Operator::less_equal:
-      return a <= b;
-    case Operator::greater:
-      return a > b;
-    default:
-      return a >= b;
+    if (auto* it = std::get_if<Conditional>(&node))
+      return truth(truth(*it->condition) ? *it->consequence : *it->alternative);
+    if (auto* it = std::get_if<FunctionCall>(&node))
+      return inside(*it->function, given(*it), [&](Evaluation& body) { return body.truth(*it->function->body); });
+    auto& chain = std::get<Chain>(node);
+    bool conjunction = chain.operators.front() == Operator::logical_and;
+    for (auto& operand : chain.operands)
+      if (truth(*operand) != conjunction) return !conjunction;
+    return conjunction;
   }
-}
 
-double stabilized(double z, const Value& epsilon) {
-  if (auto* number = std::get_if<double>(&epsilon)) return z + *number * (z >= 0 ? 1 : -1);
-  auto& stabilizer = std::get<Stabilizer>(epsilon);
-  if (!stabilizer.function) return stabilized(z, stabilizer.epsilon);
-  std::vector<Value> all{z};
-  all.insert(all.end(), stabilizer.rest.begin(), stabilizer.rest.end());
-  return call(*stabilizer.function, std::move(all));
-}
-
-void fill(const Expression& expression, std::span<const Value> arguments, std::size_t depth, Array& out,
-          std::vector<double>& values) {
-  auto* list = std::get_if<List>(&expression.node);
-  if (!list) {
-    values.push_back(evaluate_number(expression, arguments));
-    return;
+  Value argument(const Expression& expression, Type type) {
+    auto as_wanted = [&](NumberOrArray value) -> Value {
+      if (auto* tensor = std::get_if<Array>(&value)) return *tensor;
+      auto plain = std::get<double>(value);
+      return type.form == Form::stabilizer ? Value(Stabilizer{plain, nullptr, {}}) : Value(plain);
+    };
+    if (auto* it = std::get_if<ParameterReference>(&expression.node)) {
+      auto& value = arguments_[it->index];
+      auto* plain = std::get_if<double>(&value);
+      return plain ? as_wanted(*plain) : value;
+    }
+    if (auto* it = std::get_if<NameList>(&expression.node)) return it->names;
+    if (auto* it = std::get_if<StabilizerFunction>(&expression.node)) {
+      Stabilizer out{0, it->function, {}};
+      for (std::size_t i = 0; i < it->rest.size(); ++i)
+        out.rest.push_back(argument(*it->rest[i], it->function->parameters[i + 1].type));
+      return out;
+    }
+    return as_wanted(number(expression));
   }
-  if (out.shape.size() <= depth) out.shape.push_back(static_cast<std::int64_t>(list->elements.size()));
-  for (auto& element : list->elements) fill(*element, arguments, depth + 1, out, values);
+
+ private:
+  // ---------------------------------------------------------------------------------------------------------- numbers
+
+  NumberOrArray number_of(const Constant& node, Span) { return node.value; }
+  NumberOrArray number_of(const ParameterReference& node, Span) {
+    auto& value = arguments_[node.index];
+    if (auto* tensor = std::get_if<Array>(&value)) return *tensor;
+    return std::get<double>(value);
+  }
+  NumberOrArray number_of(const LetReference& node, Span) {
+    auto found = lets_.find(node.value.get());
+    if (found == lets_.end()) found = lets_.emplace(node.value.get(), number(*node.value)).first;
+    return found->second;
+  }
+  NumberOrArray number_of(const List& node, Span) {
+    Array out;
+    std::vector<double> values;
+    fill(node, 0, out, values);
+    out.values = std::make_shared<const std::vector<double>>(std::move(values));
+    return out;
+  }
+  NumberOrArray number_of(const BuiltinCall& node, Span where) {
+    auto z = number(*node.arguments.front());
+    if (node.builtin == Builtin::sum || node.builtin == Builtin::mean) return reduced(node, z, where);
+    if (node.arguments.size() == 1) {
+      count(size(z), where);
+      return each_element(z, [&](double each) { return of_one(node.builtin, each); });
+    }
+    bool larger = node.builtin == Builtin::max;
+    for (std::size_t i = 1; i < node.arguments.size(); ++i)
+      z = joined(z, number(*node.arguments[i]), where, [&](double a, double b) {
+        return std::isnan(a) || std::isnan(b) ? NAN : larger ? std::max(a, b) : std::min(a, b);
+      });
+    return z;
+  }
+  NumberOrArray number_of(const Stabilize& node, Span where) {
+    auto z = number(*node.z);
+    if (!node.by_stabilizer) return stabilized(z, number(*node.epsilon), where);
+    auto by = std::get<Stabilizer>(argument(*node.epsilon, stabilizer));
+    if (!by.function) return stabilized(z, by.epsilon, where);
+    std::vector<Value> all{std::visit([](auto& each) -> Value { return each; }, z)};
+    all.insert(all.end(), by.rest.begin(), by.rest.end());
+    return inside(*by.function, std::move(all), [&](Evaluation& body) { return body.number(*by.function->body); });
+  }
+  NumberOrArray number_of(const FunctionCall& node, Span) {
+    return inside(*node.function, given(node), [&](Evaluation& body) { return body.number(*node.function->body); });
+  }
+  NumberOrArray number_of(const Chain& node, Span) {
+    auto value = number(*node.operands.front());
+    for (std::size_t i = 0; i < node.operators.size(); ++i)
+      value =
+          joined(value, number(*node.operands[i + 1]),
+                 {node.operands.front()->span.begin, node.operands[i + 1]->span.end}, arithmetic(node.operators[i]));
+    return value;
+  }
+  NumberOrArray number_of(const Power& node, Span where) {
+    auto base = number(*node.base);
+    return joined(base, number(*node.exponent), where, arithmetic(Operator::power));
+  }
+  NumberOrArray number_of(const Unary& node, Span where) {
+    auto operand = number(*node.operand);
+    count(size(operand), where);
+    return each_element(operand, [](double each) { return -each; });
+  }
+  NumberOrArray number_of(const Conditional& node, Span where) {
+    auto condition = elements_of(*node.condition);
+    if (auto* known = std::get_if<double>(&condition))
+      return number(*known != 0 ? *node.consequence : *node.alternative);
+    auto yes = number(*node.consequence), no = number(*node.alternative);
+    auto both = fitted(yes, no, where);
+    fitted(condition, both.empty() ? NumberOrArray(0.0) : NumberOrArray(Array{both, {}}), where);
+    return choose(condition, yes, no);
+  }
+  // What only clauses can hold: the checker let none of it through.
+  template <typename Node>
+  NumberOrArray number_of(const Node&, Span where) {
+    refuse(Code::wrong_type, where, "this is known only where a layer is met",
+           "requirements and arguments compute with parameters and numbers");
+  }
+
+  NumberOrArray stabilized(const NumberOrArray& z, const NumberOrArray& epsilon, Span where) {
+    return joined(z, epsilon, where, [](double a, double b) { return a + b * (a >= 0 ? 1 : -1); });
+  }
+
+  // Of a parameter's numbers: of a whole one, or along dimensions.
+  NumberOrArray reduced(const BuiltinCall& node, const NumberOrArray& z, Span where) {
+    auto name = info(node.builtin).name;
+    auto* tensor = std::get_if<Array>(&z);
+    if (!tensor) {
+      if (node.builtin == Builtin::mean) return z;
+      refuse(Code::wrong_type, where, "how many elements are summed is known only where a layer is met",
+             "give a tensor, or take the mean: `mean(…)`");
+    }
+    count(size(z), where);
+    auto rank = static_cast<std::int64_t>(tensor->shape.size());
+    std::vector<std::size_t> dimensions;
+    for (auto d : node.dimensions) {
+      auto counted = d < 0 ? d + rank : d;
+      if (counted < 0 || counted >= rank ||
+          std::find(dimensions.begin(), dimensions.end(), static_cast<std::size_t>(counted)) != dimensions.end())
+        refuse(Code::bad_dimension, where,
+               fmt::format("`{}` over dimension {} of a tensor of shape {}", name, d, shown(z)),
+               "name dimensions that it has, each once");
+      dimensions.push_back(static_cast<std::size_t>(counted));
+    }
+    bool whole = dimensions.empty();
+    for (std::size_t d = 0; whole && d < tensor->shape.size(); ++d) dimensions.push_back(d);
+    NumberOrArray out = sum_along(*tensor, dimensions);
+    if (node.builtin == Builtin::mean) {
+      auto each = static_cast<double>(size(z)) / static_cast<double>(size(out));
+      out = each_element(out, [&](double sum) { return sum / each; });
+    }
+    if (whole) return std::get<Array>(out).values->front();
+    return out;
+  }
+
+  // The numbers of a list, in order; lists inside it are rows.
+  void fill(const List& list, std::size_t depth, Array& out, std::vector<double>& values) {
+    if (out.shape.size() <= depth) out.shape.push_back(static_cast<std::int64_t>(list.elements.size()));
+    for (auto& element : list.elements) {
+      if (auto* row = std::get_if<List>(&element->node))
+        fill(*row, depth + 1, out, values);
+      else
+        values.push_back(std::get<double>(number(*element)));
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ truth
+
+  // Element by element, as `if` needs it. `!=` compares elements here, too.
+  NumberOrArray elements_of(const Expression& expression) {
+    auto& node = expression.node;
+    if (auto* it = std::get_if<LetReference>(&node)) return elements_of(*it->value);
+    auto inverted = [](double each) { return each == 0 ? 1.0 : 0.0; };
+    if (auto* it = std::get_if<Unary>(&node)) return each_element(elements_of(*it->operand), inverted);
+    if (auto* it = std::get_if<Comparison>(&node)) {
+      auto holds = compared(*it, expression.span);
+      return it->op == Operator::not_equal ? each_element(holds, inverted) : holds;
+    }
+    if (auto* it = std::get_if<FunctionCall>(&node))
+      return inside(*it->function, given(*it), [&](Evaluation& body) { return body.elements_of(*it->function->body); });
+    if (auto* it = std::get_if<Conditional>(&node)) {
+      auto condition = elements_of(*it->condition);
+      if (auto* known = std::get_if<double>(&condition))
+        return elements_of(*known != 0 ? *it->consequence : *it->alternative);
+      auto yes = elements_of(*it->consequence), no = elements_of(*it->alternative);
+      auto both = fitted(yes, no, expression.span);
+      fitted(condition, both.empty() ? NumberOrArray(0.0) : NumberOrArray(Array{both, {}}), expression.span);
+      return choose(condition, yes, no);
+    }
+    auto& chain = std::get<Chain>(node);
+    bool conjunction = chain.operators.front() == Operator::logical_and;
+    auto out = elements_of(*chain.operands.front());
+    for (std::size_t i = 1; i < chain.operands.size(); ++i)
+      out = joined(out, elements_of(*chain.operands[i]), expression.span,
+                   [&](double a, double b) -> double { return conjunction ? a != 0 && b != 0 : a != 0 || b != 0; });
+    return out;
+  }
+
+  // Of `!=`, where the sides are equal.
+  NumberOrArray compared(const Comparison& node, Span where) {
+    auto left = number(*node.left), right = number(*node.right);
+    if (!node.within) return joined(left, right, where, comparison(node.op));
+    auto magnitude = [](double each) { return std::abs(each); };
+    auto difference = each_element(joined(left, right, where, arithmetic(Operator::subtract)), magnitude);
+    auto largest = each_element(right, [](double each) { return std::max(1.0, std::abs(each)); });
+    auto allowed = joined(number(*node.within), largest, where, arithmetic(Operator::multiply));
+    return joined(difference, allowed, where, comparison(Operator::less_equal));
+  }
+
+  // ------------------------------------------------------------------------------------------------ shapes and calls
+
+  std::vector<std::int64_t> fitted(const NumberOrArray& a, const NumberOrArray& b, Span where) {
+    auto shape = common_shape(a, b);
+    if (!shape)
+      refuse(Code::wrong_type, where, fmt::format("tensors of shape {} and {} do not fit", shown(a), shown(b)),
+             "they have as many dimensions, and in each the same size, or 1");
+    double elements = 1;
+    for (auto each : *shape) elements *= static_cast<double>(each);
+    if (elements > static_cast<double>(std::max({limits.spread_elements, size_of(a), size_of(b)})))
+      refuse(Code::too_large, where,
+             fmt::format("tensors of shape {} and {} make one that is too large", shown(a), shown(b)),
+             fmt::format("the limit is {} elements", limits.spread_elements));
+    count(static_cast<std::size_t>(elements), where);
+    return std::move(*shape);
+  }
+
+  static std::size_t size_of(const NumberOrArray& value) {
+    auto* tensor = std::get_if<Array>(&value);
+    return tensor && tensor->values ? tensor->values->size() : 1;
+  }
+
+  NumberOrArray joined(const NumberOrArray& a, const NumberOrArray& b, Span where,
+                       const std::function<double(double, double)>& operation) {
+    fitted(a, b, where);
+    return each_element(a, b, operation);
+  }
+
+  void count(std::size_t elements, Span where) {
+    bool enough = elements <= budget_.elements;
+    budget_.elements -= enough ? elements : budget_.elements;
+    if (!enough)
+      refuse(Code::too_large, where, "too much is computed before a layer is met",
+             fmt::format("the limit is {} elements, those of every operation counted", limits.constant_elements));
+  }
+
+  std::vector<Value> given(const FunctionCall& node) {
+    std::vector<Value> out;
+    for (std::size_t i = 0; i < node.arguments.size(); ++i)
+      out.push_back(argument(*node.arguments[i], node.function->parameters[i].type));
+    return out;
+  }
+
+  template <typename Evaluate>
+  std::invoke_result_t<Evaluate, Evaluation&> inside(const Function& function, std::vector<Value> arguments,
+                                                     Evaluate evaluate) {
+    Evaluation body(arguments, budget_);
+    try {
+      return evaluate(body);
+    } catch (const Error& error) {
+      auto diagnostic = error.diagnostics().front();
+      if (diagnostic.primary.source) throw;
+      diagnostic.primary.source = function.place.source;
+      throw Error(diagnostic);
+    }
+  }
+
+  std::span<const Value> arguments_;
+  Budget& budget_;
+  std::map<const Expression*, NumberOrArray> lets_;
+};
+
+template <typename Evaluate>
+auto evaluate(std::span<const Value> arguments, Budget* budget, Evaluate what) {
+  Budget own;
+  Evaluation evaluation(arguments, budget ? *budget : own);
+  return what(evaluation);
 }
 
 }  // namespace
 
-bool evaluate_truth(const Expression& expression, std::span<const Value> arguments) {
-  if (auto* node = std::get_if<LetReference>(&expression.node)) return evaluate_truth(*node->value, arguments);
-  if (auto* node = std::get_if<Unary>(&expression.node)) return !evaluate_truth(*node->operand, arguments);
-  if (auto* node = std::get_if<Comparison>(&expression.node))
-    return compare(*node, evaluate_number(*node->left, arguments), evaluate_number(*node->right, arguments),
-                   node->within ? evaluate_number(*node->within, arguments) : 0);
-  if (auto* node = std::get_if<Conditional>(&expression.node))
-    return evaluate_truth(evaluate_truth(*node->condition, arguments) ? *node->consequence : *node->alternative,
-                          arguments);
-  auto& chain = std::get<Chain>(expression.node);
-  bool all = chain.operators.front() == Operator::logical_and;
-  for (auto& operand : chain.operands)
-    if (evaluate_truth(*operand, arguments) != all) return !all;
-  return all;
+bool evaluate_truth(const Expression& expression, std::span<const Value> arguments, Budget* budget) {
+  return evaluate(arguments, budget, [&](Evaluation& it) { return it.truth(expression); });
 }
 
 double evaluate_number(const Expression& expression, std::span<const Value> arguments) {
-  auto number = [&](const ExpressionPointer& inner) { return evaluate_number(*inner, arguments); };
-  auto& node = expression.node;
-  if (auto* it = std::get_if<Constant>(&node)) return it->value;
-  if (auto* it = std::get_if<ParameterReference>(&node)) {
-    if (auto* value = std::get_if<double>(&arguments[it->index])) return *value;
-    throw Error({.code = Code::wrong_type,
-                 .message = "a tensor cannot be computed with before a layer is met",
-                 .help = "give the tensor itself; requirements and arguments compute with numbers"});
-  }
-  if (auto* it = std::get_if<LetReference>(&node)) return number(it->value);
-  if (auto* it = std::get_if<BuiltinCall>(&node)) return builtin(*it, arguments);
-  if (auto* it = std::get_if<Power>(&node)) return std::pow(number(it->base), number(it->exponent));
-  if (auto* it = std::get_if<Unary>(&node)) return -number(it->operand);
-  if (auto* it = std::get_if<Conditional>(&node))
-    return number(evaluate_truth(*it->condition, arguments) ? it->consequence : it->alternative);
-  if (auto* it = std::get_if<Stabilize>(&node))
-    return stabilized(number(it->z),
-                      evaluate_argument(*it->epsilon, arguments, it->by_stabilizer ? stabilizer : scalar));
-  if (auto* it = std::get_if<FunctionCall>(&node)) {
-    std::vector<Value> values;
-    for (std::size_t i = 0; i < it->arguments.size(); ++i)
-      values.push_back(evaluate_argument(*it->arguments[i], arguments, it->function->parameters[i].type));
-    return call(*it->function, std::move(values));
-  }
-  auto& chain = std::get<Chain>(node);
-  auto value = number(chain.operands.front());
-  for (std::size_t i = 0; i < chain.operators.size(); ++i)
-    value = join(chain.operators[i], value, number(chain.operands[i + 1]));
-  return value;
+  auto value = evaluate(arguments, nullptr, [&](Evaluation& it) { return it.number(expression); });
+  if (auto* number = std::get_if<double>(&value)) return *number;
+  refuse(Code::wrong_type, expression.span, "a number is needed here, this is a tensor", "give one number");
 }
 
-Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type) {
-  if (auto* it = std::get_if<ParameterReference>(&expression.node)) {
-    auto value = arguments[it->index];
-    if (type.form == Form::stabilizer && std::holds_alternative<double>(value))
-      return Stabilizer{std::get<double>(value), nullptr, {}};
-    return value;
-  }
-  if (auto* it = std::get_if<NameList>(&expression.node)) return it->names;
-  if (auto* it = std::get_if<StabilizerFunction>(&expression.node)) {
-    Stabilizer out{0, it->function, {}};
-    for (std::size_t i = 0; i < it->rest.size(); ++i)
-      out.rest.push_back(evaluate_argument(*it->rest[i], arguments, it->function->parameters[i + 1].type));
-    return out;
-  }
-  if (std::holds_alternative<List>(expression.node)) {
-    Array out;
-    std::vector<double> values;
-    fill(expression, arguments, 0, out, values);
-    out.values = std::make_shared<const std::vector<double>>(std::move(values));
-    return out;
-  }
-  auto number = evaluate_number(expression, arguments);
-  if (type.form == Form::stabilizer) return Stabilizer{number, nullptr, {}};
-  return number;
+Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type, Budget* budget) {
+  return evaluate(arguments, budget, [&](Evaluation& it) { return it.argument(expression, type); });
 }
 
 bool is_constant(const Expression& expression) {

@@ -8,6 +8,7 @@
 #include "interpreter/language/parameters.hpp"
 #include "interpreter/language/rule_checker.hpp"
 #include "interpreter/language/scope.hpp"
+#include "interpreter/language/stabilization.hpp"
 
 namespace ascribe::language {
 
@@ -25,9 +26,10 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
   if (written.alias) {
     auto leads = check_target_call(*written.alias, file, local, Clause::argument, file.reporter());
     if (leads && !std::holds_alternative<std::shared_ptr<const Rule>>(leads->definition)) {
-      reporter.report(Code::unknown_rule, written.alias->path.span,
-                      fmt::format("`{}` is no rule", written.alias->path.name.text),
-                      "a composite's alias is written `composite a = b`");
+      reporter.report(
+          Code::unknown_rule, written.alias->path.span, fmt::format("`{}` is no rule", written.alias->path.name.text),
+          std::holds_alternative<Engine>(leads->definition) ? engine_help
+                                                            : "a composite's alias is written `composite a = b`");
       leads.reset();
     }
     out->alias = std::move(leads);
@@ -39,6 +41,7 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
   if (written.alias) collect_mentions(*written.alias, mentions);
   report_unused(mentions, written.parameters, reporter);
   if (written.alias && !out->alias) return {};  // what it leads to has its message already
+  file.stabilizer_uses().check_defaults(out, reporter);
   out->depth = file.depth();
   return out;
 }
@@ -67,7 +70,9 @@ std::shared_ptr<const Function> check_function(const syntax::Item& item, FileSco
   out->depth = file.depth();
   std::vector<Type> types;
   for (auto& parameter : out->parameters) types.push_back(parameter.type);
-  SpaceChecker(reporter, std::move(types)).infer(*out->body);
+  auto before = file.error_count();
+  SpaceChecker(reporter, types).infer(*out->body);
+  if (file.error_count() == before) DivisionChecker::check(*out, reporter);
   Mentions mentions;
   collect_mentions(*written.body, mentions);
   report_unused(mentions, written.parameters, reporter);

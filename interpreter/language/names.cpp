@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "grammar/limits.hpp"
+#include "interpreter/language/constant.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/suggest.hpp"
 
@@ -81,8 +82,10 @@ Diagnostic& Reporter::report(Code code, Span where, std::string message, std::st
   return diagnostics_->back();
 }
 
-void Reporter::warn(Code code, Span where, std::string message, std::string help) const {
-  report(code, where, std::move(message), std::move(help)).severity = Severity::warning;
+Diagnostic& Reporter::warn(Code code, Span where, std::string message, std::string help) const {
+  auto& diagnostic = report(code, where, std::move(message), std::move(help));
+  diagnostic.severity = Severity::warning;
+  return diagnostic;
 }
 
 void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::vector<std::string>& known,
@@ -121,7 +124,9 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
   if (std::holds_alternative<syntax::List>(node)) {
     if (is_in_test(clause)) return tensor(expression, clause);
     reporter_.report(Code::wrong_type, span, "a list is no value here",
-                     "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
+                     clause == Clause::argument
+                         ? "a list is an argument by itself: write its numbers as they shall be, `low = [2, 4]`"
+                         : "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
     return nullptr;
   }
   if (auto* it = std::get_if<syntax::Unary>(&node)) {
@@ -387,7 +392,13 @@ std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& ex
   auto* number =
       std::get_if<syntax::Number>(unary && unary->op == Operator::negate ? &unary->operand->node : &expression.node);
   constexpr double most = 64;  // dimensions of a LibTorch tensor
-  if (!number || number->value != std::floor(number->value) || number->value > most) {
+  if (number && number->value > most) {
+    reporter_.report(Code::bad_dimension, expression.span,
+                     fmt::format("no tensor has more than {} dimensions", static_cast<int>(most)),
+                     "write `sum(x, 1)` or `sum(x, -1)`");
+    return {};
+  }
+  if (!number || number->value != std::floor(number->value)) {
     reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
                      "write `sum(x, 1)` or `sum(x, -1)`");
     return {};
@@ -576,8 +587,21 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
   if (parameter.type.form == Form::stabilizer) return stabilizer_argument(expression, clause);
   if (auto* list = std::get_if<syntax::List>(&expression.node)) {
     if (is_in_test(clause) && parameter.type.form != Form::names) return tensor(expression, clause);
-    bool strings = std::all_of(list->elements.begin(), list->elements.end(),
-                               [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
+    auto other = std::find_if_not(list->elements.begin(), list->elements.end(),
+                                  [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
+    bool strings = other == list->elements.end();
+    if (!strings && parameter.type.form == Form::names) {
+      reporter_.report(Code::wrong_type, other->span, "a list of names holds strings only",
+                       "write `[\"weight\", \"bias\"]`");
+      return nullptr;
+    }
+    if (strings && !list->elements.empty() && parameter.type.form != Form::names) {
+      reporter_.report(Code::wrong_type, expression.span,
+                       fmt::format("`{}` takes {}, not a list of names", parameter.name,
+                                   parameter.type.form == Form::unknown ? "a number" : describe(parameter.type)),
+                       fmt::format("a parameter for names is declared as `{}: names`", parameter.name));
+      return nullptr;
+    }
     if (strings && parameter.type.form == Form::names) {
       NameList chosen;
       for (auto& element : list->elements) chosen.names.push_back(std::get<syntax::StringLiteral>(element.node).value);
@@ -587,6 +611,13 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
     for (auto& element : list->elements) numbers.elements.push_back(resolve_argument(element, parameter, clause));
     bool sound =
         std::none_of(numbers.elements.begin(), numbers.elements.end(), [](auto& each) { return each == nullptr; });
+    // A list is made before any layer is met, and before any function is called.
+    for (std::size_t i = 0; sound && clause == Clause::function && i < numbers.elements.size(); ++i) {
+      if (is_constant(*numbers.elements[i])) continue;
+      reporter_.report(Code::wrong_type, list->elements[i].span, "a list in a function holds written numbers only",
+                       "let the function have the whole tensor as a parameter: `low: input`");
+      return nullptr;
+    }
     return sound ? make(expression.span, std::move(numbers)) : nullptr;
   }
   if (auto* string = std::get_if<syntax::StringLiteral>(&expression.node);
@@ -601,10 +632,21 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
 
 ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& expression, Clause clause) {
   auto* call = std::get_if<syntax::Call>(&expression.node);
+  if (std::holds_alternative<syntax::List>(expression.node)) {
+    reporter_.report(Code::wrong_type, expression.span, "a stabilizer is a number or a function, not a list",
+                     "write `1e-6`, or `clipped(1e-3)`");
+    return nullptr;
+  }
   if (!call) return resolve(expression, clause);
   bool own_value = !call->path.qualifier && !call->has_arguments &&
                    (parameter_index(call->path.name.text) || local_.lets.contains(call->path.name.text) ||
                     find_quantity(call->path.name.text));
+  if (!own_value && !call->path.qualifier && !call->has_arguments && find_builtin(call->path.name.text)) {
+    auto& name = call->path.name.text;
+    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` is built in, and no stabilizer by itself", name),
+                     fmt::format("make a function of it: `fn mine(z) = {}(z)`, then `mine`", name));
+    return nullptr;
+  }
   if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text)))
     return resolve(expression, clause);
   // Without arguments `positive.y` is a value and `acme.relative` a function; terms come first.

@@ -49,7 +49,7 @@ class Reporter {
   Reporter(SourcePointer source, std::vector<Diagnostic>& diagnostics)
       : source_(std::move(source)), diagnostics_(&diagnostics) {}
   Diagnostic& report(Code code, Span where, std::string message, std::string help = "") const;
-  void warn(Code code, Span where, std::string message, std::string help = "") const;
+  Diagnostic& warn(Code code, Span where, std::string message, std::string help = "") const;
   const SourcePointer& source() const { return source_; }
 
  private:

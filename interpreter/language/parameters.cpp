@@ -53,7 +53,7 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
     out.type = unknown;
     return out;
   }
-  auto type = SpaceChecker(reporter, {}).infer(*resolved);
+  auto type = SpaceChecker(reporter, std::vector<Type>{}, Moment::before_layer).infer(*resolved);
   if (!accepts(out.type, type) || !well_shaped(*resolved, reporter)) {
     if (!accepts(out.type, type))
       reporter.report(Code::wrong_type, resolved->span,
@@ -62,7 +62,12 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
   }
   if (type.form == Form::unknown) return out;
   out.default_expression = resolved;
-  out.default_value = evaluate_argument(*resolved, {}, out.type);
+  try {
+    out.default_value = evaluate_argument(*resolved, {}, out.type);
+  } catch (const Error& error) {
+    auto& found = error.diagnostics().front();
+    reporter.report(found.code, resolved->span, found.message, found.help);
+  }
   return out;
 }
 

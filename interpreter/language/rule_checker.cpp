@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "interpreter/language/constant.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
+#include "interpreter/language/stabilization.hpp"
 #include "interpreter/language/suggest.hpp"
 #include "interpreter/language/traverse.hpp"
 
@@ -37,6 +39,10 @@ const StageInfo& stage_info(Stage stage) { return stages[static_cast<std::size_t
 bool well_shaped(const Expression& expression, const Reporter& reporter) {
   auto* list = std::get_if<List>(&expression.node);
   if (!list) return true;
+  if (list->elements.empty()) {
+    reporter.report(Code::wrong_type, expression.span, "a list without numbers", "write `[0]`, or one number: `0`");
+    return false;
+  }
   auto length = [](const ExpressionPointer& element) {
     auto* inner = std::get_if<List>(&element->node);
     return inner ? static_cast<std::ptrdiff_t>(inner->elements.size()) : -1;
@@ -236,10 +242,15 @@ ExpressionPointer RuleChecker::value(const syntax::Expression& written, Clause c
   if (!resolved) return nullptr;
   std::vector<Type> types;
   for (auto& parameter : rule_->parameters) types.push_back(parameter.type);
-  SpaceChecker spaces(reporter_, std::move(types), clause == Clause::backward);
-  spaces.expect(spaces.infer(*resolved), wanted, resolved->span, describe(clause));
+  auto moment = clause == Clause::backward  ? Moment::backward
+                : clause == Clause::require ? Moment::before_layer
+                                            : Moment::clause;
+  SpaceChecker spaces(reporter_, types, moment);
+  auto type = spaces.infer(*resolved);
+  bool sound = spaces.expect(type, wanted, resolved->span, describe(clause)) && type.form != Form::unknown;
+  if (sound && clause != Clause::require) DivisionChecker(reporter_, rule_->parameters).check(*resolved);
   note_uses(resolved, clause);
-  return resolved;
+  return sound || clause != Clause::require ? resolved : nullptr;
 }
 
 void RuleChecker::note_uses(const ExpressionPointer& expression, Clause clause) {
@@ -272,13 +283,41 @@ void RuleChecker::outcome(const syntax::Outcome& written) {
 void RuleChecker::requirement(const syntax::Require& written) {
   auto condition = value(*written.condition, Clause::require, truth);
   if (!condition) return;
-  bool about_layer = false;
+  bool about_layer = false, uses_parameters = false;
   traverse(*condition, [&](const Expression& inner) {
     about_layer = about_layer || std::holds_alternative<HasParameter>(inner.node);
+    uses_parameters = uses_parameters || std::holds_alternative<ParameterReference>(inner.node);
   });
+  if (about_layer && !has_is_plain(*condition)) return;
+  if (!about_layer && !uses_parameters && !evaluate_truth(*condition, {})) {
+    reporter_.report(Code::requirement_violated, written.condition->span, "this never holds",
+                     "a requirement is about parameters, or about the layer: `has(\"weight\")`");
+    return;
+  }
   auto message = written.message ? written.message->value
                                  : fmt::format("it requires `{}`", reporter_.source()->text(written.condition->span));
   rule_->requirements.push_back({condition, std::move(message), about_layer, written.condition->span});
+}
+
+// Where a rule meets a layer, `and`, `or`, `not` and `if` are followed to has(); nothing else is.
+bool RuleChecker::has_is_plain(const Expression& expression) {
+  if (auto* it = std::get_if<LetReference>(&expression.node)) return has_is_plain(*it->value);
+  if (auto* it = std::get_if<Unary>(&expression.node); it && it->op == Operator::logical_not)
+    return has_is_plain(*it->operand);
+  if (auto* it = std::get_if<Conditional>(&expression.node))
+    return has_is_plain(*it->condition) && has_is_plain(*it->consequence) && has_is_plain(*it->alternative);
+  if (auto* it = std::get_if<Chain>(&expression.node);
+      it && (it->operators.front() == Operator::logical_and || it->operators.front() == Operator::logical_or))
+    return std::all_of(it->operands.begin(), it->operands.end(), [&](auto& each) { return has_is_plain(*each); });
+  if (std::holds_alternative<HasParameter>(expression.node)) return true;
+  const Expression* found = nullptr;
+  traverse(expression, [&](const Expression& inner) {
+    if (!found && std::holds_alternative<HasParameter>(inner.node)) found = &inner;
+  });
+  if (found)
+    reporter_.report(Code::wrong_type, found->span, "`has` is joined by `and`, `or`, `not` and `if` only",
+                     "write `require has(\"weight\") and …`");
+  return !found;
 }
 
 }  // namespace ascribe::language

@@ -27,6 +27,8 @@ class RuleChecker {
   void modifier(const syntax::Modifier& written, Term& out, bool& closed);
   void outcome(const syntax::Outcome& written);
   void requirement(const syntax::Require& written);
+  /// Whether every has() stands where a layer's parameters can decide it; reported where not.
+  bool has_is_plain(const Expression& expression);
   std::optional<ParameterSelector> selector(const syntax::Modifier& written);
   ExpressionPointer value(const syntax::Expression& written, Clause clause, Type wanted);
   void note_uses(const ExpressionPointer& expression, Clause clause);

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "grammar/syntax.hpp"
+#include "interpreter/language/coverage.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/language/names.hpp"
+#include "interpreter/language/stabilizer_uses.hpp"
 
 namespace ascribe::language {
 
@@ -57,6 +59,8 @@ class Scope {
   Names<std::optional<Definition>> targets_;
   Names<std::shared_ptr<const Function>> functions_;
   std::vector<std::string> order_;
+  StabilizerUses stabilizer_uses_;
+  CoverageChecker coverage_;
   std::vector<std::size_t> deepest_;  // of what the definitions that are being checked lead to, one inside another
 };
 
@@ -81,6 +85,9 @@ class FileScope : public FunctionScope {
   /// One more than the depth of what the definition that is being checked leads to so far.
   std::size_t depth() const { return 1 + (scope_.deepest_.empty() ? 0 : scope_.deepest_.back()); }
   Reporter reporter() const { return {source_, scope_.diagnostics_}; }
+  std::size_t error_count() const { return scope_.error_count(); }
+  StabilizerUses& stabilizer_uses() { return scope_.stabilizer_uses_; }
+  CoverageChecker& coverage() { return scope_.coverage_; }
   const SourcePointer& source() const { return source_; }
 
  private:
@@ -98,5 +105,6 @@ class FileScope : public FunctionScope {
 
 /// Whether a name is one of the engine's targets, `merge` and `refuse`.
 bool is_engine_word(std::string_view name);
+inline constexpr const char* engine_help = "it stands in composites: `softmax => refuse`";
 
 }  // namespace ascribe::language

@@ -5,6 +5,8 @@
 namespace ascribe::language {
 namespace {
 
+constexpr const char* nothing_to_reduce = "leave it out";
+
 Space space_of(Quantity quantity) {
   switch (quantity) {
     case Quantity::w:
@@ -34,7 +36,7 @@ bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::strin
   if (actual.form == Form::unknown) return true;
   if (actual.form == Form::number && wanted.form == Form::number) {
     auto space = joined(actual, wanted, {0, 0}).space;
-    if (merged_ && wanted.space == Space::input && actual.space == Space::output) return true;
+    if (moment_ == Moment::backward && wanted.space == Space::input && actual.space == Space::output) return true;
     if (join(actual.space, wanted.space) == wanted.space && space == wanted.space) return true;
     bool reduces = actual.space == Space::input || actual.space == Space::output;
     reporter_.report(Code::wrong_space, where,
@@ -52,7 +54,7 @@ bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::strin
 Type SpaceChecker::joined(Type a, Type b, Span where) {
   if (a.form == Form::unknown || b.form == Form::unknown) return unknown;
   auto space = join(a.space, b.space);
-  if (!space && merged_ && a.space != Space::param && b.space != Space::param) space = Space::input;
+  if (!space && moment_ == Moment::backward && a.space != Space::param && b.space != Space::param) space = Space::input;
   if (space) return Type::number(*space);
   if (where == Span{}) return unknown;
   bool param = a.space == Space::param || b.space == Space::param;
@@ -62,13 +64,23 @@ Type SpaceChecker::joined(Type a, Type b, Span where) {
   return unknown;
 }
 
-Type SpaceChecker::number(const ExpressionPointer& expression) {
-  auto type = infer(*expression);
+bool SpaceChecker::accepts(Type parameter, Type argument) const {
+  auto merge = [&](Type type) {
+    if (moment_ == Moment::backward && type.form == Form::number && type.space == Space::output)
+      type.space = Space::input;
+    return type;
+  };
+  return language::accepts(merge(parameter), merge(argument));
+}
+
+Type SpaceChecker::number(const ExpressionPointer& expression) { return number(infer(*expression), expression->span); }
+
+Type SpaceChecker::number(Type type, Span where) {
   if (type.is_number()) return type;
   std::string help;
   if (type.form == Form::truth) help = "write `if c then a else b`";
   if (type.form == Form::stabilizer) help = "a stabilizer is used by `stabilize(z, …)`";
-  reporter_.report(Code::wrong_type, expression->span, fmt::format("{} is no number", describe(type)), help);
+  reporter_.report(Code::wrong_type, where, fmt::format("{} is no number", describe(type)), help);
   return unknown;
 }
 
@@ -85,17 +97,10 @@ Type SpaceChecker::infer_node(const Expression& expression) {
   auto span = expression.span;
   auto& node = expression.node;
   if (std::holds_alternative<Constant>(node)) return scalar;
-  if (auto* it = std::get_if<ParameterReference>(&node)) return parameters_.at(it->index);
+  if (auto* it = std::get_if<ParameterReference>(&node)) return parameters_.at(it->index).type;
   if (auto* it = std::get_if<QuantityReference>(&node)) return Type::number(space_of(it->quantity));
-  if (auto* it = std::get_if<LetReference>(&node)) {
-    auto found = lets_.find(it->value.get());
-    if (found == lets_.end()) {
-      auto type = infer(*it->value);
-      found = lets_.emplace(it->value.get(), type).first;
-    }
-    return found->second;
-  }
-  if (std::holds_alternative<List>(node)) return array;
+  if (auto* it = std::get_if<LetReference>(&node)) return let(*it->value);
+  if (auto* it = std::get_if<List>(&node)) return list(*it);
   if (std::holds_alternative<NameList>(node)) return names;
   if (auto* it = std::get_if<Tensor>(&node)) {
     for (auto& each : it->elements) expect(infer(*each), scalar, each->span, "a list");
@@ -108,7 +113,10 @@ Type SpaceChecker::infer_node(const Expression& expression) {
   }
   if (std::holds_alternative<Relevance>(node)) return Type::number(Space::input);
   if (std::holds_alternative<HasParameter>(node)) return truth;
-  if (std::holds_alternative<StabilizerFunction>(node)) return stabilizer;
+  if (auto* it = std::get_if<StabilizerFunction>(&node)) {
+    kept(*it);
+    return stabilizer;
+  }
   if (auto* it = std::get_if<FunctionCall>(&node)) return function_call(*it, span);
   if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it, span);
   if (auto* it = std::get_if<BuiltinCall>(&node)) {
@@ -131,17 +139,7 @@ Type SpaceChecker::infer_node(const Expression& expression) {
     if (it->within) type = joined(type, number(it->within), span);
     return Type::truth(type.space);
   }
-  if (auto* it = std::get_if<Conditional>(&node)) {
-    auto condition = truth_of(it->condition, "`if`");
-    auto consequence = infer(*it->consequence), alternative = infer(*it->alternative);
-    bool both_truth = consequence.form == Form::truth && alternative.form == Form::truth;
-    if (both_truth)
-      consequence = Type::number(consequence.space), alternative = Type::number(alternative.space);
-    else
-      consequence = number(it->consequence), alternative = number(it->alternative);
-    auto type = joined(condition, joined(consequence, alternative, span), span);
-    return both_truth ? Type::truth(type.space) : type;
-  }
+  if (auto* it = std::get_if<Conditional>(&node)) return conditional(*it, span);
   auto& chain = std::get<Chain>(node);
   if (chain.operators.front() == Operator::logical_and || chain.operators.front() == Operator::logical_or) {
     auto type = scalar;
@@ -155,13 +153,59 @@ Type SpaceChecker::infer_node(const Expression& expression) {
   return type;
 }
 
+Type SpaceChecker::let(const Expression& value) {
+  auto found = lets_.find(&value);
+  if (found != lets_.end()) return found->second;
+  auto type = infer(value);
+  if (type.form == Form::stabilizer || type.form == Form::names) {
+    reporter_.report(Code::wrong_type, value.span,
+                     fmt::format("a let holds a number or a truth value, this is {}", describe(type)),
+                     "use the parameter itself");
+    type = unknown;
+  }
+  return lets_.emplace(&value, type).first->second;
+}
+
+Type SpaceChecker::list(const List& node) {
+  bool sound = true;
+  for (auto& each : node.elements) {
+    auto type = infer(*each);
+    if (type == scalar || type == array) continue;
+    if (type.form != Form::unknown)
+      reporter_.report(Code::wrong_type, each->span, fmt::format("a list holds numbers, this is {}", describe(type)),
+                       "write them out: `[1, 2]`");
+    sound = false;
+  }
+  return sound ? array : unknown;
+}
+
+Type SpaceChecker::conditional(const Conditional& node, Span where) {
+  auto condition = truth_of(node.condition, "`if`");
+  auto consequence = infer(*node.consequence), alternative = infer(*node.alternative);
+  bool both_truth = consequence.form == Form::truth && alternative.form == Form::truth;
+  if (both_truth)
+    consequence = Type::number(consequence.space), alternative = Type::number(alternative.space);
+  else
+    consequence = number(consequence, node.consequence->span),
+    alternative = number(alternative, node.alternative->span);
+  auto type = joined(condition, joined(consequence, alternative, where), where);
+  return both_truth ? Type::truth(type.space) : type;
+}
+
 Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   auto type = number(node.arguments.front());
   if (type.form == Form::unknown) return type;
   auto name = info(node.builtin).name;
   if (type.space == Space::scalar || type.space == Space::sample) {
     reporter_.report(Code::wrong_space, where,
-                     fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), "leave it out");
+                     fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), nothing_to_reduce);
+    return unknown;
+  }
+  if (moment_ == Moment::before_layer && type.space != Space::param) {
+    reporter_.report(
+        Code::wrong_space, where,
+        fmt::format("`{}` of {} is known only where a layer is met, this is computed before", name, describe(type)),
+        "compute it in a clause: `map`, `reduce`, …");
     return unknown;
   }
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
@@ -174,44 +218,93 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   return type;
 }
 
+// ------------------------------------------------------------------------------------------ functions and stabilizers
+
+Given SpaceChecker::given(const Expression& expression) {
+  if (auto* it = std::get_if<ParameterReference>(&expression.node)) return parameters_.at(it->index);
+  auto* it = std::get_if<StabilizerFunction>(&expression.node);
+  if (!it) return {infer(expression)};
+  return {stabilizer, it->function, kept(*it)};
+}
+
+std::vector<Given> SpaceChecker::kept(const StabilizerFunction& node) {
+  std::vector<Given> out;
+  for (std::size_t i = 0; i < node.rest.size(); ++i) {
+    auto& parameter = node.function->parameters[i + 1];
+    auto each = given(*node.rest[i]);
+    auto wanted = parameter.type.form == Form::unknown ? scalar : parameter.type;
+    // In a clause a tensor is a layer's; what is given on has to be known without one.
+    bool tensor = moment_ != Moment::before_layer && each.type.form == Form::number && each.type.space != Space::scalar;
+    if (tensor || !accepts(wanted, each.type)) {
+      reporter_.report(Code::wrong_type, node.rest[i]->span,
+                       fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, node.function->name,
+                                   describe(tensor ? scalar : wanted), describe(each.type)),
+                       tensor ? "a stabilizer that is handed on is given numbers only" : "");
+      each.type = unknown;
+    } else if (wanted.form == Form::number && each.type.form != Form::unknown) {
+      each.type = wanted;  // a number for an input is that number everywhere
+    }
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
 Type SpaceChecker::stabilize(const Stabilize& node, Span where) {
   auto z = number(node.z);
   if (!node.by_stabilizer) return joined(z, number(node.epsilon), where);
-  if (auto* it = std::get_if<StabilizerFunction>(&node.epsilon->node)) {
-    std::vector<Type> types{z};
-    for (auto& each : it->rest) types.push_back(infer(*each));
-    return joined(z, apply(*it->function, std::move(types), where), where);
-  }
-  return z;  // a parameter: its function is checked with z where it is given
+  auto* written = std::get_if<StabilizerFunction>(&node.epsilon->node);
+  std::vector<Given> arguments{{z}};
+  Given handed_on;
+  if (written)
+    for (auto& each : written->rest) arguments.push_back(given(*each));
+  else
+    handed_on = given(*node.epsilon);
+  if (!written && !handed_on.function) return z;  // a number, or not known here
+  auto& function = written ? *written->function : *handed_on.function;
+  arguments.insert(arguments.end(), handed_on.rest.begin(), handed_on.rest.end());
+  auto type = apply(function, std::move(arguments), where);
+  if (type.is_number()) return type;
+  reporter_.report(Code::wrong_type, where,
+                   fmt::format("a stabilizer yields a number, `{}` yields {}", function.name, describe(type)),
+                   "compare where it is used: `if … then … else …`");
+  return unknown;
 }
 
 Type SpaceChecker::function_call(const FunctionCall& node, Span where) {
-  std::vector<Type> types;
-  for (auto& each : node.arguments) types.push_back(infer(*each));
-  return apply(*node.function, std::move(types), where);
+  std::vector<Given> arguments;
+  for (auto& each : node.arguments) arguments.push_back(given(*each));
+  return apply(*node.function, std::move(arguments), where);
 }
 
-Type SpaceChecker::apply(const Function& function, std::vector<Type> arguments, Span where) {
+Type SpaceChecker::apply(const Function& function, std::vector<Given> arguments, Span where) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     auto& parameter = function.parameters[i];
-    bool fits = parameter.type.form == Form::unknown ? arguments[i].is_number() : accepts(parameter.type, arguments[i]);
+    auto& type = arguments[i].type;
+    bool fits = parameter.type.form == Form::unknown ? type.is_number() : accepts(parameter.type, type);
     if (!fits) {
-      reporter_.report(Code::wrong_type, where,
-                       fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
-                                   parameter.type.form == Form::unknown ? "a number" : describe(parameter.type),
-                                   describe(arguments[i])));
+      reporter_.report(
+          Code::wrong_type, where,
+          fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
+                      parameter.type.form == Form::unknown ? "a number" : describe(parameter.type), describe(type)),
+          type.form == Form::number && parameter.type.form == Form::number
+              ? "without a type, a function's parameter takes every space"
+              : "");
       return unknown;
     }
+    if (type == array) type = parameter.type;
+    if (parameter.type == stabilizer && type.form == Form::number) type = stabilizer;
   }
   // The body is written elsewhere; a mistake that only this call makes belongs to this call.
   std::vector<Diagnostic> inside;
-  SpaceChecker body(Reporter(function.place.source, inside), std::move(arguments), merged_);
+  SpaceChecker body(Reporter(function.place.source, inside), std::move(arguments), moment_);
   auto type = body.infer(*function.body);
   if (inside.empty()) return type;
+  auto& found = inside.front();
+  // Which call was meant is not known here, so nothing is to be left out of the function.
+  auto help = found.help == nothing_to_reduce ? fmt::format("`{}` is not for this value", function.name) : found.help;
   auto& diagnostic =
-      reporter_.report(inside.front().code, where, fmt::format("in `{}`: {}", function.name, inside.front().message),
-                       inside.front().help);
-  diagnostic.others.push_back({inside.front().primary.source, inside.front().primary.span, "here"});
+      reporter_.report(found.code, where, fmt::format("in `{}`: {}", function.name, found.message), std::move(help));
+  diagnostic.others.push_back({found.primary.source, found.primary.span, "here"});
   return unknown;
 }
 

@@ -105,7 +105,7 @@ ExpressionPointer TestChecker::resolve(const syntax::Expression& written, Clause
 ExpressionPointer TestChecker::value(const syntax::Expression& written, Clause clause, Type wanted) {
   auto resolved = resolve(written, clause, reporter_);
   if (!resolved) return nullptr;
-  SpaceChecker spaces(reporter_, {}, /*merged=*/true);
+  SpaceChecker spaces(reporter_, std::vector<Type>{}, Moment::backward);
   auto type = spaces.infer(*resolved);
   if (type.form == Form::unknown || !spaces.expect(type, wanted, resolved->span, describe(clause))) return nullptr;
   return resolved;
@@ -245,7 +245,7 @@ std::optional<Expectation> TestChecker::expectation(const syntax::Expect& writte
   std::vector<Diagnostic> refused;
   Reporter reporter(reporter_.source(), refused);
   out.condition = resolve(*written.condition, Clause::test, reporter);
-  if (out.condition) SpaceChecker(reporter, {}, /*merged=*/true).infer(*out.condition);
+  if (out.condition) SpaceChecker(reporter, std::vector<Type>{}, Moment::backward).infer(*out.condition);
   if (refused.empty()) return out.condition ? std::optional(out) : std::nullopt;
   out.condition = nullptr;
   if (refused.front().code == *out.fails) return out;

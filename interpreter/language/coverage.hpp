@@ -1,0 +1,54 @@
+// Entries of composites that never apply, because earlier entries take every layer that they name: law 13 warns of
+// them.
+#pragma once
+
+#include <bitset>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "interpreter/language/names.hpp"
+#include "interpreter/language/program.hpp"
+
+namespace ascribe::language {
+
+/// A set of layers that is certainly taken. Layers are told apart by their kind and their module's name.
+class Coverage {
+ public:
+  void add(const LayerSelector& selector);
+  /// The layers of `other` that the selector is for, as far as one glob can say which.
+  void add(const LayerSelector& selector, const Coverage& other);
+  bool covers(const LayerSelector& selector) const;
+
+ private:
+  using Kinds = std::bitset<128>;
+  struct Affixes {
+    std::map<std::string, Kinds, std::less<>> kinds;
+    std::set<std::size_t> lengths;
+  };
+
+  static Kinds kinds_of(const LayerSelector& selector);
+  void add(Kinds kinds, const std::string& glob);
+  Kinds covered(const std::string& glob) const;
+
+  Kinds any_name_;                                   // with every name, and with none
+  std::map<std::string, Kinds, std::less<>> globs_;  // as they are written
+  Affixes prefixes_, suffixes_;                      // of globs with one `*` at their end, at their beginning
+};
+
+class CoverageChecker {
+ public:
+  /// Warns of the composite's entries that earlier ones cover.
+  void check(const Composite& composite, const Reporter& reporter);
+
+ private:
+  /// The layers that a target surely has something for. Null: all of them.
+  const Coverage* of(const Target& target);
+  static void add(const Entry& entry, const Coverage* target, Coverage& out);
+
+  std::map<std::shared_ptr<const Composite>, Coverage> known_;
+};
+
+}  // namespace ascribe::language

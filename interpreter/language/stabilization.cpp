@@ -1,0 +1,246 @@
+#include "interpreter/language/stabilization.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ascribe::language {
+namespace {
+
+using signs::negative, signs::positive, signs::zero;
+constexpr auto any_sign = signs::any;
+
+unsigned sign_of(double value) { return value > 0 ? positive : value < 0 ? negative : value == 0 ? zero : any_sign; }
+
+// One sign and one sign make these.
+unsigned added(unsigned a, unsigned b) { return a == zero ? b : b == zero ? a : a == b ? a : any_sign; }
+unsigned multiplied(unsigned a, unsigned b) { return a == zero || b == zero ? zero : a == b ? positive : negative; }
+unsigned smaller(unsigned a, unsigned b) { return std::min(a, b); }
+unsigned larger(unsigned a, unsigned b) { return std::max(a, b); }
+
+unsigned negated(unsigned signs) {
+  return (signs & zero) | (signs & negative ? positive : 0) | (signs & positive ? negative : 0);
+}
+
+// What is zero or has the other sign may cancel.
+unsigned summed(unsigned signs) { return (signs & negative) && (signs & positive) ? any_sign : signs; }
+
+Space joined(Space a, Space b) { return join(a, b).value_or(Space::input); }
+
+// Whether two expressions are written alike, as in `y * y`: enough to know a square.
+bool same(const Expression& a, const Expression& b) {
+  if (auto* s = std::get_if<QuantityReference>(&a.node), *t = std::get_if<QuantityReference>(&b.node); s && t)
+    return s->quantity == t->quantity && s->term == t->term;
+  if (auto* s = std::get_if<ParameterReference>(&a.node), *t = std::get_if<ParameterReference>(&b.node); s && t)
+    return s->index == t->index;
+  if (auto* s = std::get_if<LetReference>(&a.node), *t = std::get_if<LetReference>(&b.node); s && t)
+    return s->value == t->value;
+  return false;
+}
+
+std::optional<double> constant_exponent(const Expression& expression) {
+  if (auto* it = std::get_if<Constant>(&expression.node)) return it->value;
+  auto* unary = std::get_if<Unary>(&expression.node);
+  if (!unary || unary->op != Operator::negate) return {};
+  auto inner = constant_exponent(*unary->operand);
+  return inner ? std::optional(-*inner) : std::nullopt;
+}
+
+}  // namespace
+
+DivisionChecker::DivisionChecker(Reporter reporter, const std::vector<Parameter>& parameters)
+    : reporter_(std::move(reporter)) {
+  for (auto& each : parameters) {
+    bool tensor = each.type.form == Form::number && each.type.space != Space::scalar;
+    rule_.parameters.push_back(tensor ? Fact{any_sign, each.type.space} : Fact{positive});
+  }
+}
+
+void DivisionChecker::check(const Expression& clause) {
+  rule_.findings.clear();
+  follow(clause, rule_);
+  report(rule_.findings);
+}
+
+void DivisionChecker::check(const Function& function, const Reporter& reporter) {
+  DivisionChecker checker(reporter);
+  Frame best{std::vector<Fact>(function.parameters.size(), Fact{positive})};
+  checker.follow(*function.body, best);
+  checker.report(best.findings);
+}
+
+const std::set<std::size_t>& DivisionChecker::always_unstable(const Function& function) {
+  if (auto found = always_unstable_.find(&function); found != always_unstable_.end()) return found->second;
+  Frame best{std::vector<Fact>(function.parameters.size(), Fact{positive})};
+  follow(*function.body, best);
+  std::set<std::size_t> out;
+  for (auto& each : best.findings) out.insert(each.where.begin);
+  return always_unstable_.emplace(&function, std::move(out)).first->second;
+}
+
+void DivisionChecker::report(const std::vector<Finding>& findings) const {
+  constexpr std::size_t longest = 60;  // of a divisor that the help repeats
+  for (auto& each : findings) {
+    if (each.callee) {
+      auto& diagnostic = reporter_.warn(
+          Code::unstabilized_division, each.where,
+          fmt::format("`{}` divides by what it is given here, and nothing stabilizes that", each.callee->name),
+          "stabilize what it is given: `stabilize(…)`");
+      diagnostic.others.push_back({each.callee->place.source, each.inside, "it divides by this"});
+      continue;
+    }
+    auto divisor = std::string(reporter_.source()->text(each.where));
+    bool short_enough = divisor.size() <= longest && divisor.find('\n') == std::string::npos;
+    reporter_.warn(Code::unstabilized_division, each.where, "nothing stabilizes this divisor: it may be zero",
+                   fmt::format("write `stabilize({})`", short_enough ? divisor : "…"));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------- expressions
+
+DivisionChecker::Fact DivisionChecker::combine(Fact a, Fact b, unsigned (*one)(unsigned, unsigned)) {
+  unsigned signs = 0;
+  for (auto s : {negative, zero, positive})
+    for (auto t : {negative, zero, positive})
+      if ((a.signs & s) && (b.signs & t)) signs |= one(s, t);
+  return {signs, joined(a.space, b.space)};
+}
+
+DivisionChecker::Fact DivisionChecker::follow(const Expression& expression, Frame& frame) {
+  return std::visit([&](auto& node) { return follow_node(node, expression, frame); }, expression.node);
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Constant& node, const Expression&, Frame&) {
+  return {sign_of(node.value)};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const ParameterReference& node, const Expression&, Frame& frame) {
+  return frame.parameters.at(node.index);
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const QuantityReference& node, const Expression&, Frame&) {
+  return {any_sign, node.quantity == Quantity::w ? Space::param : Space::input};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const LetReference& node, const Expression&, Frame& frame) {
+  auto found = frame.lets.find(node.value.get());
+  if (found == frame.lets.end()) found = frame.lets.emplace(node.value.get(), follow(*node.value, frame)).first;
+  return found->second;
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const BuiltinCall& node, const Expression&, Frame& frame) {
+  auto z = follow(*node.arguments.front(), frame);
+  for (std::size_t i = 1; i < node.arguments.size(); ++i)
+    z = combine(z, follow(*node.arguments[i], frame), node.builtin == Builtin::min ? smaller : larger);
+  switch (node.builtin) {
+    case Builtin::abs:
+      return {(z.signs & ~negative) | (z.signs & negative ? positive : 0), z.space};
+    case Builtin::sign:
+      return {(z.signs & negative) | (z.signs & ~negative ? positive : 0), z.space};
+    case Builtin::sqrt:
+      return {z.signs & positive ? z.signs & ~negative : z.signs & zero ? zero : any_sign, z.space};
+    case Builtin::exp:
+    case Builtin::sigmoid:
+      return {positive, z.space};
+    case Builtin::log:
+      return {any_sign, z.space};
+    case Builtin::sum:
+    case Builtin::mean:
+      if (node.dimensions.empty()) z.space = z.space == Space::param ? Space::scalar : Space::sample;
+      return {summed(z.signs), z.space};
+    default:  // min, max and tanh
+      return z;
+  }
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const StabilizerFunction& node, const Expression&, Frame& frame) {
+  for (auto& each : node.rest) follow(*each, frame);
+  return {any_sign};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Stabilize& node, const Expression&, Frame& frame) {
+  auto z = follow(*node.z, frame);
+  follow(*node.epsilon, frame);
+  return {z.signs & negative ? negative | positive : positive, z.space};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const FunctionCall& node, const Expression& expression,
+                                                   Frame& frame) {
+  Frame body;
+  for (auto& each : node.arguments) body.parameters.push_back(follow(*each, frame));
+  auto result = follow(*node.function->body, body);
+  auto& always = always_unstable(*node.function);
+  auto own = std::find_if(body.findings.begin(), body.findings.end(),
+                          [&](auto& finding) { return !always.contains(finding.where.begin); });
+  if (own != body.findings.end()) frame.findings.push_back({expression.span, node.function.get(), own->where});
+  return result;
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Chain& node, const Expression&, Frame& frame) {
+  auto op = node.operators.front();
+  if (op == Operator::multiply || op == Operator::divide) return product(node, frame);
+  auto out = follow(*node.operands.front(), frame);
+  for (std::size_t i = 0; i < node.operators.size(); ++i) {
+    auto next = follow(*node.operands[i + 1], frame);
+    if (node.operators[i] == Operator::subtract) next.signs = negated(next.signs);
+    out = combine(out, next, added);
+  }
+  return out;
+}
+
+DivisionChecker::Fact DivisionChecker::product(const Chain& chain, Frame& frame) {
+  constexpr std::size_t most = 16;  // factors among which squares are looked for
+  std::vector<Fact> facts;
+  std::vector<bool> squared(chain.operands.size());
+  for (std::size_t i = 0; i < chain.operands.size(); ++i) {
+    auto& fact = facts.emplace_back(follow(*chain.operands[i], frame));
+    bool divides = i > 0 && chain.operators[i - 1] == Operator::divide;
+    if (divides && (fact.signs & zero) && fact.space != Space::scalar)
+      frame.findings.push_back({chain.operands[i]->span});
+    if (divides || fact.space == Space::scalar)  // nobody scales by zero
+      if (fact.signs != zero) fact.signs &= ~zero;
+    for (std::size_t j = 0; j < i && i < most; ++j)
+      if (!divides && !squared[j] && (j == 0 || chain.operators[j - 1] == Operator::multiply) &&
+          same(*chain.operands[j], *chain.operands[i])) {
+        squared[i] = squared[j] = true;
+        facts[j].signs = (fact.signs & zero) | positive;
+        fact.signs = positive;
+        break;
+      }
+  }
+  auto out = facts.front();
+  for (std::size_t i = 1; i < facts.size(); ++i) out = combine(out, facts[i], multiplied);
+  return out;
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Comparison& node, const Expression&, Frame& frame) {
+  follow(*node.left, frame);
+  follow(*node.right, frame);
+  if (node.within) follow(*node.within, frame);
+  return {any_sign};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Power& node, const Expression&, Frame& frame) {
+  auto base = follow(*node.base, frame), exponent = follow(*node.exponent, frame);
+  auto space = joined(base.space, exponent.space);
+  auto number = constant_exponent(*node.exponent);
+  bool even = number && std::fmod(*number, 2) == 0;
+  bool odd = number && std::abs(std::fmod(*number, 2)) == 1;
+  if (even) return {(base.signs & zero) | (base.signs & ~zero ? positive : 0), space};
+  if (odd || !(base.signs & negative)) return {base.signs, space};
+  return {any_sign, space};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Unary& node, const Expression&, Frame& frame) {
+  auto operand = follow(*node.operand, frame);
+  return {node.op == Operator::negate ? negated(operand.signs) : any_sign, operand.space};
+}
+
+DivisionChecker::Fact DivisionChecker::follow_node(const Conditional& node, const Expression&, Frame& frame) {
+  auto condition = follow(*node.condition, frame);
+  auto consequence = follow(*node.consequence, frame), alternative = follow(*node.alternative, frame);
+  return {consequence.signs | alternative.signs, joined(condition.space, joined(consequence.space, alternative.space))};
+}
+
+}  // namespace ascribe::language

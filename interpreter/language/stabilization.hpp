@@ -1,0 +1,84 @@
+// Divisions that nothing keeps from dividing by zero: the language's law 13 warns of them.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "interpreter/language/names.hpp"
+#include "interpreter/language/program.hpp"
+
+namespace ascribe::language {
+
+/// Signs that a value can have, as bits of a set.
+namespace signs {
+inline constexpr unsigned negative = 1, zero = 2, positive = 4, any = negative | zero | positive;
+}
+
+/// Follows which signs the values of an expression can have. A scalar is the author's business: as a divisor it is
+/// fine, and as an addend it is taken to be positive. Lets and functions are looked into.
+class DivisionChecker {
+ public:
+  /// `parameters` are the rule's.
+  DivisionChecker(Reporter reporter, const std::vector<Parameter>& parameters);
+
+  /// Warns of the divisions in a clause of a rule. A function that divides by what it is given is fine in itself: the
+  /// call that gives it something unstable is warned of.
+  void check(const Expression& clause);
+
+  /// Warns of the divisions in a function's body that nothing given to it could stabilize.
+  static void check(const Function& function, const Reporter& reporter);
+
+ private:
+  /// Which signs a value can have, as bits, and where it lives.
+  struct Fact {
+    unsigned signs;
+    Space space = Space::scalar;
+  };
+  /// A division, or a call that leads to one.
+  struct Finding {
+    Span where;
+    const Function* callee = nullptr;  ///< null: the division itself
+    Span inside{};                     ///< of the callee's source
+  };
+  /// The body of the rule, or of a function that it calls.
+  struct Frame {
+    std::vector<Fact> parameters;
+    std::map<const Expression*, Fact> lets{};
+    std::vector<Finding> findings{};
+  };
+
+  explicit DivisionChecker(Reporter reporter) : reporter_(std::move(reporter)) {}
+
+  Fact follow(const Expression& expression, Frame& frame);
+  Fact follow_node(const Constant&, const Expression&, Frame&);
+  Fact follow_node(const ParameterReference&, const Expression&, Frame&);
+  Fact follow_node(const QuantityReference&, const Expression&, Frame&);
+  Fact follow_node(const LetReference&, const Expression&, Frame&);
+  Fact follow_node(const BuiltinCall&, const Expression&, Frame&);
+  Fact follow_node(const StabilizerFunction&, const Expression&, Frame&);
+  Fact follow_node(const Stabilize&, const Expression&, Frame&);
+  Fact follow_node(const FunctionCall&, const Expression&, Frame&);
+  Fact follow_node(const Chain&, const Expression&, Frame&);
+  Fact follow_node(const Comparison&, const Expression&, Frame&);
+  Fact follow_node(const Power&, const Expression&, Frame&);
+  Fact follow_node(const Unary&, const Expression&, Frame&);
+  Fact follow_node(const Conditional&, const Expression&, Frame&);
+  /// What is no number, and lists: nothing is known of them.
+  template <typename Node>
+  Fact follow_node(const Node&, const Expression&, Frame&) {
+    return {signs::any, Space::input};
+  }
+  Fact product(const Chain& chain, Frame& frame);
+  void report(const std::vector<Finding>& findings) const;
+  /// The divisions of a function that warn whatever it is given; they are warned of where the function is defined.
+  const std::set<std::size_t>& always_unstable(const Function& function);
+
+  static Fact combine(Fact a, Fact b, unsigned (*one)(unsigned, unsigned));
+
+  Reporter reporter_;
+  Frame rule_{};
+  std::map<const Function*, std::set<std::size_t>> always_unstable_;
+};
+
+}  // namespace ascribe::language
