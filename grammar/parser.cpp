@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "grammar/grammar.hpp"
@@ -502,7 +503,7 @@ std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Pr
   auto begin = static_cast<std::size_t>(in.current() - progress.begin);
   try {
     if (auto root = grammar::parse_tree::parse<Rule, Node, Selected, Action, Control>(in, progress)) return root;
-    diagnostics.push_back(explain_syntax_error(source, progress.expectations, reserved_words()));
+    diagnostics.push_back(explain_syntax_error(source, begin, progress.expectations, reserved_words()));
   } catch (const grammar::parse_error& error) {  // only the depth limit throws
     auto here = begin + error.positions().front().byte;
     progress.starts.clear();
@@ -515,8 +516,11 @@ std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Pr
   return nullptr;
 }
 
-// Where to go on after a mistake: the next line that begins with a word that only a definition begins with.
-std::size_t next_definition(std::string_view text, std::size_t from) {
+// Where to go on after a mistake in what begins at `begin` and could not be read beyond `stop`: the next line that
+// begins with a word that only a definition begins with. It may be the one at `stop`, where a bracket was not closed
+// before it.
+std::size_t next_definition(std::string_view text, std::size_t begin, std::size_t stop) {
+  auto from = stop > begin ? stop - 1 : stop;
   for (auto line = text.find('\n', from); line != std::string_view::npos; line = text.find('\n', line + 1)) {
     auto rest = text.substr(line + 1);
     for (std::string_view word : {"rule", "composite", "fn", "test", "pack", "import"})
@@ -525,6 +529,18 @@ std::size_t next_definition(std::string_view text, std::size_t from) {
         return line + 1;
   }
   return text.size();
+}
+
+// The name that a definition would have had, so that its uses are no second mistake.
+void note_broken(std::string_view text, std::size_t begin, std::vector<std::string>& broken) {
+  for (std::string_view word : {"rule", "composite", "fn"}) {
+    if (!text.substr(begin).starts_with(word)) continue;
+    auto name = text.find_first_not_of(" \t\r\n", begin + word.size());
+    if (name == begin + word.size() || name == std::string_view::npos) return;
+    auto end = name;
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) ++end;
+    if (end > name) broken.emplace_back(text.substr(name, end - name));
+  }
 }
 
 // What no grammar needs to see: bytes that are no text, and more of them than anybody writes.
@@ -557,7 +573,7 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 }  // namespace
 
 syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
-  syntax::File file{source, {}, {}};
+  syntax::File file{source, {}, {}, {}};
   if (!readable(source, diagnostics)) return file;
   auto text = source->text();
   file.comments = find_comments(text);
@@ -569,13 +585,18 @@ syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnosti
     if (!grammar::parse<grammar::blanks>(in) || in.empty()) break;
     progress.expectations.forget();
     auto before = diagnostics.size();
+    begin = static_cast<std::size_t>(in.current() - text.data());
     auto root = parse_piece<grammar::item_line>(in, source, progress, diagnostics);
+    if (!root) note_broken(text, begin, file.broken);
     if (root) {
       auto item = builder.item(*root->children.at(0));
-      if (diagnostics.size() == before) file.items.push_back(std::move(item));
+      if (diagnostics.size() == before)
+        file.items.push_back(std::move(item));
+      else
+        note_broken(text, begin, file.broken);
       begin = static_cast<std::size_t>(in.current() - text.data());
     } else {
-      begin = next_definition(text, progress.expectations.offset());
+      begin = next_definition(text, begin, progress.expectations.offset());
     }
   }
   return file;

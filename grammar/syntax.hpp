@@ -236,7 +236,8 @@ struct Item {
 struct File {
   SourcePointer source;
   std::vector<Item> items;
-  std::vector<Span> comments;  ///< every comment from its `#` to the end of its line, in order
+  std::vector<Span> comments;         ///< every comment from its `#` to the end of its line, in order
+  std::vector<std::string> broken{};  ///< names of rules, composites and functions that could not be read
 };
 
 }  // namespace ascribe::syntax

@@ -12,5 +12,6 @@ using Run = std::function<int()>;
 
 Run add_run(CLI::App& app);
 Run add_check(CLI::App& app);
+Run add_explain(CLI::App& app);
 
 }  // namespace ascribe::command

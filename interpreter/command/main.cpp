@@ -3,10 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 
 #include "ascribe/error.hpp"
+#include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 
@@ -15,13 +15,8 @@ namespace {
 using namespace ascribe;
 using namespace ascribe::command;
 
-bool wants_colour() {
-  auto* forbidden = std::getenv("NO_COLOR");
-  return isatty(STDERR_FILENO) == 1 && (forbidden == nullptr || *forbidden == '\0');
-}
-
 int report(const Error& error) {
-  std::cerr << render_text(error.diagnostics(), wants_colour());
+  std::cerr << render_text(error.diagnostics(), wants_colour(STDERR_FILENO));
   return exit_code(error);
 }
 
@@ -34,7 +29,8 @@ int fault(const std::string& what) {
 int run(int count, char** arguments) {
   CLI::App app("Relevance rules for neural networks.", "ascribe");
   app.require_subcommand(1);
-  std::vector<std::pair<std::string, Run>> commands{{"run", add_run(app)}, {"check", add_check(app)}};
+  std::vector<std::pair<std::string, Run>> commands{
+      {"run", add_run(app)}, {"check", add_check(app)}, {"explain", add_explain(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {

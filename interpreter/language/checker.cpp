@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "grammar/limits.hpp"
 #include "interpreter/language/binding.hpp"
@@ -33,6 +34,7 @@ class FileChecker {
       : standard_(standard), diagnostics_(diagnostics) {}
 
   void add(const syntax::File& file) {
+    broken_.insert(file.broken.begin(), file.broken.end());
     for (auto& item : file.items) {
       if (auto* rule = std::get_if<syntax::Rule>(&item.node))
         declare(targets_, rule->name, item, file.source);
@@ -146,6 +148,7 @@ class FileChecker {
     if (!path.qualifier) {
       if (auto found = targets_.find(name); found != targets_.end())
         return target_definition(found->second, found->first, path.span, &reporter);
+      if (broken_.contains(name)) return {};
       if (own_)
         if (auto found = own_->targets.find(name); found != own_->targets.end()) return found->second;
     }
@@ -187,6 +190,7 @@ class FileChecker {
       if (!path.qualifier || !standard_) {
         if (auto found = functions_.find(name); found != functions_.end())
           return function_definition(found->second, found->first, path.span, &reporter);
+        if (broken_.contains(name)) return nullptr;
         if (own_)
           if (auto found = own_->functions.find(name); found != own_->functions.end()) return found->second;
       }
@@ -199,6 +203,7 @@ class FileChecker {
   std::vector<std::string> function_names() const {
     std::vector<std::string> names;
     for (auto& [name, pending] : functions_) names.push_back(name);
+    names.insert(names.end(), broken_.begin(), broken_.end());
     if (own_)
       for (auto& [name, function] : own_->functions) names.push_back(name);
     if (standard_)
@@ -475,6 +480,7 @@ class FileChecker {
   std::vector<Diagnostic>& diagnostics_;
   std::map<std::string, Pending<std::optional<Definition>>, std::less<>> targets_;
   std::map<std::string, Pending<std::shared_ptr<const Function>>, std::less<>> functions_;
+  std::set<std::string, std::less<>> broken_;  // names whose definitions could not be read: they have their message
   std::vector<std::string> order_;
   std::size_t depth_ = 0;
 };

@@ -78,7 +78,7 @@ class NameResolver {
   ExpressionPointer stabilizer_argument(const syntax::Expression& expression, Clause clause);
   std::optional<std::size_t> parameter_index(std::string_view name) const;
   std::optional<std::int64_t> dimension(const syntax::Expression& expression);
-  std::shared_ptr<const Function> function(const syntax::Path& path);
+  std::shared_ptr<const Function> function(const syntax::Call& call);
 
   Reporter reporter_;
   LocalNames& local_;
