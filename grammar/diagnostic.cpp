@@ -86,7 +86,7 @@ void render_excerpt(std::string& out, const Label& label, char mark, std::size_t
   auto line = label.source->line(number);
   auto line_begin = static_cast<std::size_t>(line.data() - label.source->text().data());
   auto begin = std::min(label.span.begin - line_begin, line.size());
-  auto end = std::clamp(label.span.end - line_begin, begin, line.size());
+  auto end = std::min(std::max(label.span.end, label.span.begin) - line_begin, line.size());
   auto excerpt = excerpt_of(line, {begin, std::max(end, begin + 1)});
   out += fmt::format("{}{:>{}} |{} {}\n", paint.frame, number, gutter, paint.off, excerpt.shown);
   out += fmt::format("{}{:>{}} |{} {}{}{}{}{}\n", paint.frame, "", gutter, paint.off,

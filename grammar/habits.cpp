@@ -21,6 +21,7 @@ bool at_line(const Expectations& expected) {
 bool after_value(const Expectations& expected) { return expects<operation>(expected); }
 
 constexpr std::string_view comment_help = "a comment begins with `#` and ends with its line";
+constexpr std::string_view definition_help = "a definition has a single `=`: `map = R`, `fn half(z) = z / 2`";
 constexpr std::string_view entry_help = "an entry is written `convolution => epsilon`";
 constexpr std::string_view conditional_help = "write `if c then a else b`";
 constexpr std::string_view function_help = "a function is written `fn name(z) = …`, a rule `rule name { … }`";
@@ -31,6 +32,8 @@ constexpr Habit marks[] = {
     {"/*", nullptr, "`/*` begins no comment", comment_help},
     {"\"\"\"", nullptr, "`\"\"\"` begins no comment", "`##` above a definition documents it"},
     {"--", at_line, "`--` begins no comment", comment_help},
+    {"//", [](auto& expected) { return at_line(expected) && !after_value(expected); }, "`//` begins no comment",
+     comment_help},
     {"**", nullptr, "`**` is not an operator", "a power is written `x ^ 2`"},
     {"//", nullptr, "`//` is not an operator", "division is `/`; a comment begins with `#`"},
     {"&&", nullptr, "`&&` is not an operator", "write `and`"},
@@ -44,27 +47,26 @@ constexpr Habit marks[] = {
     {"@", nullptr, "`@` is not an operator", "the layer itself is applied by the rule; the operators are `+ - * / ^`"},
     {"?", nullptr, "`? :` is not an operator", conditional_help},
     {"'", nullptr, "strings are written in double quotes", "write \"bias\" instead of 'bias'"},
-    {":=", nullptr, "`:=` is not an assignment", "a definition has a single `=`: `let total = a + b`"},
+    {":=", nullptr, "`:=` is not an assignment", definition_help},
     {"+=", nullptr, "`+=` is not an assignment", "a name is defined once: `let total = a + b`"},
     {"-=", nullptr, "`-=` is not an assignment", "a name is defined once: `let rest = a - b`"},
     {"*=", nullptr, "`*=` is not an assignment", "a name is defined once: `let scaled = 2 * a`"},
     {"/=", nullptr, "`/=` is not an assignment", "a name is defined once: `let share = R / y`"},
     {"->", expects<arrow>, "expected `=>`, found `->`", entry_help, Code::syntax},
-    {"->", expects<equals>, "expected `=`, found `->`", "a definition has a single `=`: `map = R`", Code::syntax},
+    {"->", expects<equals>, "expected `=`, found `->`", definition_help, Code::syntax},
     {"->", nullptr, "`->` is no arrow", entry_help},
-    {"==", expects<equals>, "expected `=`, found `==`", "a definition has a single `=`", Code::syntax},
+    {"==", expects<equals>, "expected `=`, found `==`", definition_help, Code::syntax},
     {"=>", expects<equals>, "expected `=`, found `=>`", "`=>` stands in a composite's entries only", Code::syntax},
     {"=", expects<arrow>, "expected `=>`, found `=`", entry_help, Code::syntax},
     {":", expects<arrow>, "expected `=>`, found `:`", entry_help, Code::syntax},
     {":", expects<open_brace>, "a body stands in braces", "write `rule name { … }`", Code::syntax},
     {":", expects<then>, "expected `then`, found `:`", conditional_help, Code::syntax},
     {":", expects<otherwise>, "expected `else`, found `:`", conditional_help, Code::syntax},
-    {":", expects<equals>, "expected `=`, found `:`", "a definition has a single `=`: `map = R`", Code::syntax},
+    {":", expects<equals>, "expected `=`, found `:`", definition_help, Code::syntax},
     {"{", expects<equals>, "expected `=`, found `{`", "one expression stands here: `fn square(z) = z ^ 2`",
      Code::syntax},
     {"{", expects<then>, "expected `then`, found `{`", conditional_help, Code::syntax},
     {"=", after_value, "`=` does not compare", "write `==`", Code::syntax},
-    {"[", after_value, "there is no indexing", "expressions work on whole tensors: `sum(x, 1)`, `mean(x)`"},
     {";", at_line, "nothing stands before this `;`", "leave it out: one `;` may end a line", Code::syntax},
     {",", at_line, "lines of a body are not separated by `,`", "leave it out, or write `;`", Code::syntax},
     {"}", at_item, "this `}` closes nothing", "leave it out", Code::syntax},

@@ -60,6 +60,7 @@ class Explanation {
     if (auto found = import_of_a_name()) return *found;
     if (auto found = number()) return *found;
     if (auto found = chained_comparison()) return *found;
+    if (auto found = indexing()) return *found;
     if (auto found = path()) return *found;
     if (auto found = misplaced_if()) return *found;
     if (auto found = comment_with_dashes()) return *found;
@@ -192,6 +193,13 @@ class Explanation {
         return make(Code::chained_comparison, {at_, at_ + op.size()}, "comparisons do not chain",
                     "write `0 < y and y < 1`");
     return {};
+  }
+
+  std::optional<Diagnostic> indexing() {
+    if (at_ >= text_.size() || text_[at_] != '[' || previous() + 1 != at_ || !expected_.has(expecting::operation))
+      return {};
+    return make(Code::foreign_operator, {at_, at_ + 1}, "there is no indexing",
+                "expressions work on whole tensors: `sum(x, 1)`, `mean(x)`");
   }
 
   std::optional<Diagnostic> path() {

@@ -297,9 +297,11 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   if (info.id == Builtin::has) return has_call(call, clause);
   if (named != call.arguments.end() &&
       !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
-    reporter_.report(
-        Code::unknown_argument, named->name->span, fmt::format("`{}` takes no argument by name", info.name),
-        fmt::format("it is called as `{}`: write `{}`", info.signature, reporter_.source()->text(named->value->span)));
+    std::vector<std::string_view> values;
+    for (auto& argument : call.arguments) values.push_back(reporter_.source()->text(argument.value->span));
+    reporter_.report(Code::unknown_argument, named->name->span,
+                     fmt::format("`{}` takes no argument by name", info.name),
+                     fmt::format("write `{}({})`", info.name, fmt::join(values, ", ")));
     return nullptr;
   }
   auto count = call.arguments.size();
