@@ -22,6 +22,20 @@ bool is_unprintable(char32_t code) {
          (code >= 0x2066 && code <= 0x2069);
 }
 
+constexpr std::string_view replacement = "\xEF\xBF\xBD";
+
+// Words of a message; names of files and of layers come from anywhere.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    auto character = character_at(text, i);
+    bool shown = text[i] == '\n' || (!is_unprintable(character.code) && character.code != 0xFFFD);
+    out += shown ? text.substr(i, character.bytes) : replacement;
+    i += character.bytes;
+  }
+  return out;
+}
+
 // A source line as it is shown, and where its marks go: both in columns of a terminal.
 struct Excerpt {
   std::string shown;
@@ -32,7 +46,6 @@ struct Excerpt {
 // what lies around the span is shown.
 Excerpt excerpt_of(std::string_view line, Span span) {
   constexpr std::size_t widest = 160, before = 60, tab = 4;
-  constexpr std::string_view replacement = "\xEF\xBF\xBD";
   auto width_at = [&](std::size_t i, const Character& character) {
     return line[i] == '\t' ? tab : is_unprintable(character.code) ? 1 : width_of(character.code);
   };
@@ -92,12 +105,12 @@ void render_excerpt(std::string& out, const Label& label, char mark, std::size_t
   out += fmt::format("{}{:>{}} |{} {}{}{}{}{}\n", paint.frame, "", gutter, paint.off,
                      mark == '^' ? paint.error : paint.frame, std::string(excerpt.marks_begin, ' '),
                      std::string(excerpt.marks_end - excerpt.marks_begin, mark),
-                     label.text.empty() ? "" : " " + label.text, paint.off);
+                     label.text.empty() ? "" : " " + printable(label.text), paint.off);
 }
 
 std::string place(const Label& label) {
   auto [line, column] = label.source->position(label.span.begin);
-  return fmt::format("{}:{}:{}", label.source->name(), line, column);
+  return fmt::format("{}:{}:{}", printable(label.source->name()), line, column);
 }
 
 }  // namespace
@@ -108,7 +121,7 @@ std::string render_text(const Diagnostic& d, bool colour) {
   const auto& paint = colour ? coloured : plain;
   bool error = d.severity == Severity::error;
   auto out = fmt::format("{}{}[{}]{}: {}{}{}\n", error ? paint.error : paint.warning, error ? "error" : "warning",
-                         code_name(d.code), paint.off, paint.bold, d.message, paint.off);
+                         code_name(d.code), paint.off, paint.bold, printable(d.message), paint.off);
   std::size_t gutter = 1;
   auto widen = [&](const Label& label) {
     if (label.source)
@@ -127,7 +140,8 @@ std::string render_text(const Diagnostic& d, bool colour) {
   excerpt(d.primary, '^');
   for (auto& label : d.others) excerpt(label, '-');
   auto remark = [&](const char* word, const std::string& text) {
-    if (!text.empty()) out += fmt::format("{}{:>{}} ={} {}: {}\n", paint.frame, "", gutter, paint.off, word, text);
+    if (!text.empty())
+      out += fmt::format("{}{:>{}} ={} {}: {}\n", paint.frame, "", gutter, paint.off, word, printable(text));
   };
   remark("note", d.note);
   remark("help", d.help);

@@ -57,9 +57,12 @@ int check(const Options& options) {
     if (options.format == "text") {
       std::cerr << render_text(diagnostics, wants_colour(STDERR_FILENO)) << std::flush;
       std::cout << path.string() << ": " << summary(diagnostics) << "\n";
-    } else {
-      std::move(diagnostics.begin(), diagnostics.end(), std::back_inserter(all));
+      return;
     }
+    // A program wants to know the file, also of one that could not be read.
+    for (auto& diagnostic : diagnostics)
+      if (!diagnostic.primary.source) diagnostic.primary.source = std::make_shared<Source>(path.string(), "");
+    std::move(diagnostics.begin(), diagnostics.end(), std::back_inserter(all));
   };
   for (auto& given : options.paths) {
     try {

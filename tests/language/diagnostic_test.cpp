@@ -157,3 +157,14 @@ TEST_CASE("many mistakes in a large source take no more time than reading it") {
   }
   CHECK(found.size() > 30'000);
 }
+
+TEST_CASE("what a terminal would obey is replaced, whatever a file is called") {
+  auto source = std::make_shared<Source>("\033[2J\xFF.rule", "a");
+  CHECK(render_text({.code = Code::syntax,
+                     .message = "a\033b",
+                     .primary = {source, {0, 1}, "\u202E"},
+                     .note = "\x9B",
+                     .help = "\r"}) ==
+        "error[A0101]: a\uFFFDb\n --> \uFFFD[2J\uFFFD.rule:1:1\n1 | a\n  | ^ \uFFFD\n  = note: \uFFFD\n  = help: "
+        "\uFFFD\n");
+}
