@@ -496,16 +496,15 @@ class Builder {
 
 using TextInput = grammar::memory_input<grammar::tracking_mode::lazy>;
 
-// Parses one piece of the text. A mistake is reported and gives nothing.
+// Parses one piece of the text. A mistake is reported and gives nothing; what it is part of begins at `begin`.
 template <typename Rule>
-std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Progress& progress,
+std::unique_ptr<Node> parse_piece(TextInput& in, std::size_t begin, const SourcePointer& source, Progress& progress,
                                   std::vector<Diagnostic>& diagnostics) {
-  auto begin = static_cast<std::size_t>(in.current() - progress.begin);
   try {
     if (auto root = grammar::parse_tree::parse<Rule, Node, Selected, Action, Control>(in, progress)) return root;
     diagnostics.push_back(explain_syntax_error(source, begin, progress.expectations, reserved_words()));
   } catch (const grammar::parse_error& error) {  // only the depth limit throws
-    auto here = begin + error.positions().front().byte;
+    auto here = static_cast<std::size_t>(in.begin() - progress.begin) + error.positions().front().byte;
     progress.starts.clear();
     progress.expectations.note(here, expecting::end);
     diagnostics.push_back({.code = Code::too_deep,
@@ -529,6 +528,12 @@ std::size_t next_definition(std::string_view text, std::size_t begin, std::size_
         return line + 1;
   }
   return text.size();
+}
+
+// Whether what follows an item at `next` looks like a part of it: on its line, and not behind a `}` or `;`.
+bool is_continued(std::string_view text, Span item, std::size_t next) {
+  return text[item.end - 1] != '}' &&
+         text.substr(item.end, next - item.end).find_first_of(";\n") == std::string_view::npos;
 }
 
 // The name that a definition would have had, so that its uses are no second mistake.
@@ -580,24 +585,37 @@ syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnosti
   Builder builder(source, file.comments, diagnostics);
   Progress progress{text.data(), {}};
   std::size_t begin = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+  Span previous;  // the sound item that was read last; empty behind a mistake
   while (true) {
     TextInput in(text.data() + begin, text.data() + text.size(), "");
     if (!grammar::parse<grammar::blanks>(in) || in.empty()) break;
-    progress.expectations.forget();
-    auto before = diagnostics.size();
     begin = static_cast<std::size_t>(in.current() - text.data());
-    auto root = parse_piece<grammar::item_line>(in, source, progress, diagnostics);
-    if (!root) note_broken(text, begin, file.broken);
+    // What cannot be read as a whole may begin with something that can: of `fn f(z) = max(z 0)` that is `fn f(z) =
+    // max`. The grammar got further then, and what was expected there is what the message is about.
+    bool goes_on = previous.end > 0 && progress.expectations.offset() > begin;
+    auto before = diagnostics.size();
+    auto root = parse_piece<grammar::item_line>(in, goes_on ? previous.begin : begin, source, progress, diagnostics);
     if (root) {
       auto item = builder.item(*root->children.at(0));
-      if (diagnostics.size() == before)
+      previous = {};
+      if (diagnostics.size() == before) {
+        previous = item.span;
         file.items.push_back(std::move(item));
-      else
+      } else {
         note_broken(text, begin, file.broken);
+      }
       begin = static_cast<std::size_t>(in.current() - text.data());
-    } else {
-      begin = next_definition(text, begin, progress.expectations.offset());
+      continue;
     }
+    auto stop = progress.expectations.offset();
+    if (goes_on || (previous.end > 0 && stop == begin && is_continued(text, previous, begin))) {
+      file.items.pop_back();
+      note_broken(text, previous.begin, file.broken);
+    }
+    note_broken(text, begin, file.broken);
+    begin = next_definition(text, begin, stop);
+    progress.expectations.forget();
+    previous = {};
   }
   return file;
 }
@@ -609,7 +627,7 @@ std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnos
   Progress progress{text.data(), {}};
   TextInput in(text.data(), text.data() + text.size(), "");
   auto before = diagnostics.size();
-  auto root = parse_piece<grammar::single_call>(in, source, progress, diagnostics);
+  auto root = parse_piece<grammar::single_call>(in, 0, source, progress, diagnostics);
   if (!root) return {};
   auto call = Builder(source, comments, diagnostics).call(*root->children.at(0));
   if (diagnostics.size() > before) return {};

@@ -216,7 +216,8 @@ class Explanation {
 
   std::optional<Diagnostic> misplaced_if() {
     auto token = token_at(text_, at_);
-    if (source_->text(token) != "if" || !expected_.has(expecting::close_brace)) return {};
+    if (source_->text(token) != "if" || !(expected_.has(expecting::close_brace) || expected_.has(expecting::item)))
+      return {};
     if (on_line_of_previous() && expected_.has(expecting::operation))
       return make(Code::syntax, token, "`if` stands before its values", "write `if c then a else b`");
     return make(Code::syntax, token, "`if` is no clause", "a condition stands in a value: `map = if c then a else b`");
