@@ -536,15 +536,20 @@ bool is_continued(std::string_view text, Span item, std::size_t next) {
          text.substr(item.end, next - item.end).find_first_of(";\n") == std::string_view::npos;
 }
 
-// The name that a definition would have had, so that its uses are no second mistake.
+// The name that a definition would have had, so that its uses are no second mistake: the second word, or the first,
+// where the word that says what is defined is missing.
 void note_broken(std::string_view text, std::size_t begin, std::vector<std::string>& broken) {
-  for (std::string_view word : {"rule", "composite", "fn"}) {
-    if (!text.substr(begin).starts_with(word)) continue;
-    auto name = text.find_first_not_of(" \t\r\n", begin + word.size());
-    if (name == begin + word.size() || name == std::string_view::npos) return;
-    auto end = name;
-    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) ++end;
-    if (end > name) broken.emplace_back(text.substr(name, end - name));
+  auto in_name = [&](std::size_t i) {
+    return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '_');
+  };
+  for (int words = 0; words < 2; ++words) {
+    auto end = begin;
+    while (in_name(end)) ++end;
+    if (end == begin) return;
+    auto word = text.substr(begin, end - begin);
+    auto reserved = reserved_words();
+    if (std::find(reserved.begin(), reserved.end(), word) == reserved.end()) broken.emplace_back(word);
+    begin = std::min(text.find_first_not_of(" \t", end), text.size());
   }
 }
 

@@ -253,6 +253,7 @@ class FileChecker {
     return once(pending, name, use, user, [&]() -> std::shared_ptr<const Function> {
       auto& written = std::get<syntax::Function>(pending.item->node);
       Reporter reporter(pending.source, diagnostics_);
+      auto before = reporter.count();
       auto out = std::make_shared<Function>();
       out->name = written.name.text;
       out->place = {pending.source, pending.item->span};
@@ -267,7 +268,7 @@ class FileChecker {
       SpaceChecker(reporter, std::move(types)).infer(*out->body);
       Mentions mentions;
       collect_mentions(*written.body, mentions);
-      report_unused(mentions, written.parameters, reporter);
+      if (reporter.count() == before) report_unused(mentions, written.parameters, reporter);
       return out;
     });
   }
@@ -344,6 +345,7 @@ class FileChecker {
 
   std::optional<Definition> rule(const syntax::Rule& written, const std::string& documentation, const Place& place) {
     Reporter reporter(place.source, diagnostics_);
+    auto before = reporter.count();
     auto out = std::make_shared<Rule>();
     out->name = written.name.text;
     out->documentation = documentation;
@@ -365,7 +367,7 @@ class FileChecker {
     }
     auto mentions = collect_mentions(written).names;
     if (written.alias) collect_mentions(*written.alias, mentions);
-    report_unused(mentions, written.parameters, reporter);
+    if (reporter.count() == before) report_unused(mentions, written.parameters, reporter);
     if (written.alias && !out->alias) return {};  // what it leads to has its message already
     return out;
   }
@@ -373,6 +375,7 @@ class FileChecker {
   std::optional<Definition> composite(const syntax::Composite& written, const std::string& documentation,
                                       const Place& place) {
     Reporter reporter(place.source, diagnostics_);
+    auto before = reporter.count();
     auto out = std::make_shared<Composite>();
     out->name = written.name.text;
     out->documentation = documentation;
@@ -404,7 +407,7 @@ class FileChecker {
                       fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit",
                                   written.name.text, out->all_entries, limits.composite_entries),
                       "let fewer entries lead to composites");
-    report_unused(mentions, written.parameters, reporter);
+    if (reporter.count() == before) report_unused(mentions, written.parameters, reporter);
     if (!sound) return {};
     return out;
   }
@@ -467,6 +470,7 @@ class FileChecker {
     }
   }
 
+  // Only where there is no other mistake, which may be the cause.
   static void report_unused(const Mentions& mentions, const std::vector<syntax::Parameter>& written,
                             const Reporter& reporter) {
     for (auto& each : written)

@@ -30,6 +30,8 @@ class Reporter {
       : source_(std::move(source)), diagnostics_(&diagnostics) {}
   Diagnostic& report(Code code, Span where, std::string message, std::string help = "") const;
   void warn(Code code, Span where, std::string message, std::string help = "") const;
+  /// How many diagnostics there are, whoever reported them.
+  std::size_t count() const { return diagnostics_->size(); }
   const SourcePointer& source() const { return source_; }
 
  private:
