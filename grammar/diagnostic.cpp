@@ -6,6 +6,8 @@
 #include <charconv>
 #include <tuple>
 
+#include "grammar/text_width.hpp"
+
 namespace ascribe {
 namespace {
 
@@ -15,45 +17,101 @@ struct Paint {
 constexpr Paint plain{"", "", "", "", ""};
 constexpr Paint coloured{"\033[1m", "\033[1;31m", "\033[1;33m", "\033[1;34m", "\033[0m"};
 
-// The source line and, below it, a mark for every character of the span on that line. Tabs become four spaces in both;
-// of a long line, what lies around the span is shown.
-void render_excerpt(std::string& out, const Label& label, char mark, std::size_t gutter, const Paint& paint) {
-  constexpr std::size_t widest = 160, before = 60;
-  auto [line, column] = label.source->position(label.span.begin);
-  auto text = label.source->line(line);
-  auto line_begin = static_cast<std::size_t>(text.data() - label.source->text().data());
-  auto end = std::max(label.span.end, label.span.begin + 1);
-  std::size_t skipped = column > widest - before ? column - before : 0;
-  std::string shown = skipped > 0 ? "…" : "", marks = skipped > 0 ? " " : "";
-  std::size_t character = 0;
-  for (std::size_t i = 0; i <= text.size(); ++i) {
-    auto byte = i < text.size() ? static_cast<unsigned char>(text[i]) : ' ';  // a span may lie at the line's end
-    bool continuation = (byte & 0xC0) == 0x80;
-    if (!continuation) ++character;
-    if (character <= skipped) continue;
-    if (character > skipped + widest) {
-      shown += "…";
+// What would move the cursor, or turn the direction of what follows, is shown as a character that does not.
+bool is_unprintable(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x202A && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
+constexpr std::string_view replacement = "\xEF\xBF\xBD";
+
+// Words of a message; names of files and of layers come from anywhere.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    auto character = character_at(text, i);
+    bool shown = text[i] == '\n' || (!is_unprintable(character.code) && character.code != 0xFFFD);
+    out += shown ? text.substr(i, character.bytes) : replacement;
+    i += character.bytes;
+  }
+  return out;
+}
+
+// A source line as it is shown, and where its marks go: both in columns of a terminal.
+struct Excerpt {
+  std::string shown;
+  std::size_t width = 0, marks_begin = 0, marks_end = 0;
+};
+
+// The line of which `span` says what to mark: byte offsets within the line. Tabs become four spaces; of a long line,
+// what lies around the span is shown.
+Excerpt excerpt_of(std::string_view line, Span span) {
+  constexpr std::size_t widest = 160, before = 60, tab = 4;
+  auto width_at = [&](std::size_t i, const Character& character) {
+    return line[i] == '\t' ? tab : is_unprintable(character.code) ? 1 : width_of(character.code);
+  };
+  std::size_t column = 0;  // of the span
+  for (std::size_t i = 0; i < span.begin;) {
+    auto character = character_at(line, i);
+    column += width_at(i, character);
+    i += character.bytes;
+  }
+  auto skipped = column > widest - before ? column - before : 0;
+  Excerpt out;
+  if (skipped > 0) out.shown = "…", out.width = 1;
+  bool marked = false;
+  auto mark = [&](std::size_t begin, std::size_t end) {
+    if (!marked) out.marks_begin = begin;
+    out.marks_end = end;
+    marked = true;
+  };
+  column = 0;
+  for (std::size_t i = 0; i < line.size();) {
+    auto character = character_at(line, i);
+    auto width = width_at(i, character);
+    auto at = i;
+    i += character.bytes;
+    column += width;
+    if (column <= skipped) continue;
+    if (column > skipped + widest) {
+      out.shown += "…";
       break;
     }
-    auto at = line_begin + i;
-    std::size_t width = byte == '\t' ? 4 : continuation ? 0 : 1;
-    marks.append(width, at >= label.span.begin && at < end ? mark : ' ');
-    if (byte == '\t')
-      shown.append(width, ' ');
+    if (i > span.begin && at < span.end) mark(out.width, out.width + width);
+    out.width += width;
+    if (line[at] == '\t')
+      out.shown.append(tab, ' ');
+    else if (is_unprintable(character.code) || character.code == 0xFFFD)
+      out.shown += replacement;
     else
-      shown += byte < 0x20 || byte == 0x7F ? ' ' : static_cast<char>(byte);
+      out.shown += line.substr(at, character.bytes);
   }
-  shown.erase(shown.find_last_not_of(' ') + 1);
-  marks.erase(marks.find_last_not_of(' ') + 1);
-  out += fmt::format("{}{:>{}} |{} {}\n", paint.frame, line, gutter, paint.off, shown);
-  out += fmt::format("{}{:>{}} |{} {}{}{}{}\n", paint.frame, "", gutter, paint.off,
-                     mark == '^' ? paint.error : paint.frame, marks, label.text.empty() ? "" : " " + label.text,
-                     paint.off);
+  if (!marked) mark(out.width, out.width + 1);  // at the line's end
+  // A mark for what has no width of its own stands below the character that it joins.
+  if (out.marks_begin == out.marks_end)
+    out.marks_end = std::max<std::size_t>(out.marks_begin, 1), out.marks_begin = out.marks_end - 1;
+  out.shown.erase(out.shown.find_last_not_of(' ') + 1);
+  return out;
+}
+
+// The source line and, below it, marks for what the span covers of that line.
+void render_excerpt(std::string& out, const Label& label, char mark, std::size_t gutter, const Paint& paint) {
+  auto number = label.source->position(label.span.begin).line;
+  auto line = label.source->line(number);
+  auto line_begin = static_cast<std::size_t>(line.data() - label.source->text().data());
+  auto begin = std::min(label.span.begin - line_begin, line.size());
+  auto end = std::min(std::max(label.span.end, label.span.begin) - line_begin, line.size());
+  auto excerpt = excerpt_of(line, {begin, std::max(end, begin + 1)});
+  out += fmt::format("{}{:>{}} |{} {}\n", paint.frame, number, gutter, paint.off, excerpt.shown);
+  out += fmt::format("{}{:>{}} |{} {}{}{}{}{}\n", paint.frame, "", gutter, paint.off,
+                     mark == '^' ? paint.error : paint.frame, std::string(excerpt.marks_begin, ' '),
+                     std::string(excerpt.marks_end - excerpt.marks_begin, mark),
+                     label.text.empty() ? "" : " " + printable(label.text), paint.off);
 }
 
 std::string place(const Label& label) {
   auto [line, column] = label.source->position(label.span.begin);
-  return fmt::format("{}:{}:{}", label.source->name(), line, column);
+  return fmt::format("{}:{}:{}", printable(label.source->name()), line, column);
 }
 
 }  // namespace
@@ -72,7 +130,7 @@ std::string render_text(const Diagnostic& d, bool colour) {
   const auto& paint = colour ? coloured : plain;
   bool error = d.severity == Severity::error;
   auto out = fmt::format("{}{}[{}]{}: {}{}{}\n", error ? paint.error : paint.warning, error ? "error" : "warning",
-                         code_name(d.code), paint.off, paint.bold, d.message, paint.off);
+                         code_name(d.code), paint.off, paint.bold, printable(d.message), paint.off);
   std::size_t gutter = 1;
   auto widen = [&](const Label& label) {
     if (label.source)
@@ -91,7 +149,8 @@ std::string render_text(const Diagnostic& d, bool colour) {
   excerpt(d.primary, '^');
   for (auto& label : d.others) excerpt(label, '-');
   auto remark = [&](const char* word, const std::string& text) {
-    if (!text.empty()) out += fmt::format("{}{:>{}} ={} {}: {}\n", paint.frame, "", gutter, paint.off, word, text);
+    if (!text.empty())
+      out += fmt::format("{}{:>{}} ={} {}: {}\n", paint.frame, "", gutter, paint.off, word, printable(text));
   };
   remark("note", d.note);
   remark("help", d.help);

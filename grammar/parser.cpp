@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "grammar/builder.hpp"
 #include "grammar/limits.hpp"
@@ -160,16 +161,15 @@ std::vector<Span> find_comments(std::string_view text) {
 
 using TextInput = grammar::memory_input<grammar::tracking_mode::lazy>;
 
-// Parses one piece of the text. A mistake is reported and gives nothing.
+// Parses one piece of the text. A mistake is reported and gives nothing; what it is part of begins at `begin`.
 template <typename Rule>
-std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Progress& progress,
+std::unique_ptr<Node> parse_piece(TextInput& in, std::size_t begin, const SourcePointer& source, Progress& progress,
                                   std::vector<Diagnostic>& diagnostics) {
-  auto begin = static_cast<std::size_t>(in.current() - progress.begin);
   try {
     if (auto root = grammar::parse_tree::parse<Rule, Node, Selected, Action, Control>(in, progress)) return root;
-    diagnostics.push_back(explain_syntax_error(source, progress.expectations, reserved_words()));
+    diagnostics.push_back(explain_syntax_error(source, begin, progress.expectations, reserved_words()));
   } catch (const grammar::parse_error& error) {  // only the depth limit throws
-    auto here = begin + error.positions().front().byte;
+    auto here = static_cast<std::size_t>(in.begin() - progress.begin) + error.positions().front().byte;
     progress.starts.clear();
     progress.expectations.note(here, expecting::end);
     diagnostics.push_back({.code = Code::too_deep,
@@ -180,8 +180,11 @@ std::unique_ptr<Node> parse_piece(TextInput& in, const SourcePointer& source, Pr
   return nullptr;
 }
 
-// Where to go on after a mistake: the next line that begins with a word that only a definition begins with.
-std::size_t next_definition(std::string_view text, std::size_t from) {
+// Where to go on after a mistake in what begins at `begin` and could not be read beyond `stop`: the next line that
+// begins with a word that only a definition begins with. It may be the one at `stop`, where a bracket was not closed
+// before it.
+std::size_t next_definition(std::string_view text, std::size_t begin, std::size_t stop) {
+  auto from = stop > begin ? stop - 1 : stop;
   for (auto line = text.find('\n', from); line != std::string_view::npos; line = text.find('\n', line + 1)) {
     auto rest = text.substr(line + 1);
     for (std::string_view word : {"rule", "composite", "fn", "test", "pack", "import"})
@@ -190,6 +193,29 @@ std::size_t next_definition(std::string_view text, std::size_t from) {
         return line + 1;
   }
   return text.size();
+}
+
+// Whether what follows an item at `next` looks like a part of it: on its line, and not behind a `}` or `;`.
+bool is_continued(std::string_view text, Span item, std::size_t next) {
+  return text[item.end - 1] != '}' &&
+         text.substr(item.end, next - item.end).find_first_of(";\n") == std::string_view::npos;
+}
+
+// The name that a definition would have had, so that its uses are no second mistake: the second word, or the first,
+// where the word that says what is defined is missing.
+void note_broken(std::string_view text, std::size_t begin, std::vector<std::string>& broken) {
+  auto in_name = [&](std::size_t i) {
+    return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '_');
+  };
+  for (int words = 0; words < 2; ++words) {
+    auto end = begin;
+    while (in_name(end)) ++end;
+    if (end == begin) return;
+    auto word = text.substr(begin, end - begin);
+    auto reserved = reserved_words();
+    if (std::find(reserved.begin(), reserved.end(), word) == reserved.end()) broken.emplace_back(word);
+    begin = std::min(text.find_first_not_of(" \t", end), text.size());
+  }
 }
 
 // What no grammar needs to see: bytes that are no text, and more of them than anybody writes.
@@ -222,7 +248,7 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 }  // namespace
 
 syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
-  syntax::File file{source, {}, {}};
+  syntax::File file{source, {}, {}, {}, true};
   auto mistakes_before = diagnostics.size();
   if (!readable(source, diagnostics)) {
     file.whole = false;
@@ -232,19 +258,37 @@ syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnosti
   file.comments = find_comments(text);
   Progress progress{text.data(), {}};
   std::size_t begin = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+  Span previous;  // the sound item that was read last; empty behind a mistake
   while (true) {
     TextInput in(text.data() + begin, text.data() + text.size(), "");
     if (!grammar::parse<grammar::blanks>(in) || in.empty()) break;
-    progress.expectations.forget();
+    begin = static_cast<std::size_t>(in.current() - text.data());
+    // What cannot be read as a whole may begin with something that can: of `fn f(z) = max(z 0)` that is `fn f(z) =
+    // max`. The grammar got further then, and what was expected there is what the message is about.
+    bool goes_on = previous.end > 0 && progress.expectations.offset() > begin;
     auto before = diagnostics.size();
-    auto root = parse_piece<grammar::item_line>(in, source, progress, diagnostics);
+    auto root = parse_piece<grammar::item_line>(in, goes_on ? previous.begin : begin, source, progress, diagnostics);
     if (root) {
       auto item = build_item(*root->children.at(0), source, file.comments, diagnostics);
-      if (diagnostics.size() == before) file.items.push_back(std::move(item));
+      previous = {};
+      if (diagnostics.size() == before) {
+        previous = item.span;
+        file.items.push_back(std::move(item));
+      } else {
+        note_broken(text, begin, file.broken);
+      }
       begin = static_cast<std::size_t>(in.current() - text.data());
-    } else {
-      begin = next_definition(text, progress.expectations.offset());
+      continue;
     }
+    auto stop = progress.expectations.offset();
+    if (goes_on || (previous.end > 0 && stop == begin && is_continued(text, previous, begin))) {
+      file.items.pop_back();
+      note_broken(text, previous.begin, file.broken);
+    }
+    note_broken(text, begin, file.broken);
+    begin = next_definition(text, begin, stop);
+    progress.expectations.forget();
+    previous = {};
   }
   file.whole = diagnostics.size() == mistakes_before;
   return file;
@@ -257,7 +301,7 @@ std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnos
   Progress progress{text.data(), {}};
   TextInput in(text.data(), text.data() + text.size(), "");
   auto before = diagnostics.size();
-  auto root = parse_piece<grammar::single_call>(in, source, progress, diagnostics);
+  auto root = parse_piece<grammar::single_call>(in, 0, source, progress, diagnostics);
   if (!root) return {};
   auto call = build_call(*root->children.at(0), source, comments, diagnostics);
   if (diagnostics.size() > before) return {};

@@ -236,8 +236,9 @@ struct Item {
 struct File {
   SourcePointer source;
   std::vector<Item> items;
-  std::vector<Span> comments;  ///< every comment from its `#` to the end of its line, in order
-  bool whole = true;           ///< false: there were mistakes, and the items that hold them are missing
+  std::vector<Span> comments;         ///< every comment from its `#` to the end of its line, in order
+  std::vector<std::string> broken{};  ///< names of rules, composites and functions that could not be read
+  bool whole = true;                  ///< false: there were mistakes, and the items that hold them are missing
 };
 
 }  // namespace ascribe::syntax

@@ -7,6 +7,8 @@
 #include <cctype>
 #include <optional>
 
+#include "grammar/habits.hpp"
+
 namespace ascribe {
 namespace {
 
@@ -22,24 +24,6 @@ constexpr std::array listed_order{expecting::item,          expecting::clause,
                                   expecting::comma,         expecting::close_parenthesis,
                                   expecting::close_bracket, expecting::close_brace,
                                   expecting::operation,     expecting::end};
-
-// What people write out of habit from other languages.
-struct ForeignOperator {
-  std::string_view text, message, help;
-};
-constexpr ForeignOperator foreign_operators[] = {
-    {"**", "`**` is not an operator", "a power is written `x ^ 2`"},
-    {"//", "`//` is not an operator", "division is `/`; a comment begins with `#`"},
-    {"&&", "`&&` is not an operator", "write `and`"},
-    {"||", "`||` is not an operator", "write `or`"},
-    {"!", "`!` is not an operator", "write `not`"},
-    {"%", "`%` is not an operator", "the operators are `+ - * / ^`"},
-    {"@", "`@` is not an operator", "the layer itself is applied by the rule; the operators are `+ - * / ^`"},
-    {"?", "`? :` is not an operator", "write `if c then a else b`"},
-    {"'", "strings are written in double quotes", "write \"bias\" instead of 'bias'"},
-    {"+=", "`+=` is not an assignment", "a name is defined once: write `let total = a + b`"},
-    {"->", "`->` is no arrow", "an entry is written `convolution => epsilon`"},
-};
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)); }
@@ -59,29 +43,38 @@ Span token_at(std::string_view text, std::size_t begin) {
 
 class Explanation {
  public:
-  Explanation(const SourcePointer& source, const Expectations& expectations,
+  Explanation(const SourcePointer& source, std::size_t begin, const Expectations& expectations,
               const std::vector<std::string_view>& reserved_words)
       : source_(source),
         text_(source->text()),
+        begin_(begin),
         at_(expectations.offset()),
         expected_(expectations),
         reserved_(reserved_words) {}
 
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
-    if (auto found = foreign_operator()) return *found;
-    if (auto found = lambda()) return *found;
+    if (auto found = closing_mark()) return *found;
+    if (auto found = mark_habit()) return *found;
+    if (auto found = word_habit()) return *found;
+    if (auto found = import_of_a_name()) return *found;
     if (auto found = number()) return *found;
     if (auto found = chained_comparison()) return *found;
-    if (auto found = assignment_or_comparison()) return *found;
-    if (auto found = spaced_path()) return *found;
+    if (auto found = indexing()) return *found;
+    if (auto found = path()) return *found;
+    if (auto found = misplaced_if()) return *found;
+    if (auto found = comment_with_dashes()) return *found;
     if (auto found = reserved_name()) return *found;
+    if (auto found = missing_operator()) return *found;
     auto token = token_at(text_, at_);
-    return make(Code::syntax, token, fmt::format("expected {}, found {}", expected_.listed(), shown(token)), "");
+    auto out =
+        make(Code::syntax, token, fmt::format("expected {}, found {}", expected_.listed(), shown(token)), help(token));
+    label_open_bracket(out);
+    return out;
   }
 
  private:
-  Diagnostic make(Code code, Span span, std::string message, std::string help) {
+  Diagnostic make(Code code, Span span, std::string message, std::string help) const {
     return {.code = code, .message = std::move(message), .primary = {source_, span, ""}, .help = std::move(help)};
   }
 
@@ -106,24 +99,54 @@ class Explanation {
     return make(Code::unfinished_string, {at_, end}, "the string has no end", "close it with `\"` on the same line");
   }
 
-  std::optional<Diagnostic> foreign_operator() {
-    for (auto& [spelling, message, help] : foreign_operators) {
+  // Whether nothing but blanks stands between the last byte that was read and the one where the grammar stopped.
+  bool on_line_of_previous() const {
+    return at_ > 0 && text_.substr(previous(), at_ - previous()).find('\n') == std::string_view::npos;
+  }
+
+  std::string_view previous_word() const {
+    auto end = previous() + 1, begin = end;
+    while (begin > 0 && is_name_character(text_[begin - 1])) --begin;
+    return at_ == 0 ? "" : text_.substr(begin, end - begin);
+  }
+
+  Diagnostic make(const Habit& habit, std::size_t begin) const {
+    return {.code = habit.code,
+            .message = std::string(habit.message),
+            .primary = {source_, {begin, begin + habit.written.size()}, ""},
+            .help = std::string(habit.help)};
+  }
+
+  std::optional<Diagnostic> mark_habit() const {
+    if (text_.substr(previous(), 2) == "--" && at_ == previous() + 1 && !on_line_of_previous()) return {};
+    for (auto& habit : mark_habits()) {
+      if (habit.fits && !habit.fits(expected_)) continue;
       // The grammar may have taken the first of two characters for an operator of its own.
       for (std::size_t begin : {at_, previous()})
-        if (begin < text_.size() && text_.substr(begin, spelling.size()) == spelling && begin + spelling.size() > at_ &&
-            !(spelling == "!" && text_.substr(begin, 2) == "!="))
-          return make(Code::foreign_operator, {begin, begin + spelling.size()}, std::string(message),
-                      std::string(help));
+        if (begin < text_.size() && text_.substr(begin, habit.written.size()) == habit.written &&
+            begin + habit.written.size() > at_ && !(habit.written == "!" && text_.substr(begin, 2) == "!="))
+          return make(habit, begin);
     }
     return {};
   }
 
-  std::optional<Diagnostic> lambda() {
-    auto end = previous() + 1;
-    constexpr std::string_view word = "lambda";
-    if (end < word.size() || text_.substr(end - word.size(), word.size()) != word) return {};
-    return make(Code::foreign_operator, {end - word.size(), end}, "there is no `lambda`",
-                "write the expression itself: `input = max(x, 0)`");
+  // A word that the grammar took for a name counts, too, if it stopped right behind it.
+  std::optional<Diagnostic> word_habit() const {
+    auto token = source_->text(token_at(text_, at_));
+    for (auto& habit : word_habits()) {
+      if (habit.fits && !habit.fits(expected_)) continue;
+      if (token == habit.written) return make(habit, at_);
+      if (!habit.fits && on_line_of_previous() && previous_word() == habit.written)
+        return make(habit, previous() + 1 - habit.written.size());
+    }
+    return {};
+  }
+
+  std::optional<Diagnostic> import_of_a_name() {
+    auto token = token_at(text_, at_);
+    if (previous_word() != "import" || token.begin >= text_.size() || !is_letter(text_[token.begin])) return {};
+    return make(Code::syntax, token, "`import` takes a path in double quotes",
+                "write `import \"../acme\" as acme`; functions such as `abs` need no import");
   }
 
   std::optional<Diagnostic> number() {
@@ -133,10 +156,21 @@ class Explanation {
       while (end < text_.size() && (is_digit(text_[end]) || text_[end] == '.')) ++end;
       if (end < text_.size() && is_letter(text_[end]) && expected_.has(expecting::expression)) {
         auto rest = token_at(text_, end);
+        auto digits = text_.substr(at_, end - at_), letters = source_->text(rest);
+        if (letters.find_first_not_of("_0123456789") == std::string_view::npos) {
+          std::string whole(digits);
+          std::copy_if(letters.begin(), letters.end(), std::back_inserter(whole), is_digit);
+          return make(Code::malformed_number, {at_, rest.end}, "the digits of a number stand together",
+                      fmt::format("write `{}`", whole));
+        }
+        if (letters == "e" || letters == "E")
+          return make(Code::malformed_number, {at_, rest.end}, "the exponent has no digits",
+                      fmt::format("write `{}e-6`", digits));
+        if (digits == "0" && (letters[0] == 'x' || letters[0] == 'b') && letters.size() > 1)
+          return make(Code::malformed_number, {at_, rest.end}, "numbers are decimal", "write `255` or `2.55e2`");
         return make(Code::missing_operator, {at_, rest.end},
-                    fmt::format("an operator is missing between `{}` and `{}`", text_.substr(at_, end - at_),
-                                source_->text(rest)),
-                    fmt::format("write `{} * {}`", text_.substr(at_, end - at_), source_->text(rest)));
+                    fmt::format("an operator is missing between `{}` and `{}`", digits, letters),
+                    fmt::format("write `{} * {}`", digits, letters));
       }
     }
     bool digit_follows = at_ + 1 < text_.size() && is_digit(text_[at_ + 1]);
@@ -161,23 +195,42 @@ class Explanation {
     return {};
   }
 
-  std::optional<Diagnostic> assignment_or_comparison() {
-    if (expected_.has(expecting::equals) && text_.substr(at_, 2) == "==")
-      return make(Code::syntax, {at_, at_ + 2}, "expected `=`, found `==`", "a definition has a single `=`");
-    if (expected_.has(expecting::equals) && text_.substr(at_, 2) == "=>")
-      return make(Code::syntax, {at_, at_ + 2}, "expected `=`, found `=>`",
-                  "`=>` stands in a composite's entries only");
-    if (expected_.has(expecting::arrow) && text_.substr(at_, 1) == "=")
-      return make(Code::syntax, {at_, at_ + 1}, "expected `=>`, found `=`",
-                  "an entry is written `convolution => epsilon`");
-    if (text_.substr(at_, 1) == "=" && expected_.has(expecting::operation))
-      return make(Code::syntax, {at_, at_ + 1}, "`=` does not compare", "write `==`");
-    return {};
+  std::optional<Diagnostic> indexing() {
+    if (at_ >= text_.size() || text_[at_] != '[' || previous() + 1 != at_ || !expected_.has(expecting::operation))
+      return {};
+    return make(Code::foreign_operator, {at_, at_ + 1}, "there is no indexing",
+                "expressions work on whole tensors: `sum(x, 1)`, `mean(x)`");
   }
 
-  std::optional<Diagnostic> spaced_path() {
+  std::optional<Diagnostic> path() {
     if (at_ >= text_.size() || text_[at_] != '.') return {};
-    return make(Code::syntax, {at_, at_ + 1}, "`.` joins two names without a space", "write `positive.y`");
+    bool spaced = previous() + 1 < at_ || (at_ + 1 < text_.size() && !is_letter(text_[at_ + 1]));
+    auto before = text_[previous()];
+    if (before == ')' || before == ']')
+      return make(Code::syntax, {at_, at_ + 1}, "values have no methods",
+                  "a function stands in front: `abs(x)`, `sum(x)`");
+    if (spaced) return make(Code::syntax, {at_, at_ + 1}, "`.` joins two names without a space", "write `positive.y`");
+    return make(Code::syntax, {at_, at_ + 1}, "a path has two names at most",
+                "functions need no module in front: `abs(x)`, `max(x, 0)`");
+  }
+
+  std::optional<Diagnostic> misplaced_if() {
+    auto token = token_at(text_, at_);
+    if (source_->text(token) != "if" || !(expected_.has(expecting::close_brace) || expected_.has(expecting::item)))
+      return {};
+    if (on_line_of_previous() && expected_.has(expecting::operation))
+      return make(Code::syntax, token, "`if` stands before its values", "write `if c then a else b`");
+    return make(Code::syntax, token, "`if` is no clause", "a condition stands in a value: `map = if c then a else b`");
+  }
+
+  // The words of a comment end what was read as `R - -the`.
+  std::optional<Diagnostic> comment_with_dashes() {
+    auto line_begin = at_ == 0 ? 0 : text_.rfind('\n', at_ - 1) + 1;
+    auto dashes = text_.substr(line_begin, at_ - line_begin).find("-- ");
+    if (dashes == std::string_view::npos) return {};
+    auto begin = line_begin + dashes;
+    return make(Code::foreign_operator, {begin, begin + 2}, "`--` begins no comment",
+                "a comment begins with `#` and ends with its line");
   }
 
   std::optional<Diagnostic> reserved_name() {
@@ -195,8 +248,105 @@ class Explanation {
                 "choose another name");
   }
 
+  // Two values side by side; in a list it is a comma that is missing, on the next line an operator is not what is.
+  std::optional<Diagnostic> missing_operator() {
+    if (at_ >= text_.size() || !expected_.has(expecting::operation) || expected_.has(expecting::comma)) return {};
+    auto token = token_at(text_, at_);
+    auto begin = text_[at_];
+    if (!(is_name_character(begin) || begin == '(') || !on_line_of_previous()) return {};
+    if (std::find(reserved_.begin(), reserved_.end(), source_->text(token)) != reserved_.end()) return {};
+    auto next = text_.find_first_not_of(" \t", token.end);
+    if (next != std::string_view::npos && text_[next] == '=') return {};  // a field's name
+    auto before = previous_word();
+    if (before.empty() || begin == '(')
+      return make(Code::missing_operator, token, "an operator is missing here", "write `a * b`");
+    return make(Code::missing_operator, token,
+                fmt::format("an operator is missing between `{}` and `{}`", before, source_->text(token)),
+                fmt::format("write `{} * {}`", before, source_->text(token)));
+  }
+
+  std::string help(Span token) const {
+    auto found = source_->text(token);
+    bool reserved = std::find(reserved_.begin(), reserved_.end(), found) != reserved_.end();
+    bool value = !found.empty() && (is_name_character(found[0]) || found == "\"" || found == "[" || found == "(");
+    if (value && !reserved && expected_.has(expecting::comma)) return "write a `,` between the two";
+    if (expected_.has(expecting::open_brace) && !reserved) return "";
+    if (expected_.has(expecting::open_brace)) return "a body stands in braces: `{ … }`";
+    if (value && !reserved && (expected_.has(expecting::clause) || expected_.has(expecting::modifier))) {
+      auto next = text_.find_first_not_of(" \t", token.end);
+      auto assigned = next == std::string_view::npos ? "" : text_.substr(next, 2);
+      if (assigned.starts_with('=') || assigned.ends_with('='))
+        return fmt::format("a value gets a name by `let`, once: `let {} = …`", found);
+    }
+    return "";
+  }
+
+  // The brackets of this piece that are open where the grammar stopped, the innermost last.
+  std::vector<std::size_t> open_brackets() const {
+    std::vector<std::size_t> open;
+    for (std::size_t i = begin_; i < at_; ++i) {
+      switch (text_[i]) {
+        case '"':
+          for (++i; i < at_ && text_[i] != '"' && text_[i] != '\n'; ++i)
+            if (text_[i] == '\\') ++i;
+          break;
+        case '#':
+          i = std::min(text_.find('\n', i), at_);
+          break;
+        case '(':
+        case '[':
+        case '{':
+          open.push_back(i);
+          break;
+        case ')':
+        case ']':
+        case '}':
+          if (!open.empty()) open.pop_back();
+          break;
+        default:
+          break;
+      }
+    }
+    return open;
+  }
+
+  // A closing bracket that does not belong to the one that is open.
+  std::optional<Diagnostic> closing_mark() const {
+    if (at_ >= text_.size() || std::string_view(")]").find(text_[at_]) == std::string_view::npos) return {};
+    auto open = open_brackets();
+    auto wanted = text_[at_] == ')' ? '(' : '[';
+    if (!open.empty() && text_[open.back()] == wanted) return {};
+    bool other = !open.empty() && text_[open.back()] != '{';
+    Diagnostic out{.code = Code::syntax,
+                   .message = fmt::format("this `{}` closes nothing", text_[at_]),
+                   .primary = {source_, {at_, at_ + 1}, ""},
+                   .help = other ? fmt::format("write `{}`", text_[open.back()] == '(' ? ')' : ']') : "leave it out"};
+    if (other) out.others.push_back({source_, {open.back(), open.back() + 1}, "opened here"});
+    return out;
+  }
+
+  // Where a bracket is what is missing, and it was not opened just before, the message shows where it was.
+  void label_open_bracket(Diagnostic& out) const {
+    auto open = open_brackets();
+    if (open.empty()) return;
+    auto begin = open.back();
+    auto close = text_[begin] == '('   ? expecting::close_parenthesis
+                 : text_[begin] == '[' ? expecting::close_bracket
+                                       : expecting::close_brace;
+    auto found = source_->text(out.primary.span);
+    bool definition = text_[begin] == '{' && (found == "rule" || found == "composite" || found == "fn" ||
+                                              found == "test" || found == "pack" || found == "import");
+    bool at_end = at_ >= text_.size();
+    bool same_line = text_.substr(begin, at_ - begin).find('\n') == std::string_view::npos;
+    if (!(at_end || definition || (close != expecting::close_brace && expected_.has(close) && !same_line))) return;
+    out.others.push_back({source_, {begin, begin + 1}, "opened here"});
+    if (out.help.empty() && (expected_.has(close) || definition)) out.help = fmt::format("close it with {}", close);
+    if (definition) out.message = fmt::format("expected {} before `{}`", close, found);
+  }
+
   const SourcePointer& source_;
   std::string_view text_;
+  std::size_t begin_;
   std::size_t at_;
   const Expectations& expected_;
   const std::vector<std::string_view>& reserved_;
@@ -241,9 +391,9 @@ std::string Expectations::listed() const {
   return out.empty() ? "something else" : out;
 }
 
-Diagnostic explain_syntax_error(const SourcePointer& source, const Expectations& expectations,
+Diagnostic explain_syntax_error(const SourcePointer& source, std::size_t begin, const Expectations& expectations,
                                 const std::vector<std::string_view>& reserved_words) {
-  return Explanation(source, expectations, reserved_words).explain();
+  return Explanation(source, begin, expectations, reserved_words).explain();
 }
 
 }  // namespace ascribe

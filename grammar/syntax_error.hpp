@@ -38,8 +38,8 @@ inline constexpr std::string_view
     end = "the end";
 }  // namespace expecting
 
-/// The diagnostic for a source that could not be read on beyond `expectations`.
-Diagnostic explain_syntax_error(const SourcePointer& source, const Expectations& expectations,
+/// The diagnostic for a piece of a source that begins at `begin` and could not be read on beyond `expectations`.
+Diagnostic explain_syntax_error(const SourcePointer& source, std::size_t begin, const Expectations& expectations,
                                 const std::vector<std::string_view>& reserved_words);
 
 }  // namespace ascribe

@@ -2,41 +2,77 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <iostream>
 
 #include "ascribe/pack.hpp"
+#include "grammar/json.hpp"
+#include "grammar/limits.hpp"
+#include "grammar/sarif.hpp"
+#include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/pack/rule_paths.hpp"
 
 namespace ascribe::command {
 namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string format = "text";
+};
 
 std::string counted(std::size_t count, const char* word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
-int check(const std::vector<std::string>& paths) {
-  int worst = fine;
-  auto* forbidden = std::getenv("NO_COLOR");
-  bool colour = isatty(STDERR_FILENO) == 1 && (forbidden == nullptr || *forbidden == '\0');
-  for (auto& path : paths) {
-    std::vector<Diagnostic> diagnostics;
-    try {
-      diagnostics = Pack::load(path).warnings();
-    } catch (const Error& error) {
-      diagnostics = error.diagnostics();
-      worst = std::max(worst, exit_code(error));
-    }
-    std::cerr << render_text(diagnostics, colour) << std::flush;
-    auto errors = static_cast<std::size_t>(
-        std::count_if(diagnostics.begin(), diagnostics.end(), [](auto& d) { return d.severity == Severity::error; }));
-    std::cout << path << ": "
-              << (diagnostics.empty() ? "fine"
-                                      : fmt::format("{}, {}", counted(errors, "error"),
-                                                    counted(diagnostics.size() - errors, "warning")))
-              << "\n";
+// No more than a source may have, and one byte to see that there is more: what has no end is not read to its end.
+std::string read_standard_input() {
+  std::string text(limits.source_bytes + 1, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::cin.gcount()));
+  return text;
+}
+
+std::vector<Diagnostic> check(const std::filesystem::path& path) {
+  try {
+    return (path == "-" ? Pack::parse(read_standard_input(), "stdin") : Pack::load(path)).warnings();
+  } catch (const Error& error) {
+    return error.diagnostics();
   }
+}
+
+std::string summary(const std::vector<Diagnostic>& diagnostics) {
+  if (diagnostics.empty()) return "fine";
+  auto errors = static_cast<std::size_t>(
+      std::count_if(diagnostics.begin(), diagnostics.end(), [](auto& d) { return d.severity == Severity::error; }));
+  return fmt::format("{}, {}", counted(errors, "error"), counted(diagnostics.size() - errors, "warning"));
+}
+
+int check(const Options& options) {
+  int worst = fine;
+  std::vector<Diagnostic> all;
+  auto take = [&](const std::filesystem::path& path, std::vector<Diagnostic> diagnostics) {
+    if (has_errors(diagnostics)) worst = std::max(worst, exit_code(Error(diagnostics)));
+    if (options.format == "text") {
+      std::cerr << render_text(diagnostics, wants_colour(STDERR_FILENO)) << std::flush;
+      std::cout << path.string() << ": " << summary(diagnostics) << "\n";
+      return;
+    }
+    // A program wants to know the file, also of one that could not be read.
+    for (auto& diagnostic : diagnostics)
+      if (!diagnostic.primary.source) diagnostic.primary.source = std::make_shared<Source>(path.string(), "");
+    std::move(diagnostics.begin(), diagnostics.end(), std::back_inserter(all));
+  };
+  for (auto& given : options.paths) {
+    try {
+      for (auto& path : rule_paths(given)) take(path, check(path));
+    } catch (const Error& error) {
+      take(given, error.diagnostics());
+    }
+  }
+  if (options.format == "json") std::cout << render_json(all);
+  if (options.format == "sarif") std::cout << render_sarif(all);
   return worst;
 }
 
@@ -44,9 +80,11 @@ int check(const std::vector<std::string>& paths) {
 
 Run add_check(CLI::App& app) {
   auto* command = app.add_subcommand("check", "Finds the mistakes in rule files, without running them");
-  auto paths = std::make_shared<std::vector<std::string>>();
-  command->add_option("PATH", *paths, "rule files")->required();
-  return [paths] { return check(*paths); };
+  auto options = std::make_shared<Options>();
+  command->add_option("PATH", options->paths, "rule files, folders of them, or - for standard input")->required();
+  command->add_option("--format", options->format, "text (messages on standard error), json or sarif")
+      ->check(CLI::IsMember({"text", "json", "sarif"}));
+  return [options] { return check(*options); };
 }
 
 }  // namespace ascribe::command

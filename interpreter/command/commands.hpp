@@ -12,10 +12,8 @@ using Run = std::function<int()>;
 
 Run add_run(CLI::App& app);
 Run add_check(CLI::App& app);
+Run add_explain(CLI::App& app);
 Run add_fmt(CLI::App& app);
 Run add_test(CLI::App& app);
-
-/// Whether messages are coloured: on a terminal, unless NO_COLOR says otherwise.
-bool wants_colour();
 
 }  // namespace ascribe::command

@@ -3,17 +3,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 
 #include "ascribe/error.hpp"
+#include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-
-bool ascribe::command::wants_colour() {
-  auto* forbidden = std::getenv("NO_COLOR");
-  return isatty(STDERR_FILENO) == 1 && (forbidden == nullptr || *forbidden == '\0');
-}
 
 namespace {
 
@@ -21,7 +16,7 @@ using namespace ascribe;
 using namespace ascribe::command;
 
 int report(const Error& error) {
-  std::cerr << render_text(error.diagnostics(), wants_colour());
+  std::cerr << render_text(error.diagnostics(), wants_colour(STDERR_FILENO));
   return exit_code(error);
 }
 
@@ -34,8 +29,11 @@ int fault(const std::string& what) {
 int run(int count, char** arguments) {
   CLI::App app("Relevance rules for neural networks.", "ascribe");
   app.require_subcommand(1);
-  std::vector<std::pair<std::string, Run>> commands{
-      {"run", add_run(app)}, {"check", add_check(app)}, {"fmt", add_fmt(app)}, {"test", add_test(app)}};
+  std::vector<std::pair<std::string, Run>> commands{{"run", add_run(app)},
+                                                    {"check", add_check(app)},
+                                                    {"explain", add_explain(app)},
+                                                    {"fmt", add_fmt(app)},
+                                                    {"test", add_test(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {

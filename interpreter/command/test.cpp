@@ -1,14 +1,17 @@
 // `ascribe test`: the `test` blocks of rule files.
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "ascribe/pack.hpp"
+#include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/language/definitions.hpp"
+#include "interpreter/pack/rule_paths.hpp"
 #include "interpreter/testing/runner.hpp"
 
 namespace ascribe::command {
@@ -22,7 +25,7 @@ struct Options {
 };
 
 void print_text(const TestResult& result) {
-  std::cerr << render_text(result.failures, wants_colour()) << std::flush;
+  std::cerr << render_text(result.failures, wants_colour(STDERR_FILENO)) << std::flush;
   std::cout << (result.failures.empty() ? "ok      " : "FAILED  ") << result.test->name << std::endl;
 }
 
@@ -79,16 +82,23 @@ std::string json(const std::vector<TestResult>& results, std::size_t failed) {
 int test(const Options& options) {
   std::vector<std::shared_ptr<const language::Test>> tests;
   int worst = fine;
-  for (auto& path : options.paths) {
+  auto guarded = [&](auto step) {
     try {
-      auto pack = Pack::load(path);
-      for (auto& each : pack.definitions().tests)
-        if (fnmatch(options.filter.c_str(), each->name.c_str(), 0) == 0) tests.push_back(each);
+      step();
     } catch (const Error& error) {
-      std::cerr << render_text(error.diagnostics(), wants_colour());
+      std::cerr << render_text(error.diagnostics(), wants_colour(STDERR_FILENO));
       worst = std::max(worst, exit_code(error));
     }
-  }
+  };
+  for (auto& given : options.paths)
+    guarded([&] {
+      for (auto& path : rule_paths(given))
+        guarded([&] {
+          auto pack = Pack::load(path);
+          for (auto& each : pack.definitions().tests)
+            if (fnmatch(options.filter.c_str(), each->name.c_str(), 0) == 0) tests.push_back(each);
+        });
+    });
   if (tests.empty() && worst == fine)
     throw Error({.code = Code::no_tests,
                  .message = options.filter == "*" ? "there is no test in these files"

@@ -75,6 +75,7 @@ Definitions check(const std::vector<const syntax::File*>& files, const Surroundi
   for (auto* file : files) {
     auto& view = views.emplace_back(scope, file->source);
     ImportChecker imports(surroundings.imports, view);
+    scope.add_broken(file->broken);
     for (auto& item : file->items) std::visit(Dispatch{item, scope, view, imports, tests}, item.node);
     // What a file that was not read to its end does not use, it may use in the rest.
     if (file->whole) imports.report_unused(*file);

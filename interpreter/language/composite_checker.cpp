@@ -60,6 +60,7 @@ std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, 
 std::optional<Definition> check_composite(const syntax::Composite& written, const std::string& documentation,
                                           const Place& place, FileScope& file) {
   auto reporter = file.reporter();
+  auto before = file.error_count();
   auto out = std::make_shared<Composite>();
   out->name = written.name.text;
   out->documentation = documentation;
@@ -93,7 +94,7 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
                     fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit",
                                 written.name.text, out->all_entries, limits.composite_entries),
                     "let fewer entries lead to composites");
-  report_unused(mentions, written.parameters, reporter);
+  if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
   if (!sound) return {};
   file.stabilizer_uses().check_defaults(out, reporter);
   if (out->all_entries <= limits.composite_entries) file.coverage().check(*out, reporter);

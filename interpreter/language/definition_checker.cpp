@@ -17,6 +17,7 @@ namespace {
 std::optional<Definition> check_rule(const syntax::Rule& written, const std::string& documentation, const Place& place,
                                      FileScope& file) {
   auto reporter = file.reporter();
+  auto before = file.error_count();
   auto out = std::make_shared<Rule>();
   out->name = written.name.text;
   out->documentation = documentation;
@@ -39,7 +40,7 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
   }
   auto mentions = collect_mentions(written).names;
   if (written.alias) collect_mentions(*written.alias, mentions);
-  report_unused(mentions, written.parameters, reporter);
+  if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
   if (written.alias && !out->alias) return {};  // what it leads to has its message already
   file.stabilizer_uses().check_defaults(out, reporter);
   out->depth = file.depth();
@@ -58,6 +59,7 @@ std::optional<Definition> check_target(const syntax::Item& item, FileScope& file
 std::shared_ptr<const Function> check_function(const syntax::Item& item, FileScope& file) {
   auto& written = std::get<syntax::Function>(item.node);
   auto reporter = file.reporter();
+  auto before = file.error_count();
   auto out = std::make_shared<Function>();
   out->name = written.name.text;
   out->place = {file.source(), item.span};
@@ -70,12 +72,11 @@ std::shared_ptr<const Function> check_function(const syntax::Item& item, FileSco
   out->depth = file.depth();
   std::vector<Type> types;
   for (auto& parameter : out->parameters) types.push_back(parameter.type);
-  auto before = file.error_count();
   SpaceChecker(reporter, types).infer(*out->body);
   if (file.error_count() == before) DivisionChecker::check(*out, reporter);
   Mentions mentions;
   collect_mentions(*written.body, mentions);
-  report_unused(mentions, written.parameters, reporter);
+  if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
   return out;
 }
 

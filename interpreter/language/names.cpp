@@ -8,6 +8,7 @@
 
 #include "grammar/limits.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/suggest.hpp"
 
@@ -64,8 +65,6 @@ std::string shown(const syntax::Path& path) {
   return path.qualifier ? fmt::format("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
 }
 
-constexpr std::string_view python_words[] = {"True", "False", "None", "self", "lambda", "torch", "np", "nn"};
-
 }  // namespace
 
 bool is_in_test(Clause clause) { return clause >= Clause::test; }
@@ -80,6 +79,11 @@ Diagnostic& Reporter::report(Code code, Span where, std::string message, std::st
   diagnostics_->push_back(
       {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   return diagnostics_->back();
+}
+
+std::size_t Reporter::error_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(diagnostics_->begin(), diagnostics_->end(), [](auto& d) { return d.severity == Severity::error; }));
 }
 
 Diagnostic& Reporter::warn(Code code, Span where, std::string message, std::string help) const {
@@ -167,7 +171,7 @@ ExpressionPointer NameResolver::call(const syntax::Call& call, Clause clause) {
     return call.path.qualifier ? qualified_name(call.path, clause) : value_name(call.path, clause);
   if (!call.path.qualifier)
     if (auto* info = find_builtin(call.path.name.text)) return builtin_call(call, *info, clause);
-  auto found = function(call.path);
+  auto found = function(call);
   if (!found) return nullptr;
   auto arguments = resolve_arguments(call, found->name, found->parameters, clause);
   return arguments ? make(call.span, FunctionCall{found, std::move(*arguments)}, 1 + found->operations) : nullptr;
@@ -199,11 +203,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (local_.parameters)
     for (auto& parameter : *local_.parameters) candidates.push_back(parameter.name);
   for (auto& [let_name, written] : local_.lets) candidates.push_back(let_name);
-  auto help = did_you_mean(name, candidates);
-  if (help.empty() && std::find(std::begin(python_words), std::end(python_words), name) != std::end(python_words))
-    help = name == "True" || name == "False"
-               ? "truth comes from comparisons: `y > 0`"
-               : "a rule names its values itself: x, w, y, v, R, its parameters and its lets";
+  std::string help(help_for_foreign_name(name));
+  if (help.empty()) help = did_you_mean(name, candidates);
   if (help.empty())
     help = candidates.empty() ? is_in_test(clause)
                                     ? "numbers, lists and lets can stand here"
@@ -230,10 +231,17 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
     return nullptr;
   }
   if (term == local_.terms.end()) {
+    if (find_quantity(qualifier) || parameter_index(qualifier) || local_.lets.contains(qualifier)) {
+      reporter_.report(Code::unknown_name, path.span, fmt::format("`{}` is a value and has no `{}`", qualifier, name),
+                       "terms have parts, `positive.y`; functions stand in front of their values: `abs(x)`");
+      return nullptr;
+    }
     auto candidates = local_.terms;
     candidates.push_back("layer");
+    auto help = is_foreign_qualifier(qualifier) && find_quantity(name) ? fmt::format("write `{}`", name)
+                                                                       : std::string(help_for_foreign_name(qualifier));
     reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown term `{}`", qualifier),
-                     did_you_mean(qualifier, candidates));
+                     help.empty() ? did_you_mean(qualifier, candidates) : help);
     return nullptr;
   }
   auto* found = find_quantity(name);
@@ -306,23 +314,21 @@ bool NameResolver::is_term(std::string_view name) const {
   return std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end();
 }
 
-std::shared_ptr<const Function> NameResolver::function(const syntax::Path& path) {
+std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call) {
+  auto& path = call.path;
   if (auto found = functions_.find(path, reporter_)) return *found;
   // `x.clamp(0)` is another language's method, `acme.clipped(y)` lacks its import.
-  if (path.qualifier && !is_protected(path.qualifier->text) && !is_term(path.qualifier->text) &&
-      !parameter_index(path.qualifier->text) && !local_.lets.contains(path.qualifier->text)) {
+  if (path.qualifier && help_for_foreign_call(call, *reporter_.source()).empty() &&
+      !is_protected(path.qualifier->text) && !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
+      !local_.lets.contains(path.qualifier->text)) {
     report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
     return nullptr;
   }
-  auto known = function_names_;
+  auto known = functions_.function_names();
   for (auto& row : builtins()) known.emplace_back(row.name);
-  std::string help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
-  if (path.name.text == "clamp" || path.name.text == "clip")
-    help = "write `max(x, 0)` or `min(x, 0)`";
-  else if (path.name.text == "where")
-    help = "write `if c then a else b`";
-  else if (path.name.text == "relu")
-    help = "write `max(x, 0)`";
+  auto help = help_for_foreign_call(call, *reporter_.source());
+  if (help.empty())
+    help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
   reporter_.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)), help);
   return nullptr;
 }
@@ -344,9 +350,11 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   if (info.id == Builtin::random) return random_call(call, clause);
   if (named != call.arguments.end() &&
       !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
+    std::vector<std::string_view> values;
+    for (auto& argument : call.arguments) values.push_back(reporter_.source()->text(argument.value->span));
     reporter_.report(Code::unknown_argument, named->name->span,
                      fmt::format("`{}` takes no argument by name", info.name),
-                     fmt::format("it is called as `{}`", info.signature));
+                     fmt::format("write `{}({})`", info.name, fmt::join(values, ", ")));
     return nullptr;
   }
   auto count = call.arguments.size();
@@ -660,7 +668,7 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
       call->has_arguments || call->path.qualifier ||
       std::find(function_names_.begin(), function_names_.end(), call->path.name.text) != function_names_.end();
   if (!is_function) return resolve(expression, clause);
-  auto found = function(call->path);
+  auto found = function(*call);
   if (!found) return nullptr;
   if (found->parameters.empty()) {
     reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` takes no value to stabilize", found->name),

@@ -50,6 +50,8 @@ class Reporter {
       : source_(std::move(source)), diagnostics_(&diagnostics) {}
   Diagnostic& report(Code code, Span where, std::string message, std::string help = "") const;
   Diagnostic& warn(Code code, Span where, std::string message, std::string help = "") const;
+  /// How many errors there are, whoever reported them.
+  std::size_t error_count() const;
   const SourcePointer& source() const { return source_; }
 
  private:
@@ -113,7 +115,7 @@ class NameResolver {
   ExpressionPointer stabilizer_argument(const syntax::Expression& expression, Clause clause);
   std::optional<std::size_t> parameter_index(std::string_view name) const;
   std::optional<std::int64_t> dimension(const syntax::Expression& expression);
-  std::shared_ptr<const Function> function(const syntax::Path& path);
+  std::shared_ptr<const Function> function(const syntax::Call& call);
   bool is_term(std::string_view name) const;
 
   Reporter reporter_;

@@ -60,6 +60,7 @@ bool well_shaped(const Expression& expression, const Reporter& reporter) {
 
 void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   rule_ = &rule;
+  auto before = reporter_.error_count();
   collect_names(written);
   const syntax::Outcome* backward = nullptr;
   std::map<Stage, const syntax::Outcome*> outcomes;
@@ -102,14 +103,10 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
       out.name = each->name.text;
       term(written, each, out);
     }
-    for (auto& [modifier, applied] : applied_)
-      if (!applied.ever && applied.covered)
-        reporter_.report(Code::unreachable_modifier, modifier->keyword,
-                         fmt::format("this `{}` can never apply: what stands before it always does",
-                                     stage_info(modifier->stage).word),
-                         "the first that fits wins: move it up, or leave it out");
+    report_unreachable();
     rule.uses_layer_input = true;
   }
+  if (reporter_.error_count() > before) return;  // what a mistake keeps from being used is no second one
   auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)
     if (mentions.unused_lets.contains(name))
@@ -120,6 +117,22 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
       if (!mentions.names.contains(each->name.text))
         reporter_.report(Code::unused, each->name.span, fmt::format("the term `{}` is never used", each->name.text),
                          "`reduce` says what becomes of the terms: use it there");
+}
+
+// Several modifiers for one thing that come too late have one cause.
+void RuleChecker::report_unreachable() {
+  std::map<Stage, std::vector<Span>> late;
+  for (auto& [modifier, applied] : applied_)
+    if (!applied.ever && applied.covered) late[modifier->stage].push_back(modifier->keyword);
+  for (auto& [stage, places] : late) {
+    std::sort(places.begin(), places.end(), [](Span a, Span b) { return a.begin < b.begin; });
+    auto& diagnostic = reporter_.report(
+        Code::unreachable_modifier, places.front(),
+        fmt::format("this `{}` can never apply: what stands before it always does", stage_info(stage).word),
+        "the first that fits wins: move it up, or leave it out");
+    for (std::size_t i = 1; i < places.size(); ++i)
+      diagnostic.others.push_back({reporter_.source(), places[i], "nor can this"});
+  }
 }
 
 // Parameters, lets and terms share one scope.

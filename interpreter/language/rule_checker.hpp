@@ -23,6 +23,7 @@ class RuleChecker {
   void collect_names(const syntax::Rule& written);
   /// Whether the name was free; reported where it was not.
   bool define(const syntax::Name& name, const char* what);
+  void report_unreachable();
   void term(const syntax::Rule& written, const syntax::Term* own, Term& out);
   void modifier(const syntax::Modifier& written, Term& out, bool& closed);
   void outcome(const syntax::Outcome& written);

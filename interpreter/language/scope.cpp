@@ -121,10 +121,10 @@ Result Scope::once(Pending<Result>& pending, const std::string& name, Span use, 
   if (user && too_deep(deepest_.size(), use, *user)) return {};
   pending.state = Pending<Result>::open;
   deepest_.push_back(0);
-  auto before = error_count();
+  auto before = pending.file->error_count();
   auto result = check();
   deepest_.pop_back();
-  if (error_count() == before) pending.result = std::move(result);
+  if (pending.file->error_count() == before) pending.result = std::move(result);
   pending.state = Pending<Result>::done;
   return pending.result;
 }
@@ -146,11 +146,6 @@ bool Scope::too_deep(std::size_t depth, Span use, const Reporter& user) const {
   return true;
 }
 
-std::size_t Scope::error_count() const {
-  return static_cast<std::size_t>(
-      std::count_if(diagnostics_.begin(), diagnostics_.end(), [](auto& d) { return d.severity == Severity::error; }));
-}
-
 // ------------------------------------------------------------------------------------------------------------ look-up
 
 // Nothing where no definition has that name; a null result where it has a mistake or cannot be reached: reported.
@@ -168,6 +163,7 @@ std::optional<Result> FileScope::look_up(const syntax::Path& path, const Reporte
   if (!path.qualifier || (standard_only && !standard()))
     if (auto found = own.find(name); found != own.end())
       return reached(scope_.check(found->second, found->first, path.span, &reporter));
+  if (!path.qualifier && scope_.broken_.contains(name)) return Result{};
   std::vector<const Definitions*> places;
   if (!path.qualifier) places.push_back(scope_.surroundings_.beside);
   if (!path.qualifier || standard_only) places.push_back(standard());
@@ -233,6 +229,7 @@ std::optional<std::shared_ptr<const Function>> FileScope::find(const syntax::Pat
 std::vector<std::string> FileScope::function_names() const {
   std::vector<std::string> found;
   collect(scope_.functions_, found);
+  found.insert(found.end(), scope_.broken_.begin(), scope_.broken_.end());
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->functions, found);
   return found;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ class Scope {
   Scope(const Surroundings& surroundings, std::vector<Diagnostic>& diagnostics)
       : surroundings_(surroundings), diagnostics_(diagnostics) {}
 
+  /// Names whose definitions could not be read: they have their message.
+  void add_broken(const std::vector<std::string>& names) { broken_.insert(names.begin(), names.end()); }
   /// Adds a rule, composite or function under its name.
   void declare(const syntax::Item& item, FileScope& file);
   /// Checks every definition and gives the sound ones.
@@ -52,12 +55,12 @@ class Scope {
   std::shared_ptr<const Function> check(Pending<std::shared_ptr<const Function>>& pending, const std::string& name,
                                         Span use, const Reporter* user);
   bool too_deep(std::size_t depth, Span use, const Reporter& user) const;
-  std::size_t error_count() const;
 
   const Surroundings& surroundings_;
   std::vector<Diagnostic>& diagnostics_;
   Names<std::optional<Definition>> targets_;
   Names<std::shared_ptr<const Function>> functions_;
+  std::set<std::string, std::less<>> broken_;
   std::vector<std::string> order_;
   StabilizerUses stabilizer_uses_;
   CoverageChecker coverage_;
@@ -85,7 +88,7 @@ class FileScope : public FunctionScope {
   /// One more than the depth of what the definition that is being checked leads to so far.
   std::size_t depth() const { return 1 + (scope_.deepest_.empty() ? 0 : scope_.deepest_.back()); }
   Reporter reporter() const { return {source_, scope_.diagnostics_}; }
-  std::size_t error_count() const { return scope_.error_count(); }
+  std::size_t error_count() const { return reporter().error_count(); }
   StabilizerUses& stabilizer_uses() { return scope_.stabilizer_uses_; }
   CoverageChecker& coverage() { return scope_.coverage_; }
   const SourcePointer& source() const { return source_; }

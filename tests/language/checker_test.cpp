@@ -146,6 +146,48 @@ TEST_CASE("the standard pack is sound and gives no warning") {
   CHECK(render_text(diagnostics) == "");
 }
 
+TEST_CASE("one slip makes one message: any mark that is left out of a sound file") {
+  std::size_t slips = 0;
+  for (auto& path : rule_files("valid")) {
+    auto text = bytes_of(path);
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '#' && !in_string) i = std::min(text.find('\n', i), text.size() - 1);
+      if (text[i] == '"') in_string = !in_string;
+      if (in_string || std::string_view("(){}[],.=>+-*/^<").find(text[i]) == std::string_view::npos) continue;
+      auto slip = text;
+      slip[i] = ' ';
+      ++slips;
+      try {
+        Pack::parse(slip, "slip.rule");
+      } catch (const Error& error) {
+        INFO(path.filename() << ", byte " << i << "\n" << error.what());
+        CHECK(error.diagnostics().size() == 1);
+      }
+    }
+  }
+  CHECK(slips > 500);
+}
+
+TEST_CASE("what a mistake keeps from being used or read is no second mistake") {
+  auto count = [](const std::string& text) {
+    try {
+      return Pack::parse(text).warnings().size();
+    } catch (const Error& error) {
+      return error.diagnostics().size();
+    }
+  };
+  CHECK(count("rule a { let share = R / stabilize(y); map = shar }") == 1);
+  CHECK(count("rule a(epsilon = 1) { map = R / stabilize(y, epsilom) }") == 1);
+  CHECK(count("fn f(z, e) = max(z, ee)") == 1);
+  CHECK(count("composite c(k = 1) { any => epsilon(kk) }") == 1);
+  CHECK(count("function f(z) = z\nrule a { map = f(R) }") == 1);
+  CHECK(count("Rule a { map = R }\ncomposite c { any => a }") == 1);
+  CHECK(count("rule a { map = R ** 2 }\nrule b = a\ncomposite c { linear => a; any => b }\ncomposite d = c") == 1);
+  CHECK(count("rule a { param = 0; param = 1; param \"bias\" = 1; term t { param = 2 } }") == 1);
+  CHECK(count("rule a { map = R ** 2 }\nrule b { map = R ** 2 }\ncomposite c { linear => a; any => d }") == 3);
+}
+
 TEST_CASE("the rules in the documentation are sound") {
   std::size_t blocks = 0;
   for (auto* page : {"README.md", "grammar/README.md"}) {

@@ -198,3 +198,31 @@ TEST_CASE("a call stands alone or not at all") {
   CHECK_FALSE(parse_call(std::make_shared<Source>("spec", ""), diagnostics));
   CHECK(diagnostics.size() == 2);
 }
+
+TEST_CASE("a mistake in the middle of a definition is one mistake, also where its beginning could stand alone") {
+  auto messages = [](std::string text) {
+    std::vector<std::string> out;
+    for (auto& diagnostic : parse(std::move(text)).diagnostics)
+      out.push_back(std::to_string(diagnostic.primary.span.begin) + " " + diagnostic.message);
+    return out;
+  };
+  using Messages = std::vector<std::string>;
+  CHECK(messages("fn f(z) = max(z 0)") == Messages{"16 expected `,` or `)`, found `0`"});
+  CHECK(messages("rule a = b(1 2)\nrule c { foo }").size() == 2);
+  CHECK(messages("fn f(z) = z +\nrule a {}") == Messages{"14 expected an expression, found `rule`"});
+  CHECK(messages("fn f(z) = z w") == Messages{"12 an operator is missing between `z` and `w`"});
+  CHECK(messages("fn f(z) = z if z > 0 else 0") == Messages{"12 `if` stands before its values"});
+  auto parsed = parse("rule a = b c\nrule d {} }\nrule e {}");
+  CHECK(parsed.diagnostics.size() == 2);
+  CHECK(parsed.file.items.size() == 2);  // d and e; half of a is not a
+  CHECK(std::count(parsed.file.broken.begin(), parsed.file.broken.end(), "a") == 1);
+}
+
+TEST_CASE("what is nested too deeply is shown where it is") {
+  auto diagnostics = parse("\n\n  fn f(z) = " + std::string(1000, '(')).diagnostics;
+  REQUIRE(diagnostics.size() == 1);
+  auto place = diagnostics[0].primary.source->position(diagnostics[0].primary.span.begin);
+  CHECK(place.line == 3);
+  CHECK(place.column > 13);
+  CHECK(place.column < 200);
+}

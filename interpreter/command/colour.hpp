@@ -1,0 +1,9 @@
+// Whether messages are coloured.
+#pragma once
+
+namespace ascribe::command {
+
+/// Whether a stream takes colour: `descriptor` is a terminal, and NO_COLOR is unset or empty.
+bool wants_colour(int descriptor);
+
+}  // namespace ascribe::command

@@ -1,0 +1,125 @@
+#include "interpreter/language/habits.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "interpreter/language/builtins.hpp"
+
+namespace ascribe::language {
+namespace {
+
+// What a foreign function is here; `{0}`, `{1}` and `{2}` are its arguments as they are written.
+struct ForeignCall {
+  std::string_view name;
+  std::string_view written;
+  std::string_view shown;  ///< where arguments are missing
+};
+constexpr ForeignCall foreign_calls[] = {
+    {"relu", "max({0}, 0)", "max(x, 0)"},
+    {"ReLU", "max({0}, 0)", "max(x, 0)"},
+    {"maximum", "max({0}, {1})", "max(a, b)"},
+    {"minimum", "min({0}, {1})", "min(a, b)"},
+    {"where", "if {0} then {1} else {2}", "if c then a else b"},
+    {"pow", "{0} ^ {1}", "x ^ 2"},
+    {"square", "{0} ^ 2", "x ^ 2"},
+    {"add", "{0} + {1}", "a + b"},
+    {"sub", "{0} - {1}", "a - b"},
+    {"mul", "{0} * {1}", "a * b"},
+    {"div", "{0} / {1}", "a / b"},
+    {"neg", "-{0}", "-x"},
+    {"absolute", "abs({0})", "abs(x)"},
+    {"fabs", "abs({0})", "abs(x)"},
+    {"sgn", "sign({0})", "sign(x)"},
+    {"float", "{0}", "the value itself"},
+    {"clone", "{0}", "the value itself"},
+    {"detach", "{0}", "the value itself"},
+    {"ones_like", "1", "1"},
+    {"zeros_like", "0", "0"},
+};
+
+struct ForeignName {
+  std::string_view name, help;
+};
+constexpr ForeignName foreign_names[] = {
+    {"True", "truth comes from comparisons: `y > 0`"},
+    {"False", "truth comes from comparisons: `y > 0`"},
+    {"true", "truth comes from comparisons: `y > 0`"},
+    {"false", "truth comes from comparisons: `y > 0`"},
+    {"None", "leave the value out: a default can be a number or `[]`"},
+    {"null", "leave the value out: a default can be a number or `[]`"},
+    {"self", "a rule's values have their names: x, w, y, R, and its parameters"},
+    {"torch", "functions need no module in front: `abs(x)`, `max(x, 0)`"},
+    {"np", "functions need no module in front: `abs(x)`, `max(x, 0)`"},
+    {"nn", "functions need no module in front: `abs(x)`, `max(x, 0)`"},
+    {"F", "functions need no module in front: `abs(x)`, `max(x, 0)`"},
+    {"math", "functions need no module in front: `sqrt(x)`, `exp(x)`"},
+    {"inf", "write a number: the largest is about `1.8e308`"},
+    {"nan", "write a number"},
+    {"pi", "write a number: `3.141592653589793`"},
+    {"relevance", "the relevance of the output is `R`"},
+    {"grad_output", "the relevance of the output is `R`"},
+    {"grad_input", "the layer's own gradient is `grad`, in `backward`"},
+    {"weight", "the parameter that is modified is `w`, in `param \"weight\" = …`"},
+    {"bias", "the parameter that is modified is `w`, in `param \"bias\" = …`"},
+    {"module", "the layer's own values are `layer.x` and `layer.y`"},
+};
+
+constexpr std::string_view modules[] = {"torch", "np", "numpy", "nn", "F", "math", "tf", "jnp", "self", "Tensor"};
+
+std::string clamped(const std::string& value, std::string_view low, std::string_view high) {
+  if (low.empty() && high.empty()) return fmt::format("max({0}, 0)` or `min({0}, 0)", value);
+  auto out = low.empty() ? value : fmt::format("max({}, {})", value, low);
+  return high.empty() ? out : fmt::format("min({}, {})", out, high);
+}
+
+}  // namespace
+
+std::string help_for_foreign_call(const syntax::Call& call, const Source& source) {
+  auto& name = call.path.name.text;
+  std::vector<std::string> arguments;
+  std::string_view low, high;  // of clamp
+  bool method = call.path.qualifier && !is_foreign_qualifier(call.path.qualifier->text);
+  if (method) arguments.push_back(call.path.qualifier->text);
+  bool clamps = name == "clamp" || name == "clip" || name == "clamp_min" || name == "clamp_max";
+  for (auto& argument : call.arguments) {
+    auto written = source.text(argument.value->span);
+    bool value = arguments.empty();
+    if (clamps && !value) {
+      bool upper = argument.name ? argument.name->text == "max" || argument.name->text == "a_max"
+                                 : name == "clamp_max" || arguments.size() == 2;
+      (upper ? high : low) = written;
+    }
+    arguments.emplace_back(written);
+  }
+  if (clamps) return fmt::format("write `{}`", clamped(arguments.empty() ? "x" : arguments[0], low, high));
+  auto found =
+      std::find_if(std::begin(foreign_calls), std::end(foreign_calls), [&](auto& row) { return row.name == name; });
+  if (found != std::end(foreign_calls)) {
+    std::size_t wanted = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      if (found->written.find(fmt::format("{{{}}}", i)) != std::string_view::npos) wanted = i + 1;
+    if (arguments.size() < wanted) return fmt::format("write `{}`", found->shown);
+    arguments.resize(3);
+    return fmt::format("write `{}`",
+                       fmt::format(fmt::runtime(found->written), arguments[0], arguments[1], arguments[2]));
+  }
+  if (!call.path.qualifier || !find_builtin(name)) return "";
+  return fmt::format("functions stand in front of their values: `{}({})`", name,
+                     arguments.empty() ? "x" : fmt::format("{}", fmt::join(arguments, ", ")));
+}
+
+std::string_view help_for_foreign_name(std::string_view name) {
+  auto found =
+      std::find_if(std::begin(foreign_names), std::end(foreign_names), [&](auto& row) { return row.name == name; });
+  return found == std::end(foreign_names) ? "" : found->help;
+}
+
+bool is_foreign_qualifier(std::string_view name) {
+  return std::find(std::begin(modules), std::end(modules), name) != std::end(modules);
+}
+
+}  // namespace ascribe::language
