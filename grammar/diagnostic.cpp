@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <tuple>
 
 #include "grammar/text_width.hpp"
@@ -117,14 +116,6 @@ std::string place(const Label& label) {
 }  // namespace
 
 std::string code_name(Code code) { return fmt::format("A{:04}", static_cast<int>(code)); }
-
-std::optional<Code> find_code(std::string_view name) {
-  if (name.size() != 5 || name[0] != 'A') return {};
-  int number = 0;
-  auto [end, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) return {};
-  return static_cast<Code>(number);
-}
 
 std::string render_text(const Diagnostic& d, bool colour) {
   const auto& paint = colour ? coloured : plain;

@@ -28,7 +28,6 @@ enum class Code {
   reserved_name = 106,
   malformed_number = 107,
   positional_after_named = 108,
-  not_yet = 199,
   // Names and spaces
   unknown_name = 201,
   unknown_rule = 202,
@@ -43,7 +42,6 @@ enum class Code {
   unreachable_modifier = 211,
   repeated_clause = 212,
   mixed_rule = 213,
-  term_needed = 214,
   unknown_parameter_name = 215,
   bad_dimension = 216,
   // Calls
@@ -70,7 +68,6 @@ enum class Code {
   released_graph = 607,
   overwritten_tensor = 608,
   model_failed = 609,
-  nothing_matched = 610,
   // Models, tensors and arguments
   wrong_model = 701,
   wrong_tensor = 702,
@@ -91,8 +88,6 @@ enum class Code {
 
 /// "A0201"
 std::string code_name(Code code);
-/// The code of a name such as "A0201", or nothing.
-std::optional<Code> find_code(std::string_view name);
 
 enum class Severity { warning, error };
 

@@ -33,7 +33,7 @@ class Scope {
       : surroundings_(surroundings), diagnostics_(diagnostics) {}
 
   /// Names whose definitions could not be read: they have their message.
-  void add_broken(const std::vector<std::string>& names) { broken_.insert(names.begin(), names.end()); }
+  void add_broken(const std::vector<std::string>& read) { broken_.insert(read.begin(), read.end()); }
   /// Adds a rule, composite or function under its name.
   void declare(const syntax::Item& item, FileScope& file);
   /// Checks every definition and gives the sound ones.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "grammar/explanation.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -234,11 +235,12 @@ std::optional<Expectation> TestChecker::expectation(const syntax::Expect& writte
     out.condition = value(*written.condition, Clause::test, truth);
     return out.condition ? std::optional(out) : std::nullopt;
   }
-  out.fails = find_code(written.fails->text);
+  auto number = written.fails->text.starts_with('A') ? read_code(written.fails->text) : std::nullopt;
+  if (number && find_explanation(static_cast<Code>(*number))) out.fails = static_cast<Code>(*number);
   if (!out.fails) {
     reporter_.report(Code::unknown_name, written.fails->span,
                      fmt::format("there is no error `{}`", written.fails->text),
-                     "errors are numbered as messages show them: `fails A0305`");
+                     "errors are numbered as messages show them: `fails A0305`; `ascribe explain` lists them");
     return {};
   }
   // What the checker refuses, fails as well.

@@ -10,6 +10,7 @@
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
 #include "tests/catch.hpp"
+#include "tests/expected_messages.hpp"
 #include "tests/folder.hpp"
 
 namespace {
@@ -25,26 +26,9 @@ std::vector<std::filesystem::path> rule_files(const std::string& folder) {
   return out;
 }
 
-// "12:5 A0201 unknown name `yy`", one for each `#!` of the file.
-std::vector<std::string> expected_messages(const std::string& text) {
-  std::vector<std::string> out;
-  std::istringstream lines(text);
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    for (auto begin = line.find("#! "); begin != std::string::npos;) {
-      auto next = line.find("  #! ", begin);
-      auto message = line.substr(begin + 3, next == std::string::npos ? next : next - begin - 3);
-      auto colon = message.find(':'), space = message.find(' ');
-      out.push_back(std::to_string(number) + message.substr(colon, space - colon) + " " + message.substr(0, colon) +
-                    message.substr(space));
-      begin = next == std::string::npos ? next : next + 2;
-    }
-  }
-  return out;
-}
-
 struct Program {
   std::string name, text;
+  std::filesystem::path path{};  // where it is a whole file, which may import others
 };
 
 // The programs of a file; what stands before the first `#! program` belongs to none. Their lines keep their numbers.
@@ -52,7 +36,7 @@ std::vector<Program> programs_of(const std::filesystem::path& path) {
   auto text = bytes_of(path);
   auto file = path.filename().string();
   const std::string mark = "#! program ";
-  if (text.find(mark) == std::string::npos) return {{file, text}};
+  if (text.find(mark) == std::string::npos) return {{file, text, path}};
   std::vector<Program> out;
   std::istringstream lines(text);
   std::string line, before;
@@ -74,7 +58,7 @@ std::vector<Program> programs_in(const std::string& folder) {
 
 std::vector<Diagnostic> diagnostics_of(const Program& program) {
   try {
-    return Pack::parse(program.text, program.name).warnings();
+    return (program.path.empty() ? Pack::parse(program.text, program.name) : Pack::load(program.path)).warnings();
   } catch (const Error& error) {
     return error.diagnostics();
   }
@@ -82,11 +66,7 @@ std::vector<Diagnostic> diagnostics_of(const Program& program) {
 
 std::vector<std::string> messages(const std::vector<Diagnostic>& diagnostics) {
   std::vector<std::string> out;
-  for (auto& each : diagnostics) {
-    auto [line, column] = each.primary.source->position(each.primary.span.begin);
-    out.push_back(std::to_string(line) + ":" + std::to_string(column) + " " + code_name(each.code) + " " +
-                  each.message);
-  }
+  for (auto& each : diagnostics) out.push_back(test::shown_message(each));
   return out;
 }
 
@@ -98,7 +78,7 @@ TEST_CASE("every mistake of a program gives its message, at its place, in order,
     INFO(program.name);
     auto found = diagnostics_of(program);
     CHECK(has_errors(found));
-    CHECK(messages(found) == expected_messages(program.text));
+    CHECK(messages(found) == test::expected_messages(program.text));
     count += found.size();
   }
   CHECK(count >= 200);
@@ -121,7 +101,7 @@ TEST_CASE("a sound program gives no message but the warnings that it states") {
     INFO(program.name);
     auto found = diagnostics_of(program);
     CHECK(!has_errors(found));
-    CHECK(messages(found) == expected_messages(program.text));
+    CHECK(messages(found) == test::expected_messages(program.text));
     for (auto& each : found) CHECK(!each.help.empty());
   }
 }
@@ -142,18 +122,24 @@ TEST_CASE("the standard pack is sound and gives no warning") {
       files.push_back(
           parse_file(std::make_shared<Source>(path.path().filename().string(), bytes_of(path.path())), diagnostics));
   CHECK(files.size() >= 7);
-  language::check(files, nullptr, diagnostics);
+  std::vector<const syntax::File*> together;
+  for (auto& file : files) together.push_back(&file);
+  language::check(together, {}, diagnostics);
   CHECK(render_text(diagnostics) == "");
 }
 
 TEST_CASE("one slip makes one message: any mark that is left out of a sound file") {
   std::size_t slips = 0;
-  for (auto& path : rule_files("valid")) {
-    auto text = bytes_of(path);
+  for (auto& [name, text, path] : programs_in("valid")) {
+    if (text.find("import") != std::string::npos) continue;  // a text imports nothing
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
       if (text[i] == '#' && !in_string) i = std::min(text.find('\n', i), text.size() - 1);
       if (text[i] == '"') in_string = !in_string;
+      auto before = text.find_last_not_of(" \n", i == 0 ? 0 : i - 1);
+      bool sign = text[i] == '-' && before != std::string::npos &&
+                  std::string_view("(,=[").find(text[before]) != std::string_view::npos;
+      if (sign) continue;  // another number is no slip that could be seen
       if (in_string || std::string_view("(){}[],.=>+-*/^<").find(text[i]) == std::string_view::npos) continue;
       auto slip = text;
       slip[i] = ' ';
@@ -161,8 +147,9 @@ TEST_CASE("one slip makes one message: any mark that is left out of a sound file
       try {
         Pack::parse(slip, "slip.rule");
       } catch (const Error& error) {
-        INFO(path.filename() << ", byte " << i << "\n" << error.what());
-        CHECK(error.diagnostics().size() == 1);
+        INFO(name << ", byte " << i << "\n" << error.what());
+        CHECK(std::count_if(error.diagnostics().begin(), error.diagnostics().end(),
+                            [](auto& d) { return d.severity == Severity::error; }) == 1);
       }
     }
   }
