@@ -59,7 +59,7 @@ class Builder {
   }
   static const Node& at(const Node& node, std::size_t i) { return *node.children.at(i); }
 
-  void report(Code code, Span where, std::string message, std::string help) {
+  void report(Code code, Span where, std::string message, std::string help) const {
     diagnostics_.push_back(
         {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   }
@@ -85,7 +85,14 @@ class Builder {
 
   std::string_view text(const Node& node) const { return source_->text(span(node)); }
 
-  Name name(const Node& node) const { return {std::string(text(node)), span(node)}; }
+  Name name(const Node& node) const {
+    Name out{std::string(text(node)), span(node)};
+    if (out.text.size() > limits.name_bytes)
+      report(Code::too_large, out.span,
+             fmt::format("the name has {} characters; {} is the limit", out.text.size(), limits.name_bytes),
+             "choose a shorter one");
+    return out;
+  }
 
   Path path(const Node& node) const {
     if (node.children.size() == 1) return {{}, name(at(node, 0)), span(node)};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "grammar/limits.hpp"
 #include "grammar/text_width.hpp"
 
 namespace ascribe {
@@ -172,6 +173,15 @@ void put_in_order(std::vector<Diagnostic>& diagnostics) {
   diagnostics.erase(
       std::unique(diagnostics.begin(), diagnostics.end(), [&](auto& a, auto& b) { return key(a) == key(b); }),
       diagnostics.end());
+}
+
+void cut(std::vector<Diagnostic>& diagnostics) {
+  if (diagnostics.size() <= limits.messages) return;
+  diagnostics.resize(limits.messages);
+  diagnostics.push_back(
+      {.code = Code::too_large,
+       .message = fmt::format("there are more than {} messages; the others are left out", limits.messages),
+       .help = "mend these first"});
 }
 
 }  // namespace ascribe

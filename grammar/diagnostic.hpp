@@ -132,4 +132,7 @@ bool has_errors(const std::vector<Diagnostic>& diagnostics);
 /// Puts diagnostics into the order of their places; those without a place come first. Equal ones stand once.
 void put_in_order(std::vector<Diagnostic>& diagnostics);
 
+/// Leaves out what is beyond the limit of messages, and says so in the last one.
+void cut(std::vector<Diagnostic>& diagnostics);
+
 }  // namespace ascribe

@@ -9,6 +9,9 @@ namespace ascribe {
 inline constexpr struct Limits {
   std::size_t source_bytes = 1 << 20;      ///< bytes of one source
   std::size_t nesting = 128;               ///< brackets and prefix operators, one inside another
+  std::size_t messages = 1'000;            ///< errors and warnings that are reported together
+  std::size_t name_bytes = 256;            ///< bytes of one name
+  std::size_t terms = 1'000;               ///< terms of one rule
   std::size_t chain_operands = 10'000;     ///< operands of one chain of sums, products, `and` or `or`
   std::size_t let_depth = 128;             ///< lets that use lets, definitions that lead to definitions
   std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in

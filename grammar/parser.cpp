@@ -262,6 +262,7 @@ syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnosti
   while (true) {
     TextInput in(text.data() + begin, text.data() + text.size(), "");
     if (!grammar::parse<grammar::blanks>(in) || in.empty()) break;
+    if (diagnostics.size() - mistakes_before > limits.messages) break;
     begin = static_cast<std::size_t>(in.current() - text.data());
     // What cannot be read as a whole may begin with something that can: of `fn f(z) = max(z 0)` that is `fn f(z) =
     // max`. The grammar got further then, and what was expected there is what the message is about.

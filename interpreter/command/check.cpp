@@ -7,12 +7,11 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/json.hpp"
-#include "grammar/limits.hpp"
 #include "grammar/sarif.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/pack/rule_paths.hpp"
+#include "interpreter/pack/rule_sources.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -26,17 +25,11 @@ std::string counted(std::size_t count, const char* word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
-// No more than a source may have, and one byte to see that there is more: what has no end is not read to its end.
-std::string read_standard_input() {
-  std::string text(limits.source_bytes + 1, '\0');
-  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::cin.gcount()));
-  return text;
-}
-
 std::vector<Diagnostic> check(const std::filesystem::path& path) {
   try {
-    return (path == "-" ? Pack::parse(read_standard_input(), "stdin") : Pack::load(path)).warnings();
+    if (path != "-") return Pack::load(path).warnings();
+    auto source = read_source(path);
+    return Pack::parse(std::string(source->text()), source->name()).warnings();
   } catch (const Error& error) {
     return error.diagnostics();
   }
@@ -66,7 +59,7 @@ int check(const Options& options) {
   };
   for (auto& given : options.paths) {
     try {
-      for (auto& path : rule_paths(given)) take(path, check(path));
+      for (auto& path : pack_paths(given)) take(path, check(path));
     } catch (const Error& error) {
       take(given, error.diagnostics());
     }

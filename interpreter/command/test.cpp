@@ -7,11 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "ascribe/pack.hpp"
+#include "grammar/json.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/language/definitions.hpp"
-#include "interpreter/pack/rule_paths.hpp"
+#include "interpreter/pack/rule_sources.hpp"
 #include "interpreter/testing/runner.hpp"
 
 namespace ascribe::command {
@@ -74,7 +75,7 @@ std::string json(const std::vector<TestResult>& results, std::size_t failed) {
                      {"line", each.test->place.source->position(each.test->place.span.begin).line},
                      {"passed", each.failures.empty()},
                      {"seconds", each.seconds},
-                     {"failures", render_text(each.failures)}});
+                     {"diagnostics", nlohmann::json::parse(render_json(each.failures))["diagnostics"]}});
   nlohmann::json out{{"tests", tests}, {"passed", results.size() - failed}, {"failed", failed}};
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -92,7 +93,7 @@ int test(const Options& options) {
   };
   for (auto& given : options.paths)
     guarded([&] {
-      for (auto& path : rule_paths(given))
+      for (auto& path : pack_paths(given))
         guarded([&] {
           auto pack = Pack::load(path);
           for (auto& each : pack.definitions().tests)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "grammar/limits.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
@@ -92,6 +93,12 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
     auto& diagnostic = reporter_.report(Code::mixed_rule, terms_place, "a rule has either terms or `backward`",
                                         "with `backward`, modifiers, terms and `reduce` have no meaning");
     diagnostic.others.push_back({reporter_.source(), backward->keyword, "it says the result outright"});
+    return;
+  }
+  if (terms.size() > limits.terms) {
+    reporter_.report(Code::too_large, terms[limits.terms]->name.span,
+                     fmt::format("the rule has {} terms; {} is the limit", terms.size(), limits.terms),
+                     "write fewer terms");
     return;
   }
   bool only_forward = outcomes.contains(Stage::forward) && terms_place == Span{};

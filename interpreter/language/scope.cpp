@@ -95,6 +95,10 @@ std::optional<Place> Scope::declare(Names<Result>& own, Beside beside, const std
 Definitions Scope::check_all() {
   Definitions out;
   for (auto& name : order_) {
+    if (Reporter(nullptr, diagnostics_).error_count() > limits.messages) {
+      out.complete = false;
+      break;
+    }
     if (auto found = targets_.find(name); found != targets_.end()) {
       auto result = check(found->second, found->first, {}, nullptr);
       out.complete = out.complete && result;

@@ -92,6 +92,7 @@ Loaded Loader::load(const std::vector<fs::path>& paths) {
     diagnostics_.insert(diagnostics_.end(), error.diagnostics().begin(), error.diagnostics().end());
   }
   put_in_order(diagnostics_);
+  cut(diagnostics_);
   if (has_errors(diagnostics_)) throw Error(std::move(diagnostics_));
   out.warnings = std::move(diagnostics_);
   return out;
@@ -422,6 +423,7 @@ Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* 
                                .help = "write it into a file and load that"});
   }
   auto definitions = language::check(pointers, {standard}, diagnostics);
+  cut(diagnostics);
   if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
   return {std::make_shared<const Definitions>(std::move(definitions)), std::move(diagnostics), "", ""};
 }

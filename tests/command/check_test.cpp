@@ -32,7 +32,7 @@ TEST_CASE("check reads standard input") {
   Folder folder;
   auto outcome = run_shell(folder, "echo 'rule a { map = RR }' | ascribe check -");
   CHECK(outcome.code == 1);
-  CHECK_THAT(outcome.err, Contains(" --> stdin:1:16\n"));
+  CHECK_THAT(outcome.err, Contains(" --> <stdin>:1:16\n"));
   CHECK(run_shell(folder, "echo 'rule a { map = R }' | ascribe check -").code == 0);
   CHECK(run_shell(folder, "ascribe check - </dev/zero").code == 4);
 }

@@ -1,5 +1,5 @@
 // Which files a path stands for.
-#include "interpreter/pack/rule_paths.hpp"
+#include "interpreter/pack/rule_sources.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
@@ -29,4 +29,20 @@ TEST_CASE("a folder without rule files is an error") {
   folder.file("notes.txt", "");
   auto path = folder.path.string();
   CHECK_THROWS_WITH(rule_paths(path), Catch::Contains("A0001") && Catch::Contains("the folder holds no .rule file"));
+}
+
+TEST_CASE("packs are taken whole, other files each by itself") {
+  test::Folder folder;
+  std::filesystem::create_directories(folder / "acme/inner");
+  std::filesystem::create_directories(folder / "acme/other");
+  auto alone = folder.file("alone.rule", ""), manifest = folder.file("acme/pack.rule", "");
+  folder.file("acme/a.rule", "");
+  folder.file("acme/inner/b.rule", "");
+  folder.file("acme/other/pack.rule", "");
+  folder.file("acme/other/c.rule", "");
+  CHECK(pack_paths(folder.path) == std::vector{folder / "acme", folder / "acme/other", alone});
+  CHECK(pack_paths(folder / "acme") == std::vector{folder / "acme", folder / "acme/other"});
+  CHECK(pack_paths(folder / "acme/inner") == std::vector{folder / "acme/inner/b.rule"});
+  CHECK(pack_paths(manifest) == std::vector{manifest});
+  CHECK(pack_paths("-") == std::vector<std::filesystem::path>{"-"});
 }

@@ -1,0 +1,64 @@
+#include "interpreter/pack/rule_sources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+#include "grammar/limits.hpp"
+#include "interpreter/pack/files.hpp"
+
+namespace ascribe {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> rule_paths(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return {path};
+  std::vector<fs::path> out;
+  fs::recursive_directory_iterator entry(path, error), end;
+  while (!error && entry != end) {
+    std::error_code unknown;  // what vanishes meanwhile is no file
+    if (entry->path().extension() == ".rule" && !entry->is_directory(unknown)) out.push_back(entry->path());
+    entry.increment(error);
+  }
+  if (error)
+    throw Error({.code = Code::unreadable_file,
+                 .message = fmt::format("cannot read '{}': {}", shown(path), error.message()),
+                 .help = "check its permissions"});
+  if (out.empty())
+    throw Error({.code = Code::unreadable_file,
+                 .message = fmt::format("cannot read '{}': the folder holds no .rule file", shown(path)),
+                 .help = "give the path of a .rule file, or of a folder that holds some"});
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<fs::path> pack_paths(const fs::path& path) {
+  auto files = rule_paths(path);
+  std::set<fs::path> packs, out;
+  for (auto& file : files)
+    if (file != path && file.filename() == "pack.rule") packs.insert(file.parent_path());
+  for (auto& file : files) {
+    auto folder = file.parent_path();
+    while (file != path && folder != path && !packs.contains(folder) && folder.has_relative_path())
+      folder = folder.parent_path();
+    out.insert(packs.contains(folder) ? folder : file);
+  }
+  return {out.begin(), out.end()};
+}
+
+SourcePointer read_source(const fs::path& path) {
+  if (path != "-") return std::make_shared<Source>(path.string(), disk().read(path));
+  // One byte more than is allowed: what has no end is not read to its end.
+  std::string text(limits.source_bytes + 1, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (std::cin.bad())
+    throw Error(
+        {.code = Code::unreadable_file, .message = "cannot read standard input", .help = "check where it comes from"});
+  text.resize(static_cast<std::size_t>(std::cin.gcount()));
+  return std::make_shared<Source>("<stdin>", std::move(text));
+}
+
+}  // namespace ascribe
