@@ -65,7 +65,9 @@ class FunctionScope {
   virtual ~FunctionScope() = default;
   /// Nothing where no function has that name; null where it has a mistake or cannot be reached, which is reported.
   virtual std::optional<std::shared_ptr<const Function>> find(const syntax::Path& path, const Reporter& reporter) = 0;
-  /// Those that need no qualifier.
+  /// Whether a name needs no qualifier to be a function's.
+  virtual bool is_function(std::string_view name) const = 0;
+  /// All of these names, for messages.
   virtual std::vector<std::string> function_names() const = 0;
   /// Whether `qualifier.name` leads to a pack: `std` or an import.
   virtual bool is_pack(std::string_view qualifier) const = 0;
@@ -79,10 +81,7 @@ void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::ve
 class NameResolver {
  public:
   NameResolver(Reporter reporter, LocalNames& local, FunctionScope& functions)
-      : reporter_(std::move(reporter)),
-        local_(local),
-        functions_(functions),
-        function_names_(functions.function_names()) {}
+      : reporter_(std::move(reporter)), local_(local), functions_(functions) {}
 
   /// Null after a mistake, which is reported.
   ExpressionPointer resolve(const syntax::Expression& expression, Clause clause);
@@ -121,7 +120,6 @@ class NameResolver {
   Reporter reporter_;
   LocalNames& local_;
   FunctionScope& functions_;
-  std::vector<std::string> function_names_;
   std::map<std::pair<std::string, Clause>, ExpressionPointer> lets_;  // what each let means in each clause
   std::vector<std::string> open_lets_;                                // being resolved, one inside another
   std::size_t operations_ = 0;
@@ -130,6 +128,9 @@ class NameResolver {
 
 /// Whether a name is one of the language's own values, which nothing may be called.
 bool is_protected(std::string_view name);
+
+/// `name` or `qualifier.name`.
+std::string shown(const syntax::Path& path);
 
 /// The word that messages use for a clause: "`map`".
 std::string describe(Clause clause);

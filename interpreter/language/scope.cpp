@@ -25,10 +25,6 @@ std::size_t depth_of(const std::optional<Definition>& definition) {
   return std::visit([](auto& each) { return each->depth; }, *definition);
 }
 
-std::string shown(const syntax::Path& path) {
-  return path.qualifier ? fmt::format("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
-}
-
 template <typename Named>
 void collect(const std::map<std::string, Named, std::less<>>& named, std::vector<std::string>& out) {
   for (auto& [name, value] : named) out.push_back(name);
@@ -228,6 +224,12 @@ std::optional<std::shared_ptr<const Function>> FileScope::find(const syntax::Pat
   reporter.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)),
                   did_you_mean_in(pack, path.name.text, known, listed(pack, known)));
   return std::shared_ptr<const Function>();
+}
+
+bool FileScope::is_function(std::string_view name) const {
+  auto has = [&](const Definitions* there) { return there && there->functions.contains(name); };
+  return scope_.functions_.contains(name) || scope_.broken_.contains(name) || has(scope_.surroundings_.beside) ||
+         has(standard());
 }
 
 std::vector<std::string> FileScope::function_names() const {

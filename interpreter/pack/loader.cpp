@@ -127,6 +127,7 @@ void Loader::load_all(const std::vector<fs::path>& paths, Loaded& out) {
   open_.pop_back();
   all.targets.merge(own.targets);
   all.functions.merge(own.functions);
+  all.tests.insert(all.tests.end(), own.tests.begin(), own.tests.end());
   out.definitions = std::make_shared<const Definitions>(std::move(all));
 }
 
@@ -168,7 +169,7 @@ const LoadedFile* Loader::file(const fs::path& path, const Label& from, bool of_
   bytes_ += text.size();
   if (bytes_ > limits.pack_bytes)
     give_up(from, fmt::format("the files that are loaded together have more than {} bytes", limits.pack_bytes));
-  auto source = std::make_shared<Source>(shown(path), std::move(text));
+  auto source = std::make_shared<Source>(path.string(), std::move(text));
   std::vector<Diagnostic> mistakes;
   slot = std::make_unique<LoadedFile>(LoadedFile{path, identity, parse_file(source, mistakes)});
   if (of_pack)
@@ -286,6 +287,7 @@ void Loader::join(Definitions& all, const Definitions& pack) {
   add(all.targets, pack.targets);
   add(all.functions, pack.functions);
   all.hidden.insert(pack.hidden.begin(), pack.hidden.end());
+  all.tests.insert(all.tests.end(), pack.tests.begin(), pack.tests.end());
 }
 
 // ------------------------------------------------------------------------------------------------------------ imports

@@ -113,7 +113,8 @@ TEST_CASE("fmt takes the rule files of a folder and of the folders in it") {
   fs::create_directory(folder / "empty");
   auto empty = run_fmt(argument(folder / "empty"));
   CHECK(empty.code == 3);
-  CHECK_THAT(empty.err, StartsWith("error[A0001]: no .rule file in the folder '" + folder / "empty" + "'"));
+  CHECK_THAT(empty.err,
+             StartsWith("error[A0001]: cannot read '" + folder / "empty" + "': the folder holds no .rule file"));
 }
 
 TEST_CASE("fmt --check and --diff tell, and change nothing") {

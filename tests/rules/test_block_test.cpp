@@ -72,7 +72,7 @@ TEST_CASE("a mistake inside a rule is shown where it is and which test met it") 
       "rule strict { require has(\"bias\"), \"no bias\"; map = R }\n"
       "test \"t\" { model = linear(weight = [[1]]); x = [[1]]; expect relevance(strict) == 1 }");
   CHECK_THAT(text, Catch::Contains("layer '0' (linear), rule `strict`: no bias"));
-  CHECK_THAT(text, Catch::Contains("text:1:15"));
+  CHECK_THAT(text, Catch::Contains("text:1:23"));
   CHECK_THAT(text, Catch::Contains("met by this test"));
 }
 

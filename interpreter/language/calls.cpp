@@ -1,0 +1,308 @@
+// The part of NameResolver that resolves calls: which function or built-in, and what each argument is for.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "interpreter/language/constant.hpp"
+#include "interpreter/language/habits.hpp"
+#include "interpreter/language/kinds.hpp"
+#include "interpreter/language/names.hpp"
+#include "interpreter/language/suggest.hpp"
+
+namespace ascribe::language {
+
+bool NameResolver::is_term(std::string_view name) const {
+  return std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end();
+}
+
+std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call) {
+  auto& path = call.path;
+  if (auto found = functions_.find(path, reporter_)) return *found;
+  // `x.clamp(0)` is another language's method, `acme.clipped(y)` lacks its import.
+  if (path.qualifier && help_for_foreign_call(call, *reporter_.source()).empty() &&
+      !is_protected(path.qualifier->text) && !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
+      !local_.lets.contains(path.qualifier->text)) {
+    report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
+    return nullptr;
+  }
+  auto known = functions_.function_names();
+  for (auto& row : builtins()) known.emplace_back(row.name);
+  auto help = help_for_foreign_call(call, *reporter_.source());
+  if (help.empty())
+    help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
+  reporter_.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)), help);
+  return nullptr;
+}
+
+ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause) {
+  auto named = std::find_if(call.arguments.begin(), call.arguments.end(),
+                            [](auto& argument) { return argument.name.has_value(); });
+  if (info.place == BuiltinPlace::require && clause != Clause::require) {
+    reporter_.report(Code::not_visible, call.span, fmt::format("`{}` belongs to `require`", info.name),
+                     "write `require has(\"weight\")`");
+    return nullptr;
+  }
+  if (info.place == BuiltinPlace::test && !is_in_test(clause)) {
+    reporter_.report(Code::not_visible, call.span, fmt::format("`{}` belongs to tests", info.name),
+                     "a rule is tried in a block of its own: `test \"…\" { model = …; x = …; expect … }`");
+    return nullptr;
+  }
+  if (info.id == Builtin::has) return has_call(call);
+  if (info.id == Builtin::random) return random_call(call, clause);
+  if (named != call.arguments.end() &&
+      !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
+    std::vector<std::string_view> values;
+    for (auto& argument : call.arguments) values.push_back(reporter_.source()->text(argument.value->span));
+    reporter_.report(Code::unknown_argument, named->name->span,
+                     fmt::format("`{}` takes no argument by name", info.name),
+                     fmt::format("write `{}({})`", info.name, fmt::join(values, ", ")));
+    return nullptr;
+  }
+  auto count = call.arguments.size();
+  if (count < info.least || count > info.most) {
+    bool extremum = (info.id == Builtin::min || info.id == Builtin::max) && count == 1;
+    reporter_.report(
+        Code::wrong_argument_count, call.span,
+        fmt::format("`{}` takes {}, not {}", info.name,
+                    info.most == SIZE_MAX     ? fmt::format("{} arguments or more", info.least)
+                    : info.least == info.most ? fmt::format("{} argument{}", info.least, info.least == 1 ? "" : "s")
+                                              : fmt::format("{} or {} arguments", info.least, info.most),
+                    count),
+        extremum
+            ? fmt::format("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name)
+            : fmt::format("it is called as `{}`", info.signature));
+    return nullptr;
+  }
+  if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
+  if (info.id == Builtin::relevance) return relevance_call(call, clause);
+  BuiltinCall out{info.id, {}, {}};
+  bool reduces = info.id == Builtin::sum || info.id == Builtin::mean;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& argument = *call.arguments[i].value;
+    if (reduces && i > 0) {
+      auto d = dimension(argument);
+      if (!d) return nullptr;
+      if (std::find(out.dimensions.begin(), out.dimensions.end(), *d) != out.dimensions.end()) {
+        reporter_.report(Code::bad_dimension, argument.span, fmt::format("dimension {} is there twice", *d),
+                         "name each dimension once");
+        return nullptr;
+      }
+      out.dimensions.push_back(*d);
+    } else {
+      out.arguments.push_back(resolve(argument, clause));
+    }
+  }
+  bool sound = std::none_of(out.arguments.begin(), out.arguments.end(), [](auto& each) { return each == nullptr; });
+  return sound ? make(call.span, std::move(out)) : nullptr;
+}
+
+std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& expression) {
+  auto* unary = std::get_if<syntax::Unary>(&expression.node);
+  auto* number =
+      std::get_if<syntax::Number>(unary && unary->op == Operator::negate ? &unary->operand->node : &expression.node);
+  constexpr double most = 64;  // dimensions of a LibTorch tensor
+  if (number && number->value > most) {
+    reporter_.report(Code::bad_dimension, expression.span,
+                     fmt::format("no tensor has more than {} dimensions", static_cast<int>(most)),
+                     "write `sum(x, 1)` or `sum(x, -1)`");
+    return {};
+  }
+  if (!number || number->value != std::floor(number->value)) {
+    reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
+                     "write `sum(x, 1)` or `sum(x, -1)`");
+    return {};
+  }
+  return static_cast<std::int64_t>(unary ? -number->value : number->value);
+}
+
+ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause clause) {
+  static const std::vector<Parameter> parameters{
+      {"z", unknown, {}, nullptr},
+      {"e", stabilizer, Value(1e-6), std::make_shared<const Expression>(Expression{Constant{1e-6}, {}})}};
+  auto arguments = resolve_arguments(call, "stabilize", parameters, clause);
+  if (!arguments) return nullptr;
+  auto& epsilon = arguments->at(1);
+  bool by_stabilizer = std::holds_alternative<StabilizerFunction>(epsilon->node);
+  if (auto* reference = std::get_if<ParameterReference>(&epsilon->node))
+    by_stabilizer = local_.parameters->at(reference->index).type == stabilizer;
+  return make(call.span, Stabilize{arguments->at(0), epsilon, by_stabilizer});
+}
+
+ExpressionPointer NameResolver::has_call(const syntax::Call& call) {
+  auto* name = call.arguments.size() == 1 && !call.arguments[0].name
+                   ? std::get_if<syntax::StringLiteral>(&call.arguments[0].value->node)
+                   : nullptr;
+  if (!name) {
+    reporter_.report(Code::wrong_argument_count, call.span, "`has` takes the name of one parameter",
+                     "write `has(\"weight\")`");
+    return nullptr;
+  }
+  if (!is_parameter_name(name->value)) {
+    std::vector<std::string> known;
+    for (auto each : parameter_names()) known.emplace_back(each);
+    reporter_.report(Code::unknown_parameter_name, name->span,
+                     fmt::format("no layer has a parameter \"{}\"", name->value),
+                     did_you_mean(name->value, known, "layers have \"weight\" and \"bias\""));
+    return nullptr;
+  }
+  return make(call.span, HasParameter{name->value});
+}
+
+// --------------------------------------------------------------------------------------------------------- arguments
+
+std::optional<std::size_t> NameResolver::parameter_index(std::string_view name) const {
+  if (!local_.parameters) return {};
+  for (std::size_t i = 0; i < local_.parameters->size(); ++i)
+    if (local_.parameters->at(i).name == name) return i;
+  return {};
+}
+
+std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(const syntax::Call& call,
+                                                                              const std::string& name,
+                                                                              const std::vector<Parameter>& parameters,
+                                                                              Clause clause, std::size_t first) {
+  std::vector<ExpressionPointer> out(parameters.size());
+  std::vector<const syntax::Argument*> given(parameters.size());
+  bool sound = true;
+  auto most = parameters.size() - std::min(first, parameters.size());
+  std::vector<std::string> known;
+  for (auto i = first; i < parameters.size(); ++i) known.push_back(parameters[i].name);
+  auto position = first;
+  for (auto& argument : call.arguments) {
+    std::size_t index = position++;
+    if (argument.name) {
+      index =
+          first + static_cast<std::size_t>(std::find(known.begin(), known.end(), argument.name->text) - known.begin());
+      if (index == parameters.size()) {
+        reporter_.report(Code::unknown_argument, argument.name->span,
+                         fmt::format("`{}` has no parameter `{}`", name, argument.name->text),
+                         did_you_mean(argument.name->text, known,
+                                      known.empty() ? fmt::format("`{}` takes no arguments", name)
+                                                    : fmt::format("it has: {}", fmt::join(known, ", "))));
+        sound = false;
+        continue;
+      }
+    }
+    if (index >= parameters.size()) {
+      reporter_.report(
+          Code::wrong_argument_count, argument.span,
+          fmt::format("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
+          known.empty() ? "" : fmt::format("it has: {}", fmt::join(known, ", ")));
+      return {};
+    }
+    if (given[index]) {
+      auto& diagnostic = reporter_.report(Code::repeated_argument, argument.span,
+                                          fmt::format("`{}` is given twice", parameters[index].name), "leave one out");
+      diagnostic.others.push_back({reporter_.source(), given[index]->span, "first here"});
+      sound = false;
+      continue;
+    }
+    given[index] = &argument;
+  }
+  for (auto i = first; i < parameters.size(); ++i) {
+    auto& parameter = parameters[i];
+    if (given[i]) {
+      out[i] = resolve_argument(*given[i]->value, parameter, clause);
+      sound = sound && out[i];
+    } else if (parameter.default_expression) {
+      out[i] = parameter.default_expression;
+    } else if (sound) {
+      reporter_.report(Code::missing_argument, call.span, fmt::format("`{}` needs `{}`", name, parameter.name),
+                       fmt::format("write `{}({} = …)`", name, parameter.name));
+      sound = false;
+    }
+  }
+  if (!sound) return {};
+  return std::vector<ExpressionPointer>(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
+}
+
+ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expression, const Parameter& parameter,
+                                                 Clause clause) {
+  if (parameter.type.form == Form::stabilizer) return stabilizer_argument(expression, clause);
+  if (auto* list = std::get_if<syntax::List>(&expression.node)) {
+    if (is_in_test(clause) && parameter.type.form != Form::names) return tensor(expression, clause);
+    auto other = std::find_if_not(list->elements.begin(), list->elements.end(),
+                                  [](auto& each) { return std::holds_alternative<syntax::StringLiteral>(each.node); });
+    bool strings = other == list->elements.end();
+    if (!strings && parameter.type.form == Form::names) {
+      reporter_.report(Code::wrong_type, other->span, "a list of names holds strings only",
+                       "write `[\"weight\", \"bias\"]`");
+      return nullptr;
+    }
+    if (strings && !list->elements.empty() && parameter.type.form != Form::names) {
+      reporter_.report(Code::wrong_type, expression.span,
+                       fmt::format("`{}` takes {}, not a list of names", parameter.name,
+                                   parameter.type.form == Form::unknown ? "a number" : describe(parameter.type)),
+                       fmt::format("a parameter for names is declared as `{}: names`", parameter.name));
+      return nullptr;
+    }
+    if (strings && parameter.type.form == Form::names) {
+      NameList chosen;
+      for (auto& element : list->elements) chosen.names.push_back(std::get<syntax::StringLiteral>(element.node).value);
+      return make(expression.span, std::move(chosen));
+    }
+    List numbers;
+    for (auto& element : list->elements) numbers.elements.push_back(resolve_argument(element, parameter, clause));
+    bool sound =
+        std::none_of(numbers.elements.begin(), numbers.elements.end(), [](auto& each) { return each == nullptr; });
+    // A list is made before any layer is met, and before any function is called.
+    for (std::size_t i = 0; sound && clause == Clause::function && i < numbers.elements.size(); ++i) {
+      if (is_constant(*numbers.elements[i])) continue;
+      reporter_.report(Code::wrong_type, list->elements[i].span, "a list in a function holds written numbers only",
+                       "let the function have the whole tensor as a parameter: `low: input`");
+      return nullptr;
+    }
+    return sound ? make(expression.span, std::move(numbers)) : nullptr;
+  }
+  if (auto* string = std::get_if<syntax::StringLiteral>(&expression.node);
+      string && parameter.type.form == Form::names) {
+    reporter_.report(Code::wrong_type, expression.span,
+                     fmt::format("`{}` takes a list of names, not one string", parameter.name),
+                     fmt::format("write `[\"{}\"]`", string->value));
+    return nullptr;
+  }
+  return resolve(expression, clause);
+}
+
+ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& expression, Clause clause) {
+  auto* call = std::get_if<syntax::Call>(&expression.node);
+  if (std::holds_alternative<syntax::List>(expression.node)) {
+    reporter_.report(Code::wrong_type, expression.span, "a stabilizer is a number or a function, not a list",
+                     "write `1e-6`, or `clipped(1e-3)`");
+    return nullptr;
+  }
+  if (!call) return resolve(expression, clause);
+  bool own_value = !call->path.qualifier && !call->has_arguments &&
+                   (parameter_index(call->path.name.text) || local_.lets.contains(call->path.name.text) ||
+                    is_protected(call->path.name.text));
+  if (!own_value && !call->path.qualifier && !call->has_arguments && find_builtin(call->path.name.text)) {
+    auto& name = call->path.name.text;
+    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` is built in, and no stabilizer by itself", name),
+                     fmt::format("make a function of it: `fn mine(z) = {}(z)`, then `mine`", name));
+    return nullptr;
+  }
+  if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text)))
+    return resolve(expression, clause);
+  // Without arguments `positive.y` is a value and `acme.relative` a function; terms come first.
+  if (call->path.qualifier && !call->has_arguments) {
+    auto& qualifier = call->path.qualifier->text;
+    bool value =
+        qualifier == "layer" || is_term(qualifier) || (!local_.terms.empty() && !functions_.is_pack(qualifier));
+    if (value) return resolve(expression, clause);
+  }
+  bool is_function = call->has_arguments || call->path.qualifier || functions_.is_function(call->path.name.text);
+  if (!is_function) return resolve(expression, clause);
+  auto found = function(*call);
+  if (!found) return nullptr;
+  if (found->parameters.empty()) {
+    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` takes no value to stabilize", found->name),
+                     "a stabilizer is a function whose first parameter is the value");
+    return nullptr;
+  }
+  auto rest = resolve_arguments(*call, found->name, found->parameters, clause, 1);
+  return rest ? make(expression.span, StabilizerFunction{found, std::move(*rest)}, 1 + found->operations) : nullptr;
+}
+
+}  // namespace ascribe::language
