@@ -126,6 +126,7 @@ void Loader::load_all(const std::vector<fs::path>& paths, Loaded& out) {
   open_.pop_back();
   all.targets.merge(own.targets);
   all.functions.merge(own.functions);
+  all.tests.insert(all.tests.end(), own.tests.begin(), own.tests.end());
   out.definitions = std::make_shared<const Definitions>(std::move(all));
 }
 
@@ -285,6 +286,7 @@ void Loader::join(Definitions& all, const Definitions& pack) {
   add(all.targets, pack.targets);
   add(all.functions, pack.functions);
   all.hidden.insert(pack.hidden.begin(), pack.hidden.end());
+  all.tests.insert(all.tests.end(), pack.tests.begin(), pack.tests.end());
 }
 
 // ------------------------------------------------------------------------------------------------------------ imports
