@@ -1,6 +1,7 @@
 #include "interpreter/language/parameters.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -17,22 +18,16 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
   Parameter out{written.name.text, of_function && !written.type ? unknown : scalar, {}, nullptr};
   auto* list = written.default_value ? std::get_if<syntax::List>(&written.default_value->node) : nullptr;
   if (written.type) {
-    static const std::vector<std::pair<std::string, Type>> words{{"scalar", scalar},
-                                                                 {"names", names},
-                                                                 {"stabilizer", stabilizer},
-                                                                 {"input", Type::number(Space::input)},
-                                                                 {"output", Type::number(Space::output)},
-                                                                 {"param", Type::number(Space::param)}};
-    auto found = std::find_if(words.begin(), words.end(), [&](auto& row) { return row.first == written.type->text; });
-    if (found == words.end()) {
+    auto found = std::find_if(std::begin(type_words), std::end(type_words),
+                              [&](auto& row) { return row.word == written.type->text; });
+    if (found == std::end(type_words)) {
       std::vector<std::string> known;
-      for (auto& [word, type] : words) known.push_back(word);
-      reporter.report(
-          Code::unknown_name, written.type->span, fmt::format("unknown type `{}`", written.type->text),
-          did_you_mean(written.type->text, known, "the types are scalar, names, stabilizer, input, output, param"));
+      for (auto& row : type_words) known.emplace_back(row.word);
+      reporter.report(Code::unknown_name, written.type->span, fmt::format("unknown type `{}`", written.type->text),
+                      did_you_mean(written.type->text, known, fmt::format("the types are {}", fmt::join(known, ", "))));
       out.type = unknown;
     } else {
-      out.type = found->second;
+      out.type = found->type;
     }
   } else if (list) {
     bool strings = std::all_of(list->elements.begin(), list->elements.end(),

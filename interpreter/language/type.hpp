@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ascribe::language {
 
@@ -35,6 +36,18 @@ struct Type {
 
 inline constexpr Type unknown{}, truth{Form::truth}, names{Form::names}, text{Form::text}, array{Form::array},
     stabilizer{Form::stabilizer}, scalar{Form::number, Space::scalar};
+
+/// What a parameter's annotation may say: `low: input`.
+struct TypeWord {
+  std::string_view word;
+  Type type;
+};
+inline constexpr TypeWord type_words[] = {{"scalar", scalar},
+                                          {"names", names},
+                                          {"stabilizer", stabilizer},
+                                          {"input", Type::number(Space::input)},
+                                          {"output", Type::number(Space::output)},
+                                          {"param", Type::number(Space::param)}};
 
 constexpr const char* describe(Space space) {
   constexpr const char* words[] = {"a scalar", "one number per sample", "a value at the input", "a value at the output",

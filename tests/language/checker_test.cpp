@@ -175,22 +175,6 @@ TEST_CASE("what a mistake keeps from being used or read is no second mistake") {
   CHECK(count("rule a { map = R ** 2 }\nrule b { map = R ** 2 }\ncomposite c { linear => a; any => d }") == 3);
 }
 
-TEST_CASE("the rules in the documentation are sound") {
-  std::size_t blocks = 0;
-  for (auto* page : {"README.md", "grammar/README.md"}) {
-    auto text = bytes_of(std::filesystem::path(ASCRIBE_TEST_DATA) / "../.." / page);
-    const std::string open = "```rule\n", close = "```\n";
-    for (auto begin = text.find(open); begin != std::string::npos; begin = text.find(open, begin)) {
-      begin += open.size();
-      auto end = text.find(close, begin);
-      INFO(page << ": " << text.substr(begin, 60));
-      CHECK(render_text(Pack::parse(text.substr(begin, end - begin), page).warnings()) == "");
-      ++blocks;
-    }
-  }
-  CHECK(blocks >= 5);
-}
-
 TEST_CASE("lets that double each other end in a message, not in a hang") {
   std::string text = "rule r { map = R * a60; let a0 = y";
   for (int i = 1; i <= 60; ++i)

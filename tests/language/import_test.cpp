@@ -118,6 +118,24 @@ TEST_CASE("a call on the command line reaches the loaded names, and no imports o
   CHECK_THROWS_WITH(pack.call("halves"), Contains("unknown rule or composite `halves`"));
 }
 
+TEST_CASE("the tests of what is loaded come with it, those of what it imports do not") {
+  auto test = [](const std::string& name) {
+    return "test \"" + name + "\" { model = relu; x = [[1]]; expect y == x }\n";
+  };
+  Memory reader({{"acme/pack.rule", acme + test("of the pack")},
+                 {"acme/more.rule", "fn f(z) = z\n" + test("of its other file")},
+                 {"mine.rule", "import \"acme\" as acme\nfn g(z) = acme.f(z)\n" + test("of the file")}});
+  auto names = [&](const std::vector<fs::path>& paths) {
+    std::vector<std::string> out;
+    auto loaded = load_files(paths, reader, no_standard_pack);
+    for (auto& each : loaded.definitions->tests) out.push_back(each->name);
+    return out;
+  };
+  CHECK(names({"mine.rule"}) == std::vector<std::string>{"of the file"});
+  CHECK(names({"acme"}) == std::vector<std::string>{"of the pack", "of its other file"});
+  CHECK(names({"acme", "mine.rule"}).size() == 3);
+}
+
 TEST_CASE("packs and files that are loaded together join their public names") {
   Memory disk({{"acme/pack.rule", acme + "rule one { map = R } rule _own { map = R }"},
                {"other/pack.rule", "pack other { version = \"0.0.1\"; language = 1 } rule two { map = R }"},

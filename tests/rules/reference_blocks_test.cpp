@@ -1,0 +1,37 @@
+// The tests in the language reference and the README, and the one of the language's description: what they expect
+// holds.
+#include <ATen/ATen.h>
+
+#include "ascribe/pack.hpp"
+#include "interpreter/language/definitions.hpp"
+#include "interpreter/testing/runner.hpp"
+#include "tests/catch.hpp"
+#include "tests/documentation.hpp"
+
+namespace {
+
+using namespace ascribe;
+
+// How many tests a rule file has; all of them hold.
+std::size_t hold(const std::string& text, const std::string& place) {
+  auto pack = Pack::parse(text, place);
+  for (auto& each : pack.definitions().tests) CHECK(render_text(testing::run(each).failures) == "");
+  return pack.definitions().tests.size();
+}
+
+const std::filesystem::path root = std::filesystem::path(ASCRIBE_EXAMPLES) / "..";
+
+}  // namespace
+
+TEST_CASE("what the tests in the documentation expect, holds") {
+  std::size_t count = 0;
+  for (auto* page : {"grammar/README.md", "README.md"})
+    for (auto& block : test::blocks_of(root, page))
+      if (block.mark == "rule") count += hold(block.text, block.place);
+  CHECK(count >= 8);
+}
+
+TEST_CASE("what the test of the language's description expects, holds") {
+  std::string guide = "tests/language/valid/language_guide.rule";
+  CHECK(hold(test::bytes_of(root / guide), guide) == 1);
+}
