@@ -111,7 +111,9 @@ void render_excerpt(std::string& out, const Label& label, char mark, std::size_t
 
 std::string place(const Label& label) {
   auto [line, column] = label.source->position(label.span.begin);
-  return fmt::format("{}:{}:{}", printable(label.source->name()), line, column);
+  auto name = printable(label.source->name());
+  std::replace(name.begin(), name.end(), '\n', '?');
+  return fmt::format("{}:{}:{}", name, line, column);
 }
 
 }  // namespace

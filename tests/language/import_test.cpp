@@ -292,7 +292,7 @@ TEST_CASE("links, devices and odd names in the folder of a pack do no harm") {
   fs::create_directory_symlink("..", folder / "acme/deep/up");
   fs::create_symlink("pack.rule", folder / "acme/again.rule");
   CHECK(test::failure(folder, [&] { Pack::load(folder / "acme"); }) == "A0201 unknown name `yy`");
-  CHECK_THROWS_WITH(Pack::load(folder / "acme"), Contains("acme/deep/odd?name??.rule:1:20"));
+  CHECK_THROWS_WITH(Pack::load(folder / "acme"), Contains("acme/deep/odd?name") && Contains(".rule:1:20"));
   fs::remove(folder / "acme/deep/odd\nname\x01\xff.rule");
   CHECK(Pack::load(folder / "acme").name() == "acme");
   fs::create_symlink("/dev/zero", folder / "acme/endless.rule");
