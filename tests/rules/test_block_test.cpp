@@ -58,9 +58,8 @@ TEST_CASE("a failing expectation says what, where and why") {
 }
 
 TEST_CASE("a failure shows both sides, the largest difference and where it is") {
-  auto text = failures("test \"t\" { model = relu; x = [[1, 2], [3, 4]]; expect y == [[1, 2], [3, 9]] within 1 }");
+  auto text = failures("test \"t\" { model = relu; x = [[1, 2], [3, 4]]; expect y == [[1, 2], [3, 9]] within 0.1 }");
   CHECK_THAT(text, Catch::Contains("left [[1, 2], [3, 4]], right [[1, 2], [3, 9]]"));
-  CHECK_THAT(text, !Catch::Contains("differ most at [1, 1]: 4 and 9"));
   text = failures("test \"t\" { model = relu; x = [[1, 2], [3, 4]]; expect y == [[1, 2], [3, 99]] within 0.1 }");
   CHECK_THAT(text, Catch::Contains("they differ most at [1, 1]: 4 and 99; the largest difference is 95"));
   text = failures("test \"t\" { model = relu; x = random(4, 30); expect x == 2 * x }");
