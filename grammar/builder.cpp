@@ -15,7 +15,10 @@ using namespace syntax;
 class Builder {
  public:
   Builder(SourcePointer source, const std::vector<Span>& comments, std::vector<Diagnostic>& diagnostics)
-      : source_(std::move(source)), comments_(comments), diagnostics_(diagnostics) {}
+      : source_(std::move(source)),
+        comments_(comments),
+        diagnostics_(diagnostics),
+        most_(diagnostics.size() + limits.messages + 1) {}
 
   Item item(const Node& node) {
     Item out;
@@ -59,7 +62,16 @@ class Builder {
   }
   static const Node& at(const Node& node, std::size_t i) { return *node.children.at(i); }
 
+  // Whether a definition is within a limit: what it is made of is compared part by part.
+  bool few(std::size_t parts, std::size_t most, const char* what, const Node& node) const {
+    if (parts <= most) return true;
+    report(Code::too_large, {span(node).begin, span(node).begin + 1},
+           fmt::format("the definition has {} {}; {} is the limit", parts, what, most), "make several definitions of it");
+    return false;
+  }
+
   void report(Code code, Span where, std::string message, std::string help) const {
+    if (diagnostics_.size() >= most_) return;
     diagnostics_.push_back(
         {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   }
@@ -211,6 +223,7 @@ class Builder {
 
   std::vector<Parameter> parameters(const Node& node) {
     std::vector<Parameter> out;
+    if (!few(node.children.size(), limits.parameters, "parameters", node)) return out;
     for (auto& child : node.children) {
       Parameter parameter{name(at(*child, 0)), {}, nullptr, span(*child)};
       for (std::size_t i = 1; i < child->children.size(); ++i) {
@@ -252,6 +265,7 @@ class Builder {
   Clause clause(const Node& node) {
     if (is<grammar::term>(node)) {
       Term out{name(at(node, 0)), {}, span(node)};
+      if (!few(node.children.size() - 1, limits.clauses, "clauses", node)) return out;
       for (std::size_t i = 1; i < node.children.size(); ++i) out.modifiers.push_back(modifier(at(node, i)));
       return out;
     }
@@ -287,6 +301,8 @@ class Builder {
   }
 
   Rule rule(const Node& node) {
+    auto& body = *node.children.back();
+    if (is<grammar::rule_body>(body) && !few(body.children.size(), limits.clauses, "clauses", node)) return {};
     return definition<Rule>(node, [&](Rule& out, const Node& line) { out.clauses.push_back(clause(line)); });
   }
 
@@ -330,6 +346,7 @@ class Builder {
 
   Test test(const Node& node) {
     Test out{string(at(node, 0)), {}};
+    if (!few(node.children.size() - 1, limits.clauses, "clauses", node)) return out;
     for (std::size_t i = 1; i < node.children.size(); ++i) {
       auto& child = at(node, i);
       if (is<grammar::let>(child))
@@ -354,6 +371,7 @@ class Builder {
   SourcePointer source_;
   const std::vector<Span>& comments_;
   std::vector<Diagnostic>& diagnostics_;
+  std::size_t most_;  // diagnostics; what comes then is dropped
 };
 
 }  // namespace

@@ -13,8 +13,11 @@ inline constexpr struct Limits {
   std::size_t name_bytes = 256;            ///< bytes of one name
   std::size_t terms = 1'000;               ///< terms of one rule
   std::size_t chain_operands = 10'000;     ///< operands of one chain of sums, products, `and` or `or`
+  std::size_t parameters = 1'000;          ///< parameters of one definition
+  std::size_t clauses = 2'000;             ///< clauses of one rule, term or test
   std::size_t let_depth = 128;             ///< lets that use lets, definitions that lead to definitions
   std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in
+  std::size_t all_operations = 5'000'000;  ///< of all that is checked together, each use of a definition filled in
   std::size_t pack_files = 1'000;          ///< files that are loaded together, imports included
   std::size_t pack_bytes = 16 << 20;       ///< bytes of these files
   std::size_t pack_entries = 10'000;       ///< files and folders that are looked at to find the files of packs

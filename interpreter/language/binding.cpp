@@ -31,7 +31,7 @@ std::vector<Value> match(const std::string& name, const std::vector<Parameter>& 
                    .message = fmt::format("`{}` has no parameter `{}`", name, given),
                    .help = did_you_mean(given, known,
                                         known.empty() ? fmt::format("`{}` takes no arguments", name)
-                                                      : fmt::format("it has: {}", fmt::join(known, ", ")))});
+                                                      : fmt::format("it has: {}", listed(known)))});
   std::vector<Value> out;
   for (auto& parameter : parameters) {
     std::optional<Value> value = parameter.default_value;

@@ -49,8 +49,16 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
   if (!sound) return {};
   Target out{{}, std::move(*arguments), call.span};
   std::visit([&](auto& each) { out.definition = each; }, *definition);
+  file.spend((1 + call.arguments.size()) * operations_of(out), call.span);
   if (!file.stabilizer_uses().check(out, own_types, reporter)) return {};
   return out;
+}
+
+std::size_t operations_of(const Target& target) {
+  if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) return 1 + (*rule)->operations;
+  if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition))
+    return 1 + (*composite)->operations;
+  return 1;
 }
 
 void check_constant_call(const Target& target, const Reporter& reporter) {

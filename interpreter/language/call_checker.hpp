@@ -13,6 +13,9 @@ namespace ascribe::language {
 std::optional<Target> check_target_call(const syntax::Call& call, FileScope& file, LocalNames& local, Clause clause,
                                         const Reporter& reporter);
 
+/// How many operations it takes to check what a call leads to once more, with other arguments.
+std::size_t operations_of(const Target& target);
+
 /// Tries a call whose arguments are all written out, so that a requirement that it violates is found before anything
 /// runs.
 void check_constant_call(const Target& target, const Reporter& reporter);

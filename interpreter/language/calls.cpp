@@ -180,7 +180,7 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
                          fmt::format("`{}` has no parameter `{}`", name, argument.name->text),
                          did_you_mean(argument.name->text, known,
                                       known.empty() ? fmt::format("`{}` takes no arguments", name)
-                                                    : fmt::format("it has: {}", fmt::join(known, ", "))));
+                                                    : fmt::format("it has: {}", listed(known))));
         sound = false;
         continue;
       }
@@ -189,7 +189,7 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
       reporter_.report(
           Code::wrong_argument_count, argument.span,
           fmt::format("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
-          known.empty() ? "" : fmt::format("it has: {}", fmt::join(known, ", ")));
+          known.empty() ? "" : fmt::format("it has: {}", listed(known)));
       return {};
     }
     if (given[index]) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "grammar/limits.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/import_checker.hpp"
 #include "interpreter/language/scope.hpp"
@@ -72,16 +73,21 @@ Definitions check(const std::vector<const syntax::File*>& files, const Surroundi
   Scope scope(surroundings, diagnostics);
   std::deque<FileScope> views;  // what is declared points at them
   Tests tests;
-  for (auto* file : files) {
-    auto& view = views.emplace_back(scope, file->source);
-    ImportChecker imports(surroundings.imports, view);
-    scope.add_broken(file->broken);
-    for (auto& item : file->items) std::visit(Dispatch{item, scope, view, imports, tests}, item.node);
-    // What a file that was not read to its end does not use, it may use in the rest.
-    if (file->whole) imports.report_unused(*file);
+  Definitions out;
+  try {
+    for (auto* file : files) {
+      auto& view = views.emplace_back(scope, file->source);
+      ImportChecker imports(surroundings.imports, view);
+      scope.add_broken(file->broken);
+      for (auto& item : file->items) std::visit(Dispatch{item, scope, view, imports, tests}, item.node);
+      // What a file that was not read to its end does not use, it may use in the rest.
+      if (file->whole) imports.report_unused(*file);
+    }
+    out = scope.check_all();
+    out.tests = tests.check();
+  } catch (const StopChecking& stop) {
+    if (diagnostics.size() <= limits.messages) diagnostics.push_back(stop.reason);
   }
-  auto out = scope.check_all();
-  out.tests = tests.check();
   out.complete = out.complete && std::none_of(files.begin(), files.end(),
                                               [&](auto* file) { return has_errors_in(file->source, diagnostics); });
   put_in_order(diagnostics);
@@ -93,7 +99,12 @@ std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& 
   Scope scope(surroundings, diagnostics);
   FileScope view(scope, source);
   LocalNames nothing;
-  auto target = check_target_call(call, view, nothing, Clause::argument, view.reporter());
+  std::optional<Target> target;
+  try {
+    target = check_target_call(call, view, nothing, Clause::argument, view.reporter());
+  } catch (const StopChecking& stop) {
+    diagnostics.push_back(stop.reason);
+  }
   if (target && std::holds_alternative<Engine>(target->definition)) {
     view.reporter().report(Code::engine_target, call.span, "`merge` and `refuse` stand in composites only",
                            "name a rule or a composite");

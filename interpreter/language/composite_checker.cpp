@@ -88,7 +88,9 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
       sound = false;
   }
   if (out->alias) out->all_entries = count_entries(*out->alias);
-  for (auto& each : out->entries) out->all_entries += count_entries(each.target);
+  for (auto& each : out->entries) out->all_entries += each.layers.size() * count_entries(each.target);
+  if (out->alias) out->operations = operations_of(*out->alias);
+  for (auto& each : out->entries) out->operations += operations_of(each.target);
   if (out->all_entries > limits.composite_entries)
     reporter.report(Code::too_large, written.name.span,
                     fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit",

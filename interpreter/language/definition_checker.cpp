@@ -42,6 +42,7 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
   if (written.alias) collect_mentions(*written.alias, mentions);
   if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
   if (written.alias && !out->alias) return {};  // what it leads to has its message already
+  if (out->alias) out->operations = operations_of(*out->alias);
   file.stabilizer_uses().check_defaults(out, reporter);
   out->depth = file.depth();
   return out;

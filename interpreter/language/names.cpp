@@ -76,20 +76,30 @@ std::string describe(Clause clause) {
 }
 
 Diagnostic& Reporter::report(Code code, Span where, std::string message, std::string help) const {
+  if (error_count() > limits.messages)
+    throw StopChecking{{.code = Code::too_large, .message = "there are too many mistakes", .help = "mend some first"}};
   diagnostics_->push_back(
       {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   return diagnostics_->back();
 }
 
-std::size_t Reporter::error_count() const {
-  return static_cast<std::size_t>(
-      std::count_if(diagnostics_->begin(), diagnostics_->end(), [](auto& d) { return d.severity == Severity::error; }));
+void Reporter::warn(Code code, Span where, std::string message, std::string help, std::vector<Label> others) const {
+  if (count(Severity::warning) > limits.messages) return;
+  diagnostics_->push_back({.code = code,
+                           .severity = Severity::warning,
+                           .message = std::move(message),
+                           .primary = {source_, where, ""},
+                           .others = std::move(others),
+                           .help = std::move(help)});
 }
 
-Diagnostic& Reporter::warn(Code code, Span where, std::string message, std::string help) const {
-  auto& diagnostic = report(code, where, std::move(message), std::move(help));
-  diagnostic.severity = Severity::warning;
-  return diagnostic;
+std::size_t Reporter::error_count() const { return count(Severity::error); }
+
+std::size_t Reporter::count(Severity severity) const {
+  std::size_t found = 0;
+  for (auto& each : *diagnostics_)
+    if (each.severity == severity && ++found > limits.messages) break;
+  return found;
 }
 
 void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::vector<std::string>& known,
@@ -100,6 +110,7 @@ void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::ve
 }
 
 ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node, std::size_t operations) {
+  functions_.spend(operations, span);
   bool within = operations_ < limits.rule_operations;
   operations_ += operations;
   if (operations_ >= limits.rule_operations) {
@@ -209,7 +220,7 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
     help = candidates.empty() ? is_in_test(clause)
                                     ? "numbers, lists and lets can stand here"
                                     : "numbers, strings and lists can stand here; defaults see no parameters"
-                              : fmt::format("known here: {}", fmt::join(candidates, ", "));
+                              : fmt::format("known here: {}", listed(candidates));
   reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
   return nullptr;
 }

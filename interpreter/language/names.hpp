@@ -43,18 +43,26 @@ struct LocalNames {
   std::function<std::optional<Target>(const syntax::Call&, Clause)> find_target{};
 };
 
-/// Reports into a list of diagnostics, with places in one source.
+/// Ends the checking of a scope, where it would go on for too long.
+struct StopChecking {
+  Diagnostic reason;
+};
+
+/// Reports into a list of diagnostics, with places in one source. Beyond `limits.messages`, warnings are dropped, and an
+/// error throws StopChecking.
 class Reporter {
  public:
   Reporter(SourcePointer source, std::vector<Diagnostic>& diagnostics)
       : source_(std::move(source)), diagnostics_(&diagnostics) {}
   Diagnostic& report(Code code, Span where, std::string message, std::string help = "") const;
-  Diagnostic& warn(Code code, Span where, std::string message, std::string help = "") const;
-  /// How many errors there are, whoever reported them.
+  void warn(Code code, Span where, std::string message, std::string help = "", std::vector<Label> others = {}) const;
+  /// How many errors there are, whoever reported them; one more than `limits.messages` for all beyond.
   std::size_t error_count() const;
   const SourcePointer& source() const { return source_; }
 
  private:
+  std::size_t count(Severity severity) const;
+
   SourcePointer source_;
   std::vector<Diagnostic>* diagnostics_;
 };
@@ -72,6 +80,8 @@ class FunctionScope {
   /// Whether `qualifier.name` leads to a pack: `std` or an import.
   virtual bool is_pack(std::string_view qualifier) const = 0;
   virtual std::vector<std::string> packs() const = 0;
+  /// Counts operations that are checked; throws StopChecking beyond `limits.all_operations`.
+  virtual void spend(std::size_t operations, Span where) = 0;
 };
 
 /// Reports a qualifier that is no pack.

@@ -231,6 +231,7 @@ struct Rule {
   std::vector<Requirement> requirements;
   std::vector<Term> terms;  ///< empty where `forward` or `backward` say everything
   ExpressionPointer reduce, forward, backward;
+  std::size_t operations = 0;       ///< of all clauses, lets and functions filled in
   bool keeps_shape = false;         ///< `backward` mixes input and output: the layer must keep its shape
   bool backward_per_input = false;  ///< `backward` uses x or grad, so that each of several inputs gets its own
   bool uses_layer_input = false,
@@ -257,7 +258,8 @@ struct Composite {
   std::vector<Parameter> parameters;
   std::optional<Target> alias;
   std::vector<Entry> entries;
-  std::size_t all_entries = 0;  ///< the composites that it leads to filled in
+  std::size_t all_entries = 0;  ///< one for each kind or glob, the composites that it leads to filled in
+  std::size_t operations = 0;   ///< of all that its entries lead to
   std::size_t depth = 1;        ///< definitions that lead to definitions, this one included
 };
 

@@ -113,6 +113,7 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
     report_unreachable();
     rule.uses_layer_input = true;
   }
+  rule.operations = resolver_.operations();
   if (reporter_.error_count() > before) return;  // what a mistake keeps from being used is no second one
   auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)

@@ -241,6 +241,16 @@ std::vector<std::string> FileScope::function_names() const {
   return found;
 }
 
+void FileScope::spend(std::size_t operations, Span where) {
+  scope_.operations_ += operations;
+  if (scope_.operations_ <= limits.all_operations) return;
+  throw StopChecking{
+      {.code = Code::too_large,
+       .message = fmt::format("the definitions have more than {} operations together", limits.all_operations),
+       .primary = {source_, where, ""},
+       .help = "use fewer functions inside functions, fewer composites inside composites"}};
+}
+
 std::vector<std::string> FileScope::packs() const {
   std::vector<std::string> found{"std"};
   collect(aliases_, found);

@@ -64,6 +64,7 @@ class Scope {
   std::vector<std::string> order_;
   StabilizerUses stabilizer_uses_;
   CoverageChecker coverage_;
+  std::size_t operations_ = 0;
   std::vector<std::size_t> deepest_;  // of what the definitions that are being checked lead to, one inside another
 };
 
@@ -85,6 +86,7 @@ class FileScope : public FunctionScope {
   std::vector<std::string> function_names() const override;
   bool is_pack(std::string_view qualifier) const override { return qualifier == "std" || aliases_.contains(qualifier); }
   std::vector<std::string> packs() const override;
+  void spend(std::size_t operations, Span where) override;
 
   /// One more than the depth of what the definition that is being checked leads to so far.
   std::size_t depth() const { return 1 + (scope_.deepest_.empty() ? 0 : scope_.deepest_.back()); }

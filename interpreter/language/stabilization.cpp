@@ -83,11 +83,11 @@ void DivisionChecker::report(const std::vector<Finding>& findings) const {
   constexpr std::size_t longest = 60;  // of a divisor that the help repeats
   for (auto& each : findings) {
     if (each.callee) {
-      auto& diagnostic = reporter_.warn(
+      reporter_.warn(
           Code::unstabilized_division, each.where,
           fmt::format("`{}` divides by what it is given here, and nothing stabilizes that", each.callee->name),
-          "stabilize what it is given: `stabilize(…)`");
-      diagnostic.others.push_back({each.callee->place.source, each.inside, "it divides by this"});
+          "stabilize what it is given: `stabilize(…)`",
+          {{each.callee->place.source, each.inside, "it divides by this"}});
       continue;
     }
     auto divisor = std::string(reporter_.source()->text(each.where));

@@ -1,6 +1,7 @@
 #include "interpreter/language/suggest.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
@@ -35,6 +36,12 @@ std::string nearest(std::string_view written, const std::vector<std::string>& ca
     if (candidate.size() <= longest)
       if (auto d = distance(written, candidate); d < least) least = d, best = candidate;
   return best;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 40;
+  auto end = names.begin() + static_cast<std::ptrdiff_t>(std::min(most, names.size()));
+  return fmt::format("{}{}", fmt::join(names.begin(), end, ", "), names.size() > most ? ", …" : "");
 }
 
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates, std::string otherwise) {

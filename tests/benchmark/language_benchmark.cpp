@@ -80,8 +80,8 @@ int main() {
              fastest_milliseconds(20, [] { lowered_standard_pack(); }));
   for (auto size : {std::size_t{1} << 17, std::size_t{1} << 18, std::size_t{1} << 19, std::size_t{1} << 20}) {
     auto text = generated(size);
-    auto milliseconds =
-        fastest_milliseconds(3, [&] { load_texts({std::make_shared<Source>("generated.rule", text)}, &standard); });
+    auto milliseconds = fastest_milliseconds(
+        3, [&] { load_texts({std::make_shared<Source>("generated.rule", text)}, &standard); });
     fmt::print("generated file of {:8} bytes: parse and check  {:8.2f} ms, {:6.2f} µs/KiB\n", text.size(), milliseconds,
                milliseconds * 1000 / (static_cast<double>(text.size()) / 1024));
   }
