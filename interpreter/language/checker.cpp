@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <deque>
 
-#include "grammar/limits.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/import_checker.hpp"
 #include "interpreter/language/scope.hpp"
@@ -74,7 +73,7 @@ Definitions check(const std::vector<const syntax::File*>& files, const Surroundi
   std::deque<FileScope> views;  // what is declared points at them
   Tests tests;
   Definitions out;
-  try {
+  until_stopped(diagnostics, [&] {
     for (auto* file : files) {
       auto& view = views.emplace_back(scope, file->source);
       ImportChecker imports(surroundings.imports, view);
@@ -85,9 +84,7 @@ Definitions check(const std::vector<const syntax::File*>& files, const Surroundi
     }
     out = scope.check_all();
     out.tests = tests.check();
-  } catch (const StopChecking& stop) {
-    if (diagnostics.size() <= limits.messages) diagnostics.push_back(stop.reason);
-  }
+  });
   out.complete = out.complete && std::none_of(files.begin(), files.end(),
                                               [&](auto* file) { return has_errors_in(file->source, diagnostics); });
   put_in_order(diagnostics);
@@ -100,11 +97,8 @@ std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& 
   FileScope view(scope, source);
   LocalNames nothing;
   std::optional<Target> target;
-  try {
-    target = check_target_call(call, view, nothing, Clause::argument, view.reporter());
-  } catch (const StopChecking& stop) {
-    diagnostics.push_back(stop.reason);
-  }
+  until_stopped(diagnostics,
+                [&] { target = check_target_call(call, view, nothing, Clause::argument, view.reporter()); });
   if (target && std::holds_alternative<Engine>(target->definition)) {
     view.reporter().report(Code::engine_target, call.span, "`merge` and `refuse` stand in composites only",
                            "name a rule or a composite");

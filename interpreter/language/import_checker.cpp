@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "interpreter/language/mentions.hpp"
 
 namespace ascribe::language {
@@ -17,15 +15,14 @@ void ImportChecker::add(const syntax::Import& written) {
                     "choose another name behind `as`");
     return;
   }
-  auto first = std::find_if(known_.begin(), known_.end(), [&](auto* each) { return each->name.text == alias; });
-  if (first != known_.end()) {
+  auto [first, fresh] = known_.emplace(alias, &written);
+  if (!fresh) {
     auto& diagnostic =
         reporter.report(Code::duplicate_name, written.name.span, fmt::format("two imports are called `{}`", alias),
                         "choose another name behind `as`");
-    diagnostic.others.push_back({file_.source(), (*first)->name.span, "first here"});
+    diagnostic.others.push_back({file_.source(), first->second->name.span, "first here"});
     return;
   }
-  known_.push_back(&written);
   auto found = imports_.find(&written);
   file_.add_alias(alias, found == imports_.end() ? nullptr : found->second);
 }
@@ -33,13 +30,13 @@ void ImportChecker::add(const syntax::Import& written) {
 void ImportChecker::report_unused(const syntax::File& file) const {
   Mentions used;
   for (auto& item : file.items) collect_qualifiers(item, used);
-  for (auto* each : known_) {
+  for (auto& [name, each] : known_) {
     auto found = imports_.find(each);
     bool loaded = found != imports_.end() && found->second;  // otherwise it has its message already
-    if (loaded && !used.contains(each->name.text))
+    if (loaded && !used.contains(name))
       file_.reporter().report(Code::unused, each->name.span,
-                              fmt::format("the import `{}` is never used", each->name.text),
-                              fmt::format("leave it out, or write `{}.name`", each->name.text));
+                              fmt::format("the import `{}` is never used", name),
+                              fmt::format("leave it out, or write `{}.name`", name));
   }
 }
 

@@ -1,7 +1,8 @@
 // The imports of one file: what their aliases may be called, and whether they are used.
 #pragma once
 
-#include <vector>
+#include <map>
+#include <string_view>
 
 #include "interpreter/language/scope.hpp"
 
@@ -19,7 +20,7 @@ class ImportChecker {
  private:
   const Imports& imports_;
   FileScope& file_;
-  std::vector<const syntax::Import*> known_;
+  std::map<std::string_view, const syntax::Import*> known_;  // by alias
 };
 
 }  // namespace ascribe::language

@@ -76,8 +76,7 @@ std::string describe(Clause clause) {
 }
 
 Diagnostic& Reporter::report(Code code, Span where, std::string message, std::string help) const {
-  if (error_count() > limits.messages)
-    throw StopChecking{{.code = Code::too_large, .message = "there are too many mistakes", .help = "mend some first"}};
+  if (error_count() > limits.messages) throw StopChecking{};
   diagnostics_->push_back(
       {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
   return diagnostics_->back();

@@ -43,13 +43,23 @@ struct LocalNames {
   std::function<std::optional<Target>(const syntax::Call&, Clause)> find_target{};
 };
 
-/// Ends the checking of a scope, where it would go on for too long.
+/// Ends checking where it would go on for too long. Without a reason there are more than `limits.messages` errors.
 struct StopChecking {
-  Diagnostic reason;
+  std::optional<Diagnostic> reason;
 };
 
-/// Reports into a list of diagnostics, with places in one source. Beyond `limits.messages`, warnings are dropped, and an
-/// error throws StopChecking.
+/// Does what may end in StopChecking, and adds the reason.
+template <typename Action>
+void until_stopped(std::vector<Diagnostic>& diagnostics, Action action) {
+  try {
+    action();
+  } catch (const StopChecking& stop) {
+    if (stop.reason) diagnostics.push_back(*stop.reason);
+  }
+}
+
+/// Reports into a list of diagnostics, with places in one source. Beyond `limits.messages`, warnings are dropped, and
+/// an error throws StopChecking.
 class Reporter {
  public:
   Reporter(SourcePointer source, std::vector<Diagnostic>& diagnostics)

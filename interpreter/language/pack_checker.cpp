@@ -90,6 +90,21 @@ PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
   return info;
 }
 
+PackInfo check_packs(const syntax::File& pack_file, const Reporter& reporter) {
+  auto packs = packs_of(pack_file);
+  if (packs.empty()) {
+    if (pack_file.whole)
+      reporter.report(Code::bad_pack, {0, 0}, "pack.rule does not say which pack it is",
+                      "write `pack name { version = \"1.0.0\"; language = 1 }`");
+    return {};
+  }
+  for (std::size_t i = 1; i < packs.size(); ++i) {
+    auto& diagnostic = reporter.report(Code::bad_pack, word_of(*packs[i]), "a second `pack`", "leave one out");
+    diagnostic.others.push_back({pack_file.source, word_of(*packs[0]), "first here"});
+  }
+  return check_fields(std::get<syntax::Pack>(packs[0]->node), reporter);
+}
+
 }  // namespace
 
 std::optional<Diagnostic> needs_newer_language(const syntax::File& pack_file) {
@@ -112,26 +127,18 @@ std::optional<Diagnostic> needs_newer_language(const syntax::File& pack_file) {
 }
 
 PackInfo check_pack(const syntax::File& pack_file, std::vector<Diagnostic>& diagnostics) {
-  Reporter reporter(pack_file.source, diagnostics);
-  auto packs = packs_of(pack_file);
-  if (packs.empty()) {
-    if (pack_file.whole)
-      reporter.report(Code::bad_pack, {0, 0}, "pack.rule does not say which pack it is",
-                      "write `pack name { version = \"1.0.0\"; language = 1 }`");
-    return {};
-  }
-  for (std::size_t i = 1; i < packs.size(); ++i) {
-    auto& diagnostic = reporter.report(Code::bad_pack, word_of(*packs[i]), "a second `pack`", "leave one out");
-    diagnostic.others.push_back({pack_file.source, word_of(*packs[0]), "first here"});
-  }
-  return check_fields(std::get<syntax::Pack>(packs[0]->node), reporter);
+  PackInfo info;
+  until_stopped(diagnostics, [&] { info = check_packs(pack_file, Reporter(pack_file.source, diagnostics)); });
+  return info;
 }
 
 void refuse_packs(const syntax::File& file, std::vector<Diagnostic>& diagnostics) {
-  for (auto* item : packs_of(file))
-    Reporter(file.source, diagnostics)
-        .report(Code::bad_pack, word_of(*item), "`pack` stands in pack.rule only",
-                "move it into a file called pack.rule, in the pack's folder");
+  Reporter reporter(file.source, diagnostics);
+  until_stopped(diagnostics, [&] {
+    for (auto* item : packs_of(file))
+      reporter.report(Code::bad_pack, word_of(*item), "`pack` stands in pack.rule only",
+                      "move it into a file called pack.rule, in the pack's folder");
+  });
 }
 
 }  // namespace ascribe::language

@@ -91,10 +91,6 @@ std::optional<Place> Scope::declare(Names<Result>& own, Beside beside, const std
 Definitions Scope::check_all() {
   Definitions out;
   for (auto& name : order_) {
-    if (Reporter(nullptr, diagnostics_).error_count() > limits.messages) {
-      out.complete = false;
-      break;
-    }
     if (auto found = targets_.find(name); found != targets_.end()) {
       auto result = check(found->second, found->first, {}, nullptr);
       out.complete = out.complete && result;
@@ -245,10 +241,10 @@ void FileScope::spend(std::size_t operations, Span where) {
   scope_.operations_ += operations;
   if (scope_.operations_ <= limits.all_operations) return;
   throw StopChecking{
-      {.code = Code::too_large,
-       .message = fmt::format("the definitions have more than {} operations together", limits.all_operations),
-       .primary = {source_, where, ""},
-       .help = "use fewer functions inside functions, fewer composites inside composites"}};
+      Diagnostic{.code = Code::too_large,
+                 .message = fmt::format("the definitions have more than {} operations together", limits.all_operations),
+                 .primary = {source_, where, ""},
+                 .help = "use fewer functions inside functions, fewer composites inside composites"}};
 }
 
 std::vector<std::string> FileScope::packs() const {

@@ -4,14 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace ascribe::language {
 namespace {
 
-// Edit distance in which exchanging two neighbours counts as one slip.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+constexpr std::size_t longest = 64;  // nobody mistypes a longer name into one of ours
+
+// Edit distance in which exchanging two neighbours counts as one slip; `enough` stands for all from there on.
+std::size_t distance(std::string_view a, std::string_view b, std::size_t enough) {
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= enough) return enough;
+  std::array<std::size_t, longest + 1> before{}, above{}, row{};
   std::iota(above.begin(), above.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
@@ -28,13 +32,12 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view written, const std::vector<std::string>& candidates) {
-  constexpr std::size_t longest = 64;  // nobody mistypes a longer name into one of ours
   if (written.size() > longest) return "";
   std::string best;
   auto least = std::max<std::size_t>(1, written.size() / 3) + 1;
   for (auto& candidate : candidates)
     if (candidate.size() <= longest)
-      if (auto d = distance(written, candidate); d < least) least = d, best = candidate;
+      if (auto d = distance(written, candidate, least); d < least) least = d, best = candidate;
   return best;
 }
 

@@ -1,15 +1,18 @@
-// How long the language's front takes: the standard pack from texts to rules that could run, and generated files of
-// four sizes. Prints the fastest of several runs; nothing fails on a time.
+// How long the language's front takes: the standard pack from texts to rules that could run, generated files of four
+// sizes, and sources of costly shapes of two sizes, where 4 times the time for 4 times the size is linear. Prints the
+// fastest of several runs; nothing fails on a time.
 #include <fmt/format.h>
 
 #include <chrono>
 #include <limits>
 #include <string>
 
+#include "grammar/limits.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/loader.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"
+#include "tests/language/large_sources.hpp"
 
 namespace {
 
@@ -80,9 +83,17 @@ int main() {
              fastest_milliseconds(20, [] { lowered_standard_pack(); }));
   for (auto size : {std::size_t{1} << 17, std::size_t{1} << 18, std::size_t{1} << 19, std::size_t{1} << 20}) {
     auto text = generated(size);
-    auto milliseconds = fastest_milliseconds(
-        3, [&] { load_texts({std::make_shared<Source>("generated.rule", text)}, &standard); });
+    auto milliseconds =
+        fastest_milliseconds(3, [&] { load_texts({std::make_shared<Source>("generated.rule", text)}, &standard); });
     fmt::print("generated file of {:8} bytes: parse and check  {:8.2f} ms, {:6.2f} µs/KiB\n", text.size(), milliseconds,
                milliseconds * 1000 / (static_cast<double>(text.size()) / 1024));
+  }
+  fmt::print("\neverything that is done with a source of {} and {} bytes:\n", limits.source_bytes / 4,
+             limits.source_bytes);
+  for (auto& shape : large::shapes) {
+    auto quarter = shape.text(limits.source_bytes / 4), whole = shape.text(limits.source_bytes);
+    auto first = fastest_milliseconds(1, [&] { large::process(quarter); });
+    auto second = fastest_milliseconds(1, [&] { large::process(whole); });
+    fmt::print("{:8.1f} {:8.1f} ms  × {:4.1f}  {}\n", first, second, second / first, shape.name);
   }
 }

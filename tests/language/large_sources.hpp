@@ -1,40 +1,39 @@
-// Sources as large as they may be, of the shapes that cost most, end in definitions or messages within seconds.
+// Sources of the shapes that cost most, in any size: for the test that they end well, and the benchmark of how long
+// they take.
+#pragma once
+
 #include <algorithm>
-#include <ctime>
 #include <functional>
 #include <string>
 
 #include "ascribe/pack.hpp"
 #include "grammar/formatter.hpp"
 #include "grammar/json.hpp"
-#include "grammar/limits.hpp"
-#include "tests/catch.hpp"
 
-namespace {
-
-using namespace ascribe;
+namespace ascribe::large {
 
 // `piece(i)` over and over, between `begin` and `end`, up to `bytes`.
-std::string filled(const std::string& begin, const std::function<std::string(int)>& piece, const std::string& end,
-                   std::size_t bytes) {
+inline std::string filled(const std::string& begin, const std::function<std::string(int)>& piece,
+                          const std::string& end, std::size_t bytes) {
   auto out = begin;
   for (int i = 0; out.size() + end.size() + 64 < bytes; ++i) out += piece(i);
   return out + end;
 }
 
-std::string number(int i) { return std::to_string(i); }
+inline std::string number(int i) { return std::to_string(i); }
 
+/// A text of about so many bytes, of one shape that is costly for somebody.
 struct Shape {
   const char* name;
   std::function<std::string(std::size_t bytes)> text;
 };
 
-auto same(const char* text) {
+inline auto same(const char* text) {
   return [text](int) { return std::string(text); };
 }
 
 // clang-format off
-const Shape shapes[] = {
+inline const Shape shapes[] = {
     {"open parentheses", [](std::size_t n) { return filled("rule r { map = ", same("("), "", n); }},
     {"open brackets", [](std::size_t n) { return filled("rule r(a: input = ", same("["), "", n); }},
     {"minus signs", [](std::size_t n) { return filled("rule r { map = ", same("-"), "R }", n); }},
@@ -97,10 +96,9 @@ const Shape shapes[] = {
 };
 // clang-format on
 
-// Seconds of the processor's time that everything takes which is done with a source.
-double cost(const std::string& text) {
-  auto begin = std::clock();
-  std::vector<Diagnostic> messages;
+/// Does everything with a source that is done with one; what was said of it.
+inline std::vector<Diagnostic> process(const std::string& text) {
+  std::vector<Diagnostic> messages, from_format;
   try {
     messages = Pack::parse(text).warnings();
   } catch (const Error& error) {
@@ -108,18 +106,8 @@ double cost(const std::string& text) {
   }
   render_text(messages);
   render_json(messages);
-  format_source(std::make_shared<Source>("text", text), messages);
-  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  format_source(std::make_shared<Source>("text", text), from_format);
+  return messages;
 }
 
-}  // namespace
-
-TEST_CASE("what a source costs grows with its size, not with its square") {
-  Pack::standard();
-  for (auto& shape : shapes) {
-    INFO(shape.name);
-    constexpr double noise = 0.3;  // seconds
-    auto large = cost(shape.text(limits.source_bytes / 4));
-    CHECK((large < noise || large < 10 * cost(shape.text(limits.source_bytes / 16))));
-  }
-}
+}  // namespace ascribe::large
