@@ -66,7 +66,8 @@ class Builder {
   bool few(std::size_t parts, std::size_t most, const char* what, const Node& node) const {
     if (parts <= most) return true;
     report(Code::too_large, {span(node).begin, span(node).begin + 1},
-           fmt::format("the definition has {} {}; {} is the limit", parts, what, most), "make several definitions of it");
+           fmt::format("the definition has {} {}; {} is the limit", parts, what, most),
+           "make several definitions of it");
     return false;
   }
 

@@ -20,6 +20,11 @@ bool at_line(const Expectations& expected) {
 }
 bool after_value(const Expectations& expected) { return expects<operation>(expected); }
 
+// Behind `=` of a rule or a composite.
+bool expects_call_only(const Expectations& expected) {
+  return expects<name>(expected) && !expects<expression, parameters, open_brace, string, close_brace>(expected);
+}
+
 constexpr std::string_view comment_help = "a comment begins with `#` and ends with its line";
 constexpr std::string_view definition_help = "a definition has a single `=`: `map = R`, `fn half(z) = z / 2`";
 constexpr std::string_view entry_help = "an entry is written `convolution => epsilon`";
@@ -76,9 +81,14 @@ constexpr Habit marks[] = {
     {":", expects<equals>, "expected `=`, found `:`", definition_help, Code::syntax},
     {"{", expects<equals>, "expected `=`, found `{`", "one expression stands here: `fn square(z) = z ^ 2`",
      Code::syntax},
+    {"{", expects_call_only, "expected a name, found `{`",
+     "a body has no `=` before it: `rule name { … }`; behind `=` stands a call: `rule mine = epsilon(1e-3)`",
+     Code::syntax},
     {"{", expects<then>, "expected `then`, found `{`", conditional_help, Code::syntax},
     {"=", after_value, "`=` does not compare", "write `==`", Code::syntax},
     {";", at_line, "nothing stands before this `;`", "leave it out: one `;` may end a line", Code::syntax},
+    {",", expects<test_clause>, "lines of a body are not separated by `,`",
+     "leave it out, or write `;`; layers in sequence are a list: `model = [linear(3, 2), relu]`", Code::syntax},
     {",", at_line, "lines of a body are not separated by `,`", "leave it out, or write `;`", Code::syntax},
     {"}", at_item, "this `}` closes nothing", "leave it out", Code::syntax},
 };
@@ -103,6 +113,11 @@ constexpr Habit words[] = {
     {"val", at_line, "there is no `val`", let_help},
     {"const", at_line, "there is no `const`", let_help},
     {"auto", at_line, "there is no `auto`", let_help},
+    {"within", after_value, "`within` belongs to `==` and `!=`", "write `y == 1 within 1e-6`", Code::syntax},
+    {"not", expects<layers>, "`not` chooses no layers", "entries are tried from the top: put the exception first",
+     Code::syntax},
+    {"input", expects<test_clause>, "`input` is no clause of a test", "write `x = [[1, 2]]`", Code::syntax},
+    {"assert", nullptr, "there is no `assert`", "write `expect relevance(epsilon) == R within 1e-6`", Code::syntax},
     {"inputs", at_clause, "`inputs` is no clause", "write `input = max(x, 0)`", Code::syntax},
     {"outputs", at_clause, "`outputs` is no clause", "write `output = max(y, 0)`", Code::syntax},
     {"params", at_clause, "`params` is no clause", "write `param = max(w, 0)`", Code::syntax},

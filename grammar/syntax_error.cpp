@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "grammar/habits.hpp"
+#include "grammar/suggest.hpp"
 
 namespace ascribe {
 namespace {
@@ -29,9 +30,11 @@ bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)); }
 bool is_name_character(char c) { return is_letter(c) || is_digit(c); }
 
-// The token at an offset, as far as a message needs it: a word, a number, or a single character.
+// The token at an offset, as far as a message needs it: a word, a number, or a mark.
 Span token_at(std::string_view text, std::size_t begin) {
   auto end = begin;
+  for (std::string_view mark : {"=>", "==", "!=", "<=", ">=", "->"})
+    if (text.substr(begin).starts_with(mark)) return {begin, begin + mark.size()};
   if (end < text.size() && is_name_character(text[end])) {
     while (end < text.size() && is_name_character(text[end])) ++end;
   } else if (end < text.size()) {
@@ -55,10 +58,10 @@ class Explanation {
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
     if (auto found = closing_mark()) return *found;
+    if (auto found = number()) return *found;
     if (auto found = mark_habit()) return *found;
     if (auto found = word_habit()) return *found;
     if (auto found = import_of_a_name()) return *found;
-    if (auto found = number()) return *found;
     if (auto found = chained_comparison()) return *found;
     if (auto found = indexing()) return *found;
     if (auto found = path()) return *found;
@@ -67,8 +70,8 @@ class Explanation {
     if (auto found = reserved_name()) return *found;
     if (auto found = missing_operator()) return *found;
     auto token = token_at(text_, at_);
-    auto out =
-        make(Code::syntax, token, fmt::format("expected {}, found {}", expected_.listed(), shown(token)), help(token));
+    auto out = make(Code::syntax, at_end() ? last_token() : token,
+                    fmt::format("expected {}, found {}", expected_.listed(), shown(token)), help(token));
     label_open_bracket(out);
     return out;
   }
@@ -82,6 +85,32 @@ class Explanation {
     return token.begin >= text_.size() ? "the end of the file" : fmt::format("`{}`", source_->text(token));
   }
 
+  bool at_end() const { return at_ >= text_.size(); }
+
+  // The last token that the grammar read, neither blank nor comment: there is nothing to see at the end of a file.
+  Span last_token() const {
+    Span last{at_, at_};
+    for (std::size_t i = begin_; i < at_;) {
+      if (text_[i] == '#') {
+        i = std::min(text_.find('\n', i), at_);
+      } else if (std::isspace(static_cast<unsigned char>(text_[i]))) {
+        ++i;
+      } else {
+        last = token_at(text_, i);
+        if (text_[i] == '"') last.end = end_of_string(i, at_) + 1;
+        i = last.end;
+      }
+    }
+    return last;
+  }
+
+  // Where the string that begins there ends: at its closing quote, at the latest at `most`.
+  std::size_t end_of_string(std::size_t i, std::size_t most) const {
+    for (++i; i < most && text_[i] != '"' && text_[i] != '\n'; ++i)
+      if (text_[i] == '\\') ++i;
+    return std::min(i, most);
+  }
+
   // The last byte before the place where the grammar stopped that is no blank.
   std::size_t previous() const {
     auto i = at_;
@@ -91,8 +120,7 @@ class Explanation {
 
   std::optional<Diagnostic> string_without_end() {
     if (at_ >= text_.size() || text_[at_] != '"') return {};
-    auto end = at_ + 1;
-    while (end < text_.size() && text_[end] != '"' && text_[end] != '\n') end += text_[end] == '\\' ? 2 : 1;
+    auto end = end_of_string(at_, text_.size());
     if (end < text_.size() && text_[end] == '"') return {};
     end = std::min(text_.find('\n', at_), text_.size());
     if (end > at_ && text_[end - 1] == '\r') --end;
@@ -175,11 +203,19 @@ class Explanation {
     }
     bool digit_follows = at_ + 1 < text_.size() && is_digit(text_[at_ + 1]);
     bool digit_before = at_ > 0 && is_digit(text_[at_ - 1]);
+    if (text_[at_] == ',' && digit_before && digit_follows && expected_.has(expecting::operation) &&
+        !expected_.has(expecting::comma))
+      return make(Code::malformed_number, {at_, at_ + 1}, "numbers have a point", "write `1.5` instead of `1,5`");
     if (text_[at_] == '.' && (digit_follows || digit_before)) {
       auto begin = at_, end = at_ + 1;
       while (begin > 0 && is_digit(text_[begin - 1])) --begin;
       while (end < text_.size() && is_digit(text_[end])) ++end;
       auto written = text_.substr(begin, end - begin);
+      if (digit_before && digit_follows) {  // the grammar took a point already
+        while (begin > 0 && (is_digit(text_[begin - 1]) || text_[begin - 1] == '.')) --begin;
+        return make(Code::malformed_number, {begin, end}, "a number has one point",
+                    fmt::format("a version is a string: `\"{}\"`", text_.substr(begin, end - begin)));
+      }
       return make(Code::malformed_number, {begin, end}, "a number has digits on both sides of its point",
                   fmt::format("write `{}{}{}`", digit_before ? "" : "0", written, digit_follows ? "" : "0"));
     }
@@ -210,14 +246,25 @@ class Explanation {
       return make(Code::syntax, {at_, at_ + 1}, "values have no methods",
                   "a function stands in front: `abs(x)`, `sum(x)`");
     if (spaced) return make(Code::syntax, {at_, at_ + 1}, "`.` joins two names without a space", "write `positive.y`");
+    auto words_before = text_.substr(0, previous() + 1 - previous_word().size());
+    bool second = words_before.ends_with('.');
+    if (!second && expected_.has(expecting::arrow))
+      return make(Code::syntax, {at_, at_ + 1}, "a layer kind is one word",
+                  "write `linear => …`; a module is named by a string: `\"features.*\" => …`");
+    if (!second && !expected_.has(expecting::operation))
+      return make(Code::syntax, {at_, at_ + 1}, "a name that is defined holds no `.`",
+                  "write `a_b`; what comes from a pack is called by the pack's name: `acme.a`");
     return make(Code::syntax, {at_, at_ + 1}, "a path has two names at most",
                 "functions need no module in front: `abs(x)`, `max(x, 0)`");
   }
 
   std::optional<Diagnostic> misplaced_if() {
     auto token = token_at(text_, at_);
-    if (source_->text(token) != "if" || !(expected_.has(expecting::close_brace) || expected_.has(expecting::item)))
-      return {};
+    if (source_->text(token) != "if") return {};
+    if (expected_.has(expecting::expression))
+      return make(Code::syntax, token, "behind an operator, `if` stands in parentheses",
+                  "write `2 * (if c then a else b)`");
+    if (!(expected_.has(expecting::close_brace) || expected_.has(expecting::item))) return {};
     if (on_line_of_previous() && expected_.has(expecting::operation))
       return make(Code::syntax, token, "`if` stands before its values", "write `if c then a else b`");
     return make(Code::syntax, token, "`if` is no clause", "a condition stands in a value: `map = if c then a else b`");
@@ -265,8 +312,26 @@ class Explanation {
                 fmt::format("write `{} * {}`", before, source_->text(token)));
   }
 
+  // The word that was meant, of those that could stand here.
+  std::string meant(std::string_view found) const {
+    constexpr std::size_t shortest = 3;  // shorter ones are near to everything
+    if (found.size() < shortest || !is_letter(found[0])) return "";
+    std::vector<std::string> words;
+    auto listed = expected_.listed();
+    for (auto open = listed.find('`'); open != listed.npos; open = listed.find('`', open + 1)) {
+      auto close = listed.find('`', open + 1);
+      auto word = listed.substr(open + 1, close - open - 1);
+      if (std::all_of(word.begin(), word.end(), is_letter)) words.push_back(word);
+      open = close;
+    }
+    auto lower = std::string(found);
+    for (auto& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return nearest(lower, words);
+  }
+
   std::string help(Span token) const {
     auto found = source_->text(token);
+    if (auto word = meant(found); !word.empty()) return fmt::format("did you mean `{}`?", word);
     bool reserved = std::find(reserved_.begin(), reserved_.end(), found) != reserved_.end();
     bool value = !found.empty() && (is_name_character(found[0]) || found == "\"" || found == "[" || found == "(");
     if (value && !reserved && expected_.has(expecting::comma)) return "write a `,` between the two";
@@ -287,8 +352,7 @@ class Explanation {
     for (std::size_t i = begin_; i < at_; ++i) {
       switch (text_[i]) {
         case '"':
-          for (++i; i < at_ && text_[i] != '"' && text_[i] != '\n'; ++i)
-            if (text_[i] == '\\') ++i;
+          i = end_of_string(i, at_);
           break;
         case '#':
           i = std::min(text_.find('\n', i), at_);
@@ -334,11 +398,11 @@ class Explanation {
                  : text_[begin] == '[' ? expecting::close_bracket
                                        : expecting::close_brace;
     auto found = source_->text(out.primary.span);
-    bool definition = text_[begin] == '{' && (found == "rule" || found == "composite" || found == "fn" ||
-                                              found == "test" || found == "pack" || found == "import");
-    bool at_end = at_ >= text_.size();
+    bool definition = !at_end() && text_[begin] == '{' &&
+                      (found == "rule" || found == "composite" || found == "fn" || found == "test" || found == "pack" ||
+                       found == "import");
     bool same_line = text_.substr(begin, at_ - begin).find('\n') == std::string_view::npos;
-    if (!(at_end || definition || (close != expecting::close_brace && expected_.has(close) && !same_line))) return;
+    if (!(at_end() || definition || (close != expecting::close_brace && expected_.has(close) && !same_line))) return;
     out.others.push_back({source_, {begin, begin + 1}, "opened here"});
     if (out.help.empty() && (expected_.has(close) || definition)) out.help = fmt::format("close it with {}", close);
     if (definition) out.message = fmt::format("expected {} before `{}`", close, found);

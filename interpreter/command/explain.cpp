@@ -9,7 +9,7 @@
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/language/suggest.hpp"
+#include "grammar/suggest.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -26,7 +26,7 @@ Error unknown_code(const std::string& written) {
   std::vector<std::string> known;
   for (auto& page : explanations()) known.push_back(code_name(page.code));
   auto number = read_code(written);
-  auto meant = language::nearest(number ? code_name(static_cast<Code>(*number)) : written, known);
+  auto meant = nearest(number ? code_name(static_cast<Code>(*number)) : written, known);
   return Error({.code = Code::usage,
                 .message = fmt::format("there is no code '{}'", written),
                 .help = meant.empty() ? fmt::format("codes go from {} to {}; `ascribe explain` lists them",

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
-#include "interpreter/language/suggest.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/names.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 
@@ -21,8 +21,9 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call)
   auto& path = call.path;
   if (auto found = functions_.find(path, reporter_)) return *found;
   // `x.clamp(0)` is another language's method, `acme.clipped(y)` lacks its import.
-  if (path.qualifier && help_for_foreign_call(call, *reporter_.source()).empty() &&
-      !is_protected(path.qualifier->text) && !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
+  if (path.qualifier && !is_foreign_qualifier(path.qualifier->text) &&
+      help_for_foreign_call(call, *reporter_.source()).empty() && !is_protected(path.qualifier->text) &&
+      !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
       !local_.lets.contains(path.qualifier->text)) {
     report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
     return nullptr;

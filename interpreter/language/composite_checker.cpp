@@ -4,10 +4,10 @@
 
 #include "grammar/limits.hpp"
 #include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/parameters.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 
@@ -38,10 +38,11 @@ std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, 
       if (!is_kind_word(selector.kind)) {
         std::vector<std::string> known;
         for (auto word : kind_words()) known.emplace_back(word);
+        auto help = help_for_kind(selector.kind, known);
         reporter.report(Code::unknown_kind, each.kind->span, fmt::format("unknown layer kind `{}`", selector.kind),
-                        did_you_mean(selector.kind, known,
-                                     "kinds are `linear`, `convolution`, `activation`, `any`, …; a module is named "
-                                     "by a string: `\"features.*\"`"));
+                        !help.empty() ? help
+                                      : "kinds are `linear`, `convolution`, `activation`, `any`, …; a module is named "
+                                        "by a string: `\"features.*\"`");
         sound = false;
       }
     }

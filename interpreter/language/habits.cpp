@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 #include <vector>
 
+#include "grammar/suggest.hpp"
 #include "interpreter/language/builtins.hpp"
 
 namespace ascribe::language {
@@ -18,6 +20,7 @@ struct ForeignCall {
   std::string_view written;
   std::string_view shown;  ///< where arguments are missing
 };
+constexpr std::string_view tensor_written = "[[1, 1]]` or `random(2, 3, seed = 1)";
 constexpr ForeignCall foreign_calls[] = {
     {"relu", "max({0}, 0)", "max(x, 0)"},
     {"ReLU", "max({0}, 0)", "max(x, 0)"},
@@ -39,6 +42,12 @@ constexpr ForeignCall foreign_calls[] = {
     {"detach", "{0}", "the value itself"},
     {"ones_like", "1", "1"},
     {"zeros_like", "0", "0"},
+    {"ones", tensor_written, tensor_written},
+    {"zeros", tensor_written, tensor_written},
+    {"tensor", tensor_written, tensor_written},
+    {"Tensor", tensor_written, tensor_written},
+    {"rand", "random(2, 3, seed = 1)", "random(2, 3, seed = 1)"},
+    {"randn", "random(2, 3, seed = 1)", "random(2, 3, seed = 1)"},
 };
 
 struct ForeignName {
@@ -68,6 +77,32 @@ constexpr ForeignName foreign_names[] = {
     {"module", "the layer's own values are `layer.x` and `layer.y`"},
 };
 
+// Kinds of layers by the names of others, in lower-case letters.
+constexpr std::string_view no_kind_yet = "it is no kind yet: such layers hand on the gradient, and a report says so";
+constexpr std::string_view rearranges = "it only rearranges: relevance passes through by itself, leave the entry out";
+constexpr ForeignName foreign_kinds[] = {
+    {"default", "write `any`"},
+    {"all", "write `any`"},
+    {"other", "write `any`"},
+    {"else", "write `any`"},
+    {"dense", "write `linear`"},
+    {"fc", "write `linear`"},
+    {"multiheadattention", no_kind_yet},
+    {"attention", no_kind_yet},
+    {"mul", no_kind_yet},
+    {"matmul", no_kind_yet},
+    {"lstm", no_kind_yet},
+    {"gru", no_kind_yet},
+    {"rnn", no_kind_yet},
+    {"flatten", rearranges},
+    {"dropout", rearranges},
+    {"identity", rearranges},
+    {"reshape", rearranges},
+    {"view", rearranges},
+    {"cat", rearranges},
+    {"concat", rearranges},
+};
+
 constexpr std::string_view modules[] = {"torch", "np", "numpy", "nn", "F", "math", "tf", "jnp", "self", "Tensor"};
 
 std::string clamped(const std::string& value, std::string_view low, std::string_view high) {
@@ -76,7 +111,34 @@ std::string clamped(const std::string& value, std::string_view low, std::string_
   return high.empty() ? out : fmt::format("min({}, {})", out, high);
 }
 
+// "batchnorm2d" of "BatchNorm2d" and "batch_norm2d".
+std::string letters_of(std::string_view name) {
+  std::string out;
+  for (char c : name)
+    if (c != '_') out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+std::string without_dimensions(std::string letters) {
+  bool counted = letters.size() > 2 && letters.back() == 'd' && letters[letters.size() - 2] <= '3';
+  return counted ? letters.substr(0, letters.size() - 2) : letters;
+}
+
 }  // namespace
+
+std::string help_for_kind(std::string_view written, const std::vector<std::string>& known) {
+  auto letters = letters_of(written);
+  for (auto& row : foreign_kinds)
+    if (row.name == letters) return std::string(row.help);
+  constexpr std::size_t shortest = 4;  // beginnings of a word
+  auto first_that = [&](auto fits) { return std::find_if(known.begin(), known.end(), fits); };
+  auto same = first_that([&](auto& word) { return letters_of(word) == letters; });
+  if (same == known.end() && letters.size() >= shortest)
+    same = first_that([&](auto& word) { return letters_of(word).starts_with(letters); });
+  if (same == known.end())
+    same = first_that([&](auto& word) { return letters_of(word) == without_dimensions(letters); });
+  return same == known.end() ? did_you_mean(written, known) : fmt::format("did you mean `{}`?", *same);
+}
 
 std::string help_for_foreign_call(const syntax::Call& call, const Source& source) {
   auto& name = call.path.name.text;

@@ -34,8 +34,7 @@ void ImportChecker::report_unused(const syntax::File& file) const {
     auto found = imports_.find(each);
     bool loaded = found != imports_.end() && found->second;  // otherwise it has its message already
     if (loaded && !used.contains(name))
-      file_.reporter().report(Code::unused, each->name.span,
-                              fmt::format("the import `{}` is never used", name),
+      file_.reporter().report(Code::unused, each->name.span, fmt::format("the import `{}` is never used", name),
                               fmt::format("leave it out, or write `{}.name`", name));
   }
 }

@@ -7,10 +7,10 @@
 #include <cmath>
 
 #include "grammar/limits.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -152,13 +152,13 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
     return base && exponent ? make(span, Power{base, exponent}) : nullptr;
   }
   if (auto* it = std::get_if<syntax::Comparison>(&node)) {
-    auto left = resolved(it->left), right = resolved(it->right);
-    auto within = it->within ? resolved(it->within) : nullptr;
     if (it->within && it->op != Operator::equal && it->op != Operator::not_equal) {
       reporter_.report(Code::wrong_type, it->within->span, "`within` belongs to `==` and `!=`",
                        "write `a == b within 1e-6`");
       return nullptr;
     }
+    auto left = resolved(it->left), right = resolved(it->right);
+    auto within = it->within ? resolved(it->within) : nullptr;
     return left && right && (within || !it->within) ? make(span, Comparison{it->op, left, right, within}) : nullptr;
   }
   if (auto* it = std::get_if<syntax::Conditional>(&node)) {
@@ -189,6 +189,8 @@ ExpressionPointer NameResolver::call(const syntax::Call& call, Clause clause) {
 
 ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clause) {
   auto& name = path.name.text;
+  bool redefined = parameter_index(name) || local_.lets.contains(name) || is_term(name);
+  if (is_protected(name) && redefined) return nullptr;  // that has its message
   if (auto* found = find_quantity(name)) return quantity(path, found->quantity, this_term, clause);
   if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
   if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "grammar/suggest.hpp"
 #include "interpreter/language/names.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
+#include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/rule_checker.hpp"
 #include "interpreter/language/spaces.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -73,12 +73,12 @@ std::vector<Parameter> check_parameters(const std::vector<syntax::Parameter>& wr
   auto reporter = file.reporter();
   std::vector<Parameter> out;
   for (auto& each : written) {
-    if (is_protected(each.name.text))
-      reporter.report(Code::protected_name, each.name.span, fmt::format("`{}` cannot be redefined", each.name.text),
-                      "choose another name");
     if (std::any_of(out.begin(), out.end(), [&](auto& other) { return other.name == each.name.text; }))
       reporter.report(Code::duplicate_name, each.name.span,
                       fmt::format("the parameter `{}` is there twice", each.name.text), "rename one of them");
+    else if (is_protected(each.name.text))
+      reporter.report(Code::protected_name, each.name.span, fmt::format("`{}` cannot be redefined", each.name.text),
+                      "choose another name");
     out.push_back(check_parameter(each, file, of_function));
   }
   return out;

@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "grammar/limits.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/stabilization.hpp"
-#include "interpreter/language/suggest.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
@@ -155,11 +155,12 @@ void RuleChecker::collect_names(const syntax::Rule& written) {
   }
 }
 
+// Whether the name leads to this.
 bool RuleChecker::define(const syntax::Name& name, const char* what) {
   if (is_protected(name.text)) {
     reporter_.report(Code::protected_name, name.span, fmt::format("`{}` cannot be redefined", name.text),
                      fmt::format("choose another name for the {}", what));
-    return false;
+    return true;  // so that its uses are known
   }
   if (auto [found, fresh] = names_.emplace(name.text, name.span); !fresh) {
     auto& diagnostic = reporter_.report(Code::duplicate_name, name.span,
@@ -172,15 +173,25 @@ bool RuleChecker::define(const syntax::Name& name, const char* what) {
 
 // Shared modifiers and the term's own, in the order in which they are written: the first that is for something wins it.
 void RuleChecker::term(const syntax::Rule& written, const syntax::Term* own, Term& out) {
-  bool closed = false;  // a `param` clause for every parameter was there
+  Taken taken;
   for (auto& clause : written.clauses) {
-    if (auto* it = std::get_if<syntax::Modifier>(&clause)) modifier(*it, out, closed);
+    if (auto* it = std::get_if<syntax::Modifier>(&clause)) modifier(*it, out, taken);
     if (auto* it = std::get_if<syntax::Term>(&clause); it && it == own)
-      for (auto& each : it->modifiers) modifier(each, out, closed);
+      for (auto& each : it->modifiers) modifier(each, out, taken);
   }
 }
 
-void RuleChecker::modifier(const syntax::Modifier& written, Term& out, bool& closed) {
+bool RuleChecker::Taken::covers(const ParameterSelector& selector) {
+  if (all) return true;
+  if (selector.parameter) return !parameters.insert(*selector.parameter).second;
+  all = !selector.names;
+  if (all || selector.names->empty()) return false;
+  std::size_t fresh = 0;
+  for (auto& name : *selector.names) fresh += names.insert(name).second;
+  return fresh == 0;
+}
+
+void RuleChecker::modifier(const syntax::Modifier& written, Term& out, Taken& taken) {
   auto& info = stage_info(written.stage);
   auto& applied = applied_[&written];
   auto found = values_.find(&written);
@@ -188,13 +199,13 @@ void RuleChecker::modifier(const syntax::Modifier& written, Term& out, bool& clo
     found = values_.emplace(&written, value(*written.value, info.clause, Type::number(info.yields))).first;
   if (written.stage == Stage::param) {
     auto chosen = selector(written);
-    if (closed) {
+    if (!chosen) return;
+    if (taken.covers(*chosen)) {
       applied.covered = true;
       return;
     }
     applied.ever = true;
-    closed = !written.selector;
-    if (chosen && found->second) out.params.push_back({std::move(*chosen), found->second});
+    if (found->second) out.params.push_back({std::move(*chosen), found->second});
     return;
   }
   auto& slot = written.stage == Stage::input ? out.input : written.stage == Stage::output ? out.output : out.map;

@@ -1,6 +1,8 @@
 // The body of a rule: clauses to terms, in the order in which they win, each with the space that it must yield.
 #pragma once
 
+#include <set>
+
 #include "interpreter/language/names.hpp"
 #include "interpreter/language/spaces.hpp"
 
@@ -20,12 +22,22 @@ class RuleChecker {
     bool covered = false;  // some term had something before it
   };
 
+  // The layer's parameters that a term's `param` clauses take so far.
+  struct Taken {
+    bool all = false;
+    std::set<std::string> names;
+    std::set<std::size_t> parameters;  // of the rule, of type names
+
+    /// Whether a clause is too late for everything that it is for; takes that for it where not.
+    bool covers(const ParameterSelector& selector);
+  };
+
   void collect_names(const syntax::Rule& written);
   /// Whether the name was free; reported where it was not.
   bool define(const syntax::Name& name, const char* what);
   void report_unreachable();
   void term(const syntax::Rule& written, const syntax::Term* own, Term& out);
-  void modifier(const syntax::Modifier& written, Term& out, bool& closed);
+  void modifier(const syntax::Modifier& written, Term& out, Taken& taken);
   void outcome(const syntax::Outcome& written);
   void requirement(const syntax::Require& written);
   /// Whether every has() stands where a layer's parameters can decide it; reported where not.

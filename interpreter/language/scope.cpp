@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "grammar/limits.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/language/definition_checker.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 namespace {

@@ -134,8 +134,12 @@ Type SpaceChecker::infer_node(const Expression& expression) {
     return Type::truth(truth_of(it->operand, "`not`").space);
   }
   if (auto* it = std::get_if<Comparison>(&node)) {
-    auto left = number(it->left);
-    auto type = joined(left, number(it->right), span);
+    auto left = infer(*it->left), right = infer(*it->right);
+    if (left.form == Form::truth && right.form == Form::truth) {
+      reporter_.report(Code::wrong_type, span, "truth values are not compared", "write `a and b or not a and not b`");
+      return unknown;
+    }
+    auto type = joined(number(left, it->left->span), number(right, it->right->span), span);
     if (it->within) type = joined(type, number(it->within), span);
     return Type::truth(type.space);
   }

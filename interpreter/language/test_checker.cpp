@@ -6,18 +6,21 @@
 #include <algorithm>
 
 #include "grammar/explanation.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/rule_checker.hpp"
 #include "interpreter/language/spaces.hpp"
-#include "interpreter/language/suggest.hpp"
 
 namespace ascribe::language {
 namespace {
 
 constexpr std::string_view field_names[] = {"model", "x", "R"};
+
+bool is_reserved_in_tests(std::string_view name) { return is_protected(name) || name == "model"; }
 
 }  // namespace
 
@@ -79,11 +82,10 @@ void TestChecker::collect(const syntax::Test& written) {
       else if (!twice(name))
         fields_.emplace(name.text, field);
     } else if (auto* let = std::get_if<syntax::Let>(&clause)) {
-      if (is_protected(let->name.text) || let->name.text == "model")
+      if (is_reserved_in_tests(let->name.text))
         reporter_.report(Code::protected_name, let->name.span, fmt::format("`{}` cannot be redefined", let->name.text),
                          "choose another name for the let");
-      else if (!twice(let->name))
-        local_.lets.emplace(let->name.text, let);
+      if (!twice(let->name)) local_.lets.emplace(let->name.text, let);
     }
   }
 }
@@ -134,25 +136,26 @@ bool TestChecker::model(const syntax::Expression& written, std::vector<BuiltLaye
 
 std::optional<BuiltLayer> TestChecker::layer(const syntax::Expression& written) {
   auto* call = std::get_if<syntax::Call>(&written.node);
-  if (!call || call->path.qualifier) {
+  if (!call) {
     reporter_.report(Code::wrong_type, written.span, "`model` is a layer, or a list of layers in sequence",
                      "write `model = [linear(3, 2), relu]`");
     return {};
   }
   auto& name = call->path.name.text;
-  BuiltLayer out{find_buildable_layer(name), {}, written.span};
+  BuiltLayer out{call->path.qualifier ? nullptr : find_buildable_layer(name), {}, written.span};
   if (out.layer) {
     if (!layer_arguments(*call, out)) return {};
     return out;
   }
   std::vector<std::string> known;
   for (auto& row : buildable_layers()) known.emplace_back(row.name);
-  if (is_kind_word(name) || name == "any")
-    reporter_.report(Code::unknown_kind, call->path.span, fmt::format("`{}` builds no layer in a sequence", name),
-                     fmt::format("build one with: {}", fmt::join(known, ", ")));
-  else
-    reporter_.report(Code::unknown_kind, call->path.span, fmt::format("unknown layer kind `{}`", name),
-                     did_you_mean(name, known, fmt::format("layers are: {}", fmt::join(known, ", "))));
+  auto help = help_for_kind(name, known);
+  if (help.empty()) help = fmt::format("build one with: {}", listed(known));
+  bool exists = !call->path.qualifier && (is_kind_word(name) || name == "any");
+  reporter_.report(Code::unknown_kind, call->path.span,
+                   exists ? fmt::format("`{}` builds no layer in a sequence", name)
+                          : fmt::format("unknown layer kind `{}`", shown(call->path)),
+                   help);
   return {};
 }
 
@@ -277,7 +280,7 @@ void TestChecker::report_unused(const syntax::Test& written) {
     if (auto found = local_.lets.find(name); found != local_.lets.end()) mention(*found->second->value);
   }
   for (auto& [name, let] : local_.lets)
-    if (!mentions.contains(name))
+    if (!mentions.contains(name) && !is_reserved_in_tests(name))
       reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name),
                        "use it or leave it out");
 }

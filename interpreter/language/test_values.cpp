@@ -1,6 +1,7 @@
 // The part of NameResolver that resolves what only tests have: tensors written out, random numbers, relevance.
 #include <fmt/format.h>
 
+#include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/names.hpp"
 
 namespace ascribe::language {
@@ -71,6 +72,11 @@ ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause 
   if (!rules) {
     reporter_.report(Code::wrong_type, call.arguments.front().span, "`relevance` takes a rule or a composite",
                      "write `relevance(epsilon(0.1))`");
+    return nullptr;
+  }
+  if (!rules->path.qualifier && find_buildable_layer(rules->path.name.text)) {
+    reporter_.report(Code::unknown_rule, rules->span, fmt::format("`{}` is a layer, no rule", rules->path.name.text),
+                     "the layers are in `model`; write `relevance(epsilon)`");
     return nullptr;
   }
   auto target = local_.find_target(*rules, clause);

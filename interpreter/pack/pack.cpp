@@ -5,7 +5,7 @@
 #include "grammar/parser.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
-#include "interpreter/language/suggest.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/pack/files.hpp"
 #include "interpreter/pack/loader.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"
@@ -71,7 +71,7 @@ std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& o
   }
   throw Error({.code = Code::unknown_rule,
                .message = fmt::format("there is no {} `{}`", word, name),
-               .help = language::did_you_mean(name, known)});
+               .help = did_you_mean(name, known)});
 }
 
 }  // namespace

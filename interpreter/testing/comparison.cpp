@@ -11,15 +11,17 @@ namespace {
 
 constexpr std::int64_t most_shown = 32;
 
+std::string shown(double number) { return std::isnan(number) ? "nan" : fmt::format("{:.8g}", number); }
+
 std::string nested(const at::Tensor& tensor) {
-  if (tensor.dim() == 0) return fmt::format("{:.8g}", tensor.item<double>());
+  if (tensor.dim() == 0) return shown(tensor.item<double>());
   std::vector<std::string> parts;
   for (std::int64_t i = 0; i < tensor.size(0); ++i) parts.push_back(nested(tensor[i]));
   return fmt::format("[{}]", fmt::join(parts, ", "));
 }
 
 std::string shown(const evaluate::Operand& operand) {
-  if (auto* number = std::get_if<double>(&operand.value)) return fmt::format("{:.8g}", *number);
+  if (auto* number = std::get_if<double>(&operand.value)) return shown(*number);
   return testing::shown(std::get<at::Tensor>(operand.value));
 }
 
@@ -38,8 +40,8 @@ std::string shown_shape(const at::Tensor& tensor) {
 
 std::string shown(const at::Tensor& tensor) {
   if (tensor.numel() <= most_shown) return nested(tensor);
-  return fmt::format("a tensor of shape {} from {:.8g} to {:.8g}", shown_shape(tensor), tensor.min().item<double>(),
-                     tensor.max().item<double>());
+  return fmt::format("a tensor of shape {} from {} to {}", shown_shape(tensor), shown(tensor.min().item<double>()),
+                     shown(tensor.max().item<double>()));
 }
 
 std::string describe_difference(const language::Comparison& comparison, const evaluate::Operand& left,
@@ -55,7 +57,7 @@ std::string describe_difference(const language::Comparison& comparison, const ev
   auto flat = difference.flatten().argmax().item<std::int64_t>();
   auto at_left = a.flatten()[flat].item<double>(), at_right = b.flatten()[flat].item<double>();
   if (a.numel() > 1)
-    out += fmt::format("; they differ most at {}: {:.8g} and {:.8g}", shown_place(flat, a.sizes()), at_left, at_right);
+    out += fmt::format("; they differ most at {}: {} and {}", shown_place(flat, a.sizes()), shown(at_left), shown(at_right));
   bool number = !std::isnan(at_left) && !std::isnan(at_right);
   if (comparison.op != Operator::equal || !number) return out;
   return out + fmt::format("; the largest difference is {:.3g}", std::abs(at_left - at_right));

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ascribe::language {
+namespace ascribe {
 
 /// The nearest candidate, or nothing where none is near enough to be a slip of the hand.
 std::string nearest(std::string_view written, const std::vector<std::string>& candidates);
@@ -17,4 +17,4 @@ std::string listed(const std::vector<std::string>& names);
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates,
                          std::string otherwise = "");
 
-}  // namespace ascribe::language
+}  // namespace ascribe

@@ -1,4 +1,4 @@
-#include "interpreter/language/suggest.hpp"
+#include "grammar/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <numeric>
 
-namespace ascribe::language {
+namespace ascribe {
 namespace {
 
 constexpr std::size_t longest = 64;  // nobody mistypes a longer name into one of ours
@@ -52,4 +52,4 @@ std::string did_you_mean(std::string_view written, const std::vector<std::string
   return best.empty() ? otherwise : fmt::format("did you mean `{}`?", best);
 }
 
-}  // namespace ascribe::language
+}  // namespace ascribe
