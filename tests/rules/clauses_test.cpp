@@ -58,8 +58,8 @@ TEST_CASE("the first modifier that fits wins, reading downwards") {
                    with(2 * dense.W, 0 * dense.b, 1)) <= exact);
   CHECK(difference(dense.by("rule r { term a { param \"bias\" = 0 } param = 2 * w }"),
                    with(2 * dense.W, 0 * dense.b, 1)) <= exact);
-  CHECK(difference(dense.by("rule r { param \"weight\" = 2 * w; param \"weight\" = 3 * w }"),
-                   with(2 * dense.W, dense.b, 1)) <= exact);
+  CHECK(difference(dense.by("rule r { param \"weight\" = 2 * w; param [\"weight\", \"bias\"] = 3 * w }"),
+                   with(2 * dense.W, 3 * dense.b, 1)) <= exact);
   CHECK(difference(dense.by("rule r { param \"weight\" = 2 * w; param = 3 * w }"), with(2 * dense.W, 3 * dense.b, 1)) <=
         exact);
   // Between two terms: a shared clause reaches the terms above it and below it.
@@ -71,7 +71,8 @@ TEST_CASE("the first modifier that fits wins, reading downwards") {
 
 TEST_CASE("a modifier that can never apply is refused") {
   for (auto text : {"rule r { map = R; term a { map = 2 * R } }", "rule r { param = w; param \"bias\" = 0 }",
-                    "rule r { input = x; input = 2 * x }", "rule r { term a { input = 2 * x } input = 3 * x }"}) {
+                    "rule r { param \"bias\" = w; param \"bias\" = 0 }", "rule r { input = x; input = 2 * x }",
+                    "rule r { term a { input = 2 * x } input = 3 * x }"}) {
     INFO(text);
     CHECK(refused([&] { rule_in(text); }).code == Code::unreachable_modifier);
   }
