@@ -8,110 +8,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "interpreter/attach/batch_norm.hpp"
+#include "interpreter/attach/operator_call.hpp"
+
 namespace ascribe {
 
 using namespace attaching;  // NOLINT: this file is part of the room; the class is public and lives outside
 using Form = LayerOperator::Form;
 
 namespace {
-
-bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
-
-bool is_leaf_or_view_of_one(const at::Tensor& tensor) {
-  return tensor.is_leaf() || (tensor.is_view() && tensor._base().is_leaf());
-}
-
-// The kind that a call is of, which for some operators depends on the arguments.
-const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::IValue>& arguments) {
-  std::string name(row.kind);
-  if (row.form == Form::convolution) {
-    bool transposed = row.transposed >= 0 && arguments[static_cast<std::size_t>(row.transposed)].toBool();
-    name = fmt::format("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
-  } else if (row.form == Form::hardtanh && arguments[1].toScalar().toDouble() == 0 &&
-             arguments[2].toScalar().toDouble() == 6) {
-    name = "relu6";
-  }
-  return language::find_kind(name);
-}
-
-// Whether the arguments are those of a layer: a product with a weight, a scaling by a constant, and nothing else.
-bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::vector<bool>& depends) {
-  for (auto& [place, name] : row.parameters)
-    if (depends[place]) return false;  // computed from the input: no parameter
-  if (row.form == Form::matrix) {
-    auto weight = row.parameters.front().first;
-    return arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 1;
-  }
-  if (row.form == Form::product && row.inputs.size() > 1) {
-    bool division = row.name.starts_with("div");
-    return depends[0] != depends[1] && !(division && depends[1]);
-  }
-  return true;
-}
-
-// f, the operator itself, with inputs and parameters put in their places.
-auto make_apply(const c10::OperatorHandle& op, const LayerOperator& row, std::vector<c10::IValue> arguments,
-                std::vector<std::size_t> inputs, std::vector<std::size_t> parameters) {
-  auto transposed = row.form == Form::matrix ? static_cast<std::ptrdiff_t>(row.parameters.front().first) : -1;
-  bool in_place = row.name.ends_with("_");
-  for (auto i : inputs) arguments[i] = {};
-  for (auto i : parameters) arguments[i] = {};
-  if (in_place && arguments[0].isTensor())
-    arguments[0] = arguments[0].toTensor().detach().clone();  // before it is written into
-  // Whatever else is a tensor (a constant factor, batch norm's statistics) belongs to the layer as it is now.
-  std::vector<std::pair<std::size_t, KeptTensor>> constants;
-  for (std::size_t i = 0; i < arguments.size(); ++i)
-    if (is_tensor(arguments[i])) constants.emplace_back(i, KeptTensor::reference(arguments[i].toTensor()));
-  return [=](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) {
-    torch::jit::Stack stack(arguments.begin(), arguments.end());
-    for (auto& [i, constant] : constants)
-      stack[i] = in_place && i == 0 ? constant.get("a constant").clone() : constant.get("a constant of the layer");
-    // An in-place operator needs something that it may write into, and that is no leaf of the graph.
-    for (std::size_t i = 0; i < inputs.size(); ++i) stack[inputs[i]] = in_place && inputs[i] == 0 ? x[i].clone() : x[i];
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      stack[parameters[i]] = transposed == static_cast<std::ptrdiff_t>(parameters[i]) ? theta[i].t() : theta[i];
-    op.callBoxed(&stack);
-    return stack.front().toTensor();
-  };
-}
-
-std::vector<c10::IValue> arguments_of(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
-  return {stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size()), stack.end()};
-}
-
-// Operators with several results (pooling with indices): the first is the layer's output, the others are data.
-c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-  return stack[stack.size() - op.schema().returns().size()];
-}
-
-std::string module_of(const std::string& parameter) {
-  auto dot = parameter.rfind('.');
-  return dot == std::string::npos ? "" : parameter.substr(0, dot);
-}
-
-// `features.0.bias` for `features.0.weight`.
-std::string sibling(const std::string& parameter, const std::string& name) {
-  return parameter.substr(0, parameter.rfind('.') + 1) + name;
-}
-
-// Where a model's layer was called with nothing that depends on an input.
-class NoInputNode : public torch::autograd::Node {
- public:
-  NoInputNode(std::shared_ptr<bool> has_input, std::string layer)
-      : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
-  torch::autograd::variable_list apply(torch::autograd::variable_list&&) override {
-    if (*has_input_) return {};
-    throw Error({.code = Code::no_input,
-                 .message = fmt::format(
-                     "{}: nothing that it was called with depends on an input that requires a gradient", layer_),
-                 .help = "call x.requires_grad_() before the model"});
-  }
-  std::string name() const override { return "NoInput"; }
-
- private:
-  std::shared_ptr<bool> has_input_;
-  std::string layer_;
-};
 
 double total_of(const torch::autograd::variable_list& list) {
   Pause pause;
@@ -120,6 +25,16 @@ double total_of(const torch::autograd::variable_list& list) {
   for (auto& each : list)
     if (each.defined()) out += total(each);
   return out;
+}
+
+// Keeps the output where a rule needs it; what stands in for it where the rule replaces it.
+at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished = false) {
+  auto* rule = call.rule ? call.rule->rule.get() : nullptr;
+  if (!rule || rule->uses_layer_output || rule->forward) call.output = KeptTensor::result(output);
+  if (!rule || !rule->forward || unfinished) return output;
+  at::NoGradGuard no_grad;
+  layer.output = call.output.get("");
+  return evaluate::forward(*call.rule, layer).clone();
 }
 
 // What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
@@ -245,111 +160,6 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   serve(op, stack, std::move(*found));
 }
 
-std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row,
-                                                                         const std::vector<c10::IValue>& arguments) {
-  Candidate out{};
-  // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
-  auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first])
-                    ? nullptr
-                    : &arguments[row.parameters.front().first].toTensor();
-  bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_.find(*first);
-  std::vector<bool> depends(arguments.size());
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (!is_tensor(arguments[i])) continue;
-    bool parameter =
-        std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
-    if (parameter && (foreign || names_.find(arguments[i].toTensor()))) continue;
-    auto found = passes_.of(arguments[i].toTensor());
-    depends[i] = found != nullptr;
-    out.pass = ForwardPasses::join(out.pass, found);
-  }
-  if (!out.pass || !is_layer(row, arguments, depends)) return {};
-  out.kind = row.form == Form::opaque ? nullptr : kind_of(row, arguments);
-  if (!out.kind && row.form != Form::opaque) return {};
-  out.kind_name = out.kind ? out.kind->name : row.kind;
-  out.module = module_name(row, arguments);
-  out.name = name_of(out);
-  if (!out.kind) return out;
-  out.in_place = row.name.ends_with("_");
-  for (auto i : row.inputs) {
-    if (row.form == Form::product && !depends[i]) continue;  // the constant belongs to the layer
-    out.input_places.push_back(i);
-    out.inputs.push_back(arguments[i].toTensor());
-    out.gets_relevance.push_back(depends[i]);
-  }
-  for (auto& [place, name] : row.parameters) {
-    if (!is_tensor(arguments[place])) continue;
-    auto parameter = arguments[place].toTensor();
-    if (row.form == Form::matrix && name == "weight") parameter = parameter.t();
-    out.parameter_places.push_back(place);
-    out.parameters.emplace_back(std::string(name), parameter);
-  }
-  out.apply = make_apply(op, row, arguments, out.input_places, out.parameter_places);
-  if (row.form == Form::matrix && out.parameters.size() == 1)
-    if (auto* weight = names_.find(out.parameters[0].second))
-      out.bias_follows = names_.names.contains(sibling(*weight, "bias"));
-  return out;
-}
-
-// A linear layer or convolution of the model before anything that depends on an input. Perhaps the model begins with
-// such; if no input ever comes, relevance that arrives here is the caller's mistake.
-bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
-  if (*has_input_ || row.parameters.empty() || row.form == Form::opaque) return false;
-  auto arguments = arguments_of(op, stack);
-  auto* kind = kind_of(row, arguments);
-  auto weight = row.parameters.front().first;
-  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight]))
-    return false;
-  auto* name = names_.find(arguments[weight].toTensor());
-  if (!name) return false;
-  {
-    at::NoGradGuard no_grad;
-    at::AutoDispatchBelowADInplaceOrView below;
-    op.callBoxed(stack);
-  }
-  auto module = module_of(*name);
-  torch::autograd::set_history(
-      output_of(op, stack).toTensor(),
-      c10::make_intrusive<NoInputNode>(
-          has_input_, fmt::format("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
-  return true;
-}
-
-std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const Row& row,
-                                                                         const std::vector<c10::IValue>& arguments,
-                                                                         const Product& product) {
-  if (!row.name.starts_with("add") || row.inputs.size() != 2 || !is_tensor(arguments[0]) || !is_tensor(arguments[1]) ||
-      !arguments[2].toScalar().equal(1))
-    return {};
-  auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
-  auto* name = names_.find(bias);
-  bool same = product.output->lock().get() == sum.unsafeGetTensorImpl() &&
-              static_cast<std::int64_t>(sum._version()) == product.version;
-  if (!same || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
-  auto out = product.candidate;
-  if (product.keeps_gradient) return out;
-  out.pass->counts = product.counts;
-  --out.pass->calls_of_kind[out.kind->name];
-  reports_.resize(product.reports);
-  out.bias_follows = false;
-  if (attaching::current_module().empty()) out.module = module_of(*name);
-  out.name = name_of(out);
-  if (!out.kind) return out;
-  out.in_place = row.name.ends_with("_");
-  out.parameters.emplace_back("bias", bias);
-  out.apply = [multiply = std::move(out.apply)](const std::vector<at::Tensor>& x,
-                                                const std::vector<at::Tensor>& theta) {
-    return multiply(x, {theta[0]}) + theta[1];
-  };
-  return out;
-}
-
-std::string Attachment::State::name_of(const Candidate& candidate) {
-  return candidate.module.empty()
-             ? fmt::format("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[candidate.kind_name] + 1)
-             : candidate.module;
-}
-
 bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate found) {
   ++found.pass->calls_of_kind[found.kind->name];
   LayerCall call;
@@ -366,11 +176,57 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
     keep_gradient(op, stack, found, call.report);
     return false;
   }
-  if (call.choices.front().conditions.empty())
-    call.take(call.choices.front().entry);
+  auto& best = call.choices.front();
+  if (best.conditions.empty() && is_merge(*best.entry) && merge(op, stack, call.report, *best.entry, found))
+    return true;
+  if (best.conditions.empty())
+    call.take(best.entry);
   else
     unsettled_[call.report.get()] = {call.choices, call.order, found.pass};
   run_rule(op, stack, std::move(call), std::move(found));
+  return true;
+}
+
+// Batch norm runs as ever; in the graph, the linear layer before it and batch norm become one layer, which keeps what
+// the linear layer's call has (its input, entry, name and count). Whether there is such a layer.
+bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack,
+                              const std::shared_ptr<LayerReport>& report, const language::BoundEntry& entry,
+                              const Candidate& found) {
+  if (found.kind->name != "batch_norm") return false;
+  auto& x = found.inputs[0];
+  bool kept = std::any_of(kept_gradient_.begin(), kept_gradient_.end(), [&](auto& each) {
+    return each.tensor.lock().get() == x.unsafeGetTensorImpl() &&
+           each.version == static_cast<std::int64_t>(x._version());
+  });
+  if (kept) {  // then so does the pair
+    keep_gradient(op, stack, found, report);
+    describe_entry(*report, &entry);
+    report->rule = "merge";
+    return true;
+  }
+  auto* linear = dynamic_cast<RuleNode*>(x.grad_fn().get());
+  if (!linear || linear->pass()->attachment != found.pass->attachment) return false;
+  auto call = merged(linear->call(), x, BatchNorm::of(arguments_of(op, stack)));
+  if (!call) return false;
+  describe_entry(*report, &entry);
+  report->rule = "merge";
+  {
+    at::NoGradGuard no_grad;
+    at::AutoDispatchBelowADInplaceOrView below;
+    op.callBoxed(stack);
+  }
+  auto output = output_of(op, stack).toTensor();
+  report->shape = output.sizes().vec();
+  auto layer = call->layer();
+  if (call->rule && call->rule->rule->forward) {  // it replaced the linear layer's output already
+    at::NoGradGuard no_grad;
+    output = layer.apply(layer.inputs, {layer.parameters[0].second, layer.parameters[1].second});
+  }
+  output_of(op, stack) = output = take_output(*call, layer, output);
+  call->output_version = static_cast<std::int64_t>(output._version());
+  auto node = c10::make_intrusive<RuleNode>(std::move(*call), found.pass);
+  node->set_next_edges(torch::autograd::edge_list(linear->next_edges()));
+  torch::autograd::set_history(output, node);
   return true;
 }
 
@@ -407,6 +263,10 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
   auto output = output_of(op, stack).toTensor();
   report->shape = output.sizes().vec();
   if (auto node = output.grad_fn()) node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
+  std::erase_if(kept_gradient_, [](auto& each) { return each.tensor.expired(); });
+  if (is_linear(*found.kind))
+    kept_gradient_.push_back({c10::weak_intrusive_ptr<c10::TensorImpl>(output.getIntrusivePtr()),
+                              static_cast<std::int64_t>(output._version())});
 }
 
 // Runs the layer without autograd and leaves the rule in the graph in its place.
@@ -446,30 +306,20 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   } catch (const Error& error) {
     throw at_layer(call, error.diagnostics().front());
   }
-  if (!rule || rule->uses_layer_output || rule->forward) call.output = KeptTensor::result(output);
-  if (rule && rule->forward && !found.bias_follows) {
+  auto replaced = take_output(call, layer, output, found.bias_follows);
+  if (found.in_place && !replaced.is_same(output)) {
     at::NoGradGuard no_grad;
-    layer.output = call.output.get("");
-    auto replacement = evaluate::forward(*call.rule, layer);
-    if (found.in_place)
-      output.copy_(replacement);
-    else
-      output_of(op, stack) = output = replacement.clone();
+    output.copy_(replaced);
+  } else {
+    output_of(op, stack) = output = replaced;
   }
+  call.output_version = static_cast<std::int64_t>(output._version());
   call.report->shape = output.sizes().vec();
   auto node = c10::make_intrusive<RuleNode>(std::move(call), std::move(found.pass));
   node->set_next_edges(std::move(edges));
   if (!found.in_place) return torch::autograd::set_history(output, node);
   auto number = node->add_input_metadata(output);
   torch::autograd::impl::rebase_history(output, {node, number});
-}
-
-std::string Attachment::State::module_name(const Row& row, const std::vector<c10::IValue>& arguments) const {
-  if (!current_module().empty()) return current_module();
-  for (auto& [place, parameter] : row.parameters)
-    if (is_tensor(arguments[place]))
-      if (auto* found = names_.find(arguments[place].toTensor())) return module_of(*found);
-  return "";
 }
 
 Attachment attaching::attach_with_names(const Composite& rules, ParameterNames names, bool has_input) {
@@ -493,6 +343,7 @@ Report Attachment::report() const { return state_ ? state_->report() : Report();
 Attachment attach(const Composite& rules, const torch::nn::Module& model) {
   ParameterNames names;
   for (auto& each : model.named_parameters()) names.add(each.key(), each.value());
+  for (auto& each : model.named_buffers()) names.add(each.key(), each.value());
   return attach_with_names(rules, std::move(names), /*has_input=*/false);
 }
 

@@ -17,7 +17,7 @@
 
 namespace ascribe {
 
-/// The names of a model's modules, by the parameters that they hold.
+/// The names of a model's modules, by the parameters and buffers that they hold.
 struct ParameterNames {
   /// `features.0.weight` for a parameter, by its place in memory: a transposed weight is found, too.
   std::map<std::pair<const c10::StorageImpl*, std::int64_t>, std::string> by_place;
@@ -78,6 +78,9 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   std::optional<Candidate> with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product);
   /// Whether an entry was for the layer; otherwise it keeps its gradient.
   bool serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate candidate);
+  /// Whether batch norm and the linear layer before it are one layer now.
+  bool merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, const std::shared_ptr<LayerReport>& report,
+             const language::BoundEntry& entry, const Candidate& found);
   void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& candidate,
                      const std::shared_ptr<LayerReport>& report);
   void run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, attaching::LayerCall call,
@@ -99,7 +102,12 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     Passes pass;
   };
   std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
-  std::optional<Product> product_;                     // where the call before this one made one
+  struct Made {
+    c10::weak_intrusive_ptr<c10::TensorImpl> tensor;
+    std::int64_t version;
+  };
+  std::vector<Made> kept_gradient_;  // outputs of linear layers that keep their gradient
+  std::optional<Product> product_;   // where the call before this one made one
 };
 
 namespace attaching {

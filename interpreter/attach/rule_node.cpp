@@ -45,13 +45,15 @@ at::Tensor KeptTensor::get(const std::string& what) const {
   return tensor_;
 }
 
+bool is_merge(const language::BoundEntry& entry) {
+  auto* engine = std::get_if<language::Engine>(&entry.target);
+  return engine && *engine == language::Engine::merge;
+}
+
 void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
   report.entry = entry ? language::describe(entry->place) : "";
   auto* rule = entry ? std::get_if<language::BoundRule>(&entry->target) : nullptr;
-  report.rule = !entry                                                                 ? "gradient"
-                : rule                                                                 ? rule->description
-                : std::get<language::Engine>(entry->target) == language::Engine::merge ? "merge (acts as pass)"
-                                                                                       : "refuse";
+  report.rule = !entry ? "gradient" : rule ? rule->description : is_merge(*entry) ? "merge (acts as pass)" : "refuse";
 }
 
 void LayerCall::take(const language::BoundEntry* entry) {
@@ -68,6 +70,16 @@ void LayerCall::take(const language::BoundEntry* entry) {
                  .primary = {place.source, place.span, "by this entry"},
                  .help = "give it a rule of its own in an entry above"});
   rule = &pass.bound();
+}
+
+evaluate::Layer LayerCall::layer() const {
+  evaluate::Layer out{apply, {}, gets_relevance, {}, {}};
+  for (auto& input : inputs)
+    out.inputs.push_back(input.defined() ? input.get("the input of " + shown()) : at::Tensor());
+  for (auto& [name, kept] : parameters)
+    out.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, shown())));
+  if (output.defined()) out.output = output.get("the output of " + shown());
+  return out;
 }
 
 std::string LayerCall::shown() const { return fmt::format("layer '{}' ({})", report->name, report->kind); }
@@ -99,12 +111,7 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   bool settles = call_.rule == nullptr;
   if (settles) call_.take(settle(call_.choices, call_.order, whole(pass_)->counts));
   try {
-    evaluate::Layer layer{call_.apply, {}, call_.gets_relevance, {}, {}};
-    for (auto& input : call_.inputs)
-      layer.inputs.push_back(input.defined() ? input.get("the input of " + call_.shown()) : at::Tensor());
-    for (auto& [name, kept] : call_.parameters)
-      layer.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, call_.shown())));
-    if (call_.output.defined()) layer.output = call_.output.get("the output of " + call_.shown());
+    auto layer = call_.layer();
     if (settles) evaluate::check_fit(*call_.rule, layer, R.sizes());
     out = evaluate::relevance(*call_.rule, layer, R);
   } catch (const Error& error) {

@@ -49,12 +49,17 @@ struct LayerCall {
   std::vector<bool> gets_relevance;
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
+  std::int64_t output_version = 0;  ///< of the tensor that the model got
 
+  /// The layer with what is kept of it. Throws Error (overwritten_tensor).
+  evaluate::Layer layer() const;
   /// Gives the layer an entry, or its gradient where there is none. Throws Error where the entry refuses the layer.
   void take(const language::BoundEntry* entry);
   /// For messages: "layer 'features.0' (conv2d)".
   std::string shown() const;
 };
+
+bool is_merge(const language::BoundEntry& entry);
 
 /// What a report says of a layer that gets an entry; null: its gradient.
 void describe_entry(LayerReport& report, const language::BoundEntry* entry);

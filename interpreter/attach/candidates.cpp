@@ -1,0 +1,219 @@
+// The part of an attachment that tells which calls are a layer's, and which layer's.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include <algorithm>
+
+#include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/operator_call.hpp"
+
+namespace ascribe {
+
+using namespace attaching;  // NOLINT: as in attachment.cpp
+using Form = LayerOperator::Form;
+
+namespace {
+
+// The kind that a call is of, which for some operators depends on the arguments.
+const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::IValue>& arguments) {
+  std::string name(row.kind);
+  if (row.form == Form::convolution) {
+    bool transposed = row.transposed >= 0 && arguments[static_cast<std::size_t>(row.transposed)].toBool();
+    name = fmt::format("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
+  } else if (row.form == Form::hardtanh && arguments[1].toScalar().toDouble() == 0 &&
+             arguments[2].toScalar().toDouble() == 6) {
+    name = "relu6";
+  }
+  return language::find_kind(name);
+}
+
+// Whether the arguments are those of a layer: a product with a weight, a scaling by a constant, and nothing else.
+bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::vector<bool>& depends) {
+  for (auto& [place, name] : row.parameters)
+    if (depends[place]) return false;  // computed from the input: no parameter
+  if (row.form == Form::matrix) {
+    auto weight = row.parameters.front().first;
+    return arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 1;
+  }
+  if (row.form == Form::product && row.inputs.size() > 1) {
+    bool division = row.name.starts_with("div");
+    return depends[0] != depends[1] && !(division && depends[1]);
+  }
+  return true;
+}
+
+// f, the operator itself, with inputs and parameters put in their places.
+auto make_apply(const c10::OperatorHandle& op, const LayerOperator& row, std::vector<c10::IValue> arguments,
+                std::vector<std::size_t> inputs, std::vector<std::size_t> parameters) {
+  auto transposed = row.form == Form::matrix ? static_cast<std::ptrdiff_t>(row.parameters.front().first) : -1;
+  bool in_place = row.name.ends_with("_");
+  for (auto i : inputs) arguments[i] = {};
+  for (auto i : parameters) arguments[i] = {};
+  if (in_place && arguments[0].isTensor())
+    arguments[0] = arguments[0].toTensor().detach().clone();  // before it is written into
+  // Whatever else is a tensor (a constant factor, batch norm's statistics) belongs to the layer as it is now.
+  std::vector<std::pair<std::size_t, KeptTensor>> constants;
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    if (is_tensor(arguments[i])) constants.emplace_back(i, KeptTensor::reference(arguments[i].toTensor()));
+  return [=](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) {
+    torch::jit::Stack stack(arguments.begin(), arguments.end());
+    for (auto& [i, constant] : constants)
+      stack[i] = in_place && i == 0 ? constant.get("a constant").clone() : constant.get("a constant of the layer");
+    // An in-place operator needs something that it may write into, and that is no leaf of the graph.
+    for (std::size_t i = 0; i < inputs.size(); ++i) stack[inputs[i]] = in_place && inputs[i] == 0 ? x[i].clone() : x[i];
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      stack[parameters[i]] = transposed == static_cast<std::ptrdiff_t>(parameters[i]) ? theta[i].t() : theta[i];
+    op.callBoxed(&stack);
+    return stack.front().toTensor();
+  };
+}
+
+std::string module_of(const std::string& parameter) {
+  auto dot = parameter.rfind('.');
+  return dot == std::string::npos ? "" : parameter.substr(0, dot);
+}
+
+// `features.0.bias` for `features.0.weight`.
+std::string sibling(const std::string& parameter, const std::string& name) {
+  return parameter.substr(0, parameter.rfind('.') + 1) + name;
+}
+
+// Where a model's layer was called with nothing that depends on an input.
+class NoInputNode : public torch::autograd::Node {
+ public:
+  NoInputNode(std::shared_ptr<bool> has_input, std::string layer)
+      : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
+  torch::autograd::variable_list apply(torch::autograd::variable_list&&) override {
+    if (*has_input_) return {};
+    throw Error({.code = Code::no_input,
+                 .message = fmt::format(
+                     "{}: nothing that it was called with depends on an input that requires a gradient", layer_),
+                 .help = "call x.requires_grad_() before the model"});
+  }
+  std::string name() const override { return "NoInput"; }
+
+ private:
+  std::shared_ptr<bool> has_input_;
+  std::string layer_;
+};
+
+}  // namespace
+
+std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row,
+                                                                         const std::vector<c10::IValue>& arguments) {
+  Candidate out{};
+  // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
+  auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first])
+                    ? nullptr
+                    : &arguments[row.parameters.front().first].toTensor();
+  bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_.find(*first);
+  std::vector<bool> depends(arguments.size());
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (!is_tensor(arguments[i])) continue;
+    bool parameter =
+        std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
+    if (parameter && (foreign || names_.find(arguments[i].toTensor()))) continue;
+    auto found = passes_.of(arguments[i].toTensor());
+    depends[i] = found != nullptr;
+    out.pass = ForwardPasses::join(out.pass, found);
+  }
+  if (!out.pass || !is_layer(row, arguments, depends)) return {};
+  out.kind = row.form == Form::opaque ? nullptr : kind_of(row, arguments);
+  if (!out.kind && row.form != Form::opaque) return {};
+  out.kind_name = out.kind ? out.kind->name : row.kind;
+  out.module = module_name(row, arguments);
+  out.name = name_of(out);
+  if (!out.kind) return out;
+  out.in_place = row.name.ends_with("_");
+  for (auto i : row.inputs) {
+    if (row.form == Form::product && !depends[i]) continue;  // the constant belongs to the layer
+    out.input_places.push_back(i);
+    out.inputs.push_back(arguments[i].toTensor());
+    out.gets_relevance.push_back(depends[i]);
+  }
+  for (auto& [place, name] : row.parameters) {
+    if (!is_tensor(arguments[place])) continue;
+    auto parameter = arguments[place].toTensor();
+    if (row.form == Form::matrix && name == "weight") parameter = parameter.t();
+    out.parameter_places.push_back(place);
+    out.parameters.emplace_back(std::string(name), parameter);
+  }
+  out.apply = make_apply(op, row, arguments, out.input_places, out.parameter_places);
+  if (row.form == Form::matrix && out.parameters.size() == 1)
+    if (auto* weight = names_.find(out.parameters[0].second))
+      out.bias_follows = names_.names.contains(sibling(*weight, "bias"));
+  return out;
+}
+
+// A linear layer or convolution of the model before anything that depends on an input. Perhaps the model begins with
+// such; if no input ever comes, relevance that arrives here is the caller's mistake.
+bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+  if (*has_input_ || row.parameters.empty() || row.form == Form::opaque) return false;
+  auto arguments = arguments_of(op, stack);
+  auto* kind = kind_of(row, arguments);
+  auto weight = row.parameters.front().first;
+  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight]))
+    return false;
+  auto* name = names_.find(arguments[weight].toTensor());
+  if (!name) return false;
+  {
+    at::NoGradGuard no_grad;
+    at::AutoDispatchBelowADInplaceOrView below;
+    op.callBoxed(stack);
+  }
+  auto module = module_of(*name);
+  torch::autograd::set_history(
+      output_of(op, stack).toTensor(),
+      c10::make_intrusive<NoInputNode>(
+          has_input_, fmt::format("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
+  return true;
+}
+
+std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const Row& row,
+                                                                         const std::vector<c10::IValue>& arguments,
+                                                                         const Product& product) {
+  if (!row.name.starts_with("add") || row.inputs.size() != 2 || !is_tensor(arguments[0]) || !is_tensor(arguments[1]) ||
+      !arguments[2].toScalar().equal(1))
+    return {};
+  auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
+  auto* name = names_.find(bias);
+  bool same = product.output->lock().get() == sum.unsafeGetTensorImpl() &&
+              static_cast<std::int64_t>(sum._version()) == product.version;
+  if (!same || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
+  auto out = product.candidate;
+  if (product.keeps_gradient) return out;
+  out.pass->counts = product.counts;
+  --out.pass->calls_of_kind[out.kind->name];
+  reports_.resize(product.reports);
+  out.bias_follows = false;
+  if (attaching::current_module().empty()) out.module = module_of(*name);
+  out.name = name_of(out);
+  if (!out.kind) return out;
+  out.in_place = row.name.ends_with("_");
+  out.parameters.emplace_back("bias", bias);
+  out.apply = [multiply = std::move(out.apply)](const std::vector<at::Tensor>& x,
+                                                const std::vector<at::Tensor>& theta) {
+    return multiply(x, {theta[0]}) + theta[1];
+  };
+  return out;
+}
+
+std::string Attachment::State::name_of(const Candidate& candidate) {
+  return candidate.module.empty()
+             ? fmt::format("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[candidate.kind_name] + 1)
+             : candidate.module;
+}
+
+std::string Attachment::State::module_name(const Row& row, const std::vector<c10::IValue>& arguments) const {
+  if (!current_module().empty()) return current_module();
+  for (auto& [place, parameter] : row.parameters)
+    if (is_tensor(arguments[place]))
+      if (auto* found = names_.find(arguments[place].toTensor())) return module_of(*found);
+  constexpr std::size_t running_mean = 3;  // batch norm without parameters still has statistics
+  if (row.kind == "batch_norm" && is_tensor(arguments[running_mean]))
+    if (auto* found = names_.find(arguments[running_mean].toTensor())) return module_of(*found);
+  return "";
+}
+
+}  // namespace ascribe

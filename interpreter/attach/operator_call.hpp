@@ -1,0 +1,26 @@
+// The arguments and results of an operator's call on LibTorch's stack.
+#pragma once
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+
+#include <vector>
+
+namespace ascribe::attaching {
+
+inline bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
+
+inline bool is_leaf_or_view_of_one(const at::Tensor& tensor) {
+  return tensor.is_leaf() || (tensor.is_view() && tensor._base().is_leaf());
+}
+
+inline std::vector<c10::IValue> arguments_of(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  return {stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size()), stack.end()};
+}
+
+// Operators with several results (pooling with indices): the first is the layer's output, the others are data.
+inline c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  return stack[stack.size() - op.schema().returns().size()];
+}
+
+}  // namespace ascribe::attaching

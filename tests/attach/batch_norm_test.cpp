@@ -1,0 +1,216 @@
+// Batch norm merged into the linear layer before it: relevance is that of one layer with the merged parameters.
+#include "tests/attach/models.hpp"
+
+#include <torch/nn/modules/batchnorm.h>
+
+namespace ascribe::test {
+namespace {
+
+// Statistics and parameters as training leaves them: none of them 0 or 1.
+template <typename Norm>
+Norm trained(Norm norm) {
+  norm->to(at::kDouble);
+  norm->eval();
+  at::NoGradGuard no_grad;
+  norm->running_mean.normal_();
+  norm->running_var.uniform_(0.3, 3);
+  if (norm->weight.defined()) norm->weight.normal_(), norm->bias.normal_();
+  return norm;
+}
+
+struct Factors {
+  at::Tensor scale, shift;
+};
+template <typename Norm>
+Factors factors(const Norm& norm) {
+  at::NoGradGuard no_grad;
+  auto scale = 1 / at::sqrt(norm->running_var + norm->options.eps());
+  if (norm->weight.defined()) scale = scale * norm->weight;
+  auto shift = -norm->running_mean * scale;
+  return {scale, norm->bias.defined() ? shift + norm->bias : shift};
+}
+
+// The merged parameters of a layer whose output channels come first in its weight.
+template <typename Layer, typename Norm>
+Parameters merged(const Layer& layer, const Norm& norm) {
+  at::NoGradGuard no_grad;
+  auto [scale, shift] = factors(norm);
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(layer->weight.dim()), 1);
+  shape[0] = -1;
+  auto bias = layer->bias.defined() ? layer->bias * scale + shift : shift;
+  return {{"weight", layer->weight.detach() * scale.view(shape)}, {"bias", bias.detach()}};
+}
+
+const char* const rules[] = {"epsilon", "zplus", "gamma", "alpha_beta", "wsquare", "flat"};
+
+template <typename Layer, typename Norm>
+void merges(const std::string& what, Layer layer, Norm norm, const at::Tensor& x, const std::string& kind,
+            const Function& f, const Parameters& parameters) {
+  nn::Sequential model(layer, norm);
+  for (auto name : rules) {
+    INFO(what << " under " << name);
+    auto found = attached_run(entries(kind + " => " + name + "; batch_norm => merge"), model, x);
+    auto expected = layer_by_layer({{rule(name), f, parameters}}, x);
+    CHECK(same_bits(found.output, plain_run(model, x).output));
+    CHECK(difference(found.output, expected.output) <= exact);
+    CHECK(difference(found.relevance, expected.relevance) <= exact);
+    CHECK(rows(found.report) == std::vector<std::string>{"0 " + kind + " " + name, "1 batch_norm merge"});
+    CHECK(found.report[0].above.value() == Approx(start(found.output).sum().item<double>()).margin(1e-9));
+    CHECK(found.report[0].below.value() == Approx(found.relevance.sum().item<double>()).margin(1e-9));
+  }
+}
+
+TEST_CASE("batch norm and the linear layer or convolution before it are one layer") {
+  at::manual_seed(21);
+  for (bool affine : {true, false})
+    for (bool bias : {true, false}) {
+      INFO("affine " << affine << ", bias " << bias);
+      nn::Linear fc(nn::LinearOptions(4, 5).bias(bias));
+      fc->to(at::kDouble);
+      auto norm1 = trained(nn::BatchNorm1d(nn::BatchNorm1dOptions(5).affine(affine)));
+      merges("linear", fc, norm1, random({3, 4}), "linear", linear_of, merged(fc, norm1));
+      nn::Conv2d conv2(nn::Conv2dOptions(4, 6, 3).groups(2).padding(1).bias(bias));
+      conv2->to(at::kDouble);
+      auto norm2 = trained(nn::BatchNorm2d(nn::BatchNorm2dOptions(6).affine(affine)));
+      merges(
+          "conv2d", conv2, norm2, random({2, 4, 5, 5}), "conv2d",
+          [](auto& x, auto& theta) { return at::conv2d(x[0], theta[0], bias_of(theta), 1, 1, 1, 2); },
+          merged(conv2, norm2));
+      nn::Conv1d conv1(nn::Conv1dOptions(2, 3, 3).bias(bias));
+      conv1->to(at::kDouble);
+      auto norm3 = trained(nn::BatchNorm1d(nn::BatchNorm1dOptions(3).affine(affine)));
+      merges(
+          "conv1d", conv1, norm3, random({2, 2, 6}), "conv1d",
+          [](auto& x, auto& theta) { return at::conv1d(x[0], theta[0], bias_of(theta)); }, merged(conv1, norm3));
+    }
+}
+
+TEST_CASE("the output channels of a transposed convolution are scaled group by group") {
+  at::manual_seed(22);
+  auto x = random({2, 4, 3, 3});
+  for (bool bias : {true, false}) {
+    nn::ConvTranspose2d layer(nn::ConvTranspose2dOptions(4, 6, 2).groups(2).stride(2).bias(bias));
+    layer->to(at::kDouble);
+    auto norm = trained(nn::BatchNorm2d(6));
+    at::NoGradGuard no_grad;
+    auto [scale, shift] = factors(norm);
+    auto weight = layer->weight.detach().clone();  // [in, out / groups, …]
+    for (int channel = 0; channel < 6; ++channel)
+      weight.slice(0, channel / 3 * 2, channel / 3 * 2 + 2).select(1, channel % 3).mul_(scale[channel]);
+    auto b = bias ? layer->bias * scale + shift : shift;
+    at::AutoGradMode grad(true);
+    merges("conv_transpose2d", layer, norm, x, "conv_transpose2d",
+           [](auto& in, auto& theta) { return at::conv_transpose2d(in[0], theta[0], bias_of(theta), 2, 0, 0, 2); },
+           {{"weight", weight}, {"bias", b.detach()}});
+  }
+}
+
+struct Stem {
+  Stem() {
+    at::manual_seed(23);
+    layer = net.add("layer", nn::Conv2d(nn::Conv2dOptions(2, 3, 1).bias(false)));
+    norm = net.add("norm", trained(nn::BatchNorm2d(3)));
+    net.run = [this](const at::Tensor& in) { return norm(layer(in)); };
+    x = random({2, 2, 4, 4});
+  }
+  Outcome one_layer(const Rule& chosen) const { return layer_by_layer({{chosen, conv_of, merged(layer, norm)}}, x); }
+
+  Net net;
+  nn::Conv2d layer{nullptr};
+  nn::BatchNorm2d norm{nullptr};
+  at::Tensor x;
+};
+
+TEST_CASE("the merged layer's y is batch norm's output, and it has a bias") {
+  Stem stem;
+  auto pack = Pack::parse(R"(
+    rule shown { map = R * layer.y + y }
+    rule without_bias { param "bias" = 0; map = R / stabilize(y) }
+    rule doubled { forward = 2 * y; backward = grad }
+    composite shows { convolution => shown; batch_norm => merge }
+    composite drops { convolution => without_bias; batch_norm => merge }
+    composite doubles { convolution => doubled; batch_norm => merge })");
+  CHECK(difference(attached_run(pack.composite("shows"), stem.net, stem.x).relevance,
+                   stem.one_layer(pack.rule("shown")).relevance) <= exact);
+  CHECK(difference(attached_run(pack.composite("drops"), stem.net, stem.x).relevance,
+                   stem.one_layer(pack.rule("without_bias")).relevance) <= exact);
+  auto doubled = attached_run(pack.composite("doubles"), stem.net, stem.x);
+  CHECK(difference(doubled.output, 2 * stem.one_layer(rule("epsilon")).output) <= exact);
+}
+
+TEST_CASE("the merged layer has the linear layer's entry, name and count") {
+  Stem stem;
+  auto same = [&](const std::string& text, const Rule& chosen) {
+    INFO(text);
+    auto found = attached_run(entries(text), stem.net, stem.x);
+    CHECK(difference(found.relevance, stem.one_layer(chosen).relevance) <= exact);
+    CHECK(found.report[1].rule == "merge");
+  };
+  same("batch_norm => merge; \"layer\" => flat; any => epsilon", rule("flat"));
+  same("first convolution => zplus; batch_norm => merge; any => epsilon", rule("zplus"));
+  same("last convolution => zplus; batch_norm => merge; any => epsilon", rule("zplus"));
+  same("batch_norm => merge; convolution => gradient", rule("gradient"));
+  // A linear layer that no entry is for keeps its gradient, and so does the pair.
+  same("batch_norm => merge", rule("gradient"));
+}
+
+TEST_CASE("other readers of the linear layer's output go through its own rule") {
+  Stem stem;
+  stem.net.run = [&](const at::Tensor& in) {
+    auto y = stem.layer(in);
+    return at::cat({stem.norm(y), y}, 1);
+  };
+  auto found = attached_run(entries("convolution => epsilon; batch_norm => merge"), stem.net, stem.x);
+  at::NoGradGuard no_grad;
+  auto parts = start(found.output).split(3, 1);
+  auto pair = through(rule("epsilon"), conv_of, {stem.x}, merged(stem.layer, stem.norm), parts[0])[0];
+  auto alone = through(rule("epsilon"), conv_of, {stem.x}, weight_and_bias(stem.layer), parts[1])[0];
+  CHECK(difference(found.relevance, pair + alone) <= exact);
+}
+
+TEST_CASE("a convolution that is used twice is merged with each batch norm behind it") {
+  Stem stem;
+  auto other = stem.net.add("other", trained(nn::BatchNorm2d(3)));
+  stem.net.run = [&](const at::Tensor& in) { return at::cat({stem.norm(stem.layer(in)), other(stem.layer(in))}, 1); };
+  auto found = attached_run(entries("convolution => zplus; batch_norm => merge"), stem.net, stem.x);
+  auto parts = start(found.output).split(3, 1);
+  auto one = through(rule("zplus"), conv_of, {stem.x}, merged(stem.layer, stem.norm), parts[0])[0];
+  auto two = through(rule("zplus"), conv_of, {stem.x}, merged(stem.layer, other), parts[1])[0];
+  CHECK(difference(found.relevance, one + two) <= exact);
+}
+
+TEST_CASE("batch norm whose input is not just what a linear layer made acts as pass") {
+  Stem stem;
+  auto acts_as_pass = [&](const char* what, std::function<at::Tensor(const at::Tensor&)> between) {
+    INFO(what);
+    stem.net.run = [&, between](const at::Tensor& in) { return stem.norm(between(stem.layer(in))); };
+    auto found =
+        attached_run(entries("convolution => epsilon; activation => pass; batch_norm => merge"), stem.net, stem.x);
+    CHECK(found.report.back().rule == "merge (acts as pass)");
+  };
+  acts_as_pass("an activation between", [](at::Tensor y) { return at::relu(y); });
+  acts_as_pass("written into", [](at::Tensor y) { return y.clamp_(-1, 1); });
+  acts_as_pass("a view", [](at::Tensor y) { return y.flip(2); });
+
+  // The channels of a linear layer are the last dimension, those of batch norm dimension 1.
+  Net rows_of_three;
+  auto fc = rows_of_three.add("fc", nn::Linear(3, 4));
+  auto norm = rows_of_three.add("norm", trained(nn::BatchNorm1d(4)));
+  rows_of_three.run = [&](const at::Tensor& in) { return norm(fc(in)); };
+  auto found = attached_run(entries("linear => epsilon; batch_norm => merge"), rows_of_three, random({2, 4, 3}));
+  CHECK(found.report.back().rule == "merge (acts as pass)");
+}
+
+TEST_CASE("merging leaves the model's parameters and statistics as they were") {
+  Stem stem;
+  std::vector<at::Tensor> before;
+  for (auto& each : stem.net.named_parameters()) before.push_back(each.value().detach().clone());
+  for (auto& each : stem.net.named_buffers()) before.push_back(each.value().clone());
+  attached_run(Pack::standard().composite("epsilon_plus"), stem.net, stem.x);
+  std::size_t i = 0;
+  for (auto& each : stem.net.named_parameters()) CHECK(same_bits(each.value(), before[i++]));
+  for (auto& each : stem.net.named_buffers()) CHECK(same_bits(each.value(), before[i++]));
+}
+
+}  // namespace
+}  // namespace ascribe::test
