@@ -48,6 +48,7 @@ class Disk : public FileReader {
 
   std::string read(const fs::path& path) const override {
     std::ifstream file(path, std::ios::binary);
+    if (!file && errno == ENOENT) throw refuse(Code::unreadable_file, path, "no such file", "check the path");
     if (!file) throw refuse(Code::unreadable_file, path, std::strerror(errno), "check its permissions");
     // One byte more than is allowed: what has no end, such as a device, is not read to its end.
     std::string text(limits.source_bytes + 1, '\0');

@@ -176,7 +176,9 @@ TEST_CASE("fmt leaves a file with mistakes as it is, and goes on with the others
   CHECK_THAT(outcome.err, StartsWith("error[A0101]"));
   CHECK(bytes_of(bad) == "rule a{map=}");
   CHECK(bytes_of(good) == tidy);
-  CHECK(run_fmt(argument(folder / "none.rule") + argument(bad)).code == 3);
+  auto none = run_fmt(argument(folder / "none.rule") + argument(bad));
+  CHECK(none.code == 3);
+  CHECK_THAT(none.err, StartsWith("error[A0001]: cannot read '" + folder / "none.rule" + "': no such file\n"));
   CHECK(run_fmt("").code == 2);
   CHECK(run_fmt("--check --diff" + argument(good)).code == 2);
 }
