@@ -118,6 +118,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[1] = arguments[1].toTensor().detach();
     return op.callBoxed(stack);
   }
+  if (!found) found = composed(row, arguments);
   if (!found) found = candidate(op, row, arguments);
   if (!found) {
     if (!without_input(op, row, stack)) op.callBoxed(stack);
@@ -258,6 +259,7 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
     auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
     seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
     arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
+    if (found.inner) arguments[1] = found.inner(seen);
   }
   op.callBoxed(stack);
   auto output = output_of(op, stack).toTensor();

@@ -55,6 +55,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     std::vector<std::pair<std::string, at::Tensor>> parameters;
     std::vector<std::size_t> input_places, parameter_places;  ///< among the operator's arguments
     decltype(evaluate::Layer::apply) apply;
+    at::Tensor (*inner)(const at::Tensor& x) = nullptr;  ///< of a composed layer, its operator's second argument
     bool in_place = false;
     bool bias_follows = false;  ///< see Product
   };
@@ -75,6 +76,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   bool without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
   std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row,
                                      const std::vector<c10::IValue>& arguments);
+  /// A layer that several operators make, at the last of them; what was done for the one before is undone.
+  std::optional<Candidate> composed(const Row& row, const std::vector<c10::IValue>& arguments);
   std::optional<Candidate> with_bias(const Row& row, const std::vector<c10::IValue>& arguments, const Product& product);
   /// Whether an entry was for the layer; otherwise it keeps its gradient.
   bool serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate candidate);

@@ -180,6 +180,29 @@ TEST_CASE("activations get their rule") {
   check("hardsigmoid", [](auto& in, auto&) { return at::hardsigmoid(in[0]); });
   check("hardshrink", [](auto& in, auto&) { return nn::Hardshrink()->forward(in[0]); });
   check("softshrink", [](auto& in, auto&) { return nn::Softshrink()->forward(in[0]); });
+  check("softsign", [](auto& in, auto&) { return nn::Softsign()->forward(in[0]); });
+  check("tanhshrink", [](auto& in, auto&) { return nn::Tanhshrink()->forward(in[0]); });
+}
+
+TEST_CASE("a layer that several operators make is one layer, also where it is counted or keeps its gradient") {
+  at::manual_seed(5);
+  auto x = random({3, 4, 2});
+  Net net;
+  for (Function f : {Function([](auto&in, auto&) { return nn::Softsign()->forward(in[0]); }),
+                     Function([](auto&in, auto&) { return nn::Tanhshrink()->forward(in[0]); })}) {
+    net.run = [&](const at::Tensor& in) { return f({f({in}, {})}, {}); };
+    auto plain = attached_run(entries("linear => epsilon"), net, x);
+    CHECK(same_bits(plain.output, plain_run(net, x).output));
+    CHECK(difference(plain.relevance, plain_run(net, x).relevance) <= exact);
+    CHECK(plain.report.size() == 2);
+    CHECK(plain.report[1].above.value() == Approx(start(plain.output).sum().item<double>()).margin(1e-9));
+    CHECK(plain.report[0].below.value() == Approx(plain.relevance.sum().item<double>()).margin(1e-9));
+    auto counted = attached_run(entries("first activation => pass; last activation => flat; add => norm"), net, x);
+    CHECK(difference(counted.relevance, layer_by_layer({{rule("pass"), f}, {rule("flat"), f}}, x).relevance) <= exact);
+  }
+  // What only looks like one is none.
+  net.run = [&](const at::Tensor& in) { return in - 2 * in.tanh(); };
+  CHECK(rows(attached_run(Pack::standard().composite("base"), net, x).report).back() == "add#1 add norm");
 }
 
 TEST_CASE("prelu is an activation with a weight and a name") {
