@@ -6,10 +6,10 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/explanation.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "grammar/suggest.hpp"
 
 namespace ascribe::command {
 namespace {

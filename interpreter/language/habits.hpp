@@ -16,7 +16,8 @@ std::string help_for_foreign_call(const syntax::Call& call, const Source& source
 /// Help for an unknown name: `True`, `None`, `self`, `grad_output`. Empty if nobody's habit.
 std::string_view help_for_foreign_name(std::string_view name);
 
-/// Help for an unknown kind of layer: `BatchNorm2d` is `batch_norm`, `default` is `any`. Empty if no known word is near.
+/// Help for an unknown kind of layer: `BatchNorm2d` is `batch_norm`, `default` is `any`. Empty if no known word is
+/// near.
 std::string help_for_kind(std::string_view written, const std::vector<std::string>& known);
 
 /// Whether a name is that of a module or an object that other languages reach functions through: `torch`, `np`, `self`.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "grammar/parser.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
-#include "grammar/suggest.hpp"
 #include "interpreter/pack/files.hpp"
 #include "interpreter/pack/loader.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"

@@ -57,7 +57,8 @@ std::string describe_difference(const language::Comparison& comparison, const ev
   auto flat = difference.flatten().argmax().item<std::int64_t>();
   auto at_left = a.flatten()[flat].item<double>(), at_right = b.flatten()[flat].item<double>();
   if (a.numel() > 1)
-    out += fmt::format("; they differ most at {}: {} and {}", shown_place(flat, a.sizes()), shown(at_left), shown(at_right));
+    out += fmt::format("; they differ most at {}: {} and {}", shown_place(flat, a.sizes()), shown(at_left),
+                       shown(at_right));
   bool number = !std::isnan(at_left) && !std::isnan(at_right);
   if (comparison.op != Operator::equal || !number) return out;
   return out + fmt::format("; the largest difference is {:.3g}", std::abs(at_left - at_right));

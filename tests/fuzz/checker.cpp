@@ -1,5 +1,5 @@
-// Any text is checked against the standard pack: it gives definitions or messages, the same each time. What is sound can
-// be called by its name.
+// Any text is checked against the standard pack: it gives definitions or messages, the same each time. What is sound
+// can be called by its name.
 #include "ascribe/pack.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "tests/fuzz/property.hpp"

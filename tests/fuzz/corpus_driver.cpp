@@ -1,5 +1,5 @@
-// Runs a fuzz target over files, without a fuzzer: the corpus as an ordinary test. A file that breaks the target ends the
-// program, and is the last one named.
+// Runs a fuzz target over files, without a fuzzer: the corpus as an ordinary test. A file that breaks the target ends
+// the program, and is the last one named.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
