@@ -130,10 +130,15 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     int exceptions = std::uncaught_exceptions();
     ~OverAfterFailure() { pass->over = pass->over || std::uncaught_exceptions() > exceptions; }
   } over_after_failure{found->pass};
-  if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool())
+  if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool()) {
+    bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
     throw Error({.code = Code::training_mode,
-                 .message = fmt::format("layer '{}' ({}) is in training mode", found->name, found->kind_name),
-                 .help = "call eval() on the model first"});
+                 .message = fmt::format("layer '{}' ({}) {}", found->name, found->kind_name,
+                                        own_statistics ? "is in training mode"
+                                                       : "takes the statistics of the batch: it has none of its own"),
+                 .help = own_statistics ? "call eval() on the model first"
+                                        : "build it with track_running_stats, and train it so"});
+  }
   if (row.form == Form::opaque) {
     if (row.training < 0 && !row.kind.empty()) {  // dropout and what has no name need no row
       ++found->pass->calls_of_kind[found->kind_name];

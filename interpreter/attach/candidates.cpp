@@ -210,7 +210,7 @@ std::string Attachment::State::module_name(const Row& row, const std::vector<c10
   for (auto& [place, parameter] : row.parameters)
     if (is_tensor(arguments[place]))
       if (auto* found = names_.find(arguments[place].toTensor())) return module_of(*found);
-  constexpr std::size_t running_mean = 3;  // batch norm without parameters still has statistics
+  // Batch norm without parameters still has statistics.
   if (row.kind == "batch_norm" && is_tensor(arguments[running_mean]))
     if (auto* found = names_.find(arguments[running_mean].toTensor())) return module_of(*found);
   return "";

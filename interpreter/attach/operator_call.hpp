@@ -8,6 +8,8 @@
 
 namespace ascribe::attaching {
 
+inline constexpr std::size_t running_mean = 3;  ///< among the arguments of `aten::batch_norm`
+
 inline bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
 
 inline bool is_leaf_or_view_of_one(const at::Tensor& tensor) {

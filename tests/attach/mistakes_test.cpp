@@ -89,6 +89,14 @@ TEST_CASE("batch norm in training mode is named after its module") {
         "A0605 layer '1' (batch_norm) is in training mode");
 }
 
+TEST_CASE("batch norm without statistics of its own says so, as eval() would not help") {
+  nn::Sequential model(nn::BatchNorm2d(nn::BatchNorm2dOptions(2).track_running_stats(false)));
+  model->to(at::kDouble);
+  model->eval();
+  CHECK(failure([&] { attached_run(Pack::standard().composite("base"), model, small_input()); }) ==
+        "A0605 layer '0' (batch_norm) takes the statistics of the batch: it has none of its own");
+}
+
 TEST_CASE("a layer that is refused leaves nothing behind for the next one") {
   at::manual_seed(28);
   nn::Linear layer(4, 4);
