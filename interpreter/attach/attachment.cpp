@@ -152,9 +152,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   if (found->bias_follows) {
     Product made{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
     made.keeps_gradient = !serve(op, stack, std::move(*found));
-    auto output = output_of(op, stack).toTensor();
-    made.output.emplace(output.getIntrusivePtr());
-    made.version = static_cast<std::int64_t>(output._version());
+    made.output.emplace(output_of(op, stack).toTensor());
     product_ = std::move(made);
     return;
   }
@@ -200,10 +198,7 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
                               const Candidate& found) {
   if (found.kind->name != "batch_norm") return false;
   auto& x = found.inputs[0];
-  bool kept = std::any_of(kept_gradient_.begin(), kept_gradient_.end(), [&](auto& each) {
-    return each.tensor.lock().get() == x.unsafeGetTensorImpl() &&
-           each.version == static_cast<std::int64_t>(x._version());
-  });
+  bool kept = std::any_of(kept_gradient_.begin(), kept_gradient_.end(), [&](auto& each) { return each.is(x); });
   if (kept) {  // then so does the pair
     keep_gradient(op, stack, found, report);
     describe_entry(*report, &entry);
@@ -270,10 +265,9 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
   auto output = output_of(op, stack).toTensor();
   report->shape = output.sizes().vec();
   if (auto node = output.grad_fn()) node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
-  std::erase_if(kept_gradient_, [](auto& each) { return each.tensor.expired(); });
-  if (is_linear(*found.kind))
-    kept_gradient_.push_back({c10::weak_intrusive_ptr<c10::TensorImpl>(output.getIntrusivePtr()),
-                              static_cast<std::int64_t>(output._version())});
+  if (!is_linear(*found.kind)) return;
+  std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
+  kept_gradient_.emplace_back(output);
 }
 
 // Runs the layer without autograd and leaves the rule in the graph in its place.

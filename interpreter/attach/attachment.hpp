@@ -13,6 +13,7 @@
 #include "ascribe/attach.hpp"
 #include "interpreter/attach/dispatch.hpp"
 #include "interpreter/attach/forward_pass.hpp"
+#include "interpreter/attach/operator_call.hpp"
 #include "interpreter/attach/rule_node.hpp"
 
 namespace ascribe {
@@ -65,8 +66,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   /// undone.
   struct Product {
     Candidate candidate;
-    std::optional<c10::weak_intrusive_ptr<c10::TensorImpl>> output{};
-    std::int64_t version = 0;
+    std::optional<attaching::Made> output{};
     bool keeps_gradient = false;
     attaching::Counts counts;
     std::size_t reports;
@@ -105,12 +105,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     Passes pass;
   };
   std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
-  struct Made {
-    c10::weak_intrusive_ptr<c10::TensorImpl> tensor;
-    std::int64_t version;
-  };
-  std::vector<Made> kept_gradient_;  // outputs of linear layers that keep their gradient
-  std::optional<Product> product_;   // where the call before this one made one
+  std::vector<attaching::Made> kept_gradient_;         // outputs of linear layers that keep their gradient
+  std::optional<Product> product_;                     // where the call before this one made one
 };
 
 namespace attaching {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
 
 namespace ascribe {
@@ -153,8 +154,7 @@ bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& 
   auto arguments = arguments_of(op, stack);
   auto* kind = kind_of(row, arguments);
   auto weight = row.parameters.front().first;
-  if (!kind || !(covers("linear", *kind) || covers("convolution", *kind)) || !is_tensor(arguments[weight]))
-    return false;
+  if (!kind || !is_linear(*kind) || !is_tensor(arguments[weight])) return false;
   auto* name = names_.find(arguments[weight].toTensor());
   if (!name) return false;
   {
@@ -178,9 +178,7 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
     return {};
   auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
   auto* name = names_.find(bias);
-  bool same = product.output->lock().get() == sum.unsafeGetTensorImpl() &&
-              static_cast<std::int64_t>(sum._version()) == product.version;
-  if (!same || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
+  if (!product.output->is(sum) || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
   auto out = product.candidate;
   if (product.keeps_gradient) return out;
   out.pass->counts = product.counts;

@@ -10,6 +10,22 @@ namespace ascribe::attaching {
 
 inline constexpr std::size_t running_mean = 3;  ///< among the arguments of `aten::batch_norm`
 
+/// An operator's result, to be known again: as it was made, and while somebody still holds it.
+class Made {
+ public:
+  explicit Made(const at::Tensor& tensor)
+      : tensor_(tensor.getIntrusivePtr()), version_(static_cast<std::int64_t>(tensor._version())) {}
+  bool is(const at::Tensor& tensor) const {
+    return tensor_.lock().get() == tensor.unsafeGetTensorImpl() &&
+           version_ == static_cast<std::int64_t>(tensor._version());
+  }
+  bool expired() const { return tensor_.expired(); }
+
+ private:
+  c10::weak_intrusive_ptr<c10::TensorImpl> tensor_;
+  std::int64_t version_;
+};
+
 inline bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
 
 inline bool is_leaf_or_view_of_one(const at::Tensor& tensor) {

@@ -20,7 +20,8 @@ struct ForeignCall {
   std::string_view written;
   std::string_view shown;  ///< where arguments are missing
 };
-constexpr std::string_view tensor_written = "[[1, 1]]` or `random(2, 3, seed = 1)";
+constexpr std::string_view ones = "1`, which is spread, or in a test `[[1, 1]]";
+constexpr std::string_view zeros = "0`, which is spread, or in a test `[[0, 0]]";
 constexpr ForeignCall foreign_calls[] = {
     {"relu", "max({0}, 0)", "max(x, 0)"},
     {"ReLU", "max({0}, 0)", "max(x, 0)"},
@@ -42,10 +43,10 @@ constexpr ForeignCall foreign_calls[] = {
     {"detach", "{0}", "the value itself"},
     {"ones_like", "1", "1"},
     {"zeros_like", "0", "0"},
-    {"ones", tensor_written, tensor_written},
-    {"zeros", tensor_written, tensor_written},
-    {"tensor", tensor_written, tensor_written},
-    {"Tensor", tensor_written, tensor_written},
+    {"ones", ones, ones},
+    {"zeros", zeros, zeros},
+    {"tensor", ones, ones},
+    {"Tensor", ones, ones},
     {"rand", "random(2, 3, seed = 1)", "random(2, 3, seed = 1)"},
     {"randn", "random(2, 3, seed = 1)", "random(2, 3, seed = 1)"},
 };
@@ -79,7 +80,7 @@ constexpr ForeignName foreign_names[] = {
 
 // Kinds of layers by the names of others, in lower-case letters.
 constexpr std::string_view no_kind_yet = "it is no kind yet: such layers hand on the gradient, and a report says so";
-constexpr std::string_view rearranges = "it only rearranges: relevance passes through by itself, leave the entry out";
+constexpr std::string_view rearranges = "it only rearranges: relevance passes through by itself, leave it out";
 constexpr ForeignName foreign_kinds[] = {
     {"default", "write `any`"},
     {"all", "write `any`"},

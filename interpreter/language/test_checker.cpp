@@ -151,7 +151,7 @@ std::optional<BuiltLayer> TestChecker::layer(const syntax::Expression& written) 
   for (auto& row : buildable_layers()) known.emplace_back(row.name);
   auto help = help_for_kind(name, known);
   if (help.empty()) help = fmt::format("build one with: {}", listed(known));
-  bool exists = !call->path.qualifier && (is_kind_word(name) || name == "any");
+  bool exists = !call->path.qualifier && is_kind_word(name);
   reporter_.report(Code::unknown_kind, call->path.span,
                    exists ? fmt::format("`{}` builds no layer in a sequence", name)
                           : fmt::format("unknown layer kind `{}`", shown(call->path)),

@@ -14,10 +14,13 @@ struct LayerReport {
       name;  ///< the module's whole name (`features.0`), or the kind and a number where there is none (`relu#3`)
   std::string kind;                 ///< `conv2d`, `relu`, `add`, …
   std::vector<std::int64_t> shape;  ///< of its output
-  std::string rule;                 ///< the rule with its arguments; `gradient` where no entry is for the layer
-  std::string entry;                ///< where the composite's entry was written: `mine.rule:3:3`; empty for `gradient`
-  std::optional<double> above;      ///< ΣR of its output; empty until relevance has passed it
-  std::optional<double> below;      ///< ΣR that it handed to its inputs
+  /// The rule with its arguments; `gradient` where no entry is for the layer; `merge` for batch norm that is one layer
+  /// with the linear layer before it, in whose row the pair's relevance stands; `merge (acts as pass)` for other batch
+  /// norm.
+  std::string rule;
+  std::string entry;            ///< where the composite's entry was written: `mine.rule:3:3`; empty for `gradient`
+  std::optional<double> above;  ///< ΣR of its output; empty until relevance has passed it
+  std::optional<double> below;  ///< ΣR that it handed to its inputs
 };
 
 using Report = std::vector<LayerReport>;
