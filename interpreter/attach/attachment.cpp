@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +16,7 @@ namespace ascribe {
 
 using namespace attaching;  // NOLINT: this file is part of the room; the class is public and lives outside
 using Form = LayerOperator::Form;
+using Row = LayerOperator;
 
 namespace {
 
@@ -76,11 +78,12 @@ const std::string* ParameterNames::find(const at::Tensor& tensor) const {
   return found == by_place.end() ? nullptr : &found->second;
 }
 
-Attachment::State::State(const Composite& rules, ParameterNames names, bool has_input)
+Attachment::State::State(const Composite& rules, std::shared_ptr<const ParameterNames> names, Watch watch)
     : rules_(std::make_shared<const language::BoundComposite>(rules.bound())),
       names_(std::move(names)),
-      passes_(names_.parameters),
-      has_input_(std::make_shared<bool>(has_input)) {}
+      watch_(watch),
+      passes_(names_->parameters),
+      has_input_(std::make_shared<bool>(watch.has_input)) {}
 
 Report Attachment::State::report() const {
   Report out;
@@ -99,29 +102,45 @@ std::exception_ptr& attaching::last_error() {
   return error;
 }
 
-void Attachment::State::call(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
+  if (!at::GradMode::is_enabled() || *inactive_ > 0 || torch::autograd::get_current_graph_task_id() != -1)
+    return op.callBoxed(stack);
   try {
-    intercept(op, row, stack);
+    intercept(op, stack);
   } catch (const Error&) {
     attaching::last_error() = std::current_exception();
     throw;
   }
 }
 
-void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+void attaching::refuse_training_mode(const Row& row, const std::vector<c10::IValue>& arguments,
+                                     const std::string& name) {
+  if (row.training < 0 || !arguments[static_cast<std::size_t>(row.training)].toBool()) return;
+  bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
+  throw Error({.code = Code::training_mode,
+               .message = fmt::format("layer '{}' ({}) {}", name, row.kind,
+                                      own_statistics ? "is in training mode"
+                                                     : "takes the statistics of the batch: it has none of its own"),
+               .help = own_statistics ? "call eval() on the model first"
+                                      : "build it with track_running_stats, and train it so"});
+}
+
+void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name);
+  if (!row) return other_operator(op, stack);
   auto product = std::exchange(product_, std::nullopt);
-  if (!at::GradMode::is_enabled()) return op.callBoxed(stack);
   auto arguments = arguments_of(op, stack);
   std::optional<Candidate> found;
-  if (product) found = with_bias(row, arguments, *product);
+  if (product) found = with_bias(*row, arguments, *product);
   if (found && product->keeps_gradient) {
     (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[1] = arguments[1].toTensor().detach();
     return op.callBoxed(stack);
   }
-  if (!found) found = composed(row, arguments);
-  if (!found) found = candidate(op, row, arguments);
+  if (!found) found = composed(*row, arguments);
+  if (!found) found = candidate(op, *row, arguments);
   if (!found) {
-    if (!without_input(op, row, stack)) op.callBoxed(stack);
+    if (!without_input(op, *row, stack)) other_operator(op, stack);
     return;
   }
   *has_input_ = true;
@@ -130,25 +149,8 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     int exceptions = std::uncaught_exceptions();
     ~OverAfterFailure() { pass->over = pass->over || std::uncaught_exceptions() > exceptions; }
   } over_after_failure{found->pass};
-  if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool()) {
-    bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
-    throw Error({.code = Code::training_mode,
-                 .message = fmt::format("layer '{}' ({}) {}", found->name, found->kind_name,
-                                        own_statistics ? "is in training mode"
-                                                       : "takes the statistics of the batch: it has none of its own"),
-                 .help = own_statistics ? "call eval() on the model first"
-                                        : "build it with track_running_stats, and train it so"});
-  }
-  if (row.form == Form::opaque) {
-    if (row.training < 0 && !row.kind.empty()) {  // dropout and what has no name need no row
-      ++found->pass->calls_of_kind[found->kind_name];
-      auto& report = reports_.emplace_back(std::make_shared<LayerReport>());
-      report->name = found->name;
-      report->kind = std::string(found->kind_name);
-      report->rule = "gradient";
-    }
-    return op.callBoxed(stack);
-  }
+  refuse_training_mode(*row, arguments, found->name);
+  if (row->form == Form::dropout) return op.callBoxed(stack);
   if (found->bias_follows) {
     Product made{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
     made.keeps_gradient = !serve(op, stack, std::move(*found));
@@ -164,17 +166,63 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   serve(op, stack, std::move(*found));
 }
 
-bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate found) {
-  ++found.pass->calls_of_kind[found.kind->name];
-  LayerCall call;
-  call.report = std::make_shared<LayerReport>();
-  call.report->name = found.name;
-  call.report->kind = std::string(found.kind->name);
-  call.owner = rules_;
-  reports_.push_back(call.report);
+void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  if (follows_indices(op.operator_name().name)) return op.callBoxed(stack);
+  auto arguments = arguments_of(op, stack);
+  Passes pass;
+  for (auto& argument : arguments)
+    for_each_tensor(argument, [&](const at::Tensor& tensor) { pass = ForwardPasses::join(pass, passes_.of(tensor)); });
+  op.callBoxed(stack);
+  if (!pass || op.schema().returns().empty()) return;
+  at::Tensor output;
+  for_each_tensor(output_of(op, stack), [&](const at::Tensor& tensor) {
+    if (!output.defined() && tensor.requires_grad()) output = tensor;
+  });
+  if (!output.defined()) return;
+  Candidate found{};
+  auto kind = base_name(op.operator_name().name);
+  if (kind.ends_with("_")) kind.remove_suffix(1);
+  found.kind_name = kind;
+  found.pass = std::move(pass);
+  found.module = module_name(arguments);
+  auto report = add_row(name_of(found), kind);
+  ++found.pass->calls_of_kind[std::string(kind)];
+  report->rule = "gradient";
+  report->shape = output.sizes().vec();
+  if (watch_.sums) output.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
+  note_output(*report, output);
+}
 
+std::shared_ptr<LayerReport> Attachment::State::add_row(const std::string& name, std::string_view kind) {
+  auto report = std::make_shared<LayerReport>();
+  report->name = name;
+  report->kind = std::string(kind);
+  reports_.push_back(report);
+  unsettled_.erase(report.get());  // of a report that was there before, at the same address
+  outputs_.erase(report.get());
+  return report;
+}
+
+void Attachment::State::note_output(const LayerReport& report, const at::Tensor& output) {
+  if (watch_.outputs) outputs_[&report] = torch::autograd::impl::gradient_edge(output);
+}
+
+std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::string& layer) const {
+  std::vector<torch::autograd::Edge> edges;
+  for (auto& report : reports_)
+    if (auto found = outputs_.find(report.get()); report->name == layer && found != outputs_.end())
+      edges.push_back(found->second);
+  return edges;
+}
+
+bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate found) {
+  ++found.pass->calls_of_kind[std::string(found.kind->name)];
+  LayerCall call;
+  call.report = add_row(found.name, found.kind->name);
+  call.owner = rules_;
+  call.sums = watch_.sums;
+  call.inactive = inactive_;
   call.order = ++calls_;
-  unsettled_.erase(call.report.get());  // of a report that was there before, at the same address
   call.choices = select(*rules_, *found.kind, found.module, call.order, found.pass->counts);
   if (call.choices.empty()) {
     keep_gradient(op, stack, found, call.report);
@@ -183,6 +231,9 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   auto& best = call.choices.front();
   if (best.conditions.empty() && is_merge(*best.entry) && merge(op, stack, call.report, *best.entry, found))
     return true;
+  if (best.conditions.empty() && is_merge(*best.entry) && found.kind->name == "batch_norm")
+    call.batch_norm = std::make_shared<const BatchNorm>(batch_norm_of(arguments_of(op, stack)));
+  fold(found);
   if (best.conditions.empty())
     call.take(best.entry);
   else
@@ -207,7 +258,7 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
   }
   auto* linear = dynamic_cast<RuleNode*>(x.grad_fn().get());
   if (!linear || linear->pass()->attachment != found.pass->attachment) return false;
-  auto call = merged(linear->call(), x, BatchNorm::of(arguments_of(op, stack)));
+  auto call = merged(linear->call(), x, batch_norm_of(arguments_of(op, stack)));
   if (!call) return false;
   describe_entry(*report, &entry);
   report->rule = "merge";
@@ -228,7 +279,25 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
   auto node = c10::make_intrusive<RuleNode>(std::move(*call), found.pass);
   node->set_next_edges(torch::autograd::edge_list(linear->next_edges()));
   torch::autograd::set_history(output, node);
+  note_output(*report, output);
+  note_output(*node->call().report, output);
   return true;
+}
+
+void Attachment::State::fold(Candidate& found) {
+  if (!is_linear(*found.kind) || found.pads || found.bias_follows) return;
+  auto& x = found.inputs[0];
+  auto* node = dynamic_cast<const RuleNode*>(x.grad_fn().get());
+  if (!node || !node->call().batch_norm || node->pass()->attachment != found.pass->attachment) return;
+  auto& call = node->call();
+  if (call.output_version != static_cast<std::int64_t>(x._version()) || (call.rule && call.rule->rule->forward)) return;
+  auto layer = folded(*found.kind, found.parameters, found.apply, x, *call.batch_norm);
+  if (!layer) return;
+  call.report->rule = "merge";
+  found.parameters = std::move(layer->parameters);
+  found.apply = std::move(layer->apply);
+  found.inputs[0] = call.inputs[0].get("the input of " + call.shown());
+  found.folded = node;
 }
 
 void Attachment::State::refuse_forward(const LayerCall& call) {
@@ -254,7 +323,7 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
     auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
     if (!relevant && is_tensor(argument) && !(found.in_place && place == 0)) argument = argument.toTensor().detach();
   }
-  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place; ++i) {
+  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place && watch_.sums; ++i) {
     if (!found.gets_relevance[i]) continue;
     auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
     seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
@@ -264,7 +333,9 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
   op.callBoxed(stack);
   auto output = output_of(op, stack).toTensor();
   report->shape = output.sizes().vec();
-  if (auto node = output.grad_fn()) node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
+  if (auto node = output.grad_fn(); node && watch_.sums)
+    node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
+  note_output(*report, output);
   if (!is_linear(*found.kind)) return;
   std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
   kept_gradient_.emplace_back(output);
@@ -281,11 +352,15 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   if (!rule) refuse_forward(call);
   torch::autograd::edge_list edges;
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
+    if (found.folded) {
+      call.inputs.push_back(found.folded->call().inputs[0]);
+      edges.push_back(found.folded->next_edge(0));
+      continue;
+    }
     auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
-    call.inputs.push_back(rule && !rule->uses_layer_input                  ? KeptTensor()
-                          : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
-                                                                           : KeptTensor::value(x));
+    call.inputs.push_back(x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
+                                                                         : KeptTensor::value(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
@@ -318,17 +393,22 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   call.report->shape = output.sizes().vec();
   auto node = c10::make_intrusive<RuleNode>(std::move(call), std::move(found.pass));
   node->set_next_edges(std::move(edges));
-  if (!found.in_place) return torch::autograd::set_history(output, node);
-  auto number = node->add_input_metadata(output);
-  torch::autograd::impl::rebase_history(output, {node, number});
+  if (found.in_place) {
+    auto number = node->add_input_metadata(output);
+    torch::autograd::impl::rebase_history(output, {node, number});
+  } else {
+    torch::autograd::set_history(output, node);
+  }
+  note_output(*node->call().report, output);
 }
 
-Attachment attaching::attach_with_names(const Composite& rules, ParameterNames names, bool has_input) {
+std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
+                                                         std::shared_ptr<const ParameterNames> names, Watch watch) {
   if (c10::InferenceMode::is_enabled() || !at::GradMode::is_enabled())
     throw Error({.code = Code::gradient_disabled,
                  .message = "rules cannot be attached where gradients are disabled",
                  .help = "attach outside of NoGradGuard and InferenceMode"});
-  return Attachment(std::make_shared<Attachment::State>(rules, std::move(names), has_input));
+  return std::make_shared<Attachment::State>(rules, std::move(names), watch);
 }
 
 Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) { switch_on(state_); }
@@ -341,11 +421,21 @@ void Attachment::remove() {
 
 Report Attachment::report() const { return state_ ? state_->report() : Report(); }
 
-Attachment attach(const Composite& rules, const torch::nn::Module& model) {
-  ParameterNames names;
-  for (auto& each : model.named_parameters()) names.add(each.key(), each.value());
-  for (auto& each : model.named_buffers()) names.add(each.key(), each.value());
-  return attach_with_names(rules, std::move(names), /*has_input=*/false);
+Inactive Attachment::inactive() const { return Inactive(state_ ? state_->inactive() : nullptr); }
+
+Inactive::Inactive(std::shared_ptr<std::atomic<int>> count) : count_(std::move(count)) {
+  if (count_) ++*count_;
+}
+Inactive::Inactive(Inactive&& other) noexcept = default;
+Inactive::~Inactive() {
+  if (count_) --*count_;
+}
+
+Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
+  auto names = std::make_shared<ParameterNames>();
+  for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
+  for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
+  return Attachment(make_state(rules, std::move(names), {.sums = options.sums}));
 }
 
 }  // namespace ascribe

@@ -13,6 +13,7 @@
 #include "ascribe/attach.hpp"
 #include "interpreter/attach/dispatch.hpp"
 #include "interpreter/attach/forward_pass.hpp"
+#include "interpreter/attach/layer_operators.hpp"
 #include "interpreter/attach/operator_call.hpp"
 #include "interpreter/attach/rule_node.hpp"
 
@@ -31,14 +32,28 @@ struct ParameterNames {
   const std::string* find(const at::Tensor& tensor) const;
 };
 
+namespace attaching {
+
+/// What an attachment is to notice besides its work.
+struct Watch {
+  bool sums = false;       ///< what the relevance of each layer sums to, and who took what
+  bool outputs = false;    ///< where relevance arrives at each layer
+  bool has_input = false;  ///< it is known that the model's input requires a gradient
+};
+
+}  // namespace attaching
+
 class Attachment::State : public attaching::Interceptor, public std::enable_shared_from_this<Attachment::State> {
  public:
-  /// `has_input`: it is known that the model's input requires a gradient.
-  State(const Composite& rules, ParameterNames names, bool has_input);
+  State(const Composite& rules, std::shared_ptr<const ParameterNames> names, attaching::Watch watch);
 
-  void call(const c10::OperatorHandle& op, const attaching::LayerOperator& row, torch::jit::Stack& stack) override;
+  void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) override;
 
   Report report() const;
+  /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
+  std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;
+  /// Above zero: nothing is intercepted, and what was recorded answers with gradients.
+  const std::shared_ptr<std::atomic<int>>& inactive() const { return inactive_; }
 
  private:
   using Row = attaching::LayerOperator;
@@ -58,6 +73,9 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     decltype(evaluate::Layer::apply) apply;
     at::Tensor (*inner)(const at::Tensor& x) = nullptr;  ///< of a composed layer, its operator's second argument
     bool in_place = false;
+    bool pads = false;  ///< a convolution that reads beyond the border of its input
+    /// Batch norm before a linear layer, folded into it: whose input the layer has now.
+    const attaching::RuleNode* folded = nullptr;
     bool bias_follows = false;  ///< see Product
   };
 
@@ -72,7 +90,12 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     std::size_t reports;
   };
 
-  void intercept(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
+  void intercept(const c10::OperatorHandle& op, torch::jit::Stack& stack);
+  /// An operator that is no layer, and neither is anything that it is made of.
+  void other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack);
+  std::shared_ptr<LayerReport> add_row(const std::string& name, std::string_view kind);
+  /// Keeps where relevance arrives at a layer's output, if somebody wants to know.
+  void note_output(const LayerReport& report, const at::Tensor& output);
   bool without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
   std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row,
                                      const std::vector<c10::IValue>& arguments);
@@ -84,6 +107,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   /// Whether batch norm and the linear layer before it are one layer now.
   bool merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, const std::shared_ptr<LayerReport>& report,
              const language::BoundEntry& entry, const Candidate& found);
+  /// Folds the batch norm that the candidate reads into it, where it can be merged with nothing else.
+  static void fold(Candidate& found);
   void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& candidate,
                      const std::shared_ptr<LayerReport>& report);
   void run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, attaching::LayerCall call,
@@ -91,10 +116,12 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   /// Where a rule that `last` may choose replaces the layer's output.
   static void refuse_forward(const attaching::LayerCall& call);
   static std::string name_of(const Candidate& candidate);
-  std::string module_name(const Row& row, const std::vector<c10::IValue>& arguments) const;
+  /// The module whose parameter or buffer is among the arguments; empty: none is.
+  std::string module_name(const std::vector<c10::IValue>& arguments) const;
 
   std::shared_ptr<const language::BoundComposite> rules_;
-  ParameterNames names_;
+  std::shared_ptr<const ParameterNames> names_;
+  attaching::Watch watch_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
   std::shared_ptr<bool> has_input_;  ///< whether some call depended on an input; shared with nodes that outlive this
@@ -107,6 +134,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
   std::vector<attaching::Made> kept_gradient_;         // outputs of linear layers that keep their gradient
   std::optional<Product> product_;                     // where the call before this one made one
+  std::map<const LayerReport*, torch::autograd::Edge> outputs_;
+  std::shared_ptr<std::atomic<int>> inactive_ = std::make_shared<std::atomic<int>>(0);
 };
 
 namespace attaching {
@@ -115,8 +144,12 @@ namespace attaching {
 /// unknown.
 std::string& current_module();
 
-/// Attaches rules under names that were collected already.
-Attachment attach_with_names(const Composite& rules, ParameterNames names, bool has_input);
+/// Throws Error where gradients are disabled.
+std::shared_ptr<Attachment::State> make_state(const Composite& rules, std::shared_ptr<const ParameterNames> names,
+                                              Watch watch);
+
+/// Throws Error (training_mode) where an operator's arguments say that it is in training mode. `name` is the layer's.
+void refuse_training_mode(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::string& name);
 
 /// The error of ours that went through somebody else's code last on this thread: TorchScript's interpreter makes its
 /// own of it.

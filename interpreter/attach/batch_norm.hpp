@@ -1,4 +1,5 @@
-// Batch norm behind a linear layer: as one layer with other parameters, where a composite says `batch_norm => merge`.
+// Batch norm behind or before a linear layer: as one layer with other parameters, where a composite says
+// `batch_norm => merge`.
 #pragma once
 
 #include <optional>
@@ -12,18 +13,27 @@ namespace ascribe::attaching {
 /// Linear layers and convolutions, transposed ones too: what batch norm can be merged into.
 bool is_linear(const language::Kind& kind);
 
-/// Batch norm in eval mode: scale · x + shift for each channel, with scale = γ / √(σ² + ε) and shift = β − μ · scale.
-struct BatchNorm {
-  at::Tensor scale, shift;
-
-  /// From the arguments of `aten::batch_norm`; missing γ: 1, missing β: 0.
-  static BatchNorm of(const std::vector<c10::IValue>& arguments);
-};
+/// From the arguments of `aten::batch_norm`; missing γ: 1, missing β: 0.
+BatchNorm batch_norm_of(const std::vector<c10::IValue>& arguments);
 
 /// The linear layer and the batch norm that takes its output `y` as one layer: weight · scale along the output
 /// channels, bias · scale + shift. It has the linear layer's input, entry, name and report; its output is not filled
 /// in. Nothing where `linear` is another kind of layer, y was written into, or its channels are not those of batch norm
 /// (dimension 1).
 std::optional<LayerCall> merged(const LayerCall& linear, const at::Tensor& y, const BatchNorm& batch_norm);
+
+/// The linear layer's parameters and function with the batch norm before it folded in: weight · scale along the input
+/// channels, bias + Σ weight · shift. They are for batch norm's input.
+struct FoldedLayer {
+  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  decltype(evaluate::Layer::apply) apply;
+};
+
+/// Nothing where they do not fit: a transposed convolution, other channels, a linear layer on more than [batch,
+/// features]. That the layer does not pad is for the caller to know: batch norm's shift is not zero beyond the border.
+std::optional<FoldedLayer> folded(const language::Kind& kind,
+                                  const std::vector<std::pair<std::string, at::Tensor>>& parameters,
+                                  const decltype(evaluate::Layer::apply)& apply, const at::Tensor& x,
+                                  const BatchNorm& batch_norm);
 
 }  // namespace ascribe::attaching

@@ -1,5 +1,6 @@
 // The part of an attachment that tells which calls are a layer's, and which layer's.
 #include <ATen/ATen.h>
+#include <ATen/ExpandUtils.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
@@ -42,6 +43,22 @@ bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& argument
     return depends[0] != depends[1] && !(division && depends[1]);
   }
   return true;
+}
+
+// Whether a convolution reads beyond its input's border, where batch norm's shift is missing.
+bool pads(const LayerOperator& row, const std::vector<c10::IValue>& arguments) {
+  constexpr std::size_t padding = 4;  // of every convolution but the transposed ones
+  if (row.form != Form::convolution && !row.kind.starts_with("conv")) return false;
+  if (arguments[padding].isString()) return arguments[padding].toStringRef() != "valid";
+  auto sizes = arguments[padding].toIntVector();
+  return std::any_of(sizes.begin(), sizes.end(), [](auto size) { return size != 0; });
+}
+
+// A constant summand as an input of the layer, in the sum's shape, so that rules see it as they see the others.
+at::Tensor summand(const c10::IValue& constant, const at::Tensor& other) {
+  at::NoGradGuard no_grad;
+  if (!constant.isTensor()) return at::scalar_tensor(constant.toScalar(), other.options()).expand(other.sizes());
+  return constant.toTensor().detach().expand(at::infer_size(constant.toTensor().sizes(), other.sizes()));
 }
 
 // f, the operator itself, with inputs and parameters put in their places.
@@ -108,29 +125,32 @@ std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c
   auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first])
                     ? nullptr
                     : &arguments[row.parameters.front().first].toTensor();
-  bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_.find(*first);
+  bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_->find(*first);
   std::vector<bool> depends(arguments.size());
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!is_tensor(arguments[i])) continue;
     bool parameter =
         std::any_of(row.parameters.begin(), row.parameters.end(), [&](auto& each) { return each.first == i; });
-    if (parameter && (foreign || names_.find(arguments[i].toTensor()))) continue;
+    if (parameter && (foreign || names_->find(arguments[i].toTensor()))) continue;
     auto found = passes_.of(arguments[i].toTensor());
     depends[i] = found != nullptr;
     out.pass = ForwardPasses::join(out.pass, found);
   }
+  if (row.form == Form::lookup && !out.pass && is_tensor(arguments[row.inputs[0]]))
+    out.pass = passes_.of_source(arguments[row.inputs[0]].toTensor());
   if (!out.pass || !is_layer(row, arguments, depends)) return {};
-  out.kind = row.form == Form::opaque ? nullptr : kind_of(row, arguments);
-  if (!out.kind && row.form != Form::opaque) return {};
+  out.kind = row.form == Form::dropout ? nullptr : kind_of(row, arguments);
+  if (!out.kind && row.form != Form::dropout) return {};
   out.kind_name = out.kind ? out.kind->name : row.kind;
-  out.module = module_name(row, arguments);
+  out.module = module_name(arguments);
   out.name = name_of(out);
   if (!out.kind) return out;
   out.in_place = row.name.ends_with("_");
   for (auto i : row.inputs) {
     if (row.form == Form::product && !depends[i]) continue;  // the constant belongs to the layer
     out.input_places.push_back(i);
-    out.inputs.push_back(arguments[i].toTensor());
+    bool constant = row.form == Form::addition && !depends[i] && !(out.in_place && i == 0);
+    out.inputs.push_back(constant ? summand(arguments[i], arguments[1 - i].toTensor()) : arguments[i].toTensor());
     out.gets_relevance.push_back(depends[i]);
   }
   for (auto& [place, name] : row.parameters) {
@@ -140,22 +160,26 @@ std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c
     out.parameter_places.push_back(place);
     out.parameters.emplace_back(std::string(name), parameter);
   }
-  out.apply = make_apply(op, row, arguments, out.input_places, out.parameter_places);
+  auto tensors = op;  // which takes all inputs as tensors
+  if (row.form == Form::addition && row.overload == "Scalar")
+    tensors = c10::Dispatcher::singleton().findSchemaOrThrow(op.operator_name().name.c_str(), "Tensor");
+  out.apply = make_apply(tensors, row, arguments, out.input_places, out.parameter_places);
+  out.pads = pads(row, arguments);
   if (row.form == Form::matrix && out.parameters.size() == 1)
-    if (auto* weight = names_.find(out.parameters[0].second))
-      out.bias_follows = names_.names.contains(sibling(*weight, "bias"));
+    if (auto* weight = names_->find(out.parameters[0].second))
+      out.bias_follows = names_->names.contains(sibling(*weight, "bias"));
   return out;
 }
 
 // A linear layer or convolution of the model before anything that depends on an input. Perhaps the model begins with
 // such; if no input ever comes, relevance that arrives here is the caller's mistake.
 bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
-  if (*has_input_ || row.parameters.empty() || row.form == Form::opaque) return false;
+  if (*has_input_ || row.parameters.empty() || row.form == Form::dropout) return false;
   auto arguments = arguments_of(op, stack);
   auto* kind = kind_of(row, arguments);
   auto weight = row.parameters.front().first;
   if (!kind || !is_linear(*kind) || !is_tensor(arguments[weight])) return false;
-  auto* name = names_.find(arguments[weight].toTensor());
+  auto* name = names_->find(arguments[weight].toTensor());
   if (!name) return false;
   {
     at::NoGradGuard no_grad;
@@ -177,12 +201,12 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
       !arguments[2].toScalar().equal(1))
     return {};
   auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
-  auto* name = names_.find(bias);
+  auto* name = names_->find(bias);
   if (!product.output->is(sum) || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
   auto out = product.candidate;
   if (product.keeps_gradient) return out;
   out.pass->counts = product.counts;
-  --out.pass->calls_of_kind[out.kind->name];
+  --out.pass->calls_of_kind[std::string(out.kind->name)];
   reports_.resize(product.reports);
   out.bias_follows = false;
   if (attaching::current_module().empty()) out.module = module_of(*name);
@@ -198,20 +222,20 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
 }
 
 std::string Attachment::State::name_of(const Candidate& candidate) {
-  return candidate.module.empty()
-             ? fmt::format("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[candidate.kind_name] + 1)
-             : candidate.module;
+  return candidate.module.empty() ? fmt::format("{}#{}", candidate.kind_name,
+                                                candidate.pass->calls_of_kind[std::string(candidate.kind_name)] + 1)
+                                  : candidate.module;
 }
 
-std::string Attachment::State::module_name(const Row& row, const std::vector<c10::IValue>& arguments) const {
+std::string Attachment::State::module_name(const std::vector<c10::IValue>& arguments) const {
   if (!current_module().empty()) return current_module();
-  for (auto& [place, parameter] : row.parameters)
-    if (is_tensor(arguments[place]))
-      if (auto* found = names_.find(arguments[place].toTensor())) return module_of(*found);
-  // Batch norm without parameters still has statistics.
-  if (row.kind == "batch_norm" && is_tensor(arguments[running_mean]))
-    if (auto* found = names_.find(arguments[running_mean].toTensor())) return module_of(*found);
-  return "";
+  std::string module;
+  for (auto& argument : arguments)
+    for_each_tensor(argument, [&](const at::Tensor& tensor) {
+      if (!module.empty()) return;
+      if (auto* found = names_->find(tensor)) module = module_of(*found);
+    });
+  return module;
 }
 
 }  // namespace ascribe

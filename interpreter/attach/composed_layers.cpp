@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attach/operator_call.hpp"
@@ -15,15 +16,22 @@ namespace {
 
 struct ComposedLayer {
   std::string_view kind;
-  std::string_view last;   ///< the operator that makes the output, of x and of what the layer before it made
-  std::string_view inner;  ///< the kind that this layer before it was taken for
+  std::string_view last;  ///< the operator that makes the output, of x and of what the layer before it made
+  /// The kinds of the rows that stand for what went before it, the last of them for what it takes of them.
+  std::vector<std::string_view> parts;
   at::Tensor (*inner_value)(const at::Tensor& x);
   at::Tensor (*value)(const at::Tensor& x);
 };
-constexpr ComposedLayer composed_layers[] = {
-    {"softsign", "div", "add", [](const at::Tensor& x) { return x.abs() + 1; },
+const ComposedLayer composed_layers[] = {
+    {"softsign",
+     "div",
+     {"abs", "add"},
+     [](const at::Tensor& x) { return x.abs() + 1; },
      [](const at::Tensor& x) { return x / (x.abs() + 1); }},
-    {"tanhshrink", "sub", "tanh", [](const at::Tensor& x) { return x.tanh(); },
+    {"tanhshrink",
+     "sub",
+     {"tanh"},
+     [](const at::Tensor& x) { return x.tanh(); },
      [](const at::Tensor& x) { return x - x.tanh(); }},
 };
 
@@ -32,7 +40,9 @@ constexpr ComposedLayer composed_layers[] = {
 std::optional<Attachment::State::Candidate> Attachment::State::composed(const Row& row,
                                                                         const std::vector<c10::IValue>& arguments) {
   auto* layer = std::find_if(std::begin(composed_layers), std::end(composed_layers), [&](auto& each) {
-    return each.last == row.name && !reports_.empty() && reports_.back()->kind == each.inner;
+    return each.last == row.name && reports_.size() >= each.parts.size() &&
+           std::equal(each.parts.rbegin(), each.parts.rend(), reports_.rbegin(),
+                      [](auto part, auto& report) { return report->kind == part; });
   });
   if (layer == std::end(composed_layers) || !is_tensor(arguments[0]) || !is_tensor(arguments[1])) return {};
   if (row.form == LayerOperator::Form::addition && !arguments[2].toScalar().equal(1)) return {};
@@ -45,10 +55,13 @@ std::optional<Attachment::State::Candidate> Attachment::State::composed(const Ro
     at::NoGradGuard no_grad;
     if (!at::equal(inner, layer->inner_value(x))) return {};
   }
-  // The layer before was a part of this one: nobody shall count it, or see it in a report.
-  unsettled_.erase(reports_.back().get());
-  reports_.pop_back();
-  --out.pass->calls_of_kind[layer->inner];
+  // What went before was a part of this layer: nobody shall count it, or see it in a report.
+  for (auto& part : layer->parts) {
+    unsettled_.erase(reports_.back().get());
+    outputs_.erase(reports_.back().get());
+    reports_.pop_back();
+    --out.pass->calls_of_kind[std::string(part)];
+  }
   for (auto& seen : out.pass->counts)
     if (!seen.empty() && seen.back() == calls_) seen.pop_back();
   out.kind = language::find_kind(layer->kind);

@@ -1,8 +1,6 @@
 #include "interpreter/attach/dispatch.hpp"
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
-#include <fmt/format.h>
-#include <torch/csrc/autograd/graph_task.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -18,15 +16,11 @@ thread_local std::optional<c10::impl::IncludeDispatchKeyGuard> included;
 
 void intercept(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   Pause pause;
-  // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer; neither are those that an operator's
-  // kernel is made of, which run below autograd.
+  // What an operator's kernel is made of runs below autograd, and is nobody's layer.
   bool below_autograd = c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradCPU);
-  if (interceptors.empty() || below_autograd || torch::autograd::get_current_graph_task_id() != -1)
-    return op.callBoxed(stack);
-  auto& name = op.operator_name();
-  auto* row = find_layer_operator(name.name, name.overload_name);
+  if (interceptors.empty() || below_autograd) return op.callBoxed(stack);
   auto serving = interceptors.back();  // kept alive while it works
-  serving->call(op, *row, *stack);
+  serving->call(op, *stack);
 }
 
 }  // namespace
@@ -43,13 +37,19 @@ void switch_off(const Interceptor* interceptor) {
   if (interceptors.empty()) included.reset();
 }
 
-TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) { library.fallback(torch::CppFunction::makeFallthrough()); }
+Serving::Serving(std::shared_ptr<Interceptor> interceptor)
+    : interceptor_(interceptor.get()), was_paused_(c10::impl::tls_is_dispatch_key_excluded(mode)) {
+  switch_on(std::move(interceptor));
+  c10::impl::tls_set_dispatch_key_excluded(mode, false);
+}
 
-TORCH_LIBRARY_IMPL(aten, TESTING_ONLY_GenericMode, library) {
-  for (auto& row : layer_operators()) {
-    auto name = row.overload.empty() ? std::string(row.name) : fmt::format("{}.{}", row.name, row.overload);
-    library.impl(name.c_str(), torch::CppFunction::makeFromBoxedFunction<&intercept>());
-  }
+Serving::~Serving() {
+  c10::impl::tls_set_dispatch_key_excluded(mode, was_paused_);
+  switch_off(interceptor_);
+}
+
+TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) {
+  library.fallback(torch::CppFunction::makeFromBoxedFunction<&intercept>());
 }
 
 }  // namespace ascribe::attaching

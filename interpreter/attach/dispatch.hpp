@@ -1,13 +1,11 @@
-// The dispatch mode: while an interceptor is on, every call of a layer operator on this thread goes through it. All
-// that touches LibTorch's dispatcher is in this room's dispatch.cpp.
+// The dispatch mode: while an interceptor is on, every call of an operator on this thread goes through it. All that
+// touches LibTorch's dispatcher is in this room's dispatch.cpp.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
 #include <memory>
-
-#include "interpreter/attach/layer_operators.hpp"
 
 namespace ascribe::attaching {
 
@@ -16,13 +14,26 @@ class Interceptor {
   virtual ~Interceptor() = default;
   /// Answers the call: takes the operator's arguments from the stack and leaves its results there. The mode is off
   /// meanwhile.
-  virtual void call(const c10::OperatorHandle& op, const LayerOperator& row, torch::jit::Stack& stack) = 0;
+  virtual void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) = 0;
 };
 
 /// Switches an interceptor on for this thread. The one that was switched on last serves.
 void switch_on(std::shared_ptr<Interceptor> interceptor);
 /// Switches it off again, in whatever order. Does nothing where it is not on.
 void switch_off(const Interceptor* interceptor);
+
+/// An interceptor at work while it lives, also where the mode is off or another one serves.
+class Serving {
+ public:
+  explicit Serving(std::shared_ptr<Interceptor> interceptor);
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+  ~Serving();
+
+ private:
+  Interceptor* interceptor_;
+  bool was_paused_;
+};
 
 /// While it lives, operators on this thread run as if nothing were attached. Backward passes need it: autograd takes
 /// the mode of the forward pass along.

@@ -32,7 +32,10 @@ std::shared_ptr<ForwardPass> ForwardPasses::join(std::shared_ptr<ForwardPass> a,
 
 std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
-  if (!tensor.grad_fn()) return of_input(tensor);
+  auto of_leaf = [this](const at::Tensor& leaf) {
+    return parameters_.contains(leaf.unsafeGetTensorImpl()) ? nullptr : of_source(leaf);
+  };
+  if (!tensor.grad_fn()) return of_leaf(tensor);
   // From the tensor back through autograd's graph. The walk ends at nodes of ours, which know their pass, so that it is
   // short wherever rules are at work.
   std::shared_ptr<ForwardPass> found;
@@ -44,7 +47,7 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
     if (auto* own = dynamic_cast<RuleNode*>(node); own && own->pass()->attachment == attachment_) {
       found = join(found, own->pass());
     } else if (auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node)) {
-      found = join(found, of_input(leaf->variable));
+      found = join(found, of_leaf(leaf->variable));
     } else {
       for (auto& edge : node->next_edges())
         if (edge.function && seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
@@ -53,15 +56,14 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   return found;
 }
 
-std::shared_ptr<ForwardPass> ForwardPasses::of_input(const at::Tensor& input) {
-  auto* key = input.unsafeGetTensorImpl();
-  if (parameters_.contains(key)) return nullptr;
+std::shared_ptr<ForwardPass> ForwardPasses::of_source(const at::Tensor& source) {
+  auto* key = source.unsafeGetTensorImpl();
   std::erase_if(inputs_, [](auto& each) { return each.second.tensor.expired(); });
   auto fresh = [&] { return std::make_shared<ForwardPass>(ForwardPass{.attachment = attachment_}); };
   auto found = inputs_.find(key);
   if (found == inputs_.end())
     found =
-        inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(input.getIntrusivePtr()), fresh()}).first;
+        inputs_.emplace(key, Input{c10::weak_intrusive_ptr<c10::TensorImpl>(source.getIntrusivePtr()), fresh()}).first;
   auto pass = whole(found->second.pass);
   if (pass->over) pass = found->second.pass = fresh();
   return pass;

@@ -16,9 +16,9 @@ namespace ascribe::attaching {
 struct ForwardPass {
   std::uint64_t attachment = 0;  ///< whose pass it is: attachments that nest count for themselves
   Counts counts{};
-  std::map<std::string_view, std::size_t> calls_of_kind{};  ///< for names such as `relu#3`
-  std::shared_ptr<ForwardPass> joined{};                    ///< the pass that this one turned out to be part of
-  bool over = false;  ///< relevance has gone through it: what follows is another pass
+  std::map<std::string, std::size_t> calls_of_kind{};  ///< for names such as `relu#3`
+  std::shared_ptr<ForwardPass> joined{};               ///< the pass that this one turned out to be part of
+  bool over = false;                                   ///< relevance has gone through it: what follows is another pass
 };
 
 /// The pass that a pass turned out to be part of; itself mostly.
@@ -32,12 +32,12 @@ class ForwardPasses {
 
   /// The pass that a tensor's history leads to; null where it depends on no input. Passes that meet in it become one.
   std::shared_ptr<ForwardPass> of(const at::Tensor& tensor);
+  /// The pass that begins at a tensor: an input of the model, or indices that are looked up.
+  std::shared_ptr<ForwardPass> of_source(const at::Tensor& source);
   /// Two passes that meet in a layer are one.
   static std::shared_ptr<ForwardPass> join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b);
 
  private:
-  std::shared_ptr<ForwardPass> of_input(const at::Tensor& input);
-
   std::uint64_t attachment_;
   std::unordered_set<const c10::TensorImpl*> parameters_;
   struct Input {

@@ -1,6 +1,7 @@
 #include "interpreter/attach/layer_operators.hpp"
 
 #include <map>
+#include <set>
 
 namespace ascribe::attaching {
 namespace {
@@ -27,10 +28,8 @@ std::vector<LayerOperator> make_table() {
       {"layer_norm", "", "layer_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
       {"group_norm", "", "group_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
       {"instance_norm", "", "instance_norm", Form::plain, {0}, weight_bias},
-      {"mean", "", "", Form::opaque},  // of everything, samples included: no layer
-      {"sum", "", "", Form::opaque},
-      {"cosine_similarity", "", "", Form::opaque},  // made of sums and products, which are no layers of the model
-      {"logsumexp", "", "", Form::opaque},
+      {"embedding", "", "embedding", Form::lookup, {1}, {{0, "weight"}}},
+      {"bilinear", "", "bilinear", Form::product, {0, 1}, {{2, "weight"}, {3, "bias"}}},
       {"mean", "dim", "mean"},
       {"sum", "dim_IntList", "sum"},
       {"max_pool2d_with_indices", "", "max_pool2d"},
@@ -47,14 +46,10 @@ std::vector<LayerOperator> make_table() {
       {"softmax", "int", "softmax"},
       {"log_softmax", "int", "log_softmax"},
   };
-  for (std::string_view recurrent : {"lstm", "gru", "rnn_tanh", "rnn_relu"})
-    for (std::string_view overload : {"input", "data"}) table.push_back({recurrent, overload, recurrent, Form::opaque});
-  for (std::string_view cell : {"lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"})
-    table.push_back({cell, "", cell, Form::opaque});
   for (std::string_view dropout : {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
-    table.push_back({dropout, "", dropout, Form::opaque, {0}, {}, 2});
+    table.push_back({dropout, "", dropout, Form::dropout, {0}, {}, 2});
   for (std::string_view dropout : {"dropout_", "feature_dropout_", "alpha_dropout_", "feature_alpha_dropout_"})
-    table.push_back({dropout, "", dropout.substr(0, dropout.size() - 1), Form::opaque, {0}, {}, 2});
+    table.push_back({dropout, "", dropout.substr(0, dropout.size() - 1), Form::dropout, {0}, {}, 2});
   for (std::string_view conv : {"conv1d", "conv2d", "conv3d"})
     for (std::string_view overload : {"", "padding"})
       table.push_back({conv, overload, conv, Form::plain, {0}, weight_bias});
@@ -82,7 +77,7 @@ std::vector<LayerOperator> make_table() {
     for (auto each : {name, in_place}) table.push_back({each, "", name});
   for (std::string_view sum : {"add", "add_", "sub", "sub_", "rsub"}) {
     table.push_back({sum, "Tensor", "add", Form::addition, {0, 1}});
-    table.push_back({sum, "Scalar", "add", Form::addition, {0}});
+    table.push_back({sum, "Scalar", "add", Form::addition, {0, 1}});
   }
   for (std::string_view product : {"mul", "mul_", "div", "div_"}) {
     table.push_back({product, "Tensor", "scale", Form::product, {0, 1}});
@@ -98,15 +93,49 @@ const std::vector<LayerOperator>& layer_operators() {
   return table;
 }
 
+std::string_view base_name(std::string_view name) {
+  constexpr std::string_view prefix = "aten::";
+  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  return name;
+}
+
+bool follows_indices(std::string_view name) {
+  static const std::set<std::string_view> names{
+      // the same numbers under another shape
+      "view", "view_as", "_unsafe_view", "reshape", "reshape_as", "flatten", "unflatten", "ravel", "squeeze",
+      "squeeze_", "unsqueeze", "unsqueeze_", "expand", "expand_as", "broadcast_to", "atleast_1d", "atleast_2d",
+      "atleast_3d",
+      // in another order
+      "transpose", "transpose_", "t", "t_", "permute", "movedim", "moveaxis", "swapaxes", "swapdims", "numpy_T",
+      "matrix_H", "mT", "mH", "adjoint", "flip", "fliplr", "flipud", "roll", "rot90", "pixel_shuffle",
+      "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
+      // some of them, or some of them several times
+      "slice", "select", "narrow", "index", "index_select", "gather", "take", "take_along_dim", "masked_select",
+      "diagonal", "diag", "tril", "triu", "unfold", "im2col", "as_strided", "repeat", "repeat_interleave", "tile",
+      "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
+      "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "pad", "_pad_enum", "_pad_circular", "constant_pad_nd",
+      "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+      "replication_pad3d", "max_unpool2d", "max_unpool3d", "where", "masked_fill", "masked_fill_",
+      // side by side
+      "cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "block_diag", "split",
+      "split_with_sizes", "tensor_split", "chunk", "unbind", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
+      "hsplit", "vsplit", "dsplit", "meshgrid",
+      // copies
+      "clone", "contiguous", "alias", "to", "type_as", "_to_copy", "copy_", "index_put_", "index_put", "cpu", "cuda",
+      "positive", "requires_grad_", "retain_grad", "_lazy_clone", "lift_fresh", "identity", "detach", "resolve_conj",
+      "resolve_neg", "conj", "real", "double", "float", "half", "select_scatter", "slice_scatter",
+      // what users write behind the model, to start from: a sum of everything, samples included, is no layer
+      "sum", "mean"};
+  return names.contains(base_name(name));
+}
+
 const LayerOperator* find_layer_operator(std::string_view name, std::string_view overload) {
   static const auto index = [] {
     std::map<std::pair<std::string_view, std::string_view>, const LayerOperator*> out;
     for (auto& row : layer_operators()) out.emplace(std::pair(row.name, row.overload), &row);
     return out;
   }();
-  constexpr std::string_view prefix = "aten::";
-  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
-  auto found = index.find({name, overload});
+  auto found = index.find({base_name(name), overload});
   return found == index.end() ? nullptr : found->second;
 }
 

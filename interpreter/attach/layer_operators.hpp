@@ -14,11 +14,12 @@ struct LayerOperator {
     hardtanh,     ///< as plain; from 0 to 6 it is relu6
     matrix,       ///< a product with a transposed weight: linear, if only the first factor depends on the model's input
     addition,     ///< several inputs; a constant one gets no relevance
-    product,      ///< by a constant: scale; the constant belongs to the layer
-    opaque        ///< no layer, and neither is anything that it is made of: it keeps its gradient
+    product,      ///< by a constant: scale; the constant belongs to the layer, as bilinear's constant factor does
+    lookup,       ///< the input is indices: relevance ends at the output
+    dropout       ///< no layer, but refused in training mode
   };
   std::string_view name, overload;  ///< of the aten operator
-  std::string_view kind;  ///< a row of the language's table of kinds; of what is opaque, a name for the report, or none
+  std::string_view kind;            ///< a row of the language's table of kinds; dropout has none
   Form form = Form::plain;
   std::vector<std::size_t> inputs = {0};
   std::vector<std::pair<std::size_t, std::string_view>> parameters = {};
@@ -26,8 +27,12 @@ struct LayerOperator {
   int transposed = -1;  ///< which argument says that a convolution is transposed
 };
 
-const std::vector<LayerOperator>& layer_operators();
 /// The row of an operator (`aten::conv2d`, overload `padding`); null where it is no layer.
 const LayerOperator* find_layer_operator(std::string_view name, std::string_view overload);
+/// Whether relevance only follows the indices of an operator, as it does through reshape: no layer, and no report needs
+/// to say that it keeps its gradient.
+bool follows_indices(std::string_view name);
+/// `relu_` of `aten::relu_`.
+std::string_view base_name(std::string_view name);
 
 }  // namespace ascribe::attaching

@@ -36,6 +36,18 @@ inline std::vector<c10::IValue> arguments_of(const c10::OperatorHandle& op, cons
   return {stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size()), stack.end()};
 }
 
+/// The tensors in an argument or result: itself, or the elements of a list.
+template <typename Visit>
+void for_each_tensor(const c10::IValue& value, const Visit& visit) {
+  if (is_tensor(value)) return visit(value.toTensor());
+  if (value.isTensorList())
+    for (const at::Tensor& each : value.toTensorVector())
+      if (each.defined()) visit(each);
+  if (value.isOptionalTensorList())
+    for (const std::optional<at::Tensor>& each : value.toOptionalTensorList())
+      if (each && each->defined()) visit(*each);
+}
+
 // Operators with several results (pooling with indices): the first is the layer's output, the others are data.
 inline c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
   return stack[stack.size() - op.schema().returns().size()];

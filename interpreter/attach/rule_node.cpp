@@ -3,6 +3,10 @@
 #include <ATen/ATen.h>
 #include <c10/core/impl/COW.h>
 #include <fmt/format.h>
+#include <torch/csrc/autograd/functions/basic_ops.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include <algorithm>
 
 #include "ascribe/pack.hpp"
 #include "interpreter/attach/dispatch.hpp"
@@ -74,8 +78,7 @@ void LayerCall::take(const language::BoundEntry* entry) {
 
 evaluate::Layer LayerCall::layer() const {
   evaluate::Layer out{apply, {}, gets_relevance, {}, {}};
-  for (auto& input : inputs)
-    out.inputs.push_back(input.defined() ? input.get("the input of " + shown()) : at::Tensor());
+  for (auto& input : inputs) out.inputs.push_back(input.get("the input of " + shown()));
   for (auto& [name, kept] : parameters)
     out.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, shown())));
   if (output.defined()) out.output = output.get("the output of " + shown());
@@ -97,8 +100,28 @@ Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
 
 double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
 
+// Gradients of the relevance go back through the forward pass: to where the layer's inputs come from, and through the
+// layer to where its output comes from.
+void RuleNode::connect(evaluate::Layer& layer) {
+  at::AutoDispatchBelowADInplaceOrView below;
+  auto with_history = [](const at::Tensor& kept, const torch::autograd::Edge& edge) {
+    auto tensor = at::alias(kept);
+    torch::autograd::impl::set_gradient_edge(tensor, edge);
+    return tensor;
+  };
+  for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
+    if (!layer.gets_relevance[i] || !next_edge(i).is_valid()) continue;
+    auto node = c10::make_intrusive<torch::autograd::Identity>();
+    node->set_next_edges({next_edge(i)});
+    auto number = node->add_input_metadata(layer.inputs[i]);
+    layer.inputs[i] = with_history(layer.inputs[i], {node, number});
+  }
+  if (layer.output.defined()) layer.output = with_history(layer.output, {getptr(), 0});
+}
+
 torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {
   Pause pause;
+  bool differentiable = at::GradMode::is_enabled();  // create_graph
   at::NoGradGuard no_grad;
   if (released_)
     throw Error({.code = Code::released_graph,
@@ -110,17 +133,30 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   if (!R.defined()) return out;
   bool settles = call_.rule == nullptr;
   if (settles) call_.take(settle(call_.choices, call_.order, whole(pass_)->counts));
+  bool hands_down =
+      std::find(call_.gets_relevance.begin(), call_.gets_relevance.end(), true) != call_.gets_relevance.end();
+  bool active = !call_.inactive || *call_.inactive == 0;
+  evaluate::Shares shares;
   try {
-    auto layer = call_.layer();
-    if (settles) evaluate::check_fit(*call_.rule, layer, R.sizes());
-    out = evaluate::relevance(*call_.rule, layer, R);
+    if (hands_down) {
+      auto layer = call_.layer();
+      if (settles) evaluate::check_fit(*call_.rule, layer, R.sizes());
+      if (differentiable) connect(layer);
+      out = !active          ? evaluate::gradient(*call_.rule, layer, R, differentiable)
+            : differentiable ? evaluate::differentiable_relevance(*call_.rule, layer, R)
+                             : evaluate::relevance(*call_.rule, layer, R, call_.sums ? &shares : nullptr);
+    }
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());
   } catch (const c10::Error& error) {
     std::string reason = error.what_without_backtrace();
     throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = reason.substr(0, reason.find('\n'))});
   }
+  if (!call_.sums || !active) return out;
   call_.report->above = total(R);
+  call_.report->bias = shares.bias;
+  call_.report->stabilizer = shares.stabilizer;
+  if (!hands_down) return out;
   double below = 0;
   for (auto& each : out)
     if (each.defined()) below += total(each);

@@ -3,6 +3,7 @@
 
 #include <torch/csrc/autograd/function.h>
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,11 @@ class KeptTensor {
   std::int64_t version_ = -1;  // -1: a value of our own
 };
 
+/// Batch norm in eval mode: scale · x + shift for each channel, with scale = γ / √(σ² + ε) and shift = β − μ · scale.
+struct BatchNorm {
+  at::Tensor scale, shift;
+};
+
 /// One call of a layer and the rule that it got.
 struct LayerCall {
   std::shared_ptr<LayerReport> report;
@@ -50,6 +56,11 @@ struct LayerCall {
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
   std::int64_t output_version = 0;  ///< of the tensor that the model got
+  /// Of batch norm that may still be merged, into the linear layer that reads it.
+  std::shared_ptr<const BatchNorm> batch_norm{};
+  bool sums = false;  ///< whether the report says what the relevance sums to
+  /// Above zero: the backward pass answers with the layer's gradient. Null: never.
+  std::shared_ptr<const std::atomic<int>> inactive{};
 
   /// The layer with what is kept of it. Throws Error (overwritten_tensor).
   evaluate::Layer layer() const;
@@ -77,6 +88,8 @@ class RuleNode : public torch::autograd::Node {
   const std::shared_ptr<ForwardPass>& pass() const { return pass_; }
 
  private:
+  void connect(evaluate::Layer& layer);
+
   LayerCall call_;
   std::shared_ptr<ForwardPass> pass_;
   bool released_ = false;

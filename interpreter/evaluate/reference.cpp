@@ -6,6 +6,7 @@
 
 #include "interpreter/evaluate/expression.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/reduction.hpp"
 
 namespace ascribe::evaluate {
 namespace {
@@ -18,15 +19,22 @@ using language::this_term;
 constexpr double default_epsilon = 1e-6;
 
 struct TermValues {
-  std::vector<at::Tensor> x;  // x_k, one for each input
-  at::Tensor y;               // y_k
-  std::vector<at::Tensor> v;  // v_k, one for each input
+  std::vector<at::Tensor> x;        // x_k, one for each input
+  at::Tensor y;                     // y_k
+  std::vector<at::Tensor> v;        // v_k, one for each input
+  std::vector<at::Tensor> theta{};  // θ_k
 };
 
 class Evaluation {
  public:
-  Evaluation(const language::BoundRule& rule, const Layer& layer, at::Tensor R)
-      : bound_(rule), rule_(*rule.rule), layer_(layer), R_(std::move(R)) {}
+  Evaluation(const language::BoundRule& rule, const Layer& layer, at::Tensor R, bool keeps_history = false,
+             Shares* shares = nullptr)
+      : bound_(rule),
+        rule_(*rule.rule),
+        layer_(layer),
+        R_(std::move(R)),
+        keeps_history_(keeps_history),
+        shares_(shares) {}
 
   std::vector<at::Tensor> run() {
     at::AutoGradMode record(true);
@@ -34,6 +42,12 @@ class Evaluation {
     if (rule_.backward) return backward();
     if (rule_.terms.empty()) return gradient();
     return terms();
+  }
+
+  // That of the layer's output, or of what `forward` replaces it with.
+  std::vector<at::Tensor> gradient() {
+    at::AutoGradMode record(true);
+    return gradient_of_layer(R_, /*replaced=*/true);
   }
 
   at::Tensor replaced_output(const at::Tensor& y) {
@@ -50,32 +64,36 @@ class Evaluation {
       for (input_ = 0; input_ < layer_.inputs.size(); ++input_) {
         current_.x = layer_.inputs;
         auto x = term.input ? evaluate(term.input, layer_.inputs[input_]) : layer_.inputs[input_];
-        modified_.push_back(x.detach().requires_grad_(x.is_floating_point() && layer_.gets_relevance[input_]));
+        modified_.push_back(variable(x, layer_.gets_relevance[input_]));
       }
       input_ = 0;  // what follows looks at inputs outside of this loop: x in `map`, tensors that arguments are laid on
       current_.x = std::move(modified_);
       modified_.clear();
-      current_.y = layer_.apply(current_.x, parameters(term));
+      auto theta = parameters(term);
+      current_.y = layer_.apply(current_.x, theta);
       if (term.output) current_.y = evaluate(term.output, current_.y);
+      current_.theta = std::move(theta);
       done_.push_back(std::move(current_));
     }
+    auto weights = shares_ ? language::term_weights(rule_, bound_.arguments) : std::nullopt;
+    if (weights) *shares_ = {.bias = 0, .stabilizer = total(R_)};
     for (std::size_t k = 0; k < rule_.terms.size(); ++k) {
       current_ = done_[k];
       auto& map = rule_.terms[k].map;
-      auto y = current_.y.detach();
-      auto gamma = map ? evaluate(map, y) : R_ / stabilized(y, default_epsilon);
-      done_[k].v = vector_jacobian_product(done_[k].y, done_[k].x, gamma.detach());
+      auto gamma = plain(map ? evaluate(map, plain(current_.y)) : R_ / stabilized(plain(current_.y), default_epsilon));
+      if (weights) add_shares(rule_.terms[k], done_[k], gamma, (*weights)[k]);
+      done_[k].v = vector_jacobian_product(done_[k].y, done_[k].x, gamma);
     }
     std::vector<at::Tensor> out(layer_.inputs.size());
     for (input_ = 0; input_ < out.size(); ++input_) {
       if (!layer_.gets_relevance[input_]) continue;
       if (rule_.reduce) {
         current_ = done_.front();
-        out[input_] = evaluate(rule_.reduce, layer_.inputs[input_]).detach();
+        out[input_] = plain(evaluate(rule_.reduce, layer_.inputs[input_]));
         continue;
       }
       for (auto& term : done_) {
-        auto share = (term.x[input_] * term.v[input_]).detach();
+        auto share = plain(term.x[input_] * term.v[input_]);
         out[input_] = out[input_].defined() ? out[input_] + share : share;
       }
     }
@@ -85,24 +103,55 @@ class Evaluation {
   std::vector<at::Tensor> backward() {
     current_.y = layer_.output;
     current_.x = layer_.inputs;
-    if (rule_.backward_per_input) gradient_ = gradient_of_layer(R_);
+    if (rule_.backward_per_input) gradient_ = gradient_of_layer(R_, /*replaced=*/false);
     std::vector<at::Tensor> out(layer_.inputs.size());
     for (input_ = 0; input_ < out.size(); ++input_)
-      if (layer_.gets_relevance[input_])
-        out[input_] = evaluate(rule_.backward, layer_.inputs[input_].defined() ? layer_.inputs[input_] : R_).detach();
+      if (layer_.gets_relevance[input_]) out[input_] = plain(evaluate(rule_.backward, layer_.inputs[input_]));
     return out;
   }
 
-  // `forward` alone keeps the gradient: that of the replacement.
-  std::vector<at::Tensor> gradient() { return gradient_of_layer(R_, /*replaced=*/true); }
+  // What the bias took of term k's relevance, Σ a_k γ_k (y_k − y_k without bias), constant inputs counted as bias; and
+  // what is left of ΣR for the stabilizer, − Σ a_k γ_k y_k.
+  void add_shares(const language::Term& term, const TermValues& values, const at::Tensor& gamma, double weight) {
+    at::NoGradGuard no_grad;
+    *shares_->stabilizer -= weight * total(gamma * values.y);
+    auto x = values.x;
+    auto theta = values.theta;
+    bool biased = false;
+    auto leave_out = [&](at::Tensor& tensor) {
+      if (at::count_nonzero(tensor).item<std::int64_t>() == 0) return;
+      tensor = at::zeros_like(tensor);
+      biased = true;
+    };
+    for (std::size_t i = 0; i < theta.size(); ++i)
+      if (layer_.parameters[i].first == "bias" && theta[i].defined()) leave_out(theta[i]);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (!layer_.gets_relevance[i]) leave_out(x[i]);
+    if (!biased) return;
+    current_ = {};
+    current_.x = x;
+    current_.y = layer_.apply(x, theta);
+    if (term.output) current_.y = evaluate(term.output, current_.y);
+    *shares_->bias += weight * total(gamma * (values.y - current_.y));
+  }
 
-  std::vector<at::Tensor> gradient_of_layer(const at::Tensor& R, bool replaced = false) {
+  static double total(const at::Tensor& tensor) { return tensor.sum(at::kDouble).item<double>(); }
+
+  // A value without history, unless the gradient of the relevance is wanted.
+  at::Tensor plain(const at::Tensor& tensor) const { return keeps_history_ ? tensor : tensor.detach(); }
+
+  // What a gradient is taken with respect to.
+  at::Tensor variable(const at::Tensor& tensor, bool wanted) const {
+    if (keeps_history_ && tensor.requires_grad()) return at::alias(tensor);
+    return tensor.detach().requires_grad_(wanted && tensor.is_floating_point());
+  }
+
+  std::vector<at::Tensor> gradient_of_layer(const at::Tensor& R, bool replaced) {
     std::vector<at::Tensor> x;
     for (std::size_t i = 0; i < layer_.inputs.size(); ++i)
-      x.push_back(
-          layer_.inputs[i].detach().requires_grad_(layer_.inputs[i].is_floating_point() && layer_.gets_relevance[i]));
+      x.push_back(variable(layer_.inputs[i], layer_.gets_relevance[i]));
     auto y = layer_.apply(x, parameters({}));
-    if (replaced) {
+    if (replaced && rule_.forward) {
       current_.y = y;
       current_.x = x;
       y = evaluate(rule_.forward, y);
@@ -112,7 +161,7 @@ class Evaluation {
 
   // With `forward`, what arrives belongs to the replacement; its gradient hands it to y.
   at::Tensor handed_to_output() {
-    auto y = layer_.output.detach().requires_grad_();
+    auto y = variable(layer_.output, true);
     auto replacement = replaced_output(y);
     return vector_jacobian_product(replacement, {y}, R_).front();
   }
@@ -124,7 +173,7 @@ class Evaluation {
       if (each.requires_grad()) wanted.push_back(each);
     std::vector<at::Tensor> found(wanted.size());
     if (!wanted.empty() && y.requires_grad())
-      found = torch::autograd::grad({y}, wanted, {vector}, /*retain_graph=*/{}, /*create_graph=*/false,
+      found = torch::autograd::grad({y}, wanted, {vector}, /*retain_graph=*/{}, /*create_graph=*/keeps_history_,
                                     /*allow_unused=*/true);
     std::size_t next = 0;
     for (auto& each : x) {
@@ -195,8 +244,7 @@ class Evaluation {
   at::Tensor like(language::Space space) const {
     if (space == language::Space::param) return w_;
     if (space == language::Space::output) return R_.defined() ? R_ : layer_.output;
-    // A `backward` that needs no x was not given one; its layer keeps its shape.
-    return layer_.inputs.at(input_).defined() ? layer_.inputs[input_] : R_;
+    return layer_.inputs.at(input_);
   }
 
   const language::BoundRule& bound_;
@@ -209,6 +257,8 @@ class Evaluation {
   std::vector<at::Tensor> gradient_;
   std::size_t input_ = 0;  // the input that `x` and `v` stand for
   at::Tensor w_;
+  bool keeps_history_;
+  Shares* shares_;
 };
 
 Diagnostic misfit(const language::BoundRule& rule, std::string message, Span where, std::string help) {
@@ -237,8 +287,19 @@ bool holds(const Expression& expression, const Layer& layer, std::span<const lan
 
 }  // namespace
 
-std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R) {
-  return Evaluation(rule, layer, R).run();
+std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
+                                  Shares* shares) {
+  return Evaluation(rule, layer, R, /*keeps_history=*/false, shares).run();
+}
+
+std::vector<at::Tensor> differentiable_relevance(const language::BoundRule& rule, const Layer& layer,
+                                                 const at::Tensor& R) {
+  return Evaluation(rule, layer, R, /*keeps_history=*/true).run();
+}
+
+std::vector<at::Tensor> gradient(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
+                                 bool differentiable) {
+  return Evaluation(rule, layer, R, differentiable).gradient();
 }
 
 at::Tensor forward(const language::BoundRule& rule, const Layer& layer) {

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,9 +24,28 @@ struct Layer {
   at::Tensor output;  ///< the layer's own y; needed where the rule uses it (Rule::uses_layer_output)
 };
 
+/// Where relevance stayed that no input got, summed over the batch. Known where relevance is shared out as
+/// Σ a_k·x_k·v_k, the default `reduce` included (design 4):
+///   bias = Σ a_k γ_k·(y_k − y_k without bias), constant inputs counted as bias; stabilizer = ΣR − Σ a_k γ_k·y_k.
+struct Shares {
+  std::optional<double> bias{}, stabilizer{};
+};
+
 /// R_in for each input, in its shape; undefined for those that get none. `R` is the relevance of the output, in its
-/// shape. Throws Error (rule_does_not_fit) where the rule cannot serve the layer.
-std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R);
+/// shape. Fills `shares` in where it is given, which costs another run of f for each term with a bias. Throws Error
+/// (rule_does_not_fit) where the rule cannot serve the layer.
+std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
+                                  Shares* shares = nullptr);
+
+/// The same with the history that gradients of the relevance need: it is differentiable in R, and in the layer's inputs
+/// and output where these have a history of their own.
+std::vector<at::Tensor> differentiable_relevance(const language::BoundRule& rule, const Layer& layer,
+                                                 const at::Tensor& R);
+
+/// Not the rule's relevance, but what the layer's own gradient hands to each input: that of its output, or of what the
+/// rule's `forward` replaces it with.
+std::vector<at::Tensor> gradient(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
+                                 bool differentiable = false);
 
 /// What goes on instead of the layer's output where the rule has `forward`; otherwise the output itself.
 at::Tensor forward(const language::BoundRule& rule, const Layer& layer);

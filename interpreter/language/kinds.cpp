@@ -17,6 +17,7 @@ constexpr Kind table[] = {
     {"conv_transpose1d", "convolution", weight_and_bias, 3},
     {"conv_transpose2d", "convolution", weight_and_bias, 4},
     {"conv_transpose3d", "convolution", weight_and_bias, 5},
+    {"bilinear", "bilinear", weight_and_bias, 0},
     {"batch_norm", "batch_norm", weight_and_bias, 0},
     {"avg_pool1d", "avg_pool", none, 3},
     {"avg_pool2d", "avg_pool", none, 4},

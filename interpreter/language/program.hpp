@@ -234,9 +234,8 @@ struct Rule {
   std::size_t operations = 0;       ///< of all clauses, lets and functions filled in
   bool keeps_shape = false;         ///< `backward` mixes input and output: the layer must keep its shape
   bool backward_per_input = false;  ///< `backward` uses x or grad, so that each of several inputs gets its own
-  bool uses_layer_input = false,
-       uses_layer_output = false;  ///< whether it needs what the layer was given, what it gave
-  std::size_t depth = 1;           ///< definitions that lead to definitions, this one included
+  bool uses_layer_output = false;   ///< whether it needs what the layer gave
+  std::size_t depth = 1;            ///< definitions that lead to definitions, this one included
 };
 
 struct LayerSelector {

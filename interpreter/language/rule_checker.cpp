@@ -102,7 +102,6 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
     return;
   }
   bool only_forward = outcomes.contains(Stage::forward) && terms_place == Span{};
-  if (only_forward) rule.uses_layer_input = true;
   if (!backward && !only_forward) {
     if (terms.empty()) term(written, nullptr, rule.terms.emplace_back());
     for (auto* each : terms) {
@@ -111,7 +110,6 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
       term(written, each, out);
     }
     report_unreachable();
-    rule.uses_layer_input = true;
   }
   rule.operations = resolver_.operations();
   if (reporter_.error_count() > before) return;  // what a mistake keeps from being used is no second one
@@ -291,13 +289,10 @@ void RuleChecker::note_uses(const ExpressionPointer& expression, Clause clause) 
     auto* it = std::get_if<QuantityReference>(&inner.node);
     if (!it) return;
     bool layer_quantity = clause == Clause::backward || clause == Clause::forward;
-    if (it->quantity == Quantity::layer_x || (it->quantity == Quantity::x && layer_quantity))
-      rule_->uses_layer_input = true;
     if (it->quantity == Quantity::layer_y || (it->quantity == Quantity::y && layer_quantity))
       rule_->uses_layer_output = true;
     output_side = output_side || it->quantity == Quantity::R || it->quantity == Quantity::y;
     own_input = own_input || it->quantity == Quantity::x || it->quantity == Quantity::grad;
-    if (clause == Clause::backward && it->quantity == Quantity::grad) rule_->uses_layer_input = true;
   });
   if (clause != Clause::backward) return;
   rule_->keeps_shape = output_side;

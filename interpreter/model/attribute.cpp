@@ -75,7 +75,8 @@ Attribution attribute(const Model& model, const Composite& rules, const at::Tens
   auto leaf = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
   auto x = leaf.clone();  // a model may write into its input
   Attribution out;
-  auto attached = attaching::attach_with_names(rules, model.state().graph.parameter_names(), /*has_input=*/true);
+  auto names = std::make_shared<const ParameterNames>(model.state().graph.parameter_names());
+  Attachment attached(attaching::make_state(rules, std::move(names), {.sums = true, .has_input = true}));
   auto y = model.forward(x);
   attached.remove();
   out.output = y.detach().clone();

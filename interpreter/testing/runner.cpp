@@ -148,11 +148,11 @@ class TestRun {
 
   at::Tensor relevance(const Target& target) {
     auto rules = bound(target);
-    ParameterNames names;
-    for (auto& [name, parameter] : model_->parameters()) names.add(name, parameter);
+    auto names = std::make_shared<ParameterNames>();
+    for (auto& [name, parameter] : model_->parameters()) names->add(name, parameter);
     auto leaf = x_.detach().clone().requires_grad_();
     at::AutoGradMode record(true);
-    auto attached = attaching::attach_with_names(rules, std::move(names), /*has_input=*/true);
+    Attachment attached(attaching::make_state(rules, std::move(names), {.has_input = true}));
     auto y = model_->forward(leaf);
     attached.remove();
     auto R = R_.defined() ? R_ : y.detach().clone();

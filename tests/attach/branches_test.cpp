@@ -237,46 +237,99 @@ TEST_CASE("weights that depend on the input are no parameters: relevance keeps t
   });
 }
 
-TEST_CASE("what other operators do inside is nobody's layer") {
+TEST_CASE("what other operators do inside is nobody's layer: they keep their gradient, and the report names them") {
+  at::manual_seed(19);
+  auto x = random({3, 4});
+  Net net;
+  using Rows = std::vector<std::string>;
+  auto check = [&](const Rows& operators, const std::function<at::Tensor(const at::Tensor&)>& run) {
+    INFO(operators.front());
+    net.run = run;
+    Outcome found;
+    CHECK(failure([&] { found = attached_run(entries("any => refuse"), net, x); }) == "no error");
+    CHECK(difference(found.relevance, plain_run(net, x).relevance) <= exact);
+    Rows expected;
+    for (auto& each : operators) expected.push_back(each + "#1 " + each + " gradient");
+    CHECK(rows(found.report) == expected);
+    for (auto& row : found.report) CHECK(row.entry.empty());
+    CHECK(found.report.back().above.value() == Approx(start(found.output).sum().item<double>()));
+  };
+  check({"logsumexp"}, [](auto& in) { return in.logsumexp(1); });
+  check({"var"}, [](auto& in) { return in.var(1); });
+  check({"norm"}, [](auto& in) { return in.norm(); });
+  check({"prod"}, [](auto& in) { return in.prod(1); });
+  check({"cumsum"}, [](auto& in) { return in.cumsum(1); });
+  check({"exp"}, [](auto& in) { return in.clone().exp_(); });
+  check({"bmm"}, [](auto& in) { return at::bmm(in.unsqueeze(0), in.t().unsqueeze(0)); });
+  check({"einsum"}, [](auto& in) { return at::einsum("ij,kj->ik", {in, in}); });
+  check({"mul", "lerp"}, [](auto& in) { return at::lerp(in, in * in, 0.5); });
+  check({"addcmul"}, [](auto& in) { return at::addcmul(in, in, in); });
+  check({"mse_loss"}, [&](auto& in) { return at::mse_loss(in, at::zeros_like(x)); });
+  check({"glu"}, [](auto& in) { return at::glu(in, 1); });
+  check({"mul", "cdist"}, [](auto& in) { return at::cdist(in, in * in); });
+  check({"linalg_inv"}, [](auto& in) { return at::linalg_inv(in.slice(1, 0, 3)); });
+  check({"cosine_similarity"}, [](auto& in) { return at::cosine_similarity(in, in.flip({0})); });
+  check({"scaled_dot_product_attention"}, [](auto& in) {
+    auto q = in.view({1, 3, 4});
+    return at::scaled_dot_product_attention(q, q, q);
+  });
+  check({"upsample_bilinear2d"}, [](auto& in) {
+    return at::upsample_bilinear2d(in.view({1, 1, 3, 4}), at::IntArrayRef{6, 8}, false);
+  });
+}
+
+TEST_CASE("where relevance only follows the indices there is no layer, and nothing to report") {
   at::manual_seed(19);
   auto x = random({3, 4});
   Net net;
   auto check = [&](const char* what, const std::function<at::Tensor(const at::Tensor&)>& run) {
     INFO(what);
     net.run = run;
-    Outcome found;
-    CHECK(failure([&] { found = attached_run(entries("any => refuse"), net, x); }) == "no error");
+    auto found = attached_run(entries("any => refuse"), net, x);
     CHECK(difference(found.relevance, plain_run(net, x).relevance) <= exact);
-    CHECK(names(found.report).empty());
+    CHECK(found.report.empty());
   };
-  check("sum", [](auto& in) { return in.sum(); });
-  check("mean", [](auto& in) { return in.mean(); });
-  check("logsumexp", [](auto& in) { return in.logsumexp(1); });
-  check("var", [](auto& in) { return in.var(1); });
-  check("norm", [](auto& in) { return in.norm(); });
-  check("prod", [](auto& in) { return in.prod(1); });
-  check("cumsum", [](auto& in) { return in.cumsum(1); });
-  check("bmm", [](auto& in) { return at::bmm(in.unsqueeze(0), in.t().unsqueeze(0)); });
-  check("lerp", [&](auto& in) { return at::lerp(in, in * in, 0.5); });
-  check("addcmul", [&](auto& in) { return at::addcmul(in, in, in); });
-  check("mse_loss", [&](auto& in) { return at::mse_loss(in, at::zeros_like(x)); });
-  check("glu", [](auto& in) { return at::glu(in, 1); });
-  check("cdist", [](auto& in) { return at::cdist(in, in * in); });
+  check("cat", [](auto& in) { return at::cat({in, in.flip({1}), at::ones_like(in)}, 1); });
+  check("stack", [](auto& in) { return at::stack({in, in}); });
+  check("split", [](auto& in) { return in.split(1, 1)[2]; });
+  check("chunk", [](auto& in) { return in.chunk(2, 1)[1]; });
+  check("unbind", [](auto& in) { return in.unbind(1)[3]; });
+  check("reshape", [](auto& in) { return in.reshape({2, 6}).flatten(); });
+  check("permute", [](auto& in) { return in.permute({1, 0}).contiguous().t().unsqueeze(0).squeeze(0); });
+  check("slice", [](auto& in) { return in.slice(1, 1, 3).select(1, 0); });
+  check("index", [](auto& in) { return in.index({at::tensor({2, 0, 2})}).index_select(1, at::tensor({1, 1})); });
+  check("gather", [](auto& in) { return in.gather(1, at::tensor({0, 3, 1, 1, 2, 0}).view({3, 2})); });
+  check("expand", [](auto& in) { return in.unsqueeze(0).expand({5, 3, 4}); });
+  check("repeat", [](auto& in) { return in.repeat({2, 2}); });
   check("upsample", [](auto& in) { return at::upsample_nearest1d(in.unsqueeze(0), 8); });
-  check("pad", [](auto& in) { return at::pad(in, {1, 1}, "constant"); });
-  check("inverse", [](auto& in) { return at::linalg_inv(in.slice(1, 0, 3)); });
-  check("cosine_similarity", [](auto& in) { return at::cosine_similarity(in, in.flip({0})); });
+  check("pixel_shuffle", [](auto& in) { return at::pixel_shuffle(in.view({3, 4, 1, 1}), 2); });
+  check("where", [](auto& in) { return at::where(in > 0, in, at::zeros_like(in)); });
+  check("masked_fill", [](auto& in) { return in.masked_fill(in < 0, 0.0); });
+  check("to", [](auto& in) { return in.to(at::kFloat).to(at::kDouble); });
+  check("dropout", [](auto& in) { return at::dropout(in, 0.5, /*train=*/false); });
+  for (auto mode : {"constant", "reflect", "replicate", "circular"})
+    check(mode, [&](auto& in) { return at::pad(in.unsqueeze(0), {1, 1}, mode); });
+  check("everything's sum", [](auto& in) { return in.sum(); });
+  check("everything's mean", [](auto& in) { return in.mean(); });
 }
 
 TEST_CASE("recurrent layers are no layers yet: they keep their gradient whole") {
   at::manual_seed(19);
   auto x = random({2, 3, 4});
-  Net net;
-  auto lstm = net.add("lstm", nn::LSTM(nn::LSTMOptions(4, 3).batch_first(true)));
-  net.run = [&](const at::Tensor& in) { return std::get<0>(lstm->forward(in)); };
-  auto found = attached_run(Pack::standard().composite("epsilon_plus"), net, x);
-  CHECK(difference(found.relevance, plain_run(net, x).relevance) <= exact);
-  CHECK(rows(found.report) == std::vector<std::string>{"lstm#1 lstm gradient"});
+  auto check = [&](const std::string& kind, auto layer, auto run) {
+    INFO(kind);
+    Net net;
+    net.add("recurrent", layer);
+    net.run = [&](const at::Tensor& in) { return run(layer, in); };
+    auto found = attached_run(Pack::standard().composite("epsilon_plus"), net, x);
+    CHECK(difference(found.relevance, plain_run(net, x).relevance) <= exact);
+    CHECK(rows(found.report) == std::vector<std::string>{"recurrent " + kind + " gradient"});
+  };
+  auto sequence = [](auto& layer, auto& in) { return std::get<0>(layer->forward(in)); };
+  check("lstm", nn::LSTM(nn::LSTMOptions(4, 3).batch_first(true)), sequence);
+  check("gru", nn::GRU(nn::GRUOptions(4, 3).batch_first(true)), sequence);
+  check("rnn_tanh", nn::RNN(nn::RNNOptions(4, 3).batch_first(true)), sequence);
+  check("gru_cell", nn::GRUCell(4, 3), [](auto& layer, auto& in) { return layer->forward(in.select(1, 0)); });
 }
 
 }  // namespace

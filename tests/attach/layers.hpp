@@ -114,7 +114,7 @@ inline Outcome layer_by_layer(const std::vector<Step>& steps, const at::Tensor& 
 template <typename Model>
 Outcome attached_run(const Composite& rules, Model& model, const at::Tensor& x) {
   auto leaf = x.detach().clone().requires_grad_();
-  auto attached = attach(rules, model);
+  auto attached = attach(rules, model, {.sums = true});
   at::Tensor y;
   if constexpr (requires { model->forward(leaf); })
     y = model->forward(leaf);

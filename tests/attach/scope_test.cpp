@@ -145,7 +145,7 @@ TEST_CASE("the report of an addition that keeps its gradient counts both branche
   auto leaf = random({3, 4}).requires_grad_();
   Net net;
   net.run = [](const at::Tensor& in) { return in.tanh() + in.sigmoid(); };
-  auto attached = attach(entries("activation => pass"), net);
+  auto attached = attach(entries("activation => pass"), net, {.sums = true});
   auto y = net.forward(leaf);
   for (int turn : {0, 1}) {
     INFO(turn);
@@ -224,7 +224,7 @@ TEST_CASE("the report of a layer that keeps its gradient counts its input's rele
     layer->to(at::kDouble);
     nn::Sequential model(layer);
     auto in = random(shape).requires_grad_();
-    auto attached = attach(entries("convolution => zplus"), model);
+    auto attached = attach(entries("convolution => zplus"), model, {.sums = true});
     auto y = model->forward(in);
     y.backward(start(y));  // the parameters get gradients, too
     REQUIRE(!attached.report().empty());

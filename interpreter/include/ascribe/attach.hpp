@@ -13,12 +13,31 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
+#include <atomic>
 #include <memory>
 
 #include "ascribe/pack.hpp"
 #include "ascribe/report.hpp"
 
 namespace ascribe {
+
+/// A pause of an attachment, from its construction to the end of its scope. Pauses may overlap.
+class Inactive {
+ public:
+  explicit Inactive(std::shared_ptr<std::atomic<int>> count);
+  Inactive(Inactive&& other) noexcept;
+  Inactive& operator=(Inactive&&) = delete;
+  ~Inactive();
+
+ private:
+  std::shared_ptr<std::atomic<int>> count_;
+};
+
+struct AttachOptions {
+  /// Whether reports say what each layer's relevance sums to, and what bias and stabilizer took. It costs time in the
+  /// backward pass.
+  bool sums = false;
+};
 
 /// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there;
 /// the one made last serves. They may end in any order, but on the thread that made them.
@@ -32,8 +51,17 @@ class Attachment {
 
   /// Ends it. A second call does nothing.
   void remove();
-  /// The layers that were called so far.
+  /// The layers that were called so far. What their relevance sums to is in it if `sums` asked for it.
   Report report() const;
+
+  /// While it lives, the attachment is as if it were not there: nothing is intercepted, and what was recorded answers
+  /// with the layers' own gradients, on every thread. This is what gradients of the relevance need:
+  ///
+  ///     auto y = model->forward(x);
+  ///     auto R = torch::autograd::grad({y}, {x}, {start}, /*retain_graph=*/true, /*create_graph=*/true)[0];
+  ///     auto pause = attached.inactive();
+  ///     auto g = torch::autograd::grad({R.pow(2).sum()}, {x})[0];   // through every rule, with respect to x
+  [[nodiscard]] Inactive inactive() const;
 
   class State;
   explicit Attachment(std::shared_ptr<State> state);
@@ -46,11 +74,12 @@ class Attachment {
 /// parameters' names only, and may end before the attachment does. Errors, all of them `ascribe::Error`: gradients are
 /// disabled (NoGradGuard, InferenceMode). From the model's forward: a rule that a layer cannot be served by, a layer
 /// that the rules refuse, a convolution or pooling without a batch dimension, batch norm in training mode.
-[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::Module& model);
+[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options = {});
 
 template <typename Contained>
-[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::ModuleHolder<Contained>& model) {
-  return attach(rules, static_cast<const torch::nn::Module&>(*model));
+[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::ModuleHolder<Contained>& model,
+                                AttachOptions options = {}) {
+  return attach(rules, static_cast<const torch::nn::Module&>(*model), options);
 }
 
 }  // namespace ascribe

@@ -21,6 +21,15 @@ struct LayerReport {
   std::string entry;            ///< where the composite's entry was written: `mine.rule:3:3`; empty for `gradient`
   std::optional<double> above;  ///< ΣR of its output; empty until relevance has passed it
   std::optional<double> below;  ///< ΣR that it handed to its inputs
+  /// Of rules that share relevance out as Σ a_k·x_k·v_k, as most do: what stayed with the bias, Σ a_k γ_k·(y_k − y_k
+  /// without bias), constant operands of `add` counted as bias; and what the stabilizer took, ΣR − Σ a_k γ_k·y_k.
+  std::optional<double> bias, stabilizer;
+
+  /// What neither bias nor stabilizer account for: above − below − bias − stabilizer. Empty where these are unknown.
+  std::optional<double> rest() const {
+    if (!above || !below || !bias || !stabilizer) return {};
+    return *above - *below - *bias - *stabilizer;
+  }
 };
 
 using Report = std::vector<LayerReport>;

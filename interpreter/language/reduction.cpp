@@ -1,0 +1,98 @@
+#include "interpreter/language/reduction.hpp"
+
+#include "interpreter/language/constant.hpp"
+#include "interpreter/language/traverse.hpp"
+
+namespace ascribe::language {
+namespace {
+
+// A number, a number times one term's x or v, or a sum of products of both: what a_k·x_k·v_k is put together from.
+struct Part {
+  enum class Kind { number, x, v, sum } kind;
+  double factor = 1;  // of a number, x and v
+  std::size_t term = 0;
+  std::vector<double> weights{};  // of a sum
+};
+
+class Reader {
+ public:
+  Reader(std::size_t terms, std::span<const Value> arguments) : terms_(terms), arguments_(arguments) {}
+
+  std::optional<Part> read(const Expression& expression) const {
+    if (!has_quantities(expression)) return number(expression);
+    if (auto* it = std::get_if<QuantityReference>(&expression.node)) {
+      auto term = it->term == this_term ? 0 : static_cast<std::size_t>(it->term);
+      if (it->quantity == Quantity::x) return Part{Part::Kind::x, 1, term};
+      if (it->quantity == Quantity::v) return Part{Part::Kind::v, 1, term};
+      return {};
+    }
+    if (auto* it = std::get_if<LetReference>(&expression.node)) return read(*it->value);
+    if (auto* it = std::get_if<Unary>(&expression.node); it && it->op == Operator::negate)
+      return scaled(read(*it->operand), -1);
+    auto* chain = std::get_if<Chain>(&expression.node);
+    if (!chain) return {};
+    auto part = read(*chain->operands.front());
+    for (std::size_t i = 0; part && i < chain->operators.size(); ++i)
+      part = joined(*part, chain->operators[i], read(*chain->operands[i + 1]));
+    return part;
+  }
+
+ private:
+  static bool has_quantities(const Expression& expression) {
+    bool found = false;
+    traverse(expression, [&](auto& each) { found = found || std::holds_alternative<QuantityReference>(each.node); });
+    return found;
+  }
+
+  std::optional<Part> number(const Expression& expression) const {
+    try {
+      return Part{Part::Kind::number, evaluate_number(expression, arguments_)};
+    } catch (const Error&) {  // an array
+      return {};
+    }
+  }
+
+  static std::optional<Part> scaled(std::optional<Part> part, double factor) {
+    if (!part) return {};
+    part->factor *= factor;
+    for (auto& weight : part->weights) weight *= factor;
+    return part;
+  }
+
+  std::optional<Part> joined(Part left, Operator op, const std::optional<Part>& right) const {
+    if (!right) return {};
+    if (op == Operator::divide) {
+      if (right->kind != Part::Kind::number) return {};
+      return scaled(std::move(left), 1 / right->factor);
+    }
+    if (op == Operator::multiply) {
+      if (left.kind == Part::Kind::number) return scaled(*right, left.factor);
+      if (right->kind == Part::Kind::number) return scaled(std::move(left), right->factor);
+      bool product = (left.kind == Part::Kind::x && right->kind == Part::Kind::v) ||
+                     (left.kind == Part::Kind::v && right->kind == Part::Kind::x);
+      if (!product || left.term != right->term) return {};
+      Part sum{Part::Kind::sum, 1, 0, std::vector<double>(terms_)};
+      sum.weights[left.term] = left.factor * right->factor;
+      return sum;
+    }
+    if (left.kind != Part::Kind::sum || right->kind != Part::Kind::sum) return {};
+    for (std::size_t k = 0; k < terms_; ++k)
+      left.weights[k] += op == Operator::subtract ? -right->weights[k] : right->weights[k];
+    return left;
+  }
+
+  std::size_t terms_;
+  std::span<const Value> arguments_;
+};
+
+}  // namespace
+
+std::optional<std::vector<double>> term_weights(const Rule& rule, std::span<const Value> arguments) {
+  if (rule.terms.empty()) return {};
+  if (!rule.reduce) return std::vector<double>(rule.terms.size(), 1);
+  auto part = Reader(rule.terms.size(), arguments).read(*rule.reduce);
+  if (!part || part->kind != Part::Kind::sum) return {};
+  return part->weights;
+}
+
+}  // namespace ascribe::language

@@ -1,0 +1,17 @@
+// The form of a rule's `reduce`: whether relevance is shared out term by term, so that one can tell what bias and
+// stabilizer took.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "interpreter/language/program.hpp"
+
+namespace ascribe::language {
+
+/// The numbers a_k of a `reduce` of the form Σ a_k·x_k·v_k, one for each of the rule's terms; without a `reduce` they
+/// are 1. Nothing where it has another form. `arguments` are the rule's.
+std::optional<std::vector<double>> term_weights(const Rule& rule, std::span<const Value> arguments);
+
+}  // namespace ascribe::language
