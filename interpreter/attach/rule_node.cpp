@@ -103,8 +103,8 @@ double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).it
 // Gradients of the relevance go back through the forward pass: to where the layer's inputs come from, and through the
 // layer to where its output comes from.
 void RuleNode::connect(evaluate::Layer& layer) {
-  at::AutoDispatchBelowADInplaceOrView below;
   auto with_history = [](const at::Tensor& kept, const torch::autograd::Edge& edge) {
+    at::AutoDispatchBelowADInplaceOrView below;
     auto tensor = at::alias(kept);
     torch::autograd::impl::set_gradient_edge(tensor, edge);
     return tensor;
@@ -116,7 +116,16 @@ void RuleNode::connect(evaluate::Layer& layer) {
     auto number = node->add_input_metadata(layer.inputs[i]);
     layer.inputs[i] = with_history(layer.inputs[i], {node, number});
   }
-  if (layer.output.defined()) layer.output = with_history(layer.output, {getptr(), 0});
+  if (!layer.output.defined()) return;
+  if (!call_.rule->rule->forward) {
+    layer.output = with_history(layer.output, {getptr(), 0});
+    return;
+  }
+  // What this node's gradient is for is the replacement, not the layer's own output.
+  std::vector<at::Tensor> theta;
+  for (auto& [name, parameter] : layer.parameters) theta.push_back(parameter);
+  at::AutoGradMode record(true);
+  layer.output = layer.apply(layer.inputs, theta);
 }
 
 torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {

@@ -1,4 +1,5 @@
-// Batch norm merged into the linear layer before it: relevance is that of one layer with the merged parameters.
+// Batch norm merged into the linear layer before or behind it: relevance is that of one layer with the merged
+// parameters.
 #include "tests/attach/models.hpp"
 
 #include <torch/nn/modules/batchnorm.h>
@@ -199,6 +200,103 @@ TEST_CASE("batch norm whose input is not just what a linear layer made acts as p
   rows_of_three.run = [&](const at::Tensor& in) { return norm(fc(in)); };
   auto found = attached_run(entries("linear => epsilon; batch_norm => merge"), rows_of_three, random({2, 4, 3}));
   CHECK(found.report.back().rule == "merge (acts as pass)");
+}
+
+// The parameters of a layer for the input of the batch norm before it, worked out channel by channel.
+template <typename Layer, typename Norm>
+Parameters merged_before(const Layer& layer, const Norm& norm, std::int64_t groups = 1) {
+  at::NoGradGuard no_grad;
+  auto [scale, shift] = factors(norm);
+  auto weight = layer->weight.detach().clone();
+  auto bias = layer->bias.defined() ? layer->bias.detach().clone() : at::zeros({weight.size(0)}, at::kDouble);
+  auto out = weight.size(0), each = weight.size(1);
+  for (std::int64_t o = 0; o < out; ++o)
+    for (std::int64_t i = 0; i < each; ++i) {
+      auto channel = o / (out / groups) * each + i;
+      bias[o] += (weight[o][i] * shift[channel]).sum();
+      weight[o][i] *= scale[channel];
+    }
+  return {{"weight", weight}, {"bias", bias}};
+}
+
+TEST_CASE("batch norm and the linear layer or convolution behind it are one layer where nothing is padded") {
+  at::manual_seed(25);
+  auto check = [](const std::string& what, auto norm, auto layer, const at::Tensor& x, const std::string& kind,
+                  const Function& f, const Parameters& parameters) {
+    nn::Sequential model(norm, layer);
+    for (auto name : rules) {
+      INFO(what << " under " << name);
+      auto found = attached_run(entries(kind + " => " + name + "; batch_norm => merge"), model, x);
+      auto expected = layer_by_layer({{rule(name), f, parameters}}, x);
+      CHECK(same_bits(found.output, plain_run(model, x).output));
+      CHECK(difference(found.output, expected.output) <= exact);
+      CHECK(difference(found.relevance, expected.relevance) <= exact);
+      CHECK(rows(found.report) == std::vector<std::string>{"0 batch_norm merge", "1 " + kind + " " + name});
+      CHECK(found.report[1].below.value() == Approx(found.relevance.sum().item<double>()).margin(1e-9));
+    }
+  };
+  for (bool affine : {true, false})
+    for (bool bias : {true, false}) {
+      INFO("affine " << affine << ", bias " << bias);
+      auto norm1 = trained(nn::BatchNorm1d(nn::BatchNorm1dOptions(4).affine(affine)));
+      nn::Linear fc(nn::LinearOptions(4, 5).bias(bias));
+      fc->to(at::kDouble);
+      check("linear", norm1, fc, random({3, 4}), "linear", linear_of, merged_before(fc, norm1));
+      auto norm2 = trained(nn::BatchNorm2d(nn::BatchNorm2dOptions(4).affine(affine)));
+      nn::Conv2d conv(nn::Conv2dOptions(4, 6, 3).groups(2).stride(2).bias(bias));
+      conv->to(at::kDouble);
+      check(
+          "conv2d", norm2, conv, random({2, 4, 5, 5}), "conv2d",
+          [](auto& x, auto& theta) {
+            return at::conv2d(x[0], theta[0], bias_of(theta), 2, at::IntArrayRef{0, 0}, 1, 2);
+          },
+          merged_before(conv, norm2, 2));
+    }
+}
+
+TEST_CASE("batch norm before a layer that pads, is transposed, or reads more than two dimensions acts as pass") {
+  at::manual_seed(26);
+  auto acts_as_pass = [](const char* what, auto norm, auto layer, const at::Tensor& x) {
+    INFO(what);
+    layer->to(at::kDouble);
+    nn::Sequential model(norm, layer);
+    auto found = attached_run(entries("linear, convolution => epsilon; batch_norm => merge"), model, x);
+    CHECK(found.report.front().rule == "merge (acts as pass)");
+  };
+  auto norm = trained(nn::BatchNorm2d(4));
+  acts_as_pass("padded", norm, nn::Conv2d(nn::Conv2dOptions(4, 2, 3).padding(1)), random({2, 4, 5, 5}));
+  acts_as_pass("padded to the same size", norm, nn::Conv2d(nn::Conv2dOptions(4, 2, 3).padding(torch::kSame)),
+               random({2, 4, 5, 5}));
+  acts_as_pass("transposed", norm, nn::ConvTranspose2d(4, 2, 3), random({2, 4, 5, 5}));
+  acts_as_pass("a linear layer on rows", trained(nn::BatchNorm1d(4)), nn::Linear(4, 2), random({3, 4, 4}));
+}
+
+TEST_CASE("batch norm between two linear layers belongs to the one before it") {
+  at::manual_seed(27);
+  nn::Linear first(4, 3), second(3, 2);
+  auto norm = trained(nn::BatchNorm1d(3));
+  nn::Sequential model(first, norm, second);
+  model->to(at::kDouble);
+  auto x = random({3, 4});
+  auto found = attached_run(entries("linear => zplus; batch_norm => merge"), model, x);
+  auto expected = layer_by_layer({{rule("zplus"), linear_of, merged(first, norm)}, linear(rule("zplus"), second)}, x);
+  CHECK(difference(found.relevance, expected.relevance) <= exact);
+}
+
+TEST_CASE("other readers of a batch norm that is merged into the layer behind it go through it as through pass") {
+  at::manual_seed(28);
+  Net net;
+  auto norm = net.add("norm", trained(nn::BatchNorm1d(3)));
+  auto fc = net.add("fc", nn::Linear(3, 2));
+  net.run = [&](const at::Tensor& in) {
+    auto y = norm(in);
+    return at::cat({fc(y), y}, 1);
+  };
+  auto x = random({4, 3});
+  auto found = attached_run(entries("linear => epsilon; batch_norm => merge"), net, x);
+  auto parts = start(found.output).split({2, 3}, 1);
+  auto pair = through(rule("epsilon"), linear_of, {x}, merged_before(fc, norm), parts[0])[0];
+  CHECK(difference(found.relevance, pair + parts[1]) <= exact);
 }
 
 TEST_CASE("merging leaves the model's parameters and statistics as they were") {
