@@ -29,16 +29,6 @@ double total_of(const torch::autograd::variable_list& list) {
   return out;
 }
 
-// Keeps the output where a rule needs it; what stands in for it where the rule replaces it.
-at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished = false) {
-  auto* rule = call.rule ? call.rule->rule.get() : nullptr;
-  if (!rule || rule->uses_layer_output || rule->forward) call.output = KeptTensor::result(output);
-  if (!rule || !rule->forward || unfinished) return output;
-  at::NoGradGuard no_grad;
-  layer.output = call.output.get("");
-  return evaluate::forward(*call.rule, layer).clone();
-}
-
 // What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
 class SumHook : public torch::autograd::FunctionPreHook {
  public:
@@ -224,6 +214,11 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   call.inactive = inactive_;
   call.order = ++calls_;
   call.choices = select(*rules_, *found.kind, found.module, call.order, found.pass->counts);
+  if (call.choices.empty() && language::covers("embedding", *found.kind)) {  // nothing below, but relevance ends here
+    call.take(nullptr);
+    run_rule(op, stack, std::move(call), std::move(found));
+    return true;
+  }
   if (call.choices.empty()) {
     keep_gradient(op, stack, found, call.report);
     return false;

@@ -87,6 +87,15 @@ evaluate::Layer LayerCall::layer() const {
 
 std::string LayerCall::shown() const { return fmt::format("layer '{}' ({})", report->name, report->kind); }
 
+at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished) {
+  auto* rule = call.rule ? call.rule->rule.get() : nullptr;
+  if (!rule || rule->uses_layer_output || rule->forward) call.output = KeptTensor::result(output);
+  if (!rule || !rule->forward || unfinished) return output;
+  at::NoGradGuard no_grad;
+  layer.output = call.output.get("");
+  return evaluate::forward(*call.rule, layer).clone();
+}
+
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
   auto out = diagnostic;
   out.message = fmt::format("{}, rule `{}`: {}", call.shown(), call.rule ? call.rule->description : "gradient",

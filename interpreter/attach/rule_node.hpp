@@ -44,7 +44,7 @@ struct BatchNorm {
 /// One call of a layer and the rule that it got.
 struct LayerCall {
   std::shared_ptr<LayerReport> report;
-  std::shared_ptr<const language::BoundComposite> owner;  ///< keeps the rule alive
+  std::shared_ptr<const void> owner;          ///< keeps the rule alive
   const language::BoundRule* rule = nullptr;  ///< null: settled when the forward pass is over, from `choices`
   language::Place place{};                    ///< of the entry
   std::vector<Choice> choices{};
@@ -69,6 +69,10 @@ struct LayerCall {
   /// For messages: "layer 'features.0' (conv2d)".
   std::string shown() const;
 };
+
+/// Keeps the layer's output where its rule needs it, and gives what the model gets: the output, or what the rule's
+/// `forward` replaces it with. `unfinished`: it is not the layer's whole output yet, and stays.
+at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished = false);
 
 bool is_merge(const language::BoundEntry& entry);
 

@@ -3,6 +3,7 @@
 
 #include "ascribe/attach.hpp"
 #include "ascribe/error.hpp"
+#include "ascribe/hooked.hpp"
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
 #include "ascribe/report.hpp"

@@ -1,0 +1,151 @@
+#include "ascribe/hooked.hpp"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/dispatch.hpp"
+#include "interpreter/attach/layer_operators.hpp"
+#include "interpreter/attach/operator_call.hpp"
+#include "interpreter/attach/rule_node.hpp"
+
+namespace ascribe {
+
+using namespace attaching;  // NOLINT: as in attachment.cpp
+
+namespace {
+
+using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
+
+// `ReLU` of `torch::nn::ReLUImpl`.
+std::string short_name(const torch::nn::Module& module) {
+  auto name = module.name();
+  if (auto colon = name.rfind(':'); colon != std::string::npos) name = name.substr(colon + 1);
+  if (name.ends_with("Impl")) name.resize(name.size() - 4);
+  return name;
+}
+
+// Puts other tensors in the place of a module's parameters, wherever an operator is given one of these.
+class Substitution : public Interceptor {
+ public:
+  Substitution(std::string name, const Parameters& parameters, const std::vector<at::Tensor>& theta)
+      : name_(std::move(name)) {
+    for (std::size_t i = 0; i < theta.size(); ++i)
+      if (theta[i].unsafeGetTensorImpl() != parameters[i].second.unsafeGetTensorImpl())
+        others_.emplace_back(parameters[i].second, theta[i]);
+  }
+
+  void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) override {
+    auto count = op.schema().arguments().size();
+    if (auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name))
+      refuse_training_mode(*row, arguments_of(op, stack), name_);
+    for (auto i = stack.size() - count; i < stack.size(); ++i) stack[i] = replaced(stack[i]);
+    op.callBoxed(stack);
+  }
+
+ private:
+  at::Tensor replaced(const at::Tensor& tensor) const {
+    for (auto& [parameter, other] : others_)
+      if (parameter.is_same(tensor)) return other;
+    return tensor;
+  }
+  c10::IValue replaced(const c10::IValue& argument) const {
+    if (others_.empty()) return argument;
+    if (is_tensor(argument)) return replaced(argument.toTensor());
+    if (!argument.isTensorList()) return argument;
+    std::vector<at::Tensor> list;
+    for (const at::Tensor& each : argument.toTensorVector()) list.push_back(replaced(each));
+    return list;
+  }
+
+  std::string name_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> others_;
+};
+
+Error misfit(const LayerCall& call, std::string message, std::string help) {
+  return at_layer(
+      call, {.code = Code::rule_does_not_fit, .message = std::move(message), .primary = {}, .help = std::move(help)});
+}
+
+}  // namespace
+
+HookedImpl::HookedImpl(Rule rule, std::shared_ptr<torch::nn::Module> module, Forward forward)
+    : rule_(std::move(rule)), module_(std::move(module)), forward_(std::move(forward)) {
+  if (!module_)
+    throw Error({.code = Code::wrong_model,
+                 .message = "there is no module to give a rule to",
+                 .help = "hooked(rule, torch::nn::ReLU())"});
+  name_ = short_name(*module_);
+  register_module("module", module_);
+}
+
+Inactive HookedImpl::inactive() const { return Inactive(inactive_); }
+
+at::Tensor HookedImpl::forward(const at::Tensor& x) {
+  if (!at::GradMode::is_enabled() || !x.requires_grad() || *inactive_ > 0) return forward_(x);
+  Parameters parameters;
+  for (auto& each : module_->named_parameters(/*recurse=*/false))
+    if (each.value().defined()) parameters.emplace_back(each.key(), each.value());
+
+  LayerCall call;
+  call.report = std::make_shared<LayerReport>();
+  call.report->name = name_;
+  call.report->kind = "module";
+  call.owner = std::make_shared<const Rule>(rule_);
+  call.rule = &rule_.bound();
+  call.inactive = inactive_;
+  call.gets_relevance = {true};
+  call.inputs = {is_leaf_or_view_of_one(x) ? KeptTensor::reference(x) : KeptTensor::value(x)};
+  for (auto& [name, parameter] : parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
+  call.apply = [module = module_, forward = forward_, name = name_, parameters](const std::vector<at::Tensor>& inputs,
+                                                                                const std::vector<at::Tensor>& theta) {
+    Serving substitution(std::make_shared<Substitution>(name, parameters, theta));
+    // A module that writes into its input needs something that it may write into, and that is no leaf of the graph.
+    return forward(inputs[0].clone());
+  };
+
+  at::Tensor output;
+  auto given = x.detach();
+  auto version = given._version();
+  {
+    at::NoGradGuard no_grad;
+    Serving checks(std::make_shared<Substitution>(name_, parameters, std::vector<at::Tensor>{}));
+    output = forward_(given);
+  }
+  bool in_place = given._version() != version;
+  if (in_place && !output.is_same(given))
+    throw misfit(call, "the module writes into its input, and gives something else",
+                 "build it so that it leaves its input as it is");
+  if (in_place) torch::autograd::check_inplace(x, /*requires_grad=*/true);
+
+  Pause pause;
+  evaluate::Layer layer{call.apply, {given}, call.gets_relevance, parameters, {}};
+  try {
+    evaluate::check_fit(*call.rule, layer, output.sizes());
+  } catch (const Error& error) {
+    throw at_layer(call, error.diagnostics().front());
+  }
+  if (!in_place) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    output = output.is_alias_of(given) ? output.clone() : at::alias(output);
+  }
+  auto replaced = take_output(call, layer, output);
+  auto edge = torch::autograd::impl::gradient_edge(x);
+  auto node = c10::make_intrusive<RuleNode>(std::move(call), std::make_shared<ForwardPass>());
+  node->set_next_edges({edge});
+  if (in_place) {
+    at::Tensor written = x;
+    if (!replaced.is_same(output)) {
+      at::NoGradGuard no_grad;
+      given.copy_(replaced);
+    }
+    auto number = node->add_input_metadata(written);
+    torch::autograd::impl::rebase_history(written, {node, number});
+    return written;
+  }
+  torch::autograd::set_history(replaced, node);
+  return replaced;
+}
+
+}  // namespace ascribe
