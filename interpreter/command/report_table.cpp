@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace ascribe::command {
@@ -13,7 +14,13 @@ namespace {
 constexpr std::int64_t most_predictions = 8;  // of a batch, as text
 
 std::string shown(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
-std::string shown(const std::optional<double>& sum) { return sum ? fmt::format("{:.6g}", *sum) : ""; }
+std::string shown(const std::optional<double>& sum) { return sum ? fmt::format("{:.5g}", *sum) : ""; }
+// What rounding leaves is nothing.
+std::string shown_rest(const LayerReport& layer) {
+  constexpr double rounding = 1e-5;
+  auto rest = layer.rest();
+  return rest && std::abs(*rest) <= rounding * std::abs(*layer.above) ? "0" : shown(rest);
+}
 double total(const at::Tensor& tensor) { return tensor.sum(at::kDouble).item<double>(); }
 
 struct Prediction {
@@ -32,20 +39,54 @@ std::vector<Prediction> predictions(const at::Tensor& output) {
   return out;
 }
 
-// Rows as lines whose columns stand below each other; the last column to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+// Rows as lines whose columns stand below each other, numbers (`from_right` on) to the right. Columns that are empty
+// but for their title are left out.
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right) {
   std::vector<std::size_t> widths(rows.front().size());
+  std::vector<bool> filled(widths.size());
   for (auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], count_characters(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], count_characters(row[i]));
+      filled[i] = filled[i] || (&row != &rows.front() && !row[i].empty());
+    }
   std::string out;
   for (auto& row : rows) {
+    std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!filled[i]) continue;
       auto padding = std::string(widths[i] - count_characters(row[i]), ' ');
-      bool last = i + 1 == row.size();
-      out += last ? padding + row[i] + "\n" : row[i] + padding + "  ";
+      line += (line.empty() ? "" : "  ") + (i >= from_right ? padding + row[i] : row[i] + padding);
     }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
+}
+
+// `max_pool2d (3 calls), mul`: what kept its gradient because no entry was for it.
+std::string without_entry(const Report& report) {
+  std::vector<std::pair<std::string, int>> kinds;
+  for (auto& layer : report) {
+    if (!layer.entry.empty()) continue;
+    auto found = std::find_if(kinds.begin(), kinds.end(), [&](auto& each) { return each.first == layer.kind; });
+    if (found == kinds.end()) found = kinds.insert(kinds.end(), {layer.kind, 0});
+    ++found->second;
+  }
+  std::vector<std::string> words;
+  for (auto& [kind, calls] : kinds) words.push_back(calls == 1 ? kind : fmt::format("{} ({} calls)", kind, calls));
+  return words.empty() ? ""
+                       : fmt::format("no entry is for, so that they keep their gradient: {}\n", fmt::join(words, ", "));
+}
+
+// What all layers together kept of the relevance.
+std::string losses(const Report& report) {
+  double bias = 0, stabilizer = 0;
+  bool known = false;
+  for (auto& layer : report) {
+    known = known || layer.bias;
+    bias += layer.bias.value_or(0);
+    stabilizer += layer.stabilizer.value_or(0);
+  }
+  return known ? fmt::format("biases took {:.5g}, stabilizers {:.5g}\n", bias, stabilizer) : "";
 }
 
 }  // namespace
@@ -57,13 +98,22 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
     out += fmt::format("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? fmt::format(" of sample {}", i) : "",
                        found[i].index, found[i].value);
   if (found.size() > most_predictions) out += fmt::format("… and {} samples more\n", found.size() - most_predictions);
-  std::vector<std::vector<std::string>> rows{{"layer", "kind", "rule", "relevance below"}};
-  for (auto& layer : attribution.report) rows.push_back({layer.name, layer.kind, layer.rule, shown(layer.below)});
-  out += "\n" + table(rows) + "\n";
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "kind", "output", "rule", "entry", "above", "below", "bias", "stabilizer", "rest"}};
+  for (auto& layer : attribution.report)
+    rows.push_back({layer.name, layer.kind, shown(layer.shape), layer.rule, layer.entry, shown(layer.above),
+                    shown(layer.below), shown(layer.bias), shown(layer.stabilizer), shown_rest(layer)});
+  out += "\n" + table(rows, 5) + "\n" + losses(attribution.report) + without_entry(attribution.report);
   out += fmt::format("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
                      shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
                      attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
   return out;
+}
+
+std::string describe_layers(const Report& report) {
+  std::vector<std::vector<std::string>> rows{{"layer", "kind", "output", "rule", "entry"}};
+  for (auto& layer : report) rows.push_back({layer.name, layer.kind, shown(layer.shape), layer.rule, layer.entry});
+  return table(rows, rows.front().size()) + without_entry(report);
 }
 
 std::string describe_as_json(const Attribution& attribution, const std::string& rules) {
@@ -82,7 +132,10 @@ std::string describe_as_json(const Attribution& attribution, const std::string& 
                              {"rule", layer.rule},
                              {"entry", layer.entry},
                              {"above", number(layer.above)},
-                             {"below", number(layer.below)}});
+                             {"below", number(layer.below)},
+                             {"bias", number(layer.bias)},
+                             {"stabilizer", number(layer.stabilizer)},
+                             {"rest", number(layer.rest())}});
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

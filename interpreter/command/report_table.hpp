@@ -7,9 +7,12 @@
 
 namespace ascribe::command {
 
-/// The prediction, a line for each layer with its rule and the relevance below it, and the relevance of the input.
+/// The prediction; a line for each layer with its rule, the entry that chose it, and who took what of the relevance;
+/// and the relevance of the input.
 std::string describe_as_text(const Attribution& attribution, const std::string& rules);
-/// The same as a JSON object.
+/// A line for each layer with its rule and the entry that chose it.
+std::string describe_layers(const Report& report);
+/// An attribution as a JSON object.
 std::string describe_as_json(const Attribution& attribution, const std::string& rules);
 
 }  // namespace ascribe::command
