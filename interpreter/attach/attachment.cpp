@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "interpreter/attach/batch_norm.hpp"
@@ -43,10 +44,12 @@ class SumHook : public torch::autograd::FunctionPreHook {
   SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum)
       : report_(std::move(report)), sum_(sum) {}
   torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
+    auto arrived = total_of(gradients);
+    std::lock_guard lock(reports_mutex());
     // Relevance comes from above first; what several inputs get from one layer adds up.
     if (sum_ == &LayerReport::above) report_->below.reset();
     auto& sum = (*report_).*sum_;
-    sum = total_of(gradients) + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
+    sum = arrived + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
     return gradients;
   }
 
@@ -80,9 +83,10 @@ Attachment::State::State(const Composite& rules, ParameterNames names, bool has_
     : rules_(std::make_shared<const language::BoundComposite>(rules.bound())),
       names_(std::move(names)),
       passes_(names_.parameters),
-      has_input_(std::make_shared<bool>(has_input)) {}
+      has_input_(std::make_shared<std::atomic<bool>>(has_input)) {}
 
 Report Attachment::State::report() const {
+  std::lock_guard lock(reports_mutex());
   Report out;
   for (auto& each : reports_) {
     out.push_back(*each);
@@ -282,10 +286,12 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
   torch::autograd::edge_list edges;
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     auto& x = found.inputs[i];
-    // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
+    // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it, be it a
+    // leaf or the result of what ran before.
     call.inputs.push_back(rule && !rule->uses_layer_input                  ? KeptTensor()
                           : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
-                                                                           : KeptTensor::value(x));
+                          : passes_.made_here(x)                           ? KeptTensor::result(x)
+                                                                           : KeptTensor::copy(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));

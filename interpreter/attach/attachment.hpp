@@ -3,6 +3,7 @@
 
 #include <torch/csrc/autograd/function_hook.h>
 
+#include <atomic>
 #include <exception>
 #include <map>
 #include <optional>
@@ -97,8 +98,9 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   ParameterNames names_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
-  std::shared_ptr<bool> has_input_;  ///< whether some call depended on an input; shared with nodes that outlive this
-  std::uint64_t calls_ = 0;          // layers called so far
+  /// Whether some call depended on an input; shared with nodes that outlive this, and run on other threads.
+  std::shared_ptr<std::atomic<bool>> has_input_;
+  std::uint64_t calls_ = 0;  // layers called so far
   struct Unsettled {
     std::vector<attaching::Choice> choices;
     std::uint64_t order;

@@ -9,9 +9,7 @@
 
 namespace ascribe::attaching {
 
-KeptTensor KeptTensor::value(const at::Tensor& tensor) {
-  // Constants belong to the model or the caller, perhaps to several threads: nothing may touch their memory.
-  if (tensor.requires_grad()) return result(tensor);
+KeptTensor KeptTensor::copy(const at::Tensor& tensor) {
   KeptTensor out;
   at::NoGradGuard no_grad;
   out.tensor_ = tensor.detach().clone();
@@ -58,7 +56,10 @@ void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
 
 void LayerCall::take(const language::BoundEntry* entry) {
   static const Rule pass = Pack::standard().rule("pass"), gradient = Pack::standard().rule("gradient");
-  describe_entry(*report, entry);
+  {
+    std::lock_guard lock(reports_mutex());
+    describe_entry(*report, entry);
+  }
   place = entry ? entry->place : language::Place{};
   rule = &gradient.bound();
   if (!entry) return;
@@ -97,7 +98,13 @@ Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
 
 double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
 
+std::mutex& reports_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {
+  std::lock_guard working(working_);
   Pause pause;
   at::NoGradGuard no_grad;
   if (released_)
@@ -120,15 +127,17 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
     std::string reason = error.what_without_backtrace();
     throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = reason.substr(0, reason.find('\n'))});
   }
-  call_.report->above = total(R);
-  double below = 0;
+  double above = total(R), below = 0;
   for (auto& each : out)
     if (each.defined()) below += total(each);
+  std::lock_guard lock(reports_mutex());
+  call_.report->above = above;
   call_.report->below = below;
   return out;
 }
 
 void RuleNode::release_variables() {
+  std::lock_guard working(working_);
   released_ = true;
   call_.inputs.assign(call_.inputs.size(), {});
   for (auto& [name, kept] : call_.parameters) kept = {};
