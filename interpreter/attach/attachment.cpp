@@ -11,6 +11,7 @@
 
 #include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe {
 
@@ -104,8 +105,17 @@ std::exception_ptr& attaching::last_error() {
 }
 
 void Attachment::State::call(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack) {
+  serving_.clear();
   try {
-    intercept(op, row, stack);
+    try {
+      intercept(op, row, stack);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
+      if (serving_.empty()) throw;
+      throw Error(evaluate::describe(failure, serving_, Code::model_failed, "cannot run",
+                                     "give it the shape and type that it was made for"));
+    }
   } catch (const Error&) {
     attaching::last_error() = std::current_exception();
     throw;
@@ -129,6 +139,8 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     return;
   }
   *has_input_ = true;
+  auto shown = fmt::format("layer '{}' ({})", found->name, found->kind_name);
+  if (!found->kind_name.empty()) serving_ = shown;
   struct OverAfterFailure {  // what the same input computes next is another forward pass
     std::shared_ptr<ForwardPass> pass;
     int exceptions = std::uncaught_exceptions();
@@ -137,7 +149,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
   if (row.training >= 0 && arguments[static_cast<std::size_t>(row.training)].toBool()) {
     bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
     throw Error({.code = Code::training_mode,
-                 .message = fmt::format("layer '{}' ({}) {}", found->name, found->kind_name,
+                 .message = fmt::format("{} {}", shown,
                                         own_statistics ? "is in training mode"
                                                        : "takes the statistics of the batch: it has none of its own"),
                  .help = own_statistics ? "call eval() on the model first"
@@ -160,7 +172,6 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, const Row& row,
     product_ = std::move(made);
     return;
   }
-  auto shown = fmt::format("layer '{}' ({})", found->name, found->kind->name);
   if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
     throw Error({.code = Code::no_batch,
                  .message = fmt::format("{}: its input has {} dimensions, without a batch", shown, rank),

@@ -108,6 +108,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   };
   std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
   std::vector<attaching::Made> kept_gradient_;         // outputs of linear layers that keep their gradient
+  std::string serving_;                                // the layer that is being called, for messages
   std::optional<Product> product_;                     // where the call before this one made one
 };
 

@@ -6,6 +6,7 @@
 
 #include "ascribe/pack.hpp"
 #include "interpreter/attach/dispatch.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe::attaching {
 
@@ -117,19 +118,20 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   if (!R.defined()) return out;
   bool settles = call_.rule == nullptr;
   if (settles) call_.take(settle(call_.choices, call_.order, whole(pass_)->counts));
+  double above = 0, below = 0;
   try {
     auto layer = call_.layer();
     if (settles) evaluate::check_fit(*call_.rule, layer, R.sizes());
     out = evaluate::relevance(*call_.rule, layer, R);
+    above = total(R);
+    for (auto& each : out)
+      if (each.defined()) below += total(each);
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());
-  } catch (const c10::Error& error) {
-    std::string reason = error.what_without_backtrace();
-    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = reason.substr(0, reason.find('\n'))});
+  } catch (const std::exception& failure) {
+    if (evaluate::out_of_memory(failure)) throw Error(evaluate::describe(failure, call_.shown(), Code::too_large, ""));
+    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = evaluate::reason(failure)});
   }
-  double above = total(R), below = 0;
-  for (auto& each : out)
-    if (each.defined()) below += total(each);
   std::lock_guard lock(reports_mutex());
   call_.report->above = above;
   call_.report->below = below;

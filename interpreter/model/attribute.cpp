@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/model/failure.hpp"
 #include "interpreter/model/model_state.hpp"
@@ -47,6 +49,53 @@ at::Tensor start(const at::Tensor& output, const Target& target) {
   return target.starts_from_one() ? chosen : at::where(chosen == 1, output, chosen);
 }
 
+// A composite that is for no layer of the model is for another model.
+void check_entries(const Report& report, const Composite& rules) {
+  std::vector<std::string> kinds;
+  for (auto& row : report) {
+    if (!row.entry.empty()) return;
+    if (std::find(kinds.begin(), kinds.end(), row.kind) == kinds.end()) kinds.push_back(row.kind);
+  }
+  if (report.empty()) return;  // a model without layers is what it is
+  throw Error({.code = Code::no_layer_matched,
+               .message = fmt::format("no layer of the model has an entry in `{}`", rules.description()),
+               .note = fmt::format("the model's layers are {}", fmt::join(kinds, ", ")),
+               .help = "end the composite with an entry for all others: `any => epsilon_plus`"});
+}
+
+Attribution attribution(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
+  if (c10::InferenceMode::is_enabled())
+    throw Error({.code = Code::gradient_disabled,
+                 .message = "relevance needs gradients, which InferenceMode disables",
+                 .help = "call it outside of InferenceMode"});
+  at::AutoGradMode record(true);
+  if (!input.defined() || input.layout() != at::kStrided || input.is_complex() || input.dim() == 0)
+    throw Error({.code = Code::wrong_input,
+                 .message = "the input is no dense tensor with a batch",
+                 .help = "dimension 0 counts samples"});
+  auto leaf = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+  auto x = leaf.clone();  // a model may write into its input
+  Attribution out;
+  auto attached = attaching::attach_with_names(rules, model.state().graph.parameter_names(), /*has_input=*/true);
+  auto y = model.forward(x);
+  attached.remove();
+  check_entries(attached.report(), rules);
+  out.output = y.detach().clone();
+  if (!y.requires_grad())
+    throw Error({.code = Code::wrong_model,
+                 .message = "the model's output does not depend on its input",
+                 .help = "save a model that computes with its input"});
+  auto relevance = start(out.output, target);
+  out.relevance = torch::autograd::grad({y}, {leaf}, {relevance}, {}, false, /*allow_unused=*/true).front();
+  if (!out.relevance.defined())
+    throw Error({.code = Code::wrong_model,
+                 .message = "the model's output does not depend on its input",
+                 .help = "save a model that computes with its input"});
+  out.relevance = out.relevance.detach().to(input.is_floating_point() ? input.scalar_type() : at::kFloat);
+  out.report = attached.report();
+  return out;
+}
+
 }  // namespace
 
 Target Target::from_one() const {
@@ -63,42 +112,13 @@ Target Target::from(at::Tensor relevance) {
 }
 
 Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
-  if (c10::InferenceMode::is_enabled())
-    throw Error({.code = Code::gradient_disabled,
-                 .message = "relevance needs gradients, which InferenceMode disables",
-                 .help = "call it outside of InferenceMode"});
-  at::AutoGradMode record(true);
-  if (!input.defined() || input.layout() != at::kStrided || input.is_complex() || input.dim() == 0)
-    throw Error({.code = Code::wrong_input,
-                 .message = "the input is no dense tensor with a batch",
-                 .help = "dimension 0 counts samples"});
-  auto leaf = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
-  auto x = leaf.clone();  // a model may write into its input
-  Attribution out;
-  auto attached = attaching::attach_with_names(rules, model.state().graph.parameter_names(), /*has_input=*/true);
-  auto y = model.forward(x);
-  attached.remove();
-  out.output = y.detach().clone();
-  if (!y.requires_grad())
-    throw Error({.code = Code::wrong_model,
-                 .message = "the model's output does not depend on its input",
-                 .help = "save a model that computes with its input"});
-  auto relevance = start(out.output, target);
   try {
-    out.relevance = torch::autograd::grad({y}, {leaf}, {relevance}, {}, false, /*allow_unused=*/true).front();
+    return attribution(model, rules, input, target);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(
-        {.code = Code::model_failed, .message = fmt::format("the backward pass failed: {}", model::reason(failure))});
+    throw Error(evaluate::describe(failure, "the attribution", Code::model_failed, "failed"));
   }
-  if (!out.relevance.defined())
-    throw Error({.code = Code::wrong_model,
-                 .message = "the model's output does not depend on its input",
-                 .help = "save a model that computes with its input"});
-  out.relevance = out.relevance.detach().to(input.is_floating_point() ? input.scalar_type() : at::kFloat);
-  out.report = attached.report();
-  return out;
 }
 
 }  // namespace ascribe
