@@ -68,6 +68,7 @@ enum class Code {
   released_graph = 607,
   overwritten_tensor = 608,
   model_failed = 609,
+  no_layer_matched = 610,
   // Models, tensors and arguments
   wrong_model = 701,
   wrong_tensor = 702,

@@ -7,10 +7,12 @@
 #include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe {
 
@@ -35,10 +37,12 @@ class SumHook : public torch::autograd::FunctionPreHook {
   SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum)
       : report_(std::move(report)), sum_(sum) {}
   torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
+    auto arrived = total_of(gradients);
+    std::lock_guard lock(reports_mutex());
     // Relevance comes from above first; what several inputs get from one layer adds up.
     if (sum_ == &LayerReport::above) report_->below.reset();
     auto& sum = (*report_).*sum_;
-    sum = total_of(gradients) + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
+    sum = arrived + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
     return gradients;
   }
 
@@ -73,9 +77,10 @@ Attachment::State::State(const Composite& rules, std::shared_ptr<const Parameter
       names_(std::move(names)),
       watch_(watch),
       passes_(names_->parameters),
-      has_input_(std::make_shared<bool>(watch.has_input)) {}
+      has_input_(std::make_shared<std::atomic<bool>>(watch.has_input)) {}
 
 Report Attachment::State::report() const {
+  std::lock_guard lock(reports_mutex());
   Report out;
   for (auto& each : reports_) {
     out.push_back(*each);
@@ -96,8 +101,17 @@ void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& s
   // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
   if (!at::GradMode::is_enabled() || *inactive_ > 0 || torch::autograd::get_current_graph_task_id() != -1)
     return op.callBoxed(stack);
+  serving_.clear();
   try {
-    intercept(op, stack);
+    try {
+      intercept(op, stack);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
+      if (serving_.empty()) throw;
+      throw Error(evaluate::describe(failure, serving_, Code::model_failed, "cannot run",
+                                     "give it the shape and type that it was made for"));
+    }
   } catch (const Error&) {
     attaching::last_error() = std::current_exception();
     throw;
@@ -134,6 +148,8 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
     return;
   }
   *has_input_ = true;
+  auto shown = fmt::format("layer '{}' ({})", found->name, found->kind_name);
+  if (!found->kind_name.empty()) serving_ = shown;
   struct OverAfterFailure {  // what the same input computes next is another forward pass
     std::shared_ptr<ForwardPass> pass;
     int exceptions = std::uncaught_exceptions();
@@ -148,7 +164,6 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
     product_ = std::move(made);
     return;
   }
-  auto shown = fmt::format("layer '{}' ({})", found->name, found->kind->name);
   if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
     throw Error({.code = Code::no_batch,
                  .message = fmt::format("{}: its input has {} dimensions, without a batch", shown, rank),
@@ -353,9 +368,11 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
       continue;
     }
     auto& x = found.inputs[i];
-    // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it.
+    // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it, be it a
+    // leaf or the result of what ran before.
     call.inputs.push_back(x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
-                                                                         : KeptTensor::value(x));
+                          : passes_.made_here(x)                         ? KeptTensor::result(x)
+                                                                         : KeptTensor::copy(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));

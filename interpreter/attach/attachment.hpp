@@ -3,6 +3,7 @@
 
 #include <torch/csrc/autograd/function_hook.h>
 
+#include <atomic>
 #include <exception>
 #include <map>
 #include <optional>
@@ -124,8 +125,9 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   attaching::Watch watch_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
-  std::shared_ptr<bool> has_input_;  ///< whether some call depended on an input; shared with nodes that outlive this
-  std::uint64_t calls_ = 0;          // layers called so far
+  /// Whether some call depended on an input; shared with nodes that outlive this, and run on other threads.
+  std::shared_ptr<std::atomic<bool>> has_input_;
+  std::uint64_t calls_ = 0;  // layers called so far
   struct Unsettled {
     std::vector<attaching::Choice> choices;
     std::uint64_t order;
@@ -133,6 +135,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   };
   std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
   std::vector<attaching::Made> kept_gradient_;         // outputs of linear layers that keep their gradient
+  std::string serving_;                                // the layer that is being called, for messages
   std::optional<Product> product_;                     // where the call before this one made one
   std::map<const LayerReport*, torch::autograd::Edge> outputs_;
   std::shared_ptr<std::atomic<int>> inactive_ = std::make_shared<std::atomic<int>>(0);

@@ -100,7 +100,7 @@ std::string sibling(const std::string& parameter, const std::string& name) {
 // Where a model's layer was called with nothing that depends on an input.
 class NoInputNode : public torch::autograd::Node {
  public:
-  NoInputNode(std::shared_ptr<bool> has_input, std::string layer)
+  NoInputNode(std::shared_ptr<std::atomic<bool>> has_input, std::string layer)
       : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
   torch::autograd::variable_list apply(torch::autograd::variable_list&&) override {
     if (*has_input_) return {};
@@ -112,7 +112,7 @@ class NoInputNode : public torch::autograd::Node {
   std::string name() const override { return "NoInput"; }
 
  private:
-  std::shared_ptr<bool> has_input_;
+  std::shared_ptr<std::atomic<bool>> has_input_;
   std::string layer_;
 };
 

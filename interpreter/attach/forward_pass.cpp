@@ -56,10 +56,28 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   return found;
 }
 
+bool ForwardPasses::made_here(const at::Tensor& tensor) const {
+  if (!tensor.grad_fn()) return false;
+  std::vector<torch::autograd::Node*> open{tensor.grad_fn().get()};
+  std::unordered_set<torch::autograd::Node*> seen(open.begin(), open.end());
+  while (!open.empty()) {
+    auto* node = open.back();
+    open.pop_back();
+    if (auto* own = dynamic_cast<RuleNode*>(node); own && own->pass()->attachment == attachment_) return true;
+    for (auto& edge : node->next_edges())
+      if (edge.function && seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
+  }
+  return false;
+}
+
 std::shared_ptr<ForwardPass> ForwardPasses::of_source(const at::Tensor& source) {
   auto* key = source.unsafeGetTensorImpl();
   std::erase_if(inputs_, [](auto& each) { return each.second.tensor.expired(); });
-  auto fresh = [&] { return std::make_shared<ForwardPass>(ForwardPass{.attachment = attachment_}); };
+  auto fresh = [&] {
+    auto pass = std::make_shared<ForwardPass>();
+    pass->attachment = attachment_;
+    return pass;
+  };
   auto found = inputs_.find(key);
   if (found == inputs_.end())
     found =

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,7 +19,7 @@ struct ForwardPass {
   Counts counts{};
   std::map<std::string, std::size_t> calls_of_kind{};  ///< for names such as `relu#3`
   std::shared_ptr<ForwardPass> joined{};               ///< the pass that this one turned out to be part of
-  bool over = false;                                   ///< relevance has gone through it: what follows is another pass
+  std::atomic<bool> over = false;  ///< relevance has gone through it, on any thread: what follows is another pass
 };
 
 /// The pass that a pass turned out to be part of; itself mostly.
@@ -34,6 +35,8 @@ class ForwardPasses {
   std::shared_ptr<ForwardPass> of(const at::Tensor& tensor);
   /// The pass that begins at a tensor: an input of the model, or indices that are looked up.
   std::shared_ptr<ForwardPass> of_source(const at::Tensor& source);
+  /// Whether a tensor was made by what this attachment serves: its memory is nobody else's yet.
+  bool made_here(const at::Tensor& tensor) const;
   /// Two passes that meet in a layer are one.
   static std::shared_ptr<ForwardPass> join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b);
 

@@ -96,7 +96,7 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
   call.rule = &rule_.bound();
   call.inactive = inactive_;
   call.gets_relevance = {true};
-  call.inputs = {is_leaf_or_view_of_one(x) ? KeptTensor::reference(x) : KeptTensor::value(x)};
+  call.inputs = {is_leaf_or_view_of_one(x) ? KeptTensor::reference(x) : KeptTensor::copy(x)};
   for (auto& [name, parameter] : parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
   call.apply = [module = module_, forward = forward_, name = name_, parameters](const std::vector<at::Tensor>& inputs,
                                                                                 const std::vector<at::Tensor>& theta) {

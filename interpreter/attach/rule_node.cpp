@@ -10,12 +10,11 @@
 
 #include "ascribe/pack.hpp"
 #include "interpreter/attach/dispatch.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe::attaching {
 
-KeptTensor KeptTensor::value(const at::Tensor& tensor) {
-  // Constants belong to the model or the caller, perhaps to several threads: nothing may touch their memory.
-  if (tensor.requires_grad()) return result(tensor);
+KeptTensor KeptTensor::copy(const at::Tensor& tensor) {
   KeptTensor out;
   at::NoGradGuard no_grad;
   out.tensor_ = tensor.detach().clone();
@@ -62,7 +61,10 @@ void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
 
 void LayerCall::take(const language::BoundEntry* entry) {
   static const Rule pass = Pack::standard().rule("pass"), gradient = Pack::standard().rule("gradient");
-  describe_entry(*report, entry);
+  {
+    std::lock_guard lock(reports_mutex());
+    describe_entry(*report, entry);
+  }
   place = entry ? entry->place : language::Place{};
   rule = &gradient.bound();
   if (!entry) return;
@@ -109,6 +111,11 @@ Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
 
 double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
 
+std::mutex& reports_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 // Gradients of the relevance go back through the forward pass: to where the layer's inputs come from, and through the
 // layer to where its output comes from.
 void RuleNode::connect(evaluate::Layer& layer) {
@@ -138,6 +145,7 @@ void RuleNode::connect(evaluate::Layer& layer) {
 }
 
 torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {
+  std::lock_guard working(working_);
   Pause pause;
   bool differentiable = at::GradMode::is_enabled();  // create_graph
   at::NoGradGuard no_grad;
@@ -155,6 +163,7 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
       std::find(call_.gets_relevance.begin(), call_.gets_relevance.end(), true) != call_.gets_relevance.end();
   bool active = !call_.inactive || *call_.inactive == 0;
   evaluate::Shares shares;
+  double above = 0, below = 0;
   try {
     if (hands_down) {
       auto layer = call_.layer();
@@ -164,25 +173,29 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
             : differentiable ? evaluate::differentiable_relevance(*call_.rule, layer, R)
                              : evaluate::relevance(*call_.rule, layer, R, call_.sums ? &shares : nullptr);
     }
+    if (call_.sums && active) {
+      above = total(R);
+      for (auto& each : out)
+        if (each.defined()) below += total(each);
+    }
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());
-  } catch (const c10::Error& error) {
-    std::string reason = error.what_without_backtrace();
-    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = reason.substr(0, reason.find('\n'))});
+  } catch (const std::exception& failure) {
+    if (evaluate::out_of_memory(failure)) throw Error(evaluate::describe(failure, call_.shown(), Code::too_large, ""));
+    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = evaluate::reason(failure)});
   }
   if (!call_.sums || !active) return out;
-  call_.report->above = total(R);
+  std::lock_guard lock(reports_mutex());
+  call_.report->above = above;
   call_.report->bias = shares.bias;
   call_.report->stabilizer = shares.stabilizer;
   if (!hands_down) return out;
-  double below = 0;
-  for (auto& each : out)
-    if (each.defined()) below += total(each);
   call_.report->below = below;
   return out;
 }
 
 void RuleNode::release_variables() {
+  std::lock_guard working(working_);
   released_ = true;
   call_.inputs.assign(call_.inputs.size(), {});
   for (auto& [name, kept] : call_.parameters) kept = {};

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "ascribe/report.hpp"
@@ -15,14 +16,14 @@ namespace ascribe::attaching {
 
 /// A tensor as it was when a layer was called, whatever is written into it afterwards.
 ///
-/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and the model's
-/// own inputs are shared between threads and are only referred to: a later change is noticed, and refused.
+/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and leaves that
+/// are the model's inputs are shared between threads and are only referred to: a later change is noticed, and refused.
 class KeptTensor {
  public:
   KeptTensor() = default;
-  /// Of a tensor that depends on the model's input, or of a constant.
-  static KeptTensor value(const at::Tensor& tensor);
-  /// Of what a layer has just made, and nobody else has seen yet.
+  /// Of what belongs to the model or the caller, perhaps to several threads: nothing may touch its memory.
+  static KeptTensor copy(const at::Tensor& tensor);
+  /// Of what this thread's layers have made, and no other thread has seen yet.
   static KeptTensor result(const at::Tensor& tensor);
   static KeptTensor reference(const at::Tensor& tensor);
 
@@ -97,10 +98,16 @@ class RuleNode : public torch::autograd::Node {
   LayerCall call_;
   std::shared_ptr<ForwardPass> pass_;
   bool released_ = false;
+  // Several threads may run the same graph. Recursive, because a backward pass within a rule may let the engine go on
+  // with another thread's pass on this one.
+  std::recursive_mutex working_;
 };
 
 /// An error that a rule makes at a layer, with the layer's name, the rule, and the entry that chose it.
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic);
+
+/// Held while a row of a report is written or read: backward passes run on any thread.
+std::mutex& reports_mutex();
 
 /// ΣR, in double precision.
 double total(const at::Tensor& relevance);

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/model/failure.hpp"
 #include "interpreter/model/model_state.hpp"
@@ -47,22 +49,21 @@ at::Tensor start(const at::Tensor& output, const Target& target) {
   return target.starts_from_one() ? chosen : at::where(chosen == 1, output, chosen);
 }
 
-}  // namespace
-
-Target Target::from_one() const {
-  auto out = *this;
-  out.one_ = true;
-  return out;
+// A composite that is for no layer of the model is for another model.
+void check_entries(const Report& report, const Composite& rules) {
+  std::vector<std::string> kinds;
+  for (auto& row : report) {
+    if (!row.entry.empty()) return;
+    if (std::find(kinds.begin(), kinds.end(), row.kind) == kinds.end()) kinds.push_back(row.kind);
+  }
+  if (report.empty()) return;  // a model without layers is what it is
+  throw Error({.code = Code::no_layer_matched,
+               .message = fmt::format("no layer of the model has an entry in `{}`", rules.description()),
+               .note = fmt::format("the model's layers are {}", fmt::join(kinds, ", ")),
+               .help = "end the composite with an entry for all others: `any => epsilon_plus`"});
 }
 
-Target Target::from(at::Tensor relevance) {
-  Target out;
-  out.from_tensor_ = true;
-  out.relevance_ = std::move(relevance);
-  return out;
-}
-
-Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
+Attribution attribution(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
   if (c10::InferenceMode::is_enabled())
     throw Error({.code = Code::gradient_disabled,
                  .message = "relevance needs gradients, which InferenceMode disables",
@@ -79,20 +80,14 @@ Attribution attribute(const Model& model, const Composite& rules, const at::Tens
   Attachment attached(attaching::make_state(rules, std::move(names), {.sums = true, .has_input = true}));
   auto y = model.forward(x);
   attached.remove();
+  check_entries(attached.report(), rules);
   out.output = y.detach().clone();
   if (!y.requires_grad())
     throw Error({.code = Code::wrong_model,
                  .message = "the model's output does not depend on its input",
                  .help = "save a model that computes with its input"});
   auto relevance = start(out.output, target);
-  try {
-    out.relevance = torch::autograd::grad({y}, {leaf}, {relevance}, {}, false, /*allow_unused=*/true).front();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& failure) {
-    throw Error(
-        {.code = Code::model_failed, .message = fmt::format("the backward pass failed: {}", model::reason(failure))});
-  }
+  out.relevance = torch::autograd::grad({y}, {leaf}, {relevance}, {}, false, /*allow_unused=*/true).front();
   if (!out.relevance.defined())
     throw Error({.code = Code::wrong_model,
                  .message = "the model's output does not depend on its input",
@@ -100,6 +95,31 @@ Attribution attribute(const Model& model, const Composite& rules, const at::Tens
   out.relevance = out.relevance.detach().to(input.is_floating_point() ? input.scalar_type() : at::kFloat);
   out.report = attached.report();
   return out;
+}
+
+}  // namespace
+
+Target Target::from_one() const {
+  auto out = *this;
+  out.one_ = true;
+  return out;
+}
+
+Target Target::from(at::Tensor relevance) {
+  Target out;
+  out.from_tensor_ = true;
+  out.relevance_ = std::move(relevance);
+  return out;
+}
+
+Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
+  try {
+    return attribution(model, rules, input, target);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, "the attribution", Code::model_failed, "failed"));
+  }
 }
 
 }  // namespace ascribe

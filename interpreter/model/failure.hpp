@@ -1,13 +1,10 @@
-// LibTorch's exceptions as people can read them.
+// LibTorch's exceptions, for this room.
 #pragma once
 
-#include <exception>
-#include <string>
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe::model {
 
-/// The reason of a failure in one line: never a backtrace, a source position of LibTorch's, or an interpreter's
-/// listing.
-std::string reason(const std::exception& failure);
+using evaluate::reason;
 
 }  // namespace ascribe::model

@@ -16,10 +16,11 @@ Model Model::load(const std::filesystem::path& path) {
   auto module = model::load_torchscript(path);
   try {
     return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
-  } catch (const c10::Error& failure) {
-    throw Error({.code = Code::wrong_model,
-                 .message = fmt::format("'{}' cannot be run: {}", path.string(), model::reason(failure)),
-                 .help = "save it again with torch.jit.save"});
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, fmt::format("'{}'", path.string()), Code::wrong_model, "cannot be run",
+                                   "save it again with torch.jit.save"));
   }
 }
 
@@ -44,12 +45,18 @@ at::Tensor Model::forward(const at::Tensor& input) const {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    if (auto own = std::exchange(attaching::last_error(), nullptr)) std::rethrow_exception(own);
-    throw Error(
-        {.code = Code::model_failed,
-         .message = fmt::format("the model cannot run on an input of shape [{}]: {}",
-                                fmt::join(input.sizes().begin(), input.sizes().end(), ", "), model::reason(failure)),
-         .help = "give it the shape and type that it was made for"});
+    auto shape = fmt::format("[{}]", fmt::join(input.sizes().begin(), input.sizes().end(), ", "));
+    if (auto own = std::exchange(attaching::last_error(), nullptr)) try {
+        std::rethrow_exception(own);
+      } catch (const Error& error) {
+        auto diagnostics = error.diagnostics();
+        if (diagnostics.front().code == Code::model_failed)
+          diagnostics.front().note = fmt::format("the model was given an input of shape {}", shape);
+        throw Error(diagnostics);
+      }
+    throw Error(evaluate::describe(failure, "the model", Code::model_failed,
+                                   fmt::format("cannot run on an input of shape {}", shape),
+                                   "give it the shape and type that it was made for"));
   }
 }
 

@@ -167,9 +167,8 @@ torch::jit::Module load_torchscript(const std::filesystem::path& path) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw refuse(Code::wrong_model,
-                 fmt::format("'{}' is no TorchScript model, or is damaged: {}", path.string(), reason(failure)),
-                 "save it again with torch.jit.save");
+    throw Error(evaluate::describe(failure, fmt::format("'{}'", path.string()), Code::wrong_model,
+                                   "is no TorchScript model, or is damaged", "save it again with torch.jit.save"));
   }
 }
 

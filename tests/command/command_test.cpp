@@ -119,7 +119,7 @@ TEST_CASE("run takes rules from files, and pictures with mean and deviation") {
   auto pixels = (three[0][0] * 255).round().to(at::kByte).unsqueeze(-1).expand({8, 8, 3}).contiguous();
   ascribe::command::write_png(folder / "three.png", pixels);
   check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png"), 3,
-                "error[A0609]: the model cannot run on an input of shape [1, 3, 8, 8]", folder, 3);
+                "error[A0609]: layer 'features.0' (conv2d) cannot run: ", folder, 3);
   check_refused(run_three(folder / "x.npy") + "--mean 0.5", 2, "error[A0705]: --mean and --std are for pictures",
                 folder, 3);
   check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png") + "--mean 0.5,0.5", 2,
@@ -162,7 +162,7 @@ TEST_CASE("an input that does not fit is refused") {
   check_refused(with(x), 3, "error[A0604]: layer 'features.0' (conv2d): its input has 3 dimensions, without a batch",
                 folder, 1);
   ascribe::command::write_npy(x, at::ones({1, 1, 7, 7}));
-  check_refused(with(x), 3, "error[A0609]: the model cannot run on an input of shape [1, 1, 7, 7]: ", folder, 1);
+  check_refused(with(x), 3, "error[A0609]: layer 'classifier' (linear) cannot run: ", folder, 1);
   ascribe::command::write_npy(x, at::ones({}));
   check_refused(with(x), 3, "error[A0703]", folder, 1);
   three[0][0][2][5] = NAN;

@@ -42,7 +42,9 @@ struct AttachOptions {
 /// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there;
 /// the one made last serves. They may end in any order, but on the thread that made them.
 ///
-/// What is recorded keeps its rules: the backward pass may run after the attachment is gone, and on any thread.
+/// What is recorded keeps its rules: the backward pass may run after the attachment is gone, and on any thread, several
+/// times at once where the graph is retained. Until relevance goes through, all that is computed from one input tensor
+/// is one forward pass: where one thread records while others run backward passes, each pass takes an input of its own.
 class Attachment {
  public:
   Attachment(Attachment&& other) noexcept;
@@ -73,7 +75,9 @@ class Attachment {
 /// Attaches a composite, or a rule for all linear and convolution layers, to a model. The model is read for its
 /// parameters' names only, and may end before the attachment does. Errors, all of them `ascribe::Error`: gradients are
 /// disabled (NoGradGuard, InferenceMode). From the model's forward: a rule that a layer cannot be served by, a layer
-/// that the rules refuse, a convolution or pooling without a batch dimension, batch norm in training mode.
+/// that the rules refuse, a convolution or pooling without a batch dimension, batch norm in training mode, and what a
+/// layer's own operator refuses (model_failed) or finds no memory for (too_large). What fails between layers is what it
+/// would be without rules.
 [[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options = {});
 
 template <typename Contained>

@@ -75,8 +75,8 @@ struct Attribution {
 };
 
 /// The relevance of a model's input. Runs the model once forward and once backward; works under NoGradGuard, too.
-/// Errors as those of attach() and Model::forward(), and bad_target: an index that the output lacks, a start of another
-/// shape.
+/// Errors as those of attach() and Model::forward(); bad_target: an index that the output lacks, a start of another
+/// shape; no_layer_matched: the rules are for none of the model's layers; too_large: memory ran out.
 Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
                       const Target& target = Target::largest());
 

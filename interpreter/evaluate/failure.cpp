@@ -1,0 +1,52 @@
+#include "interpreter/evaluate/failure.hpp"
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+#include <string_view>
+
+namespace ascribe::evaluate {
+namespace {
+
+std::string text_of(const std::exception& failure) {
+  auto* own = dynamic_cast<const c10::Error*>(&failure);
+  return own ? own->what_without_backtrace() : failure.what();
+}
+
+}  // namespace
+
+std::string reason(const std::exception& failure) {
+  auto text = text_of(failure);
+  // TorchScript's interpreter puts its listing in front of the reason.
+  constexpr std::string_view interpreter_mark = "RuntimeError: ";
+  if (auto found = text.rfind(interpreter_mark); found != std::string::npos)
+    text = text.substr(found + interpreter_mark.size());
+  auto begin = text.find_first_not_of(" \n");
+  text = begin == std::string::npos ? "unknown reason" : text.substr(begin);
+  text = text.substr(0, text.find('\n'));
+  for (std::string_view kind : {"AssertionError: ", "Exception: ", "ValueError: "})
+    if (text.starts_with(kind)) text = text.substr(kind.size());
+  while (!text.empty() && (text.back() == '.' || text.back() == ' ' || text.back() == ':')) text.pop_back();
+  return text;
+}
+
+bool out_of_memory(const std::exception& failure) {
+  if (dynamic_cast<const std::bad_alloc*>(&failure) || dynamic_cast<const c10::OutOfMemoryError*>(&failure))
+    return true;
+  auto text = text_of(failure);
+  constexpr std::string_view words[] = {"std::bad_alloc", "can't allocate memory", "out of memory"};
+  return std::any_of(std::begin(words), std::end(words), [&](auto each) { return text.find(each) != text.npos; });
+}
+
+Diagnostic describe(const std::exception& failure, const std::string& what, Code code, const std::string& so,
+                    std::string help) {
+  if (out_of_memory(failure))
+    return {.code = Code::too_large,
+            .message = fmt::format("{}: memory is exhausted", what),
+            .help = "give smaller inputs, or fewer samples at a time"};
+  return {.code = code, .message = fmt::format("{} {}: {}", what, so, reason(failure)), .help = std::move(help)};
+}
+
+}  // namespace ascribe::evaluate
