@@ -77,9 +77,8 @@ bool holds(const List& names, std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-bool is_refused(std::string_view name, std::string_view overload) {
-  // Overloads such as `out` and `Tensor_out` write into their arguments.
-  if (overload.find("out") != overload.npos || holds(refused, name)) return true;
+bool is_refused(std::string_view name) {
+  if (holds(refused, name)) return true;
   if (name.starts_with('_') && !holds(allowed_internals, name)) return true;
   return std::any_of(std::begin(refused_parts), std::end(refused_parts),
                      [&](auto part) { return name.find(part) != name.npos; });
@@ -106,12 +105,16 @@ c10::OperatorHandle find_operator(const std::string& target) {
   // Without its bounds' checks otherwise; the results are the same.
   if (name == "_unsafe_index") name = "index";
   if (name == "_unsafe_index_put") name = "index_put";
-  if (is_refused(name, overload)) throw cannot("which saved models may not call", other);
+  if (is_refused(name)) throw cannot("which saved models may not call", other);
   auto found = c10::Dispatcher::singleton().findSchema(
       {fmt::format("aten::{}", name), overload == "default" ? std::string() : std::string(overload)});
   if (!found)
     throw cannot("which this LibTorch does not have",
                  "export the model with the PyTorch version that Ascribe is built with");
+  // Overloads such as `Tensor_out` put their result into an argument.
+  for (auto& each : found->schema().arguments())
+    if (each.kwarg_only() && each.alias_info() && each.alias_info()->isWrite())
+      throw cannot("which saved models may not call", other);
   return *found;
 }
 

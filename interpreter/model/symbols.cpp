@@ -34,38 +34,35 @@ double to_floating(const c10::IValue& value) {
 }
 bool truth(const c10::IValue& value) { return value.isBool() ? value.toBool() : to_floating(value) != 0; }
 
-std::int64_t checked(bool overflow, std::int64_t value) {
-  if (overflow) throw std::overflow_error("a size is larger than 64 bits");
-  return value;
-}
+[[noreturn]] void overflow() { throw std::overflow_error("a size is larger than 64 bits"); }
 std::int64_t truncated(double value) {
-  if (!(value > -9.2e18 && value < 9.2e18)) throw std::overflow_error("a size is larger than 64 bits");
+  if (!(value > -9.2e18 && value < 9.2e18)) overflow();
   return static_cast<std::int64_t>(value);
 }
 
 c10::IValue add(const Numbers& a) {
   if (!whole(a[0]) || !whole(a[1])) return to_floating(a[0]) + to_floating(a[1]);
   std::int64_t out = 0;
-  return checked(__builtin_add_overflow(to_integer(a[0]), to_integer(a[1]), &out), out);
+  if (__builtin_add_overflow(to_integer(a[0]), to_integer(a[1]), &out)) overflow();
+  return out;
 }
 c10::IValue subtract(const Numbers& a) {
   if (!whole(a[0]) || !whole(a[1])) return to_floating(a[0]) - to_floating(a[1]);
   std::int64_t out = 0;
-  return checked(__builtin_sub_overflow(to_integer(a[0]), to_integer(a[1]), &out), out);
+  if (__builtin_sub_overflow(to_integer(a[0]), to_integer(a[1]), &out)) overflow();
+  return out;
 }
 c10::IValue multiply(const Numbers& a) {
   if (!whole(a[0]) || !whole(a[1])) return to_floating(a[0]) * to_floating(a[1]);
   std::int64_t out = 0;
-  return checked(__builtin_mul_overflow(to_integer(a[0]), to_integer(a[1]), &out), out);
+  if (__builtin_mul_overflow(to_integer(a[0]), to_integer(a[1]), &out)) overflow();
+  return out;
 }
 
 // Python divides towards minus infinity.
 std::pair<std::int64_t, std::int64_t> divided(std::int64_t a, std::int64_t b) {
   if (b == 0) throw std::domain_error("a size is divided by zero");
-  if (b == -1)
-    return {
-        checked(a == std::numeric_limits<std::int64_t>::min(), a == std::numeric_limits<std::int64_t>::min() ? 0 : -a),
-        0};
+  if (b == -1 && a == std::numeric_limits<std::int64_t>::min()) overflow();
   auto quotient = a / b, rest = a % b;
   if (rest != 0 && (rest < 0) != (b < 0)) --quotient, rest += b;
   return {quotient, rest};
@@ -89,14 +86,15 @@ c10::IValue power(const Numbers& a) {
   if (!whole(a[0]) || !whole(a[1]) || to_integer(a[1]) < 0) return std::pow(to_floating(a[0]), to_floating(a[1]));
   std::int64_t out = 1, base = to_integer(a[0]), exponent = to_integer(a[1]);
   if (base >= -1 && base <= 1) return base == 0 ? std::int64_t{exponent == 0} : base == 1 || exponent % 2 == 0 ? 1 : -1;
-  for (; exponent > 0; --exponent) out = checked(__builtin_mul_overflow(out, base, &out), out);
+  for (; exponent > 0; --exponent)
+    if (__builtin_mul_overflow(out, base, &out)) overflow();
   return out;
 }
 c10::IValue shift_left(const Numbers& a) {
   auto count = to_integer(a[1]);
   std::int64_t out = 0;
-  return checked(count < 0 || count > 62 || __builtin_mul_overflow(to_integer(a[0]), std::int64_t{1} << count, &out),
-                 out);
+  if (count < 0 || count > 62 || __builtin_mul_overflow(to_integer(a[0]), std::int64_t{1} << count, &out)) overflow();
+  return out;
 }
 c10::IValue shift_right(const Numbers& a) {
   auto count = to_integer(a[1]);
