@@ -69,6 +69,7 @@ enum class Code {
   overwritten_tensor = 608,
   model_failed = 609,
   no_layer_matched = 610,
+  unknown_layer = 611,
   // Models, tensors and arguments
   wrong_model = 701,
   wrong_tensor = 702,

@@ -92,6 +92,13 @@ Report Attachment::State::report() const {
   return out;
 }
 
+std::vector<torch::autograd::Edge> Attachment::State::lookups_of(const at::Tensor& indices) const {
+  std::vector<torch::autograd::Edge> edges;
+  for (auto& [seen, edge] : lookups_)
+    if (seen.is_alias_of(indices)) edges.push_back(edge);
+  return edges;
+}
+
 std::exception_ptr& attaching::last_error() {
   thread_local std::exception_ptr error;
   return error;
@@ -412,6 +419,8 @@ void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stac
     torch::autograd::set_history(output, node);
   }
   note_output(*node->call().report, output);
+  if (watch_.outputs && language::covers("embedding", *found.kind))
+    lookups_.emplace_back(found.inputs[0], torch::autograd::impl::gradient_edge(output));
 }
 
 std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,

@@ -53,6 +53,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   Report report() const;
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
   std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;
+  /// Where relevance arrives at the outputs of the embeddings that look a tensor of indices up.
+  std::vector<torch::autograd::Edge> lookups_of(const at::Tensor& indices) const;
   /// Above zero: nothing is intercepted, and what was recorded answers with gradients.
   const std::shared_ptr<std::atomic<int>>& inactive() const { return inactive_; }
 
@@ -138,6 +140,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   std::string serving_;                                // the layer that is being called, for messages
   std::optional<Product> product_;                     // where the call before this one made one
   std::map<const LayerReport*, torch::autograd::Edge> outputs_;
+  std::vector<std::pair<at::Tensor, torch::autograd::Edge>> lookups_;  // indices, and what embeddings made of them
   std::shared_ptr<std::atomic<int>> inactive_ = std::make_shared<std::atomic<int>>(0);
 };
 

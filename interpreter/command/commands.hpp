@@ -14,6 +14,7 @@ Run add_run(CLI::App& app);
 Run add_check(CLI::App& app);
 Run add_explain(CLI::App& app);
 Run add_fmt(CLI::App& app);
+Run add_layers(CLI::App& app);
 Run add_test(CLI::App& app);
 
 }  // namespace ascribe::command

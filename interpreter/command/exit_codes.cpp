@@ -19,6 +19,7 @@ int exit_code(const Error& error) {
       case Code::too_deep:
         return limit_reached;
       case Code::bad_target:
+      case Code::unknown_layer:
       case Code::usage:
         return usage;
       case Code::internal_fault:
@@ -28,6 +29,10 @@ int exit_code(const Error& error) {
     }
   }
   return fine;
+}
+
+Error usage_error(std::string message, std::string help) {
+  return Error({.code = Code::usage, .message = std::move(message), .help = std::move(help)});
 }
 
 }  // namespace ascribe::command

@@ -89,6 +89,27 @@ std::string losses(const Report& report) {
   return known ? fmt::format("biases took {:.5g}, stabilizers {:.5g}\n", bias, stabilizer) : "";
 }
 
+nlohmann::json as_json(const Report& report) {
+  auto number = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
+  auto out = nlohmann::json::array();
+  for (auto& layer : report)
+    out.push_back({{"name", layer.name},
+                   {"kind", layer.kind},
+                   {"shape", layer.shape},
+                   {"rule", layer.rule},
+                   {"entry", layer.entry},
+                   {"above", number(layer.above)},
+                   {"below", number(layer.below)},
+                   {"bias", number(layer.bias)},
+                   {"stabilizer", number(layer.stabilizer)},
+                   {"rest", number(layer.rest())}});
+  return out;
+}
+
+std::string dump(const nlohmann::json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 std::string describe_as_text(const Attribution& attribution, const std::string& rules) {
@@ -104,39 +125,35 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
     rows.push_back({layer.name, layer.kind, shown(layer.shape), layer.rule, layer.entry, shown(layer.above),
                     shown(layer.below), shown(layer.bias), shown(layer.stabilizer), shown_rest(layer)});
   out += "\n" + table(rows, 5) + "\n" + losses(attribution.report) + without_entry(attribution.report);
-  out += fmt::format("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
-                     shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
-                     attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
+  if (attribution.relevance.defined())
+    out += fmt::format("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
+                       shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
+                       attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
   return out;
 }
 
-std::string describe_layers(const Report& report) {
-  std::vector<std::vector<std::string>> rows{{"layer", "kind", "output", "rule", "entry"}};
-  for (auto& layer : report) rows.push_back({layer.name, layer.kind, shown(layer.shape), layer.rule, layer.entry});
-  return table(rows, rows.front().size()) + without_entry(report);
+std::string describe_layers_as_text(const Report& report, bool with_rules) {
+  std::vector<std::vector<std::string>> rows{{"layer", "kind", "output"}};
+  if (with_rules) rows.front().insert(rows.front().end(), {"rule", "entry"});
+  for (auto& layer : report) {
+    rows.push_back({layer.name, layer.kind, shown(layer.shape)});
+    if (with_rules) rows.back().insert(rows.back().end(), {layer.rule, layer.entry});
+  }
+  return table(rows, rows.front().size()) + (with_rules ? "\n" + without_entry(report) : "");
 }
 
+std::string describe_layers_as_json(const Report& report) { return dump({{"layers", as_json(report)}}); }
+
 std::string describe_as_json(const Attribution& attribution, const std::string& rules) {
-  auto number = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
   nlohmann::json out{
       {"rules", rules},
       {"output", {{"shape", attribution.output.sizes().vec()}, {"predictions", nlohmann::json::array()}}},
-      {"relevance", {{"shape", attribution.relevance.sizes().vec()}, {"sum", total(attribution.relevance)}}},
-      {"layers", nlohmann::json::array()}};
+      {"relevance", nlohmann::json()},
+      {"layers", as_json(attribution.report)}};
+  if (auto& R = attribution.relevance; R.defined()) out["relevance"] = {{"shape", R.sizes().vec()}, {"sum", total(R)}};
   for (auto& each : predictions(attribution.output))
     out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
-  for (auto& layer : attribution.report)
-    out["layers"].push_back({{"name", layer.name},
-                             {"kind", layer.kind},
-                             {"shape", layer.shape},
-                             {"rule", layer.rule},
-                             {"entry", layer.entry},
-                             {"above", number(layer.above)},
-                             {"below", number(layer.below)},
-                             {"bias", number(layer.bias)},
-                             {"stabilizer", number(layer.stabilizer)},
-                             {"rest", number(layer.rest())}});
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return dump(out);
 }
 
 }  // namespace ascribe::command

@@ -3,15 +3,16 @@
 
 #include <string>
 
-#include "ascribe/model.hpp"
+#include "ascribe/attribute.hpp"
 
 namespace ascribe::command {
 
 /// The prediction; a line for each layer with its rule, the entry that chose it, and who took what of the relevance;
 /// and the relevance of the input.
 std::string describe_as_text(const Attribution& attribution, const std::string& rules);
-/// A line for each layer with its rule and the entry that chose it.
-std::string describe_layers(const Report& report);
+/// A line for each layer; with rules, the rule that it gets and the entry that chose it.
+std::string describe_layers_as_text(const Report& report, bool with_rules);
+std::string describe_layers_as_json(const Report& report);
 /// An attribution as a JSON object.
 std::string describe_as_json(const Attribution& attribution, const std::string& rules);
 

@@ -1,94 +1,150 @@
 // `ascribe run`: a model, an input and rules in; relevance and a heatmap out.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <fstream>
 #include <iostream>
+#include <sstream>
 
-#include "ascribe/model.hpp"
+#include "ascribe/attribute.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/heatmap.hpp"
+#include "interpreter/command/model_arguments.hpp"
 #include "interpreter/command/npy.hpp"
 #include "interpreter/command/png.hpp"
 #include "interpreter/command/report_table.hpp"
-#include "interpreter/command/tensor_file.hpp"
 
 namespace ascribe::command {
 namespace {
 
 struct Options {
-  std::string model, input, rules, output, heatmap, start = "output", report = "text", device = "cpu";
-  std::vector<std::string> load;
-  std::vector<double> mean, deviation;
-  std::int64_t target = -1;
-  bool has_target = false;
-  int threads = 0;
+  ModelArguments model;
+  std::string heatmap, labels, start = "output", report = "text";
+  std::vector<std::string> outputs, targets, at;
+  std::int64_t of_output = -1;
 };
 
-Error usage_error(std::string message, std::string help) {
-  return Error({.code = Code::usage, .message = std::move(message), .help = std::move(help)});
+std::vector<std::string> read_labels(const std::string& path) {
+  constexpr std::size_t largest = 1 << 24;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(largest + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.empty())
+    throw Error({.code = Code::unreadable_file,
+                 .message = fmt::format("cannot read labels {}, or there are none in it", quoted_name(path)),
+                 .help = "give a text file with a name on each line"});
+  if (text.size() > largest)
+    throw Error({.code = Code::too_large,
+                 .message = fmt::format("labels {} have more than {} bytes", quoted_name(path), largest),
+                 .help = "give a text file with a name on each line"});
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line); lines.push_back(line))
+    if (line.ends_with('\r')) line.pop_back();
+  return lines;
 }
 
-// One value for all channels, or one for each.
-at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& image, const char* option) {
-  auto channels = image.size(1);
-  if (values.size() != 1 && static_cast<std::int64_t>(values.size()) != channels)
-    throw usage_error(fmt::format("{} has {} values, the picture {} channel{}", option, values.size(), channels,
-                                  channels == 1 ? "" : "s"),
-                      "give one value, or one for each channel");
-  return at::tensor(values, image.options()).reshape({1, -1, 1, 1});
-}
-
-at::Tensor read_input(const Options& options) {
-  auto x = read_tensor(options.input);
-  if (!options.mean.empty() || !options.deviation.empty()) {
-    auto ending = std::filesystem::path(options.input).extension().string();
-    if (ending != ".png" && ending != ".PNG")
-      throw usage_error("--mean and --std are for pictures", "an array is taken as it is: leave them out");
-    if (!options.mean.empty()) x = x - per_channel(options.mean, x, "--mean");
-    if (!options.deviation.empty()) {
-      for (auto value : options.deviation)
-        if (!(value > 0))
-          throw usage_error("--std has to be positive", "give the deviations that the model was trained with");
-      x = x / per_channel(options.deviation, x, "--std");
+// Which outputs to explain: indices, names with --labels, or `all`.
+Target chosen_target(const Options& options) {
+  if (options.targets.empty()) return Target::largest();
+  if (options.targets == std::vector<std::string>{"all"}) return Target::all();
+  std::vector<std::string> labels;
+  if (!options.labels.empty()) labels = read_labels(options.labels);
+  std::vector<std::int64_t> indices;
+  for (auto& text : options.targets) {
+    std::int64_t index = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+    if (error == std::errc() && end == text.data() + text.size()) {
+      indices.push_back(index);
+      continue;
     }
+    if (labels.empty())
+      throw usage_error(fmt::format("--target {} is no index", quoted_name(text)),
+                        "give the outputs' names with --labels, or write `--target 3` or `--target all`");
+    indices.push_back(Target::named({text}, labels).indices().front());
   }
-  if (x.dim() == 0)
-    throw Error({.code = Code::wrong_input,
-                 .message = fmt::format("input {} is a single number, without a batch", command::quoted(options.input)),
-                 .help = "dimension 0 counts samples"});
-  if (x.is_floating_point() && !x.isfinite().all().item<bool>()) {
-    auto place = x.isfinite().logical_not().nonzero()[0];
-    std::vector<std::int64_t> index(place.data_ptr<std::int64_t>(), place.data_ptr<std::int64_t>() + place.numel());
-    throw Error({.code = Code::wrong_input,
-                 .message = fmt::format("input {} holds a value that is not finite, first at [{}]",
-                                        command::quoted(options.input), fmt::join(index, ", ")),
-                 .help = "relevance of such an input would mean nothing: mend the input"});
-  }
-  return x;
+  return Target(std::move(indices));
 }
 
 Target target_of(const Options& options) {
-  auto target = options.has_target ? Target(options.target) : Target::largest();
-  if (options.start == "output") return target;
-  if (options.start == "one") return target.from_one();
-  if (!options.start.ends_with(".npy"))
-    throw usage_error(fmt::format("--start is `output`, `one` or a .npy file, not '{}'", options.start),
-                      "write `--start one`");
-  if (options.has_target)
-    throw usage_error("--target and a --start file exclude each other",
-                      "the file says how much relevance each output has");
-  return Target::from(read_npy(options.start));
+  auto target = [&] {
+    if (options.start == "output") return chosen_target(options);
+    if (options.start == "one") return chosen_target(options).from_one();
+    if (!options.start.ends_with(".npy"))
+      throw usage_error(fmt::format("--start is `output`, `one` or a .npy file, not '{}'", options.start),
+                        "write `--start one`");
+    if (!options.targets.empty())
+      throw usage_error("--target and a --start file exclude each other",
+                        "the file says how much relevance each output has");
+    return Target::from(read_npy(options.start));
+  }();
+  return options.of_output < 0 ? target : target.of_output(static_cast<std::size_t>(options.of_output));
+}
+
+void check_ending(const std::string& path, const char* option, const char* ending, const char* example) {
+  if (!path.ends_with(ending))
+    throw usage_error(fmt::format("{} is a {} file, not '{}'", option, ending, path),
+                      fmt::format("write `{} {}`", option, example));
+}
+
+// A file that is to be written, and the tensor that goes there.
+struct Result {
+  std::string path;
+  at::Tensor relevance;
+};
+
+// `features.0=inner.npy`
+std::vector<std::pair<std::string, std::string>> inner_layers(const Options& options) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (auto& text : options.at) {
+    auto equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0)
+      throw usage_error(fmt::format("--at {} names no layer and file", quoted_name(text)),
+                        "write `--at features.0=inner.npy`");
+    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    check_ending(out.back().second, "--at's file", ".npy", "features.0=inner.npy");
+  }
+  return out;
+}
+
+// Every result with its file. A layer that is called several times has a file for each call: inner.1.npy, inner.2.npy.
+std::vector<Result> results(const Options& options, const Attribution& attribution) {
+  std::vector<Result> out;
+  std::vector<at::Tensor> relevances;
+  for (auto& each : attribution.relevances)
+    if (each.defined()) relevances.push_back(each);
+  if (!options.outputs.empty() && relevances.size() != options.outputs.size())
+    throw usage_error(
+        fmt::format("{} input{} get{} relevance, and there are {} files for it", relevances.size(),
+                    relevances.size() == 1 ? "" : "s", relevances.size() == 1 ? "s" : "", options.outputs.size()),
+        "give --output once for each");
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) out.push_back({options.outputs[i], relevances[i]});
+  for (auto& [layer, path] : inner_layers(options)) {
+    auto& calls = attribution.layers.at(layer);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      if (!calls[i].defined())
+        throw Error({.code = Code::unknown_layer,
+                     .message = fmt::format("no relevance reaches layer '{}'", layer),
+                     .help = "choose a layer on the way from the target to the input"});
+      auto stem = path.substr(0, path.size() - std::string_view(".npy").size());
+      out.push_back({calls.size() == 1 ? path : fmt::format("{}.{}.npy", stem, i + 1), calls[i]});
+    }
+  }
+  return out;
 }
 
 // Relevance went from the last layer to the first: the one that made the first such value is the last in the report.
 void warn_where_not_finite(const Attribution& attribution) {
-  if (attribution.relevance.isfinite().all().item<bool>()) return;
+  bool finite = !attribution.relevance.defined() || attribution.relevance.isfinite().all().item<bool>();
+  for (auto& [layer, calls] : attribution.layers)
+    for (auto& each : calls) finite = finite && (!each.defined() || each.isfinite().all().item<bool>());
+  if (finite) return;
   auto& layers = attribution.report;
   auto found = std::find_if(layers.rbegin(), layers.rend(),
                             [](auto& layer) { return layer.below && !std::isfinite(*layer.below); });
@@ -101,40 +157,44 @@ void warn_where_not_finite(const Attribution& attribution) {
 }
 
 int run(const Options& options) {
-  if (!options.output.ends_with(".npy"))
-    throw usage_error(fmt::format("--output is a .npy file, not '{}'", options.output),
-                      "write `--output relevance.npy`");
-  if (!options.heatmap.empty() && !options.heatmap.ends_with(".png"))
-    throw usage_error(fmt::format("--heatmap is a .png file, not '{}'", options.heatmap),
-                      "write `--heatmap heatmap.png`");
-  if (options.threads > 0) at::set_num_threads(options.threads);
-  check_writable(options.output);
-  if (!options.heatmap.empty()) check_writable(options.heatmap);
+  if (options.outputs.empty() && options.at.empty())
+    throw usage_error("--output is required", "write `--output relevance.npy`, or `--at features.0=inner.npy`");
+  if (options.outputs.empty() && !options.heatmap.empty())
+    throw usage_error("--heatmap shows the relevance of the input, which --output asks for",
+                      "write `--output relevance.npy`, too");
+  std::vector<std::string> files = options.outputs;
+  for (auto& path : files) check_ending(path, "--output", ".npy", "relevance.npy");
+  AttributeOptions wanted{.to_input = !options.outputs.empty(), .sum_embeddings = true};
+  for (auto& [layer, path] : inner_layers(options)) {
+    wanted.layers.push_back(layer);
+    files.push_back(path);
+  }
+  if (!options.heatmap.empty()) {
+    check_ending(options.heatmap, "--heatmap", ".png", "heatmap.png");
+    files.push_back(options.heatmap);
+  }
+  for (auto& path : files) check_writable(path);
 
-  auto pack = options.load.empty()
-                  ? Pack::standard()
-                  : Pack::load(std::vector<std::filesystem::path>(options.load.begin(), options.load.end()));
-  auto rules = pack.call(options.rules, "--rules");
+  auto rules = options.model.read_rules();
   auto target = target_of(options);
-  auto input = read_input(options);
-  auto model = Model::load(options.model);
-  if (options.device != "cpu") model = model.to(options.device);
-
-  auto attribution = attribute(model, rules, input, target);
-  attribution.relevance = attribution.relevance.cpu();
+  auto inputs = options.model.read_inputs();
+  auto model = options.model.read_model();
+  auto attribution = attribute(model, rules, inputs, target, wanted);
   attribution.output = attribution.output.cpu();
+  auto written = results(options, attribution);
   at::Tensor picture;
-  if (!options.heatmap.empty()) picture = heatmap(attribution.relevance);
-  write_npy(options.output, attribution.relevance);
+  if (!options.heatmap.empty()) picture = heatmap(attribution.relevance.cpu());
+  for (auto& each : written) write_npy(each.path, each.relevance.cpu());
   if (picture.defined()) write_png(options.heatmap, picture);
 
   warn_where_not_finite(attribution);
-  std::cout << (options.report == "json" ? describe_as_json(attribution, rules.description())
-                                         : describe_as_text(attribution, rules.description()));
-  if (options.report == "text") {
-    std::cout << "written to " << options.output << "\n";
-    if (picture.defined()) std::cout << "heatmap in " << options.heatmap << "\n";
+  if (options.report == "json") {
+    std::cout << describe_as_json(attribution, rules.description());
+    return fine;
   }
+  std::cout << describe_as_text(attribution, rules.description());
+  for (auto& each : written) std::cout << "written to " << each.path << "\n";
+  if (picture.defined()) std::cout << "heatmap in " << options.heatmap << "\n";
   return fine;
 }
 
@@ -143,36 +203,25 @@ int run(const Options& options) {
 Run add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Explains what a saved model says about an input");
   auto options = std::make_shared<Options>();
-  command->add_option("--model", options->model, "a TorchScript file (.pt)")->required();
-  command
-      ->add_option("--input", options->input,
-                   "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples")
-      ->required();
-  command
-      ->add_option("--rules", options->rules,
-                   "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers")
-      ->required();
-  command->add_option("--load", options->load, "rule files whose names --rules may use")
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->take_all();
-  auto* target = command->add_option("--target", options->target,
-                                     "which output to explain: an index of dimension 1 (default: the largest)");
+  options->model.add_to(*command, /*rules_required=*/true);
+  auto several = [&](const char* name, std::vector<std::string>& values, const char* help) {
+    command->add_option(name, values, help)->expected(1)->allow_extra_args(false)->take_all();
+  };
+  several("--target", options->targets,
+          "which output to explain: an index of dimension 1, a name (with --labels), or `all` (default: the largest). "
+          "Several: relevance starts from each of them");
+  command->add_option("--labels", options->labels, "the outputs' names, a line for each");
+  command->add_option("--of-output", options->of_output, "of a model with several outputs, which one, from 0 on")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--start", options->start,
                       "relevance to start from: output, one, or a .npy file of the output's shape");
-  command->add_option("--output", options->output, "where the relevance goes (.npy), in the input's shape")->required();
-  command->add_option("--heatmap", options->heatmap, "where the picture of the relevance goes (.png)");
+  several("--output", options->outputs,
+          "where the relevance goes (.npy), in the input's shape. Once for each input that gets some");
+  several("--at", options->at,
+          "LAYER=FILE.npy: relevance at the output of an inner layer. Without --output, it goes no further");
+  command->add_option("--heatmap", options->heatmap, "where the picture of the input's relevance goes (.png)");
   command->add_option("--report", options->report, "text or json")->check(CLI::IsMember({"text", "json"}));
-  command->add_option("--mean", options->mean, "of a picture: subtracted, one value or one for each channel")
-      ->delimiter(',');
-  command->add_option("--std", options->deviation, "of a picture: divided by after --mean")->delimiter(',');
-  command->add_option("--device", options->device, "cpu or cuda:0");
-  command->add_option("--threads", options->threads, "threads for one operator (default: all cores)")
-      ->check(CLI::PositiveNumber);
-  return [options, target] {
-    options->has_target = target->count() > 0;
-    return run(*options);
-  };
+  return [options] { return run(*options); };
 }
 
 }  // namespace ascribe::command

@@ -1,52 +1,54 @@
+#include "ascribe/attribute.hpp"
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
 
+#include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/model/failure.hpp"
+#include "interpreter/evaluate/failure.hpp"
 #include "interpreter/model/model_state.hpp"
+#include "interpreter/model/target.hpp"
 
 namespace ascribe {
 namespace {
 
-Error bad_target(std::string message, std::string help) {
-  return Error({.code = Code::bad_target, .message = std::move(message), .help = std::move(help)});
-}
+using Edges = std::vector<torch::autograd::Edge>;
 
-std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+// The inputs as the model takes them.
+struct Inputs {
+  std::vector<at::Tensor> tensors;
+  std::vector<at::Tensor> leaves;  // where relevance arrives; undefined for integers
+};
 
-// The relevance of the output: zero but for the target.
-at::Tensor start(const at::Tensor& output, const Target& target) {
-  if (target.starts_from_tensor()) {
-    if (!target.relevance().defined())
-      throw bad_target("the start is an undefined tensor", "give one value for each output");
-    if (target.relevance().sizes() != output.sizes())
-      throw bad_target(fmt::format("the start has the shape {}, the model's output {}",
-                                   shown(target.relevance().sizes()), shown(output.sizes())),
-                       "give one value for each output");
-    return target.relevance().detach().to(output.options().requires_grad(false), /*non_blocking=*/false, /*copy=*/true);
+Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& given, bool keeps_history) {
+  Inputs out;
+  auto options = program.options();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    auto& input = given[i];
+    if (!input.defined() || input.layout() != at::kStrided || input.is_complex() ||
+        (given.size() == 1 && input.dim() == 0))
+      throw Error({.code = Code::wrong_input,
+                   .message = given.size() == 1 ? std::string("the input is no dense tensor with a batch")
+                                                : fmt::format("input {} is no dense tensor", i),
+                   .help = "dimension 0 counts samples"});
+    auto declared = program.declared_type(i);
+    bool stays = !input.is_floating_point() &&
+                 (given.size() > 1 || program.looks_up_integers() || (declared && !at::isFloatingType(*declared)));
+    auto type = stays                                       ? declared.value_or(input.scalar_type())
+                : declared && at::isFloatingType(*declared) ? *declared
+                                                            : c10::typeMetaToScalarType(options.dtype());
+    bool continues = keeps_history && input.requires_grad();
+    auto x = (continues ? input : input.detach()).to(options.dtype(type), /*non_blocking=*/false, /*copy=*/true);
+    bool floating = at::isFloatingType(type);
+    out.leaves.push_back(!floating ? at::Tensor() : continues ? x : x.requires_grad_());
+    out.tensors.push_back(floating ? x.clone() : x);  // a model may write into its input
   }
-  if (output.dim() < 2)
-    throw bad_target(
-        fmt::format("the model's output has the shape {}, without a dimension to choose from", shown(output.sizes())),
-        "give a start of the output's shape");
-  auto chosen = at::zeros_like(output);
-  if (target.index()) {
-    auto index = *target.index(), count = output.size(1);
-    if (index < 0 || index >= count)
-      throw bad_target(fmt::format("target {} is out of range: the model has {} outputs", index, count),
-                       count == 0 ? "give a start of the output's shape" : fmt::format("choose 0 to {}", count - 1));
-    chosen.select(1, index).fill_(1);
-  } else {
-    if (output.dim() != 2 || output.size(1) == 0)
-      throw bad_target(fmt::format("the model's output has the shape {}: which target?", shown(output.sizes())),
-                       "choose one by its index");
-    chosen.scatter_(1, output.argmax(1, /*keepdim=*/true), 1);
-  }
-  return target.starts_from_one() ? chosen : at::where(chosen == 1, output, chosen);
+  return out;
 }
 
 // A composite that is for no layer of the model is for another model.
@@ -63,63 +65,164 @@ void check_entries(const Report& report, const Composite& rules) {
                .help = "end the composite with an entry for all others: `any => epsilon_plus`"});
 }
 
-Attribution attribution(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
+Edges outputs_of(const Attachment::State& attachment, const std::string& layer) {
+  auto edges = attachment.outputs_of(layer);
+  if (!edges.empty()) return edges;
+  std::vector<std::string> names;
+  for (auto& row : attachment.report()) names.push_back(row.name);
+  throw Error({.code = Code::unknown_layer,
+               .message = fmt::format("the model has no layer '{}'", layer),
+               .help = did_you_mean(layer, names, "`ascribe layers` lists them")});
+}
+
+// Where relevance arrives for each input: at the input itself, or at the embeddings that look it up.
+std::vector<Edges> ends(const Inputs& inputs, const Attachment::State& attachment) {
+  std::vector<Edges> out;
+  for (std::size_t i = 0; i < inputs.tensors.size(); ++i)
+    out.push_back(inputs.leaves[i].defined() ? Edges{torch::autograd::impl::gradient_edge(inputs.leaves[i])}
+                                             : attachment.lookups_of(inputs.tensors[i]));
+  if (std::all_of(out.begin(), out.end(), [](auto& each) { return each.empty(); }))
+    throw Error({.code = Code::wrong_input,
+                 .message = "no input can get relevance: they are integers, and no embedding looks one up as it is",
+                 .help = "ask for relevance at a layer, or save the model from its embedding on"});
+  return out;
+}
+
+// The relevance of an input that embeddings look up.
+at::Tensor of_embeddings(const std::vector<at::Tensor>& found, bool sum) {
+  at::Tensor out;
+  for (auto each : found) {
+    if (!each.defined()) continue;
+    if (sum) each = each.sum(-1);
+    if (out.defined() && !sum)
+      throw Error({.code = Code::wrong_input,
+                   .message = "several embeddings look the integer input up, each with relevance of its own",
+                   .help = "sum them (sum_embeddings), or ask for them as layers"});
+    out = out.defined() ? out + each : each;
+  }
+  return out;
+}
+
+Error no_dependence(std::size_t inputs) {
+  return Error({.code = Code::wrong_model,
+                .message = fmt::format("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
+                .help = "save a model that computes with its input"});
+}
+
+std::shared_ptr<Attachment::State> attachment_to(const Model& model, const Composite& rules, attaching::Watch watch) {
+  watch.has_input = true;
+  return attaching::make_state(rules, model.state().names, watch);
+}
+
+void refuse_inference_mode() {
   if (c10::InferenceMode::is_enabled())
     throw Error({.code = Code::gradient_disabled,
                  .message = "relevance needs gradients, which InferenceMode disables",
                  .help = "call it outside of InferenceMode"});
-  at::AutoGradMode record(true);
-  if (!input.defined() || input.layout() != at::kStrided || input.is_complex() || input.dim() == 0)
+}
+
+void check_options(const AttributeOptions& options, const std::vector<at::Tensor>& inputs) {
+  if (options.create_graph &&
+      std::none_of(inputs.begin(), inputs.end(), [](auto& x) { return x.defined() && x.requires_grad(); }))
     throw Error({.code = Code::wrong_input,
-                 .message = "the input is no dense tensor with a batch",
-                 .help = "dimension 0 counts samples"});
-  auto leaf = input.detach().to(model.options(), /*non_blocking=*/false, /*copy=*/true).requires_grad_();
-  auto x = leaf.clone();  // a model may write into its input
+                 .message = "no input requires a gradient, so that relevance could have one",
+                 .help = "call x.requires_grad_() first"});
+  if (!options.to_input && options.layers.empty())
+    throw Error({.code = Code::wrong_input,
+                 .message = "relevance is to stop at layers, but none is named",
+                 .help = "name them in `layers`"});
+}
+
+Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
+                        const Target& target, const AttributeOptions& options) {
+  check_options(options, inputs);
+  auto given = prepared(*model.state().program, inputs, options.create_graph);
+  auto state = attachment_to(model, rules, {.sums = options.sums, .outputs = true});
   Attribution out;
-  auto names = std::make_shared<const ParameterNames>(model.state().graph.parameter_names());
-  Attachment attached(attaching::make_state(rules, std::move(names), {.sums = true, .has_input = true}));
-  auto y = model.forward(x);
-  attached.remove();
-  check_entries(attached.report(), rules);
+  at::Tensor y;
+  {
+    Attachment attached(state);
+    y = model::chosen_output(model.run(given.tensors), target);
+  }
+  check_entries(state->report(), rules);
   out.output = y.detach().clone();
-  if (!y.requires_grad())
-    throw Error({.code = Code::wrong_model,
-                 .message = "the model's output does not depend on its input",
-                 .help = "save a model that computes with its input"});
-  auto relevance = start(out.output, target);
-  out.relevance = torch::autograd::grad({y}, {leaf}, {relevance}, {}, false, /*allow_unused=*/true).front();
-  if (!out.relevance.defined())
-    throw Error({.code = Code::wrong_model,
-                 .message = "the model's output does not depend on its input",
-                 .help = "save a model that computes with its input"});
-  out.relevance = out.relevance.detach().to(input.is_floating_point() ? input.scalar_type() : at::kFloat);
-  out.report = attached.report();
+  if (!y.requires_grad()) throw no_dependence(inputs.size());
+
+  // One backward pass for all that is asked.
+  std::vector<Edges> of_layers, of_inputs;
+  for (auto& layer : options.layers) of_layers.push_back(outputs_of(*state, layer));
+  if (options.to_input) of_inputs = ends(given, *state);
+  Edges wanted;
+  for (auto* groups : {&of_layers, &of_inputs})
+    for (auto& group : *groups) wanted.insert(wanted.end(), group.begin(), group.end());
+  auto found = torch::autograd::Engine::get_default_engine().execute(
+      {torch::autograd::impl::gradient_edge(y)}, {model::start(out.output, target)},
+      /*keep_graph=*/options.create_graph, options.create_graph, /*accumulate_grad=*/false, wanted);
+  if (options.create_graph) ++*state->inactive();  // a second pass is for the layers' own gradients
+
+  auto finished = [&](const at::Tensor& each) {
+    return each.defined() && !options.create_graph ? each.detach() : each;
+  };
+  auto next = found.begin();
+  for (std::size_t i = 0; i < of_layers.size(); ++i) {
+    auto& calls = out.layers[options.layers[i]];
+    calls.clear();  // of a layer that is named twice
+    for (std::size_t call = 0; call < of_layers[i].size(); ++call) calls.push_back(finished(*next++));
+  }
+  out.relevances.resize(inputs.size());
+  for (std::size_t i = 0; i < of_inputs.size(); ++i) {
+    std::vector<at::Tensor> parts(next, next + static_cast<std::ptrdiff_t>(of_inputs[i].size()));
+    next += static_cast<std::ptrdiff_t>(parts.size());
+    auto relevance = given.leaves[i].defined() ? parts.front() : of_embeddings(parts, options.sum_embeddings);
+    if (!relevance.defined()) continue;
+    auto type = inputs[i].is_floating_point() ? inputs[i].scalar_type() : at::kFloat;
+    out.relevances[i] = finished(relevance).to(type);
+    if (!out.relevance.defined()) out.relevance = out.relevances[i];
+  }
+  if (options.to_input && !out.relevance.defined()) throw no_dependence(inputs.size());
+  out.report = state->report();
   return out;
 }
 
 }  // namespace
 
-Target Target::from_one() const {
-  auto out = *this;
-  out.one_ = true;
-  return out;
+Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target,
+                      const AttributeOptions& options) {
+  return attribute(model, rules, std::vector<at::Tensor>{input}, target, options);
 }
 
-Target Target::from(at::Tensor relevance) {
-  Target out;
-  out.from_tensor_ = true;
-  out.relevance_ = std::move(relevance);
-  return out;
-}
-
-Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input, const Target& target) {
+Attribution attribute(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
+                      const Target& target, const AttributeOptions& options) {
+  refuse_inference_mode();
+  at::AutoGradMode record(true);
   try {
-    return attribution(model, rules, input, target);
+    return attribution(model, rules, inputs, target, options);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
     throw Error(evaluate::describe(failure, "the attribution", Code::model_failed, "failed"));
   }
+}
+
+Report layers(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs) {
+  refuse_inference_mode();
+  at::AutoGradMode record(true);
+  try {
+    auto given = prepared(*model.state().program, inputs, /*keeps_history=*/false);
+    auto state = attachment_to(model, rules, {});
+    Attachment attached(state);
+    (void)model.run(given.tensors);
+    return state->report();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, "the model", Code::model_failed, "failed"));
+  }
+}
+
+Report layers(const Model& model, const std::vector<at::Tensor>& inputs) {
+  static const Composite none(std::make_shared<const language::BoundComposite>());
+  return layers(model, none, inputs);
 }
 
 }  // namespace ascribe

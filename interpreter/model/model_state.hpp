@@ -2,13 +2,17 @@
 #pragma once
 
 #include "ascribe/model.hpp"
-#include "interpreter/model/torchscript.hpp"
+#include "interpreter/model/program.hpp"
 
 namespace ascribe {
 
 class Model::State {
  public:
-  model::TorchScriptGraph graph;
+  explicit State(std::shared_ptr<const model::Program> loaded)
+      : program(std::move(loaded)), names(std::make_shared<const ParameterNames>(program->parameter_names())) {}
+
+  std::shared_ptr<const model::Program> program;
+  std::shared_ptr<const ParameterNames> names;  ///< of its parameters and buffers
 };
 
 }  // namespace ascribe

@@ -60,8 +60,7 @@ class Untouched {
     keep();
   }
   explicit Untouched(const Model& model) {
-    for (const auto& each : model.state().graph.module().parameters()) tensors_.push_back(each);
-    for (const auto& each : model.state().graph.module().buffers()) tensors_.push_back(each);
+    tensors_ = model.state().names->held;
     keep();
   }
   bool holds() const {

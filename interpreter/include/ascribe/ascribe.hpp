@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ascribe/attach.hpp"
+#include "ascribe/attribute.hpp"
 #include "ascribe/error.hpp"
 #include "ascribe/hooked.hpp"
 #include "ascribe/model.hpp"

@@ -1,0 +1,33 @@
+// `ascribe layers`: a model's layers, which rule each of them gets, and why.
+#include <ATen/ATen.h>
+
+#include <iostream>
+
+#include "ascribe/attribute.hpp"
+#include "interpreter/command/commands.hpp"
+#include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/model_arguments.hpp"
+#include "interpreter/command/report_table.hpp"
+
+namespace ascribe::command {
+
+Run add_layers(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("layers", "Lists a model's layers, the rule that each gets, and the entry that says so");
+  auto arguments = std::make_shared<ModelArguments>();
+  auto format = std::make_shared<std::string>("text");
+  arguments->add_to(*command, /*rules_required=*/false);
+  command->add_option("--report", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  return [arguments, format] {
+    std::optional<Composite> rules;
+    if (!arguments->rules.empty()) rules = arguments->read_rules();
+    auto inputs = arguments->read_inputs();
+    auto model = arguments->read_model();
+    auto found = rules ? layers(model, *rules, inputs) : layers(model, inputs);
+    std::cout << (*format == "json" ? describe_layers_as_json(found)
+                                    : describe_layers_as_text(found, rules.has_value()));
+    return fine;
+  };
+}
+
+}  // namespace ascribe::command

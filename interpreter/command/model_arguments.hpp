@@ -1,0 +1,32 @@
+// The options that say which model is run, on what, and with which rules: those of `ascribe run` and `ascribe layers`.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <CLI/App.hpp>
+
+#include <string>
+#include <vector>
+
+#include "ascribe/model.hpp"
+#include "ascribe/pack.hpp"
+
+namespace ascribe::command {
+
+struct ModelArguments {
+  std::string model, rules, device = "cpu";
+  std::vector<std::string> inputs, load;
+  std::vector<double> mean, deviation;
+  int threads = 0;
+
+  /// Adds the options to a subcommand; `this` has to live as long as that.
+  void add_to(CLI::App& command, bool rules_required);
+
+  Composite read_rules() const;
+  /// One tensor for each `--input`. Throws Error where a file cannot be read, or holds a value that is not finite.
+  std::vector<at::Tensor> read_inputs() const;
+  /// On the device; also sets the number of threads.
+  Model read_model() const;
+};
+
+}  // namespace ascribe::command

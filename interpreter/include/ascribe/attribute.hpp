@@ -1,0 +1,108 @@
+// The relevance of a saved model's inputs in one call.
+//
+//     auto model = ascribe::Model::load("net.pt2");
+//     auto a = ascribe::attribute(model, pack.composite("epsilon_plus"), x, ascribe::Target(281));
+//     a.relevance;  // in x's shape
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ascribe/model.hpp"
+#include "ascribe/pack.hpp"
+#include "ascribe/report.hpp"
+
+namespace ascribe {
+
+/// Where relevance starts: which of the model's outputs, and how much of it. An index counts along the output's
+/// dimension 1, and is meant in every sample and at every further position.
+class Target {
+ public:
+  enum class Choice { largest, indices, one_per_sample, all, tensor };
+
+  Target(std::int64_t index) : Target(std::vector{index}) {}  // NOLINT: attribute(model, rules, x, 281) reads well
+  /// Several in one pass: relevance starts from each of them, and arrives as the sum of what each would give.
+  explicit Target(std::vector<std::int64_t> indices) : choice_(Choice::indices), indices_(std::move(indices)) {}
+  /// By their names: `labels` names the outputs, in order. Throws Error (bad_target) for a name that is not there, or
+  /// there twice.
+  static Target named(const std::vector<std::string>& names, const std::vector<std::string>& labels);
+  /// Each sample's largest output; for outputs [batch, classes] only.
+  static Target largest() { return Target(Choice::largest); }
+  /// Another index for each sample.
+  static Target one_per_sample(std::vector<std::int64_t> indices);
+  /// Every output there is.
+  static Target all() { return Target(Choice::all); }
+  /// A tensor of the output's shape: how much relevance each output has.
+  static Target from(at::Tensor relevance);
+
+  /// Starts from 1 instead of the output's own value.
+  Target from_one() const;
+  /// Of the model's outputs, this one; needed where there are several.
+  Target of_output(std::size_t output) const;
+
+  Choice choice() const { return choice_; }
+  const std::vector<std::int64_t>& indices() const { return indices_; }
+  const at::Tensor& relevance() const { return relevance_; }
+  bool starts_from_one() const { return one_; }
+  const std::optional<std::size_t>& output() const { return output_; }
+
+ private:
+  explicit Target(Choice choice) : choice_(choice) {}
+  Choice choice_;
+  std::vector<std::int64_t> indices_;
+  at::Tensor relevance_;
+  bool one_ = false;
+  std::optional<std::size_t> output_;
+};
+
+struct AttributeOptions {
+  /// Inner layers, by the names that reports give them: relevance at their outputs is wanted, too.
+  std::vector<std::string> layers = {};
+  /// Whether relevance goes on to the inputs. If not, it goes no further than to `layers`.
+  bool to_input = true;
+  /// An integer input gets the relevance of the embedding that looks it up, [batch, length, size]. Summed over the
+  /// embedding's size, it has the input's shape.
+  bool sum_embeddings = false;
+  /// Whether the report says what the layers' relevance sums to. It costs time in the backward pass.
+  bool sums = true;
+  /// Whether the relevance has a history, for its gradient with respect to the inputs that require one. Then a second
+  /// backward pass goes through the layers' own gradients.
+  bool create_graph = false;
+};
+
+struct Attribution {
+  /// Of the input, or the first one that gets some: its shape; its type where that is floating, else float32.
+  /// Undefined if relevance was not to go there.
+  at::Tensor relevance;
+  /// One for each input; undefined for those that get none, such as integers and masks beside other inputs.
+  std::vector<at::Tensor> relevances;
+  /// Of the inner layers that were asked for, at the outputs of their calls, in order of execution, in the model's
+  /// type. Undefined for a call that no relevance reaches.
+  std::map<std::string, std::vector<at::Tensor>> layers;
+  at::Tensor output;  ///< what the model computed, without history: the output that the target is of
+  Report report;      ///< the layers, in order of execution
+};
+
+/// The relevance of a model's input. Runs the model once forward and once backward; works under NoGradGuard, too.
+/// Floating inputs are converted to the model's floating type, and so is a single input of integers, unless the model
+/// takes integers; beside other inputs, integers and truth values stay what they are. Errors as those of attach() and
+/// Model::run(), and bad_target: an index that the output lacks, a start of another shape, several outputs and none of
+/// them chosen; unknown_layer; no_layer_matched: the rules are for none of the model's layers; too_large: memory ran
+/// out.
+Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
+                      const Target& target = Target::largest(), const AttributeOptions& options = {});
+/// The same for a model of several inputs.
+Attribution attribute(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
+                      const Target& target = Target::largest(), const AttributeOptions& options = {});
+
+/// Which layer gets which rule, and by which entry. Runs the model once forward, and no rule backward.
+Report layers(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs);
+/// A model's layers, without any rules.
+Report layers(const Model& model, const std::vector<at::Tensor>& inputs);
+
+}  // namespace ascribe
