@@ -6,20 +6,59 @@
 
 #include <utility>
 
+#include "interpreter/model/archive.hpp"
+#include "interpreter/model/exported_program.hpp"
 #include "interpreter/model/failure.hpp"
 #include "interpreter/model/model_state.hpp"
+#include "interpreter/model/torchscript.hpp"
 
 namespace ascribe {
+namespace {
+
+constexpr auto how_to_save =
+    "save the model with torch.export.save(torch.export.export(model, (x,)), 'model.pt2') or "
+    "torch.jit.trace(model, x).save('model.pt')";
+
+// By what is in the file, whatever its name is.
+std::shared_ptr<const model::Program> load_program(const std::filesystem::path& path) {
+  model::Archive archive(path);
+  if (archive.has("archive_format") || !archive.in("models/").empty())
+    return std::make_shared<const model::ExportedProgram>(archive);
+  if (archive.has("constants.pkl"))
+    return std::make_shared<const model::TorchScriptGraph>(model::load_torchscript(path));
+  if (archive.has("serialized_exported_program.json"))
+    throw model::Refusal("was exported by PyTorch 2.7 or older, in a format that was given up",
+                         "load it with torch.export.load and save it again with torch.export.save, in PyTorch 2.8");
+  throw model::Refusal(archive.has("data.pkl") ? "holds no model: torch.save wrote it, which keeps tensors or weights, "
+                                                 "but not what is computed with them"
+                                               : "holds no model",
+                       how_to_save);
+}
+
+std::string shapes(const std::vector<at::Tensor>& inputs) {
+  std::vector<std::string> out;
+  for (auto& each : inputs)
+    out.push_back(each.defined() ? fmt::format("[{}]", fmt::join(each.sizes().vec(), ", ")) : "nothing");
+  return fmt::format("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
+}
+
+}  // namespace
 
 Model Model::load(const std::filesystem::path& path) {
   c10::InferenceMode normal(false);  // tensors that gradients may go through, wherever it is called
-  auto module = model::load_torchscript(path);
+  auto refuse = [&](std::string why, std::string help) {
+    return Error({.code = Code::wrong_model,
+                  .message = fmt::format("'{}' {}", path.string(), why),
+                  .help = help.empty() ? "save it again" : std::move(help)});
+  };
   try {
-    return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
-  } catch (const c10::Error& failure) {
-    throw Error({.code = Code::wrong_model,
-                 .message = fmt::format("'{}' cannot be run: {}", path.string(), model::reason(failure)),
-                 .help = "save it again with torch.jit.save"});
+    return Model(std::make_shared<const State>(State{load_program(path)}));
+  } catch (const Error&) {
+    throw;
+  } catch (const model::Refusal& refusal) {
+    throw refuse(refusal.what(), refusal.help);
+  } catch (const std::exception& failure) {
+    throw refuse(fmt::format("cannot be run: {}", model::reason(failure)), "");
   }
 }
 
@@ -27,9 +66,7 @@ Model Model::to(const std::string& device) const {
   try {
     c10::InferenceMode normal(false);
     at::NoGradGuard no_grad;  // copies of parameters are parameters, not results
-    auto module = state_->graph.module().clone();
-    module.to(c10::Device(device));
-    return Model(std::make_shared<const State>(State{model::TorchScriptGraph(std::move(module))}));
+    return Model(std::make_shared<const State>(State{state_->program->on(c10::Device(device))}));
   } catch (const std::exception& failure) {
     throw Error({.code = Code::usage,
                  .message = fmt::format("cannot use device '{}': {}", device, model::reason(failure)),
@@ -37,28 +74,30 @@ Model Model::to(const std::string& device) const {
   }
 }
 
-at::Tensor Model::forward(const at::Tensor& input) const {
+std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const {
   attaching::last_error() = nullptr;
   try {
-    return state_->graph.run(input);
+    return state_->program->run(inputs);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
     if (auto own = std::exchange(attaching::last_error(), nullptr)) std::rethrow_exception(own);
-    throw Error(
-        {.code = Code::model_failed,
-         .message = fmt::format("the model cannot run on an input of shape [{}]: {}",
-                                fmt::join(input.sizes().begin(), input.sizes().end(), ", "), model::reason(failure)),
-         .help = "give it the shape and type that it was made for"});
+    throw Error({.code = Code::model_failed,
+                 .message = fmt::format("the model cannot run on {}: {}", shapes(inputs), model::reason(failure)),
+                 .help = "give it the shape and type that it was made for"});
   }
 }
 
-at::TensorOptions Model::options() const {
-  for (const auto& parameter : state_->graph.module().parameters())
-    if (parameter.is_floating_point()) return parameter.options().requires_grad(false);
-  if (auto constant = state_->graph.floating_constant(); constant.defined())
-    return constant.options().requires_grad(false);
-  return at::TensorOptions().dtype(at::kFloat);
+at::Tensor Model::forward(const at::Tensor& input) const {
+  auto outputs = run({input});
+  if (outputs.size() != 1)
+    throw Error({.code = Code::wrong_model,
+                 .message = fmt::format("the model returns {} tensors; `forward` is for one", outputs.size()),
+                 .help = outputs.empty() ? "save a model that returns what it computes"
+                                         : "call `run`, which returns all of them"});
+  return outputs.front();
 }
+
+at::TensorOptions Model::options() const { return state_->program->options(); }
 
 }  // namespace ascribe

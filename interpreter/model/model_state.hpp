@@ -2,13 +2,13 @@
 #pragma once
 
 #include "ascribe/model.hpp"
-#include "interpreter/model/torchscript.hpp"
+#include "interpreter/model/program.hpp"
 
 namespace ascribe {
 
 class Model::State {
  public:
-  model::TorchScriptGraph graph;
+  std::shared_ptr<const model::Program> program;
 };
 
 }  // namespace ascribe

@@ -1,13 +1,12 @@
 #include "interpreter/model/torchscript.hpp"
 
-#include <caffe2/serialize/inline_container.h>
 #include <fmt/format.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/library.h>
 
-#include <fstream>
+#include <algorithm>
 
 #include "interpreter/model/failure.hpp"
 
@@ -89,20 +88,80 @@ void inline_with_names(torch::jit::Graph& graph, torch::jit::Block* block, const
   }
 }
 
+Error wrong_model(std::string message, std::string help) {
+  return Error({.code = Code::wrong_model, .message = std::move(message), .help = std::move(help)});
+}
+
+bool holds_embedding(const torch::jit::Block& block) {
+  return std::any_of(block.nodes().begin(), block.nodes().end(), [](auto* node) {
+    return node->kind() == c10::aten::embedding || node->kind() == c10::aten::embedding_bag ||
+           std::any_of(node->blocks().begin(), node->blocks().end(),
+                       [](auto* inner) { return holds_embedding(*inner); });
+  });
+}
+
 std::shared_ptr<torch::jit::Graph> named_graph(const torch::jit::Module& module) {
   auto method = module.find_method("forward");
-  if (!method)
-    throw Error({.code = Code::wrong_model,
-                 .message = "the model has no `forward`",
-                 .help = "save a module that maps a tensor to a tensor"});
+  if (!method) throw wrong_model("the model has no `forward`", "save a module that maps tensors to tensors");
   auto graph = method->graph()->copy();
-  if (graph->inputs().size() != 2 || !graph->inputs()[1]->type()->isSubtypeOf(*c10::TensorType::get()))
-    throw Error({.code = Code::wrong_model,
-                 .message = fmt::format("the model's forward takes {} arguments; one tensor is supported",
-                                        graph->inputs().size() - 1),
-                 .help = "wrap it in a module that takes one tensor"});
   inline_with_names(*graph, graph->block(), graph->inputs()[0], "");
   return graph;
+}
+
+// ------------------------------------------------------------------------------------------------- inputs and outputs
+
+// How many tensors an argument is made of; `open` where a list takes any number.
+struct Count {
+  std::size_t tensors = 0;
+  bool open = false;
+};
+std::optional<Count> count_tensors(const c10::Type& type) {
+  if (type.isSubtypeOf(*c10::TensorType::get())) return Count{1};
+  if (auto* optional = type.castRaw<c10::OptionalType>()) return count_tensors(*optional->getElementType());
+  if (auto* sequence = type.castRaw<c10::ListType>())
+    return sequence->getElementType()->isSubtypeOf(*c10::TensorType::get()) ? std::optional(Count{0, true})
+                                                                            : std::nullopt;
+  auto* tuple = type.castRaw<c10::TupleType>();
+  if (!tuple) return {};
+  Count out;
+  for (auto& each : tuple->elements()) {
+    auto inside = count_tensors(*each);
+    if (!inside || (inside->open && out.open)) return {};
+    out.tensors += inside->tensors, out.open |= inside->open;
+  }
+  return out;
+}
+
+// Takes the next inputs, in the form of the type; a list takes `listed`.
+c10::IValue take(const c10::TypePtr& type, const at::Tensor*& next, std::size_t listed) {
+  if (auto* optional = type->castRaw<c10::OptionalType>()) return take(optional->getElementType(), next, listed);
+  if (type->castRaw<c10::ListType>()) {
+    c10::List<at::Tensor> out;
+    for (; listed > 0; --listed) out.push_back(*next++);
+    return out;
+  }
+  auto tuple = type->cast<c10::TupleType>();
+  if (!tuple) return *next++;
+  std::vector<c10::IValue> out;
+  for (auto& each : tuple->elements()) out.push_back(take(each, next, listed));
+  return tuple->schema() ? c10::ivalue::Tuple::createNamed(std::move(out), tuple)
+                         : c10::ivalue::Tuple::create(std::move(out));
+}
+
+void flatten(const c10::IValue& value, std::vector<at::Tensor>& into) {
+  if (value.isTensor()) {
+    if (value.toTensor().defined()) into.push_back(value.toTensor());
+  } else if (value.isTuple()) {
+    for (auto& each : value.toTupleRef().elements()) flatten(each, into);
+  } else if (value.isList()) {
+    for (const auto& each : value.toListRef()) flatten(each, into);
+  } else if (value.isGenericDict()) {
+    for (auto& each : value.toGenericDict()) flatten(each.value(), into);
+  }
+}
+
+std::string shown(const c10::Argument& argument) {
+  return fmt::format("'{}' ({})", argument.name(), argument.type()->repr_str());
 }
 
 }  // namespace
@@ -114,20 +173,65 @@ TorchScriptGraph::TorchScriptGraph(torch::jit::Module module) : TorchScriptGraph
 TorchScriptGraph::TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph)
     : module_(std::move(module)),
       code_(graph, "forward"),
-      floating_constant_(find_floating_constant(*graph->block())) {}
+      floating_constant_(find_floating_constant(*graph->block())),
+      looks_up_integers_(holds_embedding(*graph->block())) {
+  bool open = false;
+  auto& formals = module_.get_method("forward").function().getSchema().arguments();
+  for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
+    auto count = count_tensors(*formal->type());
+    if (!formal->default_value() && (!count || (count->open && open)))
+      throw wrong_model(fmt::format("the model's forward takes {}, which is not made of tensors", shown(*formal)),
+                        "wrap it in a module that takes tensors, or tuples of tensors");
+    if (count && count->open) open = true;
+  }
+}
 
-at::Tensor TorchScriptGraph::run(const at::Tensor& input) const {
+// Arguments with defaults get inputs only where there are enough; the first ones first.
+torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inputs) const {
+  auto& formals = module_.get_method("forward").function().getSchema().arguments();
+  std::size_t needed = 0, possible = 0;
+  bool open = false;
+  for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
+    auto count = count_tensors(*formal->type());
+    if (!count) continue;
+    possible += count->tensors, open |= count->open;
+    if (!formal->default_value()) needed += count->tensors;
+  }
+  if (inputs.size() < needed || (inputs.size() > possible && !open))
+    throw Error(
+        {.code = Code::wrong_input,
+         .message = fmt::format("the model takes {}{} input{}, not {}",
+                                open                ? "at least "
+                                : needed < possible ? fmt::format("{} to ", needed)
+                                                    : "",
+                                open ? needed : possible, (open ? needed : possible) == 1 ? "" : "s", inputs.size()),
+         .help = "give one tensor for each"});
+  torch::jit::Stack stack{module_._ivalue()};
+  auto* next = inputs.data();
+  auto spare = inputs.size() - needed;
+  for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
+    auto count = count_tensors(*formal->type());
+    if (formal->default_value() && (!count || (count->open ? spare == 0 : spare < count->tensors))) {
+      stack.push_back(*formal->default_value());
+      continue;
+    }
+    if (formal->default_value()) spare -= count->tensors;
+    auto listed = count->open ? spare : 0;
+    spare -= listed;
+    stack.push_back(take(formal->type(), next, listed));
+  }
+  return stack;
+}
+
+std::vector<at::Tensor> TorchScriptGraph::run(const std::vector<at::Tensor>& inputs) const {
+  auto stack = arguments(inputs);
   struct Leave {
     ~Leave() { attaching::current_module().clear(); }
   } leave;
-  torch::jit::Stack stack{module_._ivalue(), input};
   torch::jit::InterpreterState(code_).run(stack);
-  if (stack.size() != 1 || !stack.front().isTensor())
-    throw Error({.code = Code::wrong_model,
-                 .message = fmt::format("the model returns a {}; one tensor is supported",
-                                        stack.empty() ? "nothing" : stack.front().tagKind()),
-                 .help = "wrap it in a module that returns one tensor"});
-  return stack.front().toTensor();
+  std::vector<at::Tensor> out;
+  for (auto& each : stack) flatten(each, out);
+  return out;
 }
 
 ParameterNames TorchScriptGraph::parameter_names() const {
@@ -136,40 +240,27 @@ ParameterNames TorchScriptGraph::parameter_names() const {
   return names;
 }
 
+at::TensorOptions TorchScriptGraph::options() const {
+  for (const auto& parameter : module_.parameters())
+    if (parameter.is_floating_point()) return parameter.options().requires_grad(false);
+  if (floating_constant_.defined()) return floating_constant_.options().requires_grad(false);
+  return at::TensorOptions().dtype(at::kFloat);
+}
+
+std::unique_ptr<const Program> TorchScriptGraph::on(c10::Device device) const {
+  auto module = module_.clone();
+  module.to(device);
+  return std::make_unique<TorchScriptGraph>(std::move(module));
+}
+
 torch::jit::Module load_torchscript(const std::filesystem::path& path) {
-  auto refuse = [&](Code code, std::string message, std::string help) {
-    return Error({.code = code, .message = std::move(message), .help = std::move(help)});
-  };
-  std::error_code error;
-  auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status))
-    throw refuse(Code::unreadable_file, fmt::format("cannot read model '{}': no such file", path.string()),
-                 "give the path of a TorchScript file (.pt)");
-  if (!std::filesystem::is_regular_file(status))
-    throw refuse(Code::unreadable_file, fmt::format("cannot read model '{}': it is no file", path.string()),
-                 "give the path of a TorchScript file (.pt)");
-  if (!std::ifstream(path, std::ios::binary))
-    throw refuse(Code::unreadable_file, fmt::format("cannot read model '{}': permission denied", path.string()),
-                 "check its permissions");
-  if (std::filesystem::file_size(path, error) == 0)
-    throw refuse(Code::wrong_model, fmt::format("model '{}' is empty", path.string()),
-                 "save it again with torch.jit.save");
   try {
-    caffe2::serialize::PyTorchStreamReader archive(path.string());
-    if (!archive.hasRecord("constants.pkl"))
-      throw refuse(Code::wrong_model, fmt::format("'{}' holds no TorchScript model", path.string()),
-                   archive.hasRecord("data.pkl")
-                       ? "it was written by torch.save; save the model with torch.jit.trace(model, x).save(…)"
-                       : "save the model with torch.jit.trace(model, x).save(…)");
     auto module = torch::jit::load(path.string());
     module.eval();
     return module;
-  } catch (const Error&) {
-    throw;
   } catch (const std::exception& failure) {
-    throw refuse(Code::wrong_model,
-                 fmt::format("'{}' is no TorchScript model, or is damaged: {}", path.string(), reason(failure)),
-                 "save it again with torch.jit.save");
+    throw wrong_model(fmt::format("'{}' is no TorchScript model, or is damaged: {}", path.string(), reason(failure)),
+                      "save it again with torch.jit.save");
   }
 }
 

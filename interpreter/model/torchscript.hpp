@@ -6,34 +6,40 @@
 
 #include <filesystem>
 
-#include "interpreter/attach/attachment.hpp"
+#include "interpreter/model/program.hpp"
 
 namespace ascribe::model {
 
 /// A model's `forward`, with every call inlined and a mark wherever another module begins. It is run by TorchScript's
 /// interpreter and not by its optimising executor, which rewrites what rules want to see.
-class TorchScriptGraph {
+///
+/// Its inputs are the tensors of its arguments, in order: a tuple of tensors is several, a list takes what the others
+/// leave. Arguments with a default may be left out.
+class TorchScriptGraph : public Program {
  public:
-  /// Throws Error (wrong_model) where `forward` does not take one tensor.
+  /// Throws Error (wrong_model) where `forward` takes something that is not made of tensors.
   explicit TorchScriptGraph(torch::jit::Module module);
 
-  at::Tensor run(const at::Tensor& input) const;
+  std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const override;
+  ParameterNames parameter_names() const override;
+  at::TensorOptions options() const override;
+  std::unique_ptr<const Program> on(c10::Device device) const override;
+  std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
+  bool looks_up_integers() const override { return looks_up_integers_; }
 
   const torch::jit::Module& module() const { return module_; }
-  ParameterNames parameter_names() const;
-  /// The first floating tensor among the graph's constants, which hold a frozen model's weights; undefined where there
-  /// is none.
-  const at::Tensor& floating_constant() const { return floating_constant_; }
 
  private:
   TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph);
+  torch::jit::Stack arguments(const std::vector<at::Tensor>& inputs) const;
 
   torch::jit::Module module_;
   torch::jit::Code code_;
-  at::Tensor floating_constant_;
+  at::Tensor floating_constant_;  ///< the first among the graph's constants, which hold a frozen model's weights
+  bool looks_up_integers_;
 };
 
-/// Reads a file. Throws Error: unreadable_file, wrong_model.
+/// Reads a file that is known to be a TorchScript archive. Throws Error (wrong_model).
 torch::jit::Module load_torchscript(const std::filesystem::path& path);
 
 }  // namespace ascribe::model

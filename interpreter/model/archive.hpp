@@ -1,0 +1,64 @@
+// Zip archives, as PyTorch writes models: read with bounds, so that a damaged or hostile file costs no more than its
+// size.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ascribe::model {
+
+/// Why a file cannot be a model: "'net.pt2' …", with a help line. Turned into an Error where the file's name is known.
+struct Refusal : std::runtime_error {
+  explicit Refusal(const std::string& what, std::string help_line = {})
+      : std::runtime_error(what), help(std::move(help_line)) {}
+  std::string help;
+};
+
+/// For files whose parts contradict each other.
+[[nodiscard]] Refusal damaged(const std::string& how);
+
+/// A name from a file as messages show it: one line of at most 80 plain characters, in single quotes.
+std::string shown_name(std::string_view name);
+
+/// An open archive. Records are called without the archive's own folder: `models/model.json`. No two share bytes, so
+/// that all of them together are no larger than the file.
+class Archive {
+ public:
+  /// Throws Error (unreadable_file) for what cannot be opened, Refusal for what is no archive.
+  explicit Archive(const std::filesystem::path& path);
+  ~Archive();
+  Archive(const Archive&) = delete;
+  Archive& operator=(const Archive&) = delete;
+
+  bool has(const std::string& name) const { return records_.contains(name); }
+  /// The names that begin with `folder`.
+  std::vector<std::string> in(std::string_view folder) const;
+
+  /// In bytes. Throws Refusal: there is none of that name, or it is compressed.
+  std::uint64_t size(const std::string& name) const;
+  /// Fills `into` with the whole record. Throws Refusal where the bytes are not those that were written.
+  void read(const std::string& name, void* into) const;
+  std::string text(const std::string& name) const;
+
+ private:
+  struct Record {
+    std::uint64_t header, begin, stored, size;
+    std::uint32_t checksum;
+    bool compressed;
+  };
+  void read_directory();
+  void find_data();
+  const Record& record(const std::string& name) const;
+  void read_at(std::uint64_t place, void* into, std::size_t count) const;
+
+  int descriptor_;
+  std::uint64_t size_ = 0;
+  std::map<std::string, Record, std::less<>> records_;
+};
+
+}  // namespace ascribe::model

@@ -1,0 +1,87 @@
+// The operators of an exported program, in the order in which they run.
+#pragma once
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "interpreter/model/symbols.hpp"
+
+namespace ascribe::model {
+
+using Values = std::vector<c10::IValue>;
+
+/// Where a value comes from when the graph runs.
+struct Source {
+  enum class From { constant, slot, device };
+  From from = From::constant;
+  std::size_t slot = 0;  ///< of the running graph's values
+  c10::IValue constant{};
+};
+
+/// What an operator takes at one place.
+enum class Wants { tensor, integer, floating, number, boolean, text, device, anything };
+
+struct GraphArgument {
+  Wants wants = Wants::number;
+  bool optional = false;  ///< single values and the elements of lists may be nothing
+  bool is_list = false;
+  std::vector<Source> sources{};
+  c10::IValue constant{};  ///< the whole argument where it needs no slot and no device
+  bool is_constant = false;
+};
+
+/// Where a result goes: nowhere where nobody needs it.
+struct GraphResult {
+  bool is_list = false;
+  std::vector<std::optional<std::size_t>> slots{};
+};
+
+struct Graph;
+
+struct OperatorCall {
+  c10::OperatorHandle op;
+};
+struct NumberCall {
+  const NumberOperator* op;
+};
+/// A part that may run with gradients switched on or off; the arguments are its inputs.
+struct GradientRegion {
+  std::optional<bool> enabled;
+  std::shared_ptr<const Graph> graph;
+};
+/// One of two parts; the first argument says which, the others are its inputs.
+struct Branch {
+  std::shared_ptr<const Graph> chosen, otherwise;
+};
+
+struct Step {
+  std::variant<OperatorCall, NumberCall, GradientRegion, Branch> call;
+  std::string name;    ///< of the node, for messages
+  std::string module;  ///< the original model's
+  std::vector<GraphArgument> arguments{};
+  std::vector<GraphResult> results{};
+  std::vector<std::size_t> last_uses{};  ///< slots that nobody reads after this step
+};
+
+struct Graph {
+  std::size_t slots = 0;
+  std::vector<std::size_t> inputs{};
+  std::vector<Step> steps{};
+  std::vector<Source> outputs{};
+};
+
+/// The argument as operators take it, from a value for each of its sources. Throws std::exception where one is of
+/// another type: LibTorch itself would end the process.
+c10::IValue make_argument(const GraphArgument& argument, const Values& values);
+
+/// Runs the steps; values are dropped after their last use. Throws what operators throw.
+Values run_graph(const Graph& graph, Values inputs, c10::Device device);
+
+}  // namespace ascribe::model

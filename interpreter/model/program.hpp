@@ -1,0 +1,37 @@
+// What every loaded model can do, whatever file it came from.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "interpreter/attach/attachment.hpp"
+
+namespace ascribe::model {
+
+/// A model's program with its weights. Running it changes neither; several threads may run it at once.
+class Program {
+ public:
+  virtual ~Program() = default;
+
+  /// The model's outputs, nested ones in order; numbers and nothings among them are left out. Before each operator,
+  /// `attaching::current_module()` becomes the name of the module that it belongs to. Throws Error for inputs that the
+  /// program does not take, and whatever LibTorch throws.
+  virtual std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const = 0;
+
+  virtual ParameterNames parameter_names() const = 0;
+  /// The floating type and the device of its weights.
+  virtual at::TensorOptions options() const = 0;
+  /// A copy with its weights on another device. Throws c10::Error where there is none.
+  virtual std::unique_ptr<const Program> on(c10::Device device) const = 0;
+
+  /// The element type of an input, where the file declares it.
+  virtual std::optional<at::ScalarType> declared_type(std::size_t input) const = 0;
+  /// Whether it looks entries up by integers (an embedding), so that integer inputs stay what they are.
+  virtual bool looks_up_integers() const = 0;
+};
+
+}  // namespace ascribe::model
