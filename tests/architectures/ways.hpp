@@ -58,13 +58,13 @@ struct Way {
   } names;
 };
 
-inline constexpr char traced[] = ".traced.pt", scripted[] = ".scripted.pt", frozen[] = ".frozen.pt";
+inline constexpr char traced[] = ".traced.pt", scripted[] = ".scripted.pt", frozen[] = ".frozen.pt",
+                      exported[] = ".pt2";
 
 /// The first is what the others are compared with.
 inline const std::vector<Way> ways{
-    {"traced", from_file<traced>, Way::Names::all},
-    {"scripted", from_file<scripted>, Way::Names::all},
-    {"frozen", from_file<frozen>, Way::Names::none},
+    {"traced", from_file<traced>, Way::Names::all},     {"scripted", from_file<scripted>, Way::Names::all},
+    {"exported", from_file<exported>, Way::Names::all}, {"frozen", from_file<frozen>, Way::Names::none},
     {"C++ module", as_module, Way::Names::of_weights},
 };
 
