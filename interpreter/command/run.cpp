@@ -22,11 +22,11 @@ namespace ascribe::command {
 namespace {
 
 struct Options {
-  std::string model, input, rules, output, heatmap, start = "output", report = "text", device = "cpu";
-  std::vector<std::string> load;
+  std::string model, rules, heatmap, start = "output", report = "text", device = "cpu";
+  std::vector<std::string> inputs, outputs, load;
   std::vector<double> mean, deviation;
-  std::int64_t target = -1;
-  bool has_target = false;
+  std::int64_t target = -1, of_output = 0;
+  bool has_target = false, has_of_output = false;
   int threads = 0;
 };
 
@@ -44,12 +44,14 @@ at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& imag
   return at::tensor(values, image.options()).reshape({1, -1, 1, 1});
 }
 
-at::Tensor read_input(const Options& options) {
-  auto x = read_tensor(options.input);
-  if (!options.mean.empty() || !options.deviation.empty()) {
-    auto ending = std::filesystem::path(options.input).extension().string();
-    if (ending != ".png" && ending != ".PNG")
-      throw usage_error("--mean and --std are for pictures", "an array is taken as it is: leave them out");
+bool is_picture(const std::string& path) {
+  auto ending = std::filesystem::path(path).extension().string();
+  return ending == ".png" || ending == ".PNG";
+}
+
+at::Tensor read_input(const std::string& path, const Options& options) {
+  auto x = read_tensor(path);
+  if (is_picture(path)) {
     if (!options.mean.empty()) x = x - per_channel(options.mean, x, "--mean");
     if (!options.deviation.empty()) {
       for (auto value : options.deviation)
@@ -58,22 +60,31 @@ at::Tensor read_input(const Options& options) {
       x = x / per_channel(options.deviation, x, "--std");
     }
   }
-  if (x.dim() == 0)
+  if (x.dim() == 0 && options.inputs.size() == 1)
     throw Error({.code = Code::wrong_input,
-                 .message = fmt::format("input {} is a single number, without a batch", command::quoted(options.input)),
+                 .message = fmt::format("input {} is a single number, without a batch", command::quoted(path)),
                  .help = "dimension 0 counts samples"});
   if (x.is_floating_point() && !x.isfinite().all().item<bool>()) {
     auto place = x.isfinite().logical_not().nonzero()[0];
     std::vector<std::int64_t> index(place.data_ptr<std::int64_t>(), place.data_ptr<std::int64_t>() + place.numel());
     throw Error({.code = Code::wrong_input,
                  .message = fmt::format("input {} holds a value that is not finite, first at [{}]",
-                                        command::quoted(options.input), fmt::join(index, ", ")),
+                                        command::quoted(path), fmt::join(index, ", ")),
                  .help = "relevance of such an input would mean nothing: mend the input"});
   }
   return x;
 }
 
-Target target_of(const Options& options) {
+std::vector<at::Tensor> read_inputs(const Options& options) {
+  if ((!options.mean.empty() || !options.deviation.empty()) &&
+      std::none_of(options.inputs.begin(), options.inputs.end(), is_picture))
+    throw usage_error("--mean and --std are for pictures", "an array is taken as it is: leave them out");
+  std::vector<at::Tensor> out;
+  for (auto& path : options.inputs) out.push_back(read_input(path, options));
+  return out;
+}
+
+Target start_of(const Options& options) {
   auto target = options.has_target ? Target(options.target) : Target::largest();
   if (options.start == "output") return target;
   if (options.start == "one") return target.from_one();
@@ -84,6 +95,28 @@ Target target_of(const Options& options) {
     throw usage_error("--target and a --start file exclude each other",
                       "the file says how much relevance each output has");
   return Target::from(read_npy(options.start));
+}
+
+Target target_of(const Options& options) {
+  auto target = start_of(options);
+  if (!options.has_of_output) return target;
+  if (options.of_output < 0)
+    throw usage_error(fmt::format("--of-output counts from 0, not {}", options.of_output), "write `--of-output 0`");
+  return target.of_output(static_cast<std::size_t>(options.of_output));
+}
+
+// What is written: the relevance of the first input that gets some, or of each of them.
+std::vector<at::Tensor> relevances_for(const Options& options, const Attribution& attribution) {
+  if (options.outputs.size() == 1) return {attribution.relevance};
+  std::vector<at::Tensor> out;
+  for (auto& each : attribution.relevances)
+    if (each.defined()) out.push_back(each.cpu());
+  if (out.size() != options.outputs.size())
+    throw usage_error(
+        fmt::format("--output is given {} times, but {} of the {} inputs get{} relevance", options.outputs.size(),
+                    out.size(), attribution.relevances.size(), out.size() == 1 ? "s" : ""),
+        "give one for each of them, or one for the first");
+  return out;
 }
 
 // Relevance went from the last layer to the first: the one that made the first such value is the last in the report.
@@ -101,14 +134,17 @@ void warn_where_not_finite(const Attribution& attribution) {
 }
 
 int run(const Options& options) {
-  if (!options.output.ends_with(".npy"))
-    throw usage_error(fmt::format("--output is a .npy file, not '{}'", options.output),
-                      "write `--output relevance.npy`");
+  for (auto& output : options.outputs) {
+    if (!output.ends_with(".npy"))
+      throw usage_error(fmt::format("--output is a .npy file, not '{}'", output), "write `--output relevance.npy`");
+    if (std::count(options.outputs.begin(), options.outputs.end(), output) > 1)
+      throw usage_error(fmt::format("--output '{}' is given twice", output), "give each relevance a file of its own");
+  }
   if (!options.heatmap.empty() && !options.heatmap.ends_with(".png"))
     throw usage_error(fmt::format("--heatmap is a .png file, not '{}'", options.heatmap),
                       "write `--heatmap heatmap.png`");
   if (options.threads > 0) at::set_num_threads(options.threads);
-  check_writable(options.output);
+  for (auto& output : options.outputs) check_writable(output);
   if (!options.heatmap.empty()) check_writable(options.heatmap);
 
   auto pack = options.load.empty()
@@ -116,23 +152,24 @@ int run(const Options& options) {
                   : Pack::load(std::vector<std::filesystem::path>(options.load.begin(), options.load.end()));
   auto rules = pack.call(options.rules, "--rules");
   auto target = target_of(options);
-  auto input = read_input(options);
+  auto inputs = read_inputs(options);
   auto model = Model::load(options.model);
   if (options.device != "cpu") model = model.to(options.device);
 
-  auto attribution = attribute(model, rules, input, target);
+  auto attribution = attribute(model, rules, inputs, target);
   attribution.relevance = attribution.relevance.cpu();
   attribution.output = attribution.output.cpu();
   at::Tensor picture;
   if (!options.heatmap.empty()) picture = heatmap(attribution.relevance);
-  write_npy(options.output, attribution.relevance);
+  auto relevances = relevances_for(options, attribution);
+  for (std::size_t i = 0; i < relevances.size(); ++i) write_npy(options.outputs[i], relevances[i]);
   if (picture.defined()) write_png(options.heatmap, picture);
 
   warn_where_not_finite(attribution);
   std::cout << (options.report == "json" ? describe_as_json(attribution, rules.description())
                                          : describe_as_text(attribution, rules.description()));
   if (options.report == "text") {
-    std::cout << "written to " << options.output << "\n";
+    for (auto& output : options.outputs) std::cout << "written to " << output << "\n";
     if (picture.defined()) std::cout << "heatmap in " << options.heatmap << "\n";
   }
   return fine;
@@ -143,10 +180,14 @@ int run(const Options& options) {
 Run add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Explains what a saved model says about an input");
   auto options = std::make_shared<Options>();
-  command->add_option("--model", options->model, "a TorchScript file (.pt)")->required();
+  command->add_option("--model", options->model, "an exported program (.pt2) or a TorchScript file (.pt)")->required();
   command
-      ->add_option("--input", options->input,
-                   "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples")
+      ->add_option("--input", options->inputs,
+                   "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples; once for each input of "
+                   "the model")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all()
       ->required();
   command
       ->add_option("--rules", options->rules,
@@ -160,7 +201,16 @@ Run add_run(CLI::App& app) {
                                      "which output to explain: an index of dimension 1 (default: the largest)");
   command->add_option("--start", options->start,
                       "relevance to start from: output, one, or a .npy file of the output's shape");
-  command->add_option("--output", options->output, "where the relevance goes (.npy), in the input's shape")->required();
+  auto* of_output = command->add_option("--of-output", options->of_output,
+                                        "of a model with several outputs, the one that is explained, from 0");
+  command
+      ->add_option("--output", options->outputs,
+                   "where the relevance goes (.npy), in the input's shape; of several inputs, that of the first that "
+                   "gets some, or once for each")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all()
+      ->required();
   command->add_option("--heatmap", options->heatmap, "where the picture of the relevance goes (.png)");
   command->add_option("--report", options->report, "text or json")->check(CLI::IsMember({"text", "json"}));
   command->add_option("--mean", options->mean, "of a picture: subtracted, one value or one for each channel")
@@ -169,8 +219,9 @@ Run add_run(CLI::App& app) {
   command->add_option("--device", options->device, "cpu or cuda:0");
   command->add_option("--threads", options->threads, "threads for one operator (default: all cores)")
       ->check(CLI::PositiveNumber);
-  return [options, target] {
+  return [options, target, of_output] {
     options->has_target = target->count() > 0;
+    options->has_of_output = of_output->count() > 0;
     return run(*options);
   };
 }

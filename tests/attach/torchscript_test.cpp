@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/passes/freeze_module.h>
 
 #include "interpreter/model/model_state.hpp"
+#include "interpreter/model/torchscript.hpp"
 
 namespace ascribe::test {
 namespace {
@@ -375,7 +376,8 @@ TEST_CASE("a buffer that a model adds stays as it is: nothing touches its memory
   at::manual_seed(12);
   auto buffer = random({4});
   auto model = loaded(script("def forward(self, x):\n  return x + self.shift\n", {}, {}, {{"shift", buffer}}));
-  auto held = model.state().graph.module().attr("shift").toTensor();
+  auto& program = dynamic_cast<const model::TorchScriptGraph&>(*model.state().program);
+  auto held = program.module().attr("shift").toTensor();
   auto* memory = held.const_data_ptr();
   attributed(model, entries("add => norm"), random({2, 4}));
   CHECK(!c10::impl::cow::is_cow_data_ptr(held.storage().data_ptr()));
