@@ -119,11 +119,12 @@ std::vector<Result> results(const Options& options, const Attribution& attributi
   std::vector<at::Tensor> relevances;
   for (auto& each : attribution.relevances)
     if (each.defined()) relevances.push_back(each);
+  if (options.outputs.size() == 1) relevances = {attribution.relevance};  // of the first input that gets some
   if (!options.outputs.empty() && relevances.size() != options.outputs.size())
     throw usage_error(
         fmt::format("{} input{} get{} relevance, and there are {} files for it", relevances.size(),
                     relevances.size() == 1 ? "" : "s", relevances.size() == 1 ? "s" : "", options.outputs.size()),
-        "give --output once for each");
+        "give --output once for each of them, or once for the first");
   for (std::size_t i = 0; i < options.outputs.size(); ++i) out.push_back({options.outputs[i], relevances[i]});
   for (auto& [layer, path] : inner_layers(options)) {
     auto& calls = attribution.layers.at(layer);
@@ -173,7 +174,11 @@ int run(const Options& options) {
     check_ending(options.heatmap, "--heatmap", ".png", "heatmap.png");
     files.push_back(options.heatmap);
   }
-  for (auto& path : files) check_writable(path);
+  for (auto& path : files) {
+    if (std::count(files.begin(), files.end(), path) > 1)
+      throw usage_error(fmt::format("'{}' is to be written twice", path), "give each result a file of its own");
+    check_writable(path);
+  }
 
   auto rules = options.model.read_rules();
   auto target = target_of(options);
@@ -216,7 +221,7 @@ Run add_run(CLI::App& app) {
   command->add_option("--start", options->start,
                       "relevance to start from: output, one, or a .npy file of the output's shape");
   several("--output", options->outputs,
-          "where the relevance goes (.npy), in the input's shape. Once for each input that gets some");
+          "where the relevance goes (.npy), in the input's shape: of the first input that gets some, or once for each");
   several("--at", options->at,
           "LAYER=FILE.npy: relevance at the output of an inner layer. Without --output, it goes no further");
   command->add_option("--heatmap", options->heatmap, "where the picture of the input's relevance goes (.png)");

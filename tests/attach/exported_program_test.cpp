@@ -34,6 +34,7 @@ TEST_CASE("relevance of an exported network equals that of the same network as T
                       Pack::standard().composite("epsilon_alpha2_beta1_flat")}) {
     INFO(rules.description());
     auto found = attributed(program.model, rules, x), expected = attributed(script.model, rules, x);
+    REQUIRE(expected.relevance.abs().mean().item<double>() > 1e-4);
     CHECK(difference(found.relevance, expected.relevance) <= exact);
     CHECK(same_bits(found.output, program.outputs.at(0)));
     CHECK(rows(found.report) == rows(expected.report));
@@ -185,6 +186,18 @@ TEST_CASE("a model that takes integers alone has no relevance yet, and says so")
             attribute(lookup.model, epsilon_plus(), lookup.inputs[0]);
           }).starts_with("A0703 relevance of integer input"));
   }
+}
+
+TEST_CASE("modules in lists and dictionaries run and are named, in TorchScript with control flow") {
+  auto model = Model::load(exported("blocks.pt"));
+  auto x = random({3, 4});
+  auto outputs = model.run({x});
+  REQUIRE(outputs.size() == 4);
+  CHECK(same_bits(outputs[2].exp(), outputs[3]));
+  auto found = attribute(model, epsilon_plus(), Tensors{x}, Target(1).of_output(1));
+  CHECK(names(found.report) == std::vector<std::string>{"blocks.0", "relu#1", "blocks.1", "relu#2", "tanh#1",
+                                                        "heads.one", "heads.two.0", "heads.two.1"});
+  CHECK(same_bits(found.output, outputs[1]));
 }
 
 TEST_CASE("inputs are converted to the type that the program declares") {

@@ -63,21 +63,64 @@ TEST_CASE("what fails in a model is told in one line, and leaves the thread clea
                    layer_by_layer({{rule("epsilon"), linear_of, part.both()}}, x).relevance) <= exact);
 }
 
-TEST_CASE("models that do not map one tensor to one tensor are told apart") {
+TEST_CASE("models that do not map tensors to tensors are told apart") {
   auto fails = [](const std::string& source) {
     return failure([&] { loaded(script(source)).forward(at::ones({2, 3})); });
   };
-  CHECK(fails("def forward(self, x, y):\n  return x + y\n") ==
-        "A0701 the model's forward takes 2 arguments; one tensor is supported");
-  CHECK(fails("def forward(self):\n  return torch.ones([2])\n") ==
-        "A0701 the model's forward takes 0 arguments; one tensor is supported");
-  CHECK(fails("def forward(self, x: int):\n  return x + 1\n").starts_with("A0701 the model's forward takes"));
-  CHECK(fails("def forward(self, x: List[Tensor]):\n  return x[0]\n").starts_with("A0701 the model's forward takes"));
-  CHECK(fails("def forward(self, x):\n  return x, x\n") == "A0701 the model returns a Tuple; one tensor is supported");
-  CHECK(fails("def forward(self, x):\n  return [x]\n").starts_with("A0701 the model returns a "));
-  CHECK(fails("def forward(self, x):\n  return None\n") == "A0701 the model returns a None; one tensor is supported");
-  CHECK(fails("def forward(self, x):\n  return 3\n") == "A0701 the model returns a Int; one tensor is supported");
+  CHECK(fails("def forward(self, x, y):\n  return x + y\n") == "A0703 the model takes 2 inputs, not 1");
+  CHECK(fails("def forward(self):\n  return torch.ones([2])\n") == "A0703 the model takes 0 inputs, not 1");
+  CHECK(fails("def forward(self, x: int):\n  return x + 1\n") ==
+        "A0701 the model's forward takes 'x' (int), which is not made of tensors");
+  CHECK(fails("def forward(self, x: Dict[str, Tensor]):\n  return x[\"a\"]\n") ==
+        "A0701 the model's forward takes 'x' (Dict[str, Tensor]), which is not made of tensors");
+  CHECK(fails("def forward(self, x):\n  return x, x\n") == "A0701 the model returns 2 tensors; `forward` is for one");
+  CHECK(fails("def forward(self, x):\n  return None\n") == "A0701 the model returns 0 tensors; `forward` is for one");
+  CHECK(fails("def forward(self, x):\n  return 3\n") == "A0701 the model returns 0 tensors; `forward` is for one");
   CHECK(fails("def other(self, x):\n  return x\n") == "A0701 the model has no `forward`");
+  CHECK(failure([] {
+          attribute(loaded(script("def forward(self, x):\n  return 3\n")), epsilon_plus(), at::ones({2, 3}));
+        }) == "A0701 the model returns no tensor");
+}
+
+TEST_CASE("tuples, lists and dictionaries of tensors are several inputs and outputs, in order") {
+  auto x = random({2, 3}), y = random({2, 3}), z = random({2, 3});
+  auto run = [](const std::string& source, const Tensors& inputs) { return loaded(script(source)).run(inputs); };
+  CHECK(same_bits(run("def forward(self, x: List[Tensor]):\n  return x[0] - x[1]\n", {x, y}).at(0), x - y));
+  CHECK(same_bits(
+      run("def forward(self, a: Tuple[Tensor, Tensor], b: Tensor):\n  return a[0] - a[1] * b\n", {x, y, z}).at(0),
+      x - y * z));
+  CHECK(same_bits(run("def forward(self, a, b: List[Tensor], c):\n  return a - b[0] * b[1] + c\n", {x, y, z, x}).at(0),
+                  x - y * z + x));
+  std::string optional =
+      "def forward(self, a, n: int = 3, b: Optional[Tensor] = None):\n"
+      "  if b is None:\n    return a * n\n  return a * n - b\n";
+  CHECK(same_bits(run(optional, {x}).at(0), x * 3));
+  CHECK(same_bits(run(optional, {x, y}).at(0), x * 3 - y));
+  CHECK(failure([&] { run(optional, {x, y, z}); }) == "A0703 the model takes 1 to 2 inputs, not 3");
+  CHECK(failure([&] { run("def forward(self, a, b: List[Tensor]):\n  return a\n", {}); }) ==
+        "A0703 the model takes at least 1 input, not 0");
+  auto outputs =
+      run("def forward(self, x):\n  return {\"a\": (x, [x + 1, x + 2]), \"b\": (x + 3, [x + 4])}, 5, x + 6\n", {x});
+  REQUIRE(outputs.size() == 6);
+  for (std::size_t i : {0u, 1u, 2u, 3u, 4u}) CHECK(same_bits(outputs[i], x + static_cast<double>(i)));
+  CHECK(same_bits(outputs[5], x + 6));
+
+  auto model =
+      loaded(script("def forward(self, a, b, mask):\n  return torch.tanh(a) * 2 + b.masked_fill(mask, 0.0), a\n"));
+  auto mask = x > 0;
+  auto found = attribute(model, entries("any => base"), Tensors{x, y.to(at::kFloat), mask},
+                         Target::from(at::ones_like(x)).of_output(0));
+  REQUIRE(found.relevances.size() == 3);
+  CHECK(found.relevances[0].defined());
+  CHECK(found.relevances[1].scalar_type() == at::kFloat);
+  CHECK(found.relevances[1].masked_select(mask).abs().sum().item<double>() == 0);
+  CHECK(!found.relevances[2].defined());
+  CHECK(failure([&] {
+          attribute(model, epsilon_plus(), Tensors{x, y, mask});
+        }) == "A0704 the model has 2 outputs: which one?");
+  CHECK(failure([&] {
+          attribute(model, epsilon_plus(), Tensors{mask, mask, mask});
+        }).starts_with("A0703 none of the 3 inputs is of a floating type"));
 }
 
 TEST_CASE("a file is read and nothing else") {
@@ -107,20 +150,21 @@ TEST_CASE("files that are no models are errors, each told by its own message") {
   CHECK(fails("folder.pt") == "A0001 cannot read model 'folder.pt': it is no file");
   REQUIRE(::mkfifo((folder / "pipe.pt").c_str(), 0600) == 0);
   CHECK(fails("pipe.pt") == "A0001 cannot read model 'pipe.pt': it is no file");
-  CHECK(fails(write("empty.pt", "")) == "A0701 model 'empty.pt' is empty");
+  CHECK(fails(write("empty.pt", "")) == "A0701 'empty.pt' is empty");
   CHECK(fails(write("text.pt", "this is no model\n"))
-            .starts_with("A0701 'text.pt' is no TorchScript model, or is damaged: "));
-  CHECK(fails(write("byte.pt", "P")).starts_with("A0701 'byte.pt' is no TorchScript model, or is damaged: "));
+            .starts_with("A0701 'text.pt' is no model, or is cut short: it is no zip archive"));
+  CHECK(fails(write("byte.pt", "P")).starts_with("A0701 'byte.pt' is no model, or is cut short: it is no zip archive"));
   CHECK(fails(write("zeros.pt", std::string(100000, '\0')))
-            .starts_with("A0701 'zeros.pt' is no TorchScript model, or is damaged: "));
+            .starts_with("A0701 'zeros.pt' is no model, or is cut short: it is no zip archive"));
   auto saved = torch::jit::pickle_save(at::ones({2, 3}));
-  CHECK(fails(write("tensor.pt", {saved.begin(), saved.end()})) == "A0701 'tensor.pt' holds no TorchScript model");
+  CHECK(fails(write("tensor.pt", {saved.begin(), saved.end()}))
+            .starts_with("A0701 'tensor.pt' holds no model: torch.save wrote it"));
   {
     caffe2::serialize::PyTorchStreamWriter zip(folder / "other.pt");
     zip.writeRecord("letter.txt", "hello", 5);
     zip.writeEndOfFile();
   }
-  CHECK(fails("other.pt") == "A0701 'other.pt' holds no TorchScript model");
+  CHECK(fails("other.pt") == "A0701 'other.pt' holds no model");
   // What `zip` makes of a file `a` that holds "hi".
   using namespace std::string_literals;
   auto zip =

@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/passes/freeze_module.h>
 
 #include "interpreter/model/model_state.hpp"
+#include "interpreter/model/torchscript.hpp"
 
 namespace ascribe::test {
 namespace {

@@ -133,17 +133,16 @@ TEST_CASE("a model that is none is refused") {
                 "error[A0001]: cannot read model '" + folder / "none.pt" + "': no such file", folder);
   check_refused(run_three(out, "/"), 3, "error[A0001]: cannot read model '/': it is no file", folder);
   folder.file("m.pt", "");
-  check_refused(run_three(out, folder / "m.pt"), 3, "error[A0701]: model '" + folder / "m.pt" + "' is empty", folder,
-                1);
+  check_refused(run_three(out, folder / "m.pt"), 3, "error[A0701]: '" + folder / "m.pt" + "' is empty", folder, 1);
   auto whole = bytes_of(digits + "model.pt");
   for (auto size : {100ul, 5000ul, whole.size() / 2, whole.size() - 1}) {
     folder.file("m.pt", whole.substr(0, size));
     check_refused(run_three(out, folder / "m.pt"), 3,
-                  "error[A0701]: '" + folder / "m.pt" + "' is no TorchScript model, or is damaged", folder, 1);
+                  "error[A0701]: '" + folder / "m.pt" + "' is no model, or is cut short", folder, 1);
   }
   folder.file("m.pt", "these are words");
   check_refused(run_three(out, folder / "m.pt"), 3,
-                "error[A0701]: '" + folder / "m.pt" + "' is no TorchScript model, or is damaged", folder, 1);
+                "error[A0701]: '" + folder / "m.pt" + "' is no model, or is cut short", folder, 1);
 }
 
 TEST_CASE("an input that does not fit is refused") {
