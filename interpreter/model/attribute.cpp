@@ -48,6 +48,12 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
     out.leaves.push_back(!floating ? at::Tensor() : continues ? x : x.requires_grad_());
     out.tensors.push_back(floating ? x.clone() : x);  // a model may write into its input
   }
+  bool floats = std::any_of(out.leaves.begin(), out.leaves.end(), [](auto& leaf) { return leaf.defined(); });
+  if (!floats && !program.looks_up_integers())
+    throw Error({.code = Code::wrong_input,
+                 .message = fmt::format("none of the {} inputs is of a floating type, so that none can get relevance",
+                                        given.size()),
+                 .help = "give the input that shall get relevance as floating numbers"});
   return out;
 }
 

@@ -115,8 +115,9 @@ at::Tensor model::chosen_output(const std::vector<at::Tensor>& outputs, const Ta
                  .message = "the model returns no tensor",
                  .help = "save a model that returns what it computes"});
   if (!target.output() && outputs.size() > 1)
-    throw bad_target(fmt::format("the model has {} outputs: which one?", outputs.size()),
-                     fmt::format("choose one, 0 to {}: `Target(…).of_output(0)`", outputs.size() - 1));
+    throw bad_target(
+        fmt::format("the model has {} outputs: which one?", outputs.size()),
+        fmt::format("choose one, 0 to {}: `--of-output 0`, in C++ `Target(…).of_output(0)`", outputs.size() - 1));
   auto place = target.output().value_or(0);
   if (place >= outputs.size())
     throw bad_target(fmt::format("output {} is out of range: the model has {} output{}", place, outputs.size(),

@@ -31,7 +31,7 @@ inline Run as_module(const Saved& saved) {
   auto model = network(saved.network, torch::jit::load(saved.file(".traced.pt").string()));
   return [=](const Composite& rules, const at::Tensor& x, const at::Tensor& R) -> Outcome {
     auto leaf = x.detach().clone().requires_grad_();
-    auto attached = attach(rules, *model);
+    auto attached = attach(rules, *model, {.sums = true});
     auto y = model->forward(leaf);
     attached.remove();
     auto relevance = torch::autograd::grad({y}, {leaf}, {R}).front();

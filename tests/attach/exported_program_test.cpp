@@ -178,13 +178,21 @@ TEST_CASE("every floating input of a model gets relevance, and a target says of 
   CHECK(!other.relevances[1].defined());  // the second output does not depend on it
 }
 
-TEST_CASE("a model that takes integers alone has no relevance yet, and says so") {
+TEST_CASE("an integer input that is looked up gets its embedding's relevance, and summed it has the input's shape") {
   for (std::string file : {"lookup.pt2", "lookup.pt"}) {
+    INFO(file);
     auto lookup = exported_model("lookup", file);
     CHECK(against_pytorch(lookup) == "");
-    CHECK(failure([&] {
-            attribute(lookup.model, epsilon_plus(), lookup.inputs[0]);
-          }).starts_with("A0703 relevance of integer input"));
+    auto words = lookup.inputs[0];
+    auto found = attribute(lookup.model, epsilon_plus(), words, Target(1), {.layers = {"table"}});
+    CHECK(found.relevance.sizes() == at::IntArrayRef({2, 5, 4}));
+    CHECK(same_bits(found.relevance, found.layers.at("table").at(0).to(at::kFloat)));
+    CHECK(found.relevance.abs().sum().item<double>() > 0);
+    auto summed = attribute(lookup.model, epsilon_plus(), words, Target(1), {.sum_embeddings = true}).relevance;
+    CHECK(summed.sizes() == words.sizes());
+    CHECK(difference(summed, found.relevance.sum(-1)) <= 1e-6);
+    CHECK(rows(found.report) ==
+          std::vector<std::string>{"table embedding gradient", "mean#1 mean norm", "linear linear epsilon"});
   }
 }
 
@@ -196,7 +204,7 @@ TEST_CASE("modules in lists and dictionaries run and are named, in TorchScript w
   CHECK(same_bits(outputs[2].exp(), outputs[3]));
   auto found = attribute(model, epsilon_plus(), Tensors{x}, Target(1).of_output(1));
   CHECK(names(found.report) == std::vector<std::string>{"blocks.0", "relu#1", "blocks.1", "relu#2", "tanh#1",
-                                                        "heads.one", "heads.two.0", "heads.two.1"});
+                                                        "heads.one", "heads.two.0", "heads.two.1", "exp#1"});
   CHECK(same_bits(found.output, outputs[1]));
 }
 

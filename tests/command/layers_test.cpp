@@ -1,0 +1,156 @@
+// `ascribe layers`, and what `ascribe run` says about layers: inner relevance, several targets, inputs and outputs.
+#include <ATen/ATen.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <nlohmann/json.hpp>
+
+#include "interpreter/command/npy.hpp"
+#include "tests/catch.hpp"
+#include "tests/command/ascribe_command.hpp"
+
+namespace ascribe::test {
+namespace {
+
+using Catch::Contains;
+using Catch::StartsWith;
+using command::read_npy;
+using command::write_npy;
+
+const std::string digit = "--model " ASCRIBE_EXAMPLES "/digits/model.pt --input " ASCRIBE_EXAMPLES "/digits/three.npy ";
+
+TEST_CASE("layers lists which layer gets which rule and by which entry, and nothing is written") {
+  Folder folder;
+  folder.file("mine.rule", "composite mine {\n  first convolution => flat\n  last linear => epsilon\n}\n");
+  auto listed = run_shell(folder, "ascribe layers " + digit + "--load mine.rule --rules mine");
+  CHECK(listed.code == 0);
+  CHECK(listed.err == "");
+  CHECK_THAT(listed.out,
+             Contains("features.0  conv2d      [1, 16, 8, 8]  flat(epsilon = 1e-06)     mine.rule:2:3") &&
+                 Contains("classifier  linear      [1, 10]        epsilon(epsilon = 1e-06)  mine.rule:3:3") &&
+                 Contains("no entry is for, so that they keep their gradient: relu (3 calls), conv2d (2 "
+                          "calls), max_pool2d, avg_pool2d"));
+  auto without = run_shell(folder, "ascribe layers " + digit);
+  CHECK(without.code == 0);
+  CHECK_THAT(without.out, StartsWith("layer       kind        output\nfeatures.0  conv2d      [1, 16, 8, 8]\n"));
+  CHECK_THAT(without.out, !Contains("rule"));
+  auto json = nlohmann::json::parse(run_shell(folder, "ascribe layers --report json " + digit + "--rules zplus").out);
+  CHECK(json["layers"].size() == 9);
+  CHECK(json["layers"][0]["rule"] == "zplus(epsilon = 1e-06)");
+  CHECK(json["layers"][1]["entry"] == "");
+  CHECK(json["layers"][0]["above"].is_null());
+}
+
+TEST_CASE("layers refuses what run refuses") {
+  Folder folder;
+  CHECK_THAT(run_shell(folder, "ascribe layers --model missing.pt --input x.npy").err,
+             StartsWith("error[A0701]") || StartsWith("error[A0001]"));
+  CHECK(run_shell(folder, "ascribe layers --model missing.pt").code == 2);
+  auto wrong = run_shell(folder, "ascribe layers " + digit + "--rules zpuls");
+  CHECK(wrong.code == 1);
+  CHECK_THAT(wrong.err, Contains("did you mean `zplus`?"));
+}
+
+TEST_CASE("run's report says who took the relevance, and which entry chose the rule") {
+  Folder folder;
+  auto text = run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --output r.npy").out;
+  CHECK_THAT(text, Contains("layer       kind        output         rule                      entry                  "
+                            "    above   below      bias   stabilizer  rest\n") &&
+                       Contains("biases took 1.4174, stabilizers 2.1803e-05\n") &&
+                       Contains("no entry is for, so that they keep their gradient: max_pool2d\n"));
+  auto json = nlohmann::json::parse(
+      run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --output r.npy --report json").out);
+  for (auto& layer : json["layers"]) {
+    INFO(layer.dump());
+    if (layer["bias"].is_null()) continue;
+    auto number = [&](const char* key) { return layer[key].get<double>(); };
+    CHECK(number("rest") == Approx(0).margin(1e-4));
+    CHECK(number("above") ==
+          Approx(number("below") + number("bias") + number("stabilizer") + number("rest")).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("run gives relevance at inner layers, and stops there where no more is asked") {
+  Folder folder;
+  auto run = [&](const std::string& more) {
+    return run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --target 3 " + more);
+  };
+  auto both = run("--at features.2=a.npy --at classifier=b.npy --output r.npy");
+  CHECK(both.code == 0);
+  CHECK_THAT(both.out, Contains("written to r.npy\nwritten to a.npy\nwritten to b.npy\n"));
+  CHECK(read_npy(folder.path / "a.npy").sizes() == at::IntArrayRef({1, 32, 8, 8}));
+  auto start = read_npy(folder.path / "b.npy");
+  CHECK(start[0][3].item<double>() == Approx(11.38).epsilon(1e-3));
+  CHECK(start.abs().sum().item<double>() == Approx(start[0][3].item<double>()));
+  auto a = read_npy(folder.path / "a.npy");
+  CHECK(run("--at features.2=only.npy").code == 0);
+  CHECK(at::equal(read_npy(folder.path / "only.npy"), a));
+  auto unknown = run("--at features.9=c.npy");
+  CHECK(unknown.code == 2);
+  CHECK_THAT(unknown.err, StartsWith("error[A0611]: the model has no layer 'features.9'"));
+  CHECK_THAT(run("--at features.2").err, StartsWith("error[A0705]: --at 'features.2' names no layer and file"));
+  CHECK_THAT(run("--at features.2=c.txt").err, StartsWith("error[A0705]: --at's file is a .npy file, not 'c.txt'"));
+  CHECK_THAT(run("").err, StartsWith("error[A0705]: --output is required"));
+  CHECK_THAT(run("--output r.npy --at features.2=r.npy").err,
+             StartsWith("error[A0705]: 'r.npy' is to be written twice"));
+  CHECK(!std::filesystem::exists(folder.path / "c.npy"));
+}
+
+TEST_CASE("run explains several targets at once, or names from a file of labels") {
+  Folder folder;
+  folder.file("labels.txt", "zero\none\ntwo\nthree\r\nfour\nfive\nsix\nseven\neight\nnine\n");
+  auto run = [&](const std::string& more) {
+    auto outcome =
+        run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --output r.npy --start one " + more);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    return read_npy(folder.path / "r.npy");
+  };
+  auto three = run("--target 3"), eight = run("--target 8");
+  CHECK(at::allclose(run("--target 3 --target 8"), three + eight, 1e-4, 1e-6));
+  CHECK(at::equal(run("--target three --labels labels.txt"), three));
+  CHECK(at::allclose(run("--target three --target 8 --labels labels.txt"), three + eight, 1e-4, 1e-6));
+  CHECK(run("--target all").abs().sum().item<double>() > 0);
+  auto refused = [&](const std::string& more) {
+    return run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --output x.npy " + more).err;
+  };
+  CHECK_THAT(refused("--target tree --labels labels.txt"),
+             StartsWith("error[A0704]: no output is called 'tree'") && Contains("did you mean `three`?"));
+  CHECK_THAT(refused("--target three"), StartsWith("error[A0705]: --target 'three' is no index"));
+  CHECK_THAT(refused("--target three --labels missing.txt"), StartsWith("error[A0001]: cannot read labels"));
+  CHECK_THAT(refused("--target 3 --target 77"), StartsWith("error[A0704]: target 77 is out of range"));
+  CHECK_THAT(refused("--target 99999999999999999999"), StartsWith("error[A0705]"));
+}
+
+TEST_CASE("run takes several inputs, and writes the first relevance or each") {
+  Folder folder;
+  torch::jit::Module module(c10::QualifiedName("__torch__.Two"));
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.define("def forward(self, a, mask, b):\n  return torch.tanh(a) * mask + torch.sigmoid(b), a\n");
+  module.save((folder.path / "two.pt").string());
+  auto a = at::linspace(-1, 1, 6).view({2, 3});
+  write_npy(folder.path / "a.npy", a);
+  write_npy(folder.path / "b.npy", a * 2);
+  write_npy(folder.path / "mask.npy", a > 0);
+  auto run = [&](const std::string& more) {
+    return run_shell(folder,
+                     "ascribe run --model two.pt --input a.npy --input mask.npy --input b.npy --rules base " + more);
+  };
+  auto both = run("--of-output 0 --target 1 --output ra.npy --output rb.npy");
+  INFO(both.err);
+  CHECK(both.code == 0);
+  auto expected = at::tanh(a) * (a > 0);
+  expected.select(1, 0).zero_(), expected.select(1, 2).zero_();
+  CHECK(at::allclose(read_npy(folder.path / "ra.npy"), expected, 1e-4, 1e-5));
+  CHECK(read_npy(folder.path / "rb.npy").select(1, 1).abs().sum().item<double>() > 0);
+  CHECK(run("--of-output 0 --target 1 --output first.npy").code == 0);
+  CHECK(at::equal(read_npy(folder.path / "first.npy"), read_npy(folder.path / "ra.npy")));
+  CHECK_THAT(run("--of-output 0 --target 1 --output x.npy --output y.npy --output z.npy").err,
+             StartsWith("error[A0705]: 2 inputs get relevance, and there are 3 files for it"));
+  CHECK_THAT(run("--target 1 --output x.npy").err,
+             StartsWith("error[A0704]: the model has 2 outputs: which one?") && Contains("--of-output"));
+  CHECK_THAT(run("--of-output 2 --target 1 --output x.npy").err, StartsWith("error[A0704]: output 2 is out of range"));
+  CHECK(run("--of-output -1 --target 1 --output x.npy").code == 2);
+}
+
+}  // namespace
+}  // namespace ascribe::test
