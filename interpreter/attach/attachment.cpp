@@ -249,7 +249,7 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   if (best.conditions.empty() && is_merge(*best.entry) && merge(op, stack, call.report, *best.entry, found))
     return true;
   if (best.conditions.empty() && is_merge(*best.entry) && found.kind->name == "batch_norm")
-    call.batch_norm = std::make_shared<const BatchNorm>(batch_norm_of(arguments_of(op, stack)));
+    call.batch_norm = std::make_shared<const BatchNorm>(batch_norm_of(op, arguments_of(op, stack)));
   fold(found);
   if (best.conditions.empty())
     call.take(best.entry);
@@ -275,7 +275,7 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
   }
   auto* linear = dynamic_cast<RuleNode*>(x.grad_fn().get());
   if (!linear || linear->pass()->attachment != found.pass->attachment) return false;
-  auto call = merged(linear->call(), x, batch_norm_of(arguments_of(op, stack)));
+  auto call = merged(linear->call(), x, batch_norm_of(op, arguments_of(op, stack)));
   if (!call) return false;
   describe_entry(*report, &entry);
   report->rule = "merge";

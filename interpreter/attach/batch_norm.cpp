@@ -40,11 +40,12 @@ bool is_linear(const language::Kind& kind) {
   return language::covers("linear", kind) || language::covers("convolution", kind);
 }
 
-BatchNorm batch_norm_of(const std::vector<c10::IValue>& arguments) {
+BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments) {
   at::NoGradGuard no_grad;
   auto tensor = [&](std::size_t i) { return arguments[i].isTensor() ? arguments[i].toTensor() : at::Tensor(); };
   auto gamma = tensor(1), beta = tensor(2), mean = tensor(3), variance = tensor(4);
-  auto scale = (variance + arguments[7].toDouble()).sqrt().reciprocal();
+  auto epsilon = static_cast<std::size_t>(*op.schema().argumentIndexWithName("eps"));
+  auto scale = (variance + arguments[epsilon].toDouble()).sqrt().reciprocal();
   if (gamma.defined()) scale = gamma * scale;
   auto shift = -mean * scale;
   return {scale, beta.defined() ? beta + shift : shift};

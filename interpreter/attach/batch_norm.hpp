@@ -2,6 +2,8 @@
 // `batch_norm => merge`.
 #pragma once
 
+#include <ATen/core/dispatch/Dispatcher.h>
+
 #include <optional>
 #include <vector>
 
@@ -13,8 +15,8 @@ namespace ascribe::attaching {
 /// Linear layers and convolutions, transposed ones too: what batch norm can be merged into.
 bool is_linear(const language::Kind& kind);
 
-/// From the arguments of `aten::batch_norm`; missing γ: 1, missing β: 0.
-BatchNorm batch_norm_of(const std::vector<c10::IValue>& arguments);
+/// From the arguments of `aten::batch_norm` or one of its like; missing γ: 1, missing β: 0.
+BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments);
 
 /// The linear layer and the batch norm that takes its output `y` as one layer: weight · scale along the output
 /// channels, bias · scale + shift. It has the linear layer's input, entry, name and report; its output is not filled

@@ -1,4 +1,5 @@
-// Layers that LibTorch has no operator for: they arrive as several, and the last of these is taken for the whole.
+// Layers that LibTorch has no operator for, or that a model has as several: they arrive as these, and the last of these
+// is taken for the whole.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -33,6 +34,11 @@ const ComposedLayer composed_layers[] = {
      {"tanh"},
      [](const at::Tensor& x) { return x.tanh(); },
      [](const at::Tensor& x) { return x - x.tanh(); }},
+    {"silu",
+     "mul",
+     {"sigmoid"},
+     [](const at::Tensor& x) { return x.sigmoid(); },
+     [](const at::Tensor& x) { return x * x.sigmoid(); }},  // as core ATen has it, and many a model
 };
 
 }  // namespace

@@ -25,7 +25,11 @@ std::vector<LayerOperator> make_table() {
       {"_convolution", "deprecated", "", Form::convolution, {0}, weight_bias, -1, 6},
       {"_convolution_mode", "", "", Form::convolution, {0}, weight_bias},
       {"batch_norm", "", "batch_norm", Form::plain, {0}, weight_bias, 5},
+      {"_native_batch_norm_legit", "", "batch_norm", Form::plain, {0}, weight_bias, 5},
+      {"_native_batch_norm_legit_no_training", "", "batch_norm", Form::plain, {0}, weight_bias},
       {"layer_norm", "", "layer_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
+      {"native_layer_norm", "", "layer_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
+      {"native_group_norm", "", "group_norm", Form::plain, {0}, weight_bias},
       {"group_norm", "", "group_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
       {"instance_norm", "", "instance_norm", Form::plain, {0}, weight_bias},
       {"embedding", "", "embedding", Form::lookup, {1}, {{0, "weight"}}},
@@ -44,7 +48,13 @@ std::vector<LayerOperator> make_table() {
       {"hardshrink", "", "hardshrink"},
       {"softshrink", "", "softshrink"},
       {"softmax", "int", "softmax"},
+      {"_softmax", "", "softmax"},
       {"log_softmax", "int", "log_softmax"},
+      {"_log_softmax", "", "log_softmax"},
+      {"log_sigmoid_forward", "", "log_sigmoid"},
+      {"_prelu_kernel", "", "prelu", Form::plain, {0}, {{1, "weight"}}},
+      {"_adaptive_avg_pool2d", "", "adaptive_avg_pool2d"},
+      {"_adaptive_avg_pool3d", "", "adaptive_avg_pool3d"},
   };
   for (std::string_view dropout : {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
     table.push_back({dropout, "", dropout, Form::dropout, {0}, {}, 2});

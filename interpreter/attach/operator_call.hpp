@@ -8,7 +8,7 @@
 
 namespace ascribe::attaching {
 
-inline constexpr std::size_t running_mean = 3;  ///< among the arguments of `aten::batch_norm`
+inline constexpr std::size_t running_mean = 3;  ///< among the arguments of batch norm's operators
 
 /// An operator's result, to be known again: as it was made, and while somebody still holds it.
 class Made {

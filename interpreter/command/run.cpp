@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -140,17 +139,14 @@ std::vector<Result> results(const Options& options, const Attribution& attributi
   return out;
 }
 
-// Relevance went from the last layer to the first: the one that made the first such value is the last in the report.
 void warn_where_not_finite(const Attribution& attribution) {
   bool finite = !attribution.relevance.defined() || attribution.relevance.isfinite().all().item<bool>();
   for (auto& [layer, calls] : attribution.layers)
     for (auto& each : calls) finite = finite && (!each.defined() || each.isfinite().all().item<bool>());
   if (finite) return;
-  auto& layers = attribution.report;
-  auto found = std::find_if(layers.rbegin(), layers.rend(),
-                            [](auto& layer) { return layer.below && !std::isfinite(*layer.below); });
-  auto place = found == layers.rend() ? std::string("in the input itself")
-                                      : fmt::format("first below layer '{}', rule `{}`", found->name, found->rule);
+  auto* found = first_not_finite(attribution.report);
+  auto place = found ? fmt::format("first below layer '{}', rule `{}`", found->name, found->rule)
+                     : std::string("in the input itself");
   std::cerr << render_text({.code = Code::not_finite,
                             .severity = Severity::warning,
                             .message = fmt::format("the relevance is not finite, {}", place),

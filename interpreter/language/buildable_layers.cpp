@@ -56,8 +56,8 @@ std::vector<BuildableLayer> make_table() {
       {"softmax", {{"dimension", Form::count, 1, false, -64}}},
       {"log_softmax", {{"dimension", Form::count, 1, false, -64}}},
   };
-  for (auto name :
-       {"relu", "relu6", "selu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid", "tanh", "hardswish", "hardsigmoid"})
+  for (auto name : {"relu", "relu6", "selu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid", "tanh", "softsign",
+                    "tanhshrink", "hardswish", "hardsigmoid"})
     table.push_back({name, {}});
   for (auto name : {"conv1d", "conv2d", "conv3d"}) table.push_back({name, convolution(false)});
   for (auto name : {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})

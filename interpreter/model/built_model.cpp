@@ -339,6 +339,8 @@ Made make(const Arguments& a) {
   if (kind == "sigmoid") return simple([](X x) { return at::sigmoid(x); });
   if (kind == "log_sigmoid") return simple([](X x) { return at::log_sigmoid(x); });
   if (kind == "tanh") return simple([](X x) { return at::tanh(x); });
+  if (kind == "softsign") return simple([](X x) { return x / (x.abs() + 1); });
+  if (kind == "tanhshrink") return simple([](X x) { return x - x.tanh(); });
   if (kind == "softplus")
     return simple([b = number("beta"), t = number("threshold")](X x) { return at::softplus(x, b, t); });
   if (kind == "threshold")

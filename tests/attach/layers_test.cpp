@@ -189,7 +189,8 @@ TEST_CASE("a layer that several operators make is one layer, also where it is co
   auto x = random({3, 4, 2});
   Net net;
   for (Function f : {Function([](auto&in, auto&) { return nn::Softsign()->forward(in[0]); }),
-                     Function([](auto&in, auto&) { return nn::Tanhshrink()->forward(in[0]); })}) {
+                     Function([](auto&in, auto&) { return nn::Tanhshrink()->forward(in[0]); }),
+                     Function([](auto&in, auto&) { return in[0] * in[0].sigmoid(); })}) {
     net.run = [&](const at::Tensor& in) { return f({f({in}, {})}, {}); };
     auto plain = attached_run(entries("linear => epsilon"), net, x);
     CHECK(same_bits(plain.output, plain_run(net, x).output));
@@ -203,6 +204,8 @@ TEST_CASE("a layer that several operators make is one layer, also where it is co
   // What only looks like one is none.
   net.run = [&](const at::Tensor& in) { return in - 2 * in.tanh(); };
   CHECK(rows(attached_run(Pack::standard().composite("base"), net, x).report).back() == "add#1 add norm");
+  net.run = [&](const at::Tensor& in) { return in * (2 * in).sigmoid(); };
+  CHECK(rows(attached_run(Pack::standard().composite("base"), net, x).report).back() == "mul#1 mul gradient");
 }
 
 TEST_CASE("prelu is an activation with a weight and a name") {

@@ -32,6 +32,11 @@ struct LayerReport {
   }
 };
 
+/// The layers, in the order of execution.
 using Report = std::vector<LayerReport>;
+
+/// The layer that made the first relevance that is not finite: what reached it was, what it handed down was not. Null
+/// where there is none, or the report has no sums. Relevance goes from the last layer to the first.
+const LayerReport* first_not_finite(const Report& report);
 
 }  // namespace ascribe
