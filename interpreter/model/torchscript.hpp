@@ -27,7 +27,6 @@ class TorchScriptGraph : public Program {
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return looks_up_integers_; }
 
-
  private:
   TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph);
   torch::jit::Stack arguments(const std::vector<at::Tensor>& inputs) const;
