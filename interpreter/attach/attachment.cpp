@@ -20,39 +20,6 @@ using namespace attaching;  // NOLINT: this file is part of the room; the class 
 using Form = LayerOperator::Form;
 using Row = LayerOperator;
 
-namespace {
-
-double total_of(const torch::autograd::variable_list& list) {
-  Pause pause;
-  at::NoGradGuard no_grad;
-  double out = 0;
-  for (auto& each : list)
-    if (each.defined()) out += total(each);
-  return out;
-}
-
-// What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
-class SumHook : public torch::autograd::FunctionPreHook {
- public:
-  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum)
-      : report_(std::move(report)), sum_(sum) {}
-  torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
-    auto arrived = total_of(gradients);
-    std::lock_guard lock(reports_mutex());
-    // Relevance comes from above first; what several inputs get from one layer adds up.
-    if (sum_ == &LayerReport::above) report_->below.reset();
-    auto& sum = (*report_).*sum_;
-    sum = arrived + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
-    return gradients;
-  }
-
- private:
-  std::shared_ptr<LayerReport> report_;
-  std::optional<double> LayerReport::*sum_;
-};
-
-}  // namespace
-
 std::string& attaching::current_module() {
   thread_local std::string name;
   return name;
@@ -178,33 +145,6 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
   serve(op, stack, std::move(*found));
 }
 
-void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-  if (follows_indices(op.operator_name().name)) return op.callBoxed(stack);
-  auto arguments = arguments_of(op, stack);
-  Passes pass;
-  for (auto& argument : arguments)
-    for_each_tensor(argument, [&](const at::Tensor& tensor) { pass = ForwardPasses::join(pass, passes_.of(tensor)); });
-  op.callBoxed(stack);
-  if (!pass || op.schema().returns().empty()) return;
-  at::Tensor output;
-  for_each_tensor(output_of(op, stack), [&](const at::Tensor& tensor) {
-    if (!output.defined() && tensor.requires_grad()) output = tensor;
-  });
-  if (!output.defined()) return;
-  Candidate found{};
-  auto kind = base_name(op.operator_name().name);
-  if (kind.ends_with("_")) kind.remove_suffix(1);
-  found.kind_name = kind;
-  found.pass = std::move(pass);
-  found.module = module_name(arguments);
-  auto report = add_row(name_of(found), kind);
-  ++found.pass->calls_of_kind[std::string(kind)];
-  report->rule = "gradient";
-  report->shape = output.sizes().vec();
-  if (watch_.sums) output.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
-  note_output(*report, output);
-}
-
 std::shared_ptr<LayerReport> Attachment::State::add_row(const std::string& name, std::string_view kind) {
   auto report = std::make_shared<LayerReport>();
   report->name = name;
@@ -259,64 +199,6 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   return true;
 }
 
-// Batch norm runs as ever; in the graph, the linear layer before it and batch norm become one layer, which keeps what
-// the linear layer's call has (its input, entry, name and count). Whether there is such a layer.
-bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack,
-                              const std::shared_ptr<LayerReport>& report, const language::BoundEntry& entry,
-                              const Candidate& found) {
-  if (found.kind->name != "batch_norm") return false;
-  auto& x = found.inputs[0];
-  bool kept = std::any_of(kept_gradient_.begin(), kept_gradient_.end(), [&](auto& each) { return each.is(x); });
-  if (kept) {  // then so does the pair
-    keep_gradient(op, stack, found, report);
-    describe_entry(*report, &entry);
-    report->rule = "merge";
-    return true;
-  }
-  auto* linear = dynamic_cast<RuleNode*>(x.grad_fn().get());
-  if (!linear || linear->pass()->attachment != found.pass->attachment) return false;
-  auto call = merged(linear->call(), x, batch_norm_of(op, arguments_of(op, stack)));
-  if (!call) return false;
-  describe_entry(*report, &entry);
-  report->rule = "merge";
-  {
-    at::NoGradGuard no_grad;
-    at::AutoDispatchBelowADInplaceOrView below;
-    op.callBoxed(stack);
-  }
-  auto output = output_of(op, stack).toTensor();
-  report->shape = output.sizes().vec();
-  auto layer = call->layer();
-  if (call->rule && call->rule->rule->forward) {  // it replaced the linear layer's output already
-    at::NoGradGuard no_grad;
-    output = layer.apply(layer.inputs, {layer.parameters[0].second, layer.parameters[1].second});
-  }
-  output_of(op, stack) = output = take_output(*call, layer, output);
-  call->output_version = static_cast<std::int64_t>(output._version());
-  auto node = c10::make_intrusive<RuleNode>(std::move(*call), found.pass);
-  node->set_next_edges(torch::autograd::edge_list(linear->next_edges()));
-  torch::autograd::set_history(output, node);
-  note_output(*report, output);
-  note_output(*node->call().report, output);
-  return true;
-}
-
-void Attachment::State::fold(Candidate& found) {
-  if (!is_linear(*found.kind) || found.pads || found.bias_follows) return;
-  auto& x = found.inputs[0];
-  auto* node = dynamic_cast<const RuleNode*>(x.grad_fn().get());
-  if (!node || !node->call().batch_norm || node->pass()->attachment != found.pass->attachment) return;
-  auto& call = node->call();
-  if (call.output_version != static_cast<std::int64_t>(x._version()) || (call.rule && call.rule->rule->forward)) return;
-  auto layer = folded(*found.kind, found.parameters, found.apply, x, *call.batch_norm);
-  if (!layer) return;
-  call.report->rule = "merge";
-  found.parameters = std::move(layer->parameters);
-  found.apply = std::move(layer->apply);
-  found.inputs[0] = call.inputs[0].get("the input of " + call.shown());
-  found.folded = node;
-}
-
 void Attachment::State::refuse_forward(const LayerCall& call) {
   for (auto& choice : call.choices)
     if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
@@ -326,36 +208,6 @@ void Attachment::State::refuse_forward(const LayerCall& call) {
                                           call.shown(), bound->description),
                    .primary = {choice.entry->place.source, choice.entry->place.span, ""},
                    .help = "name the layer by a glob: `linear \"classifier.*\"`"});
-}
-
-// The layer runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
-void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& found,
-                                      const std::shared_ptr<LayerReport>& report) {
-  report->rule = "gradient";
-  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size());
-  for (std::size_t place = 0; place < op.schema().arguments().size(); ++place) {
-    auto input = std::find(found.input_places.begin(), found.input_places.end(), place);
-    bool relevant = input != found.input_places.end() &&
-                    found.gets_relevance[static_cast<std::size_t>(input - found.input_places.begin())];
-    auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
-    if (!relevant && is_tensor(argument) && !(found.in_place && place == 0)) argument = argument.toTensor().detach();
-  }
-  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place && watch_.sums; ++i) {
-    if (!found.gets_relevance[i]) continue;
-    auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
-    seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
-    arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
-    if (found.inner) arguments[1] = found.inner(seen);
-  }
-  op.callBoxed(stack);
-  auto output = output_of(op, stack).toTensor();
-  report->shape = output.sizes().vec();
-  if (auto node = output.grad_fn(); node && watch_.sums)
-    node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
-  note_output(*report, output);
-  if (!is_linear(*found.kind)) return;
-  std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
-  kept_gradient_.emplace_back(output);
 }
 
 // Runs the layer without autograd and leaves the rule in the graph in its place.

@@ -10,7 +10,7 @@
 
 #include "grammar/limits.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/model/failure.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe::model {
 namespace {
@@ -407,7 +407,7 @@ at::Tensor BuiltModel::forward(const at::Tensor& x) const {
       throw;
     } catch (const std::exception& failure) {
       throw misfit(layer.place, fmt::format("layer '{}' ({}) cannot take an input of shape {}: {}", i, layer.kind,
-                                            shown(y.sizes()), reason(failure)));
+                                            shown(y.sizes()), evaluate::reason(failure)));
     }
   }
   return y;

@@ -6,9 +6,9 @@
 
 #include <utility>
 
+#include "interpreter/evaluate/failure.hpp"
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_program.hpp"
-#include "interpreter/model/failure.hpp"
 #include "interpreter/model/model_state.hpp"
 #include "interpreter/model/torchscript.hpp"
 
@@ -70,7 +70,7 @@ Model Model::to(const std::string& device) const {
     return Model(std::make_shared<const State>(state_->program->on(c10::Device(device))));
   } catch (const std::exception& failure) {
     throw Error({.code = Code::usage,
-                 .message = fmt::format("cannot use device '{}': {}", device, model::reason(failure)),
+                 .message = fmt::format("cannot use device '{}': {}", device, evaluate::reason(failure)),
                  .help = "write `cpu` or `cuda:0`"});
   }
 }

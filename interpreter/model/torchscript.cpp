@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "interpreter/model/failure.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe::model {
 namespace {

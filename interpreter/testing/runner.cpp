@@ -9,10 +9,10 @@
 
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/evaluate/expression.hpp"
+#include "interpreter/evaluate/failure.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/model/built_model.hpp"
-#include "interpreter/model/failure.hpp"
 #include "interpreter/testing/comparison.hpp"
 
 namespace ascribe::testing {
@@ -51,7 +51,7 @@ class TestRun {
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& failure) {
-      failures.push_back({.code = Code::model_failed, .message = model::reason(failure)});
+      failures.push_back({.code = Code::model_failed, .message = evaluate::reason(failure)});
     }
     // What is wrong may stand elsewhere, in the rule; that this test has met it, stands here.
     if (auto& last = failures.back(); !last.primary.source)

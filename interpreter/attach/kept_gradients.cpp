@@ -1,0 +1,106 @@
+// The part of an attachment that leaves layers and operators their gradient, and says so in the report.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/batch_norm.hpp"
+#include "interpreter/attach/operator_call.hpp"
+
+namespace ascribe {
+
+using namespace attaching;  // NOLINT: as in attachment.cpp
+
+namespace {
+
+double total_of(const torch::autograd::variable_list& list) {
+  Pause pause;
+  at::NoGradGuard no_grad;
+  double out = 0;
+  for (auto& each : list)
+    if (each.defined()) out += total(each);
+  return out;
+}
+
+// What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
+class SumHook : public torch::autograd::FunctionPreHook {
+ public:
+  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum)
+      : report_(std::move(report)), sum_(sum) {}
+  torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
+    auto arrived = total_of(gradients);
+    std::lock_guard lock(reports_mutex());
+    // Relevance comes from above first; what several inputs get from one layer adds up.
+    if (sum_ == &LayerReport::above) report_->below.reset();
+    auto& sum = (*report_).*sum_;
+    sum = arrived + (sum_ == &LayerReport::below ? sum.value_or(0) : 0);
+    return gradients;
+  }
+
+ private:
+  std::shared_ptr<LayerReport> report_;
+  std::optional<double> LayerReport::*sum_;
+};
+
+}  // namespace
+
+// The layer runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
+void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const Candidate& found,
+                                      const std::shared_ptr<LayerReport>& report) {
+  report->rule = "gradient";
+  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size());
+  for (std::size_t place = 0; place < op.schema().arguments().size(); ++place) {
+    auto input = std::find(found.input_places.begin(), found.input_places.end(), place);
+    bool relevant = input != found.input_places.end() &&
+                    found.gets_relevance[static_cast<std::size_t>(input - found.input_places.begin())];
+    auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
+    if (!relevant && is_tensor(argument) && !(found.in_place && place == 0)) argument = argument.toTensor().detach();
+  }
+  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place && watch_.sums; ++i) {
+    if (!found.gets_relevance[i]) continue;
+    auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
+    seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
+    arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
+    if (found.inner) arguments[1] = found.inner(seen);
+  }
+  op.callBoxed(stack);
+  auto output = output_of(op, stack).toTensor();
+  report->shape = output.sizes().vec();
+  if (auto node = output.grad_fn(); node && watch_.sums)
+    node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
+  note_output(*report, output);
+  if (!is_linear(*found.kind)) return;
+  std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
+  kept_gradient_.emplace_back(output);
+}
+
+void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  if (follows_indices(op.operator_name().name)) return op.callBoxed(stack);
+  auto arguments = arguments_of(op, stack);
+  Passes pass;
+  for (auto& argument : arguments)
+    for_each_tensor(argument, [&](const at::Tensor& tensor) { pass = ForwardPasses::join(pass, passes_.of(tensor)); });
+  op.callBoxed(stack);
+  if (!pass || op.schema().returns().empty()) return;
+  at::Tensor output;
+  for_each_tensor(output_of(op, stack), [&](const at::Tensor& tensor) {
+    if (!output.defined() && tensor.requires_grad()) output = tensor;
+  });
+  if (!output.defined() || !output.grad_fn()) return;
+  Candidate found{};
+  auto kind = base_name(op.operator_name().name);
+  if (kind.ends_with("_")) kind.remove_suffix(1);
+  found.kind_name = kind;
+  found.pass = std::move(pass);
+  found.module = module_name(arguments);
+  auto report = add_row(name_of(found), kind);
+  ++found.pass->calls_of_kind[std::string(kind)];
+  report->rule = "gradient";
+  report->shape = output.sizes().vec();
+  if (watch_.sums) output.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
+  note_output(*report, output);
+}
+
+}  // namespace ascribe
