@@ -61,8 +61,15 @@ Report Attachment::State::report() const {
 
 std::vector<torch::autograd::Edge> Attachment::State::lookups_of(const at::Tensor& indices) const {
   std::vector<torch::autograd::Edge> edges;
-  for (auto& [seen, edge] : lookups_)
-    if (seen.is_alias_of(indices)) edges.push_back(edge);
+  for (auto& [seen, edge] : lookups_) {
+    if (!seen.is_alias_of(indices)) continue;
+    if (seen.storage_offset() != indices.storage_offset() || seen.sizes() != indices.sizes() ||
+        seen.strides() != indices.strides())
+      throw Error({.code = Code::wrong_input,
+                   .message = "an embedding looks up a part of an integer input, or its entries in another order",
+                   .help = "ask for relevance at the embedding, as a layer"});
+    edges.push_back(edge);
+  }
   return edges;
 }
 
@@ -73,8 +80,7 @@ std::exception_ptr& attaching::last_error() {
 
 void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
   // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
-  if (!at::GradMode::is_enabled() || *inactive_ > 0 || torch::autograd::get_current_graph_task_id() != -1)
-    return op.callBoxed(stack);
+  if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
   serving_.clear();
   try {
     try {
@@ -95,6 +101,8 @@ void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& s
 void attaching::refuse_training_mode(const Row& row, const std::vector<c10::IValue>& arguments,
                                      const std::string& name) {
   if (row.training < 0 || !arguments[static_cast<std::size_t>(row.training)].toBool()) return;
+  // Instance norm takes the statistics of each sample, as it should; unless it learns them.
+  if (row.kind == "instance_norm" && !is_tensor(arguments[running_mean])) return;
   bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
   throw Error({.code = Code::training_mode,
                .message = fmt::format("layer '{}' ({}) {}", name, row.kind,
@@ -131,11 +139,15 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
   } over_after_failure{found->pass};
   refuse_training_mode(*row, arguments, found->name);
   if (row->form == Form::dropout) return op.callBoxed(stack);
-  if (found->bias_follows) {
+  if (found->bias_follows || found->bias_may_follow) {
     Product made{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
     made.keeps_gradient = !serve(op, stack, std::move(*found));
-    made.output.emplace(output_of(op, stack).toTensor());
-    product_ = std::move(made);
+    auto output = output_of(op, stack).toTensor();
+    made.output.emplace(output);
+    // What a rule replaced already is no part of anything.
+    auto* node = dynamic_cast<RuleNode*>(output.grad_fn().get());
+    bool replaced = node && node->call().rule && node->call().rule->rule->forward;
+    if (made.candidate.bias_follows || !replaced) product_ = std::move(made);
     return;
   }
   if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
@@ -172,6 +184,7 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   LayerCall call;
   call.report = add_row(found.name, found.kind->name);
   call.owner = rules_;
+  call.merges = !found.scaled;
   call.sums = watch_.sums;
   call.inactive = inactive_;
   call.order = ++calls_;
@@ -281,6 +294,10 @@ std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
     throw Error({.code = Code::gradient_disabled,
                  .message = "rules cannot be attached where gradients are disabled",
                  .help = "attach outside of NoGradGuard and InferenceMode"});
+  if (torch::autograd::get_current_graph_task_id() != -1)
+    throw Error({.code = Code::gradient_disabled,
+                 .message = "rules cannot be attached within a backward pass: operators go through it as they are",
+                 .help = "attach before, or after it"});
   return std::make_shared<Attachment::State>(rules, std::move(names), watch);
 }
 

@@ -49,6 +49,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   State(const Composite& rules, std::shared_ptr<const ParameterNames> names, attaching::Watch watch);
 
   void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) override;
+  bool active() const override { return *inactive_ == 0; }
 
   Report report() const;
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
@@ -76,10 +77,12 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     decltype(evaluate::Layer::apply) apply;
     at::Tensor (*inner)(const at::Tensor& x) = nullptr;  ///< of a composed layer, its operator's second argument
     bool in_place = false;
-    bool pads = false;  ///< a convolution that reads beyond the border of its input
+    bool scaled = false;  ///< a product with factors, which parameters merged with batch norm would meet again
+    bool pads = false;    ///< a convolution that reads beyond the border of its input
     /// Batch norm before a linear layer, folded into it: whose input the layer has now.
     const attaching::RuleNode* folded = nullptr;
-    bool bias_follows = false;  ///< see Product
+    bool bias_follows = false;     ///< see Product
+    bool bias_may_follow = false;  ///< as this one, but no parameter is there by the weight's name
   };
 
   /// A product with the weight of a module that has a bias, too: C++'s Linear, where its input has more than two
@@ -96,6 +99,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   void intercept(const c10::OperatorHandle& op, torch::jit::Stack& stack);
   /// An operator that is no layer, and neither is anything that it is made of.
   void other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack);
+  Passes without_parameters(const c10::OperatorHandle& op, torch::jit::Stack& stack);
   std::shared_ptr<LayerReport> add_row(const std::string& name, std::string_view kind);
   /// Keeps where relevance arrives at a layer's output, if somebody wants to know.
   void note_output(const LayerReport& report, const at::Tensor& output);

@@ -53,7 +53,7 @@ BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IV
 
 std::optional<LayerCall> merged(const LayerCall& linear, const at::Tensor& y, const BatchNorm& batch_norm) {
   auto* kind = language::find_kind(linear.report->kind);
-  if (!kind || !is_linear(*kind) || !linear.apply) return {};
+  if (!kind || !is_linear(*kind) || !linear.merges || !linear.apply) return {};
   if (linear.output_version != static_cast<std::int64_t>(y._version())) return {};
   // A linear layer's channels are its last dimension, batch norm's are dimension 1.
   if (language::covers("linear", *kind) && y.dim() != 2) return {};

@@ -121,11 +121,13 @@ class NoInputNode : public torch::autograd::Node {
 std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c10::OperatorHandle& op, const Row& row,
                                                                          const std::vector<c10::IValue>& arguments) {
   Candidate out{};
-  // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
+  // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know. A
+  // bare product of two leaves may as well be one of two inputs.
   auto* first = row.parameters.empty() || !is_tensor(arguments[row.parameters.front().first])
                     ? nullptr
                     : &arguments[row.parameters.front().first].toTensor();
-  bool foreign = first && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_->find(*first);
+  bool product = row.form == Form::matrix && row.name != "addmm";
+  bool foreign = first && !product && first->requires_grad() && is_leaf_or_view_of_one(*first) && !names_->find(*first);
   std::vector<bool> depends(arguments.size());
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!is_tensor(arguments[i])) continue;
@@ -165,9 +167,13 @@ std::optional<Attachment::State::Candidate> Attachment::State::candidate(const c
     tensors = c10::Dispatcher::singleton().findSchemaOrThrow(op.operator_name().name.c_str(), "Tensor");
   out.apply = make_apply(tensors, row, arguments, out.input_places, out.parameter_places);
   out.pads = pads(row, arguments);
+  // addmm(bias, x, weight, beta, alpha)
+  out.scaled = row.name == "addmm" && !(arguments[3].toScalar().equal(1) && arguments[4].toScalar().equal(1));
   if (row.form == Form::matrix && out.parameters.size() == 1)
-    if (auto* weight = names_->find(out.parameters[0].second))
+    if (auto* weight = names_->find(out.parameters[0].second)) {
       out.bias_follows = names_->names.contains(sibling(*weight, "bias"));
+      out.bias_may_follow = !out.bias_follows;
+    }
   return out;
 }
 
@@ -203,12 +209,13 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
   auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
   auto* name = names_->find(bias);
   if (!product.output->is(sum) || !name || !name->ends_with("bias") || bias.dim() != 1) return {};
+  if (bias.size(0) != sum.size(-1)) return {};
   auto out = product.candidate;
   if (product.keeps_gradient) return out;
   out.pass->counts = product.counts;
   --out.pass->calls_of_kind[std::string(out.kind->name)];
   reports_.resize(product.reports);
-  out.bias_follows = false;
+  out.bias_follows = out.bias_may_follow = false;
   if (attaching::current_module().empty()) out.module = module_of(*name);
   out.name = name_of(out);
   if (!out.kind) return out;

@@ -18,8 +18,9 @@ void intercept(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   Pause pause;
   // What an operator's kernel is made of runs below autograd, and is nobody's layer.
   bool below_autograd = c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradCPU);
-  if (interceptors.empty() || below_autograd) return op.callBoxed(stack);
-  auto serving = interceptors.back();  // kept alive while it works
+  auto found = std::find_if(interceptors.rbegin(), interceptors.rend(), [](auto& each) { return each->active(); });
+  if (found == interceptors.rend() || below_autograd) return op.callBoxed(stack);
+  auto serving = *found;  // kept alive while it works
   serving->call(op, *stack);
 }
 

@@ -15,9 +15,11 @@ class Interceptor {
   /// Answers the call: takes the operator's arguments from the stack and leaves its results there. The mode is off
   /// meanwhile.
   virtual void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) = 0;
+  /// Otherwise the one that was switched on before it serves.
+  virtual bool active() const { return true; }
 };
 
-/// Switches an interceptor on for this thread. The one that was switched on last serves.
+/// Switches an interceptor on for this thread. The active one that was switched on last serves.
 void switch_on(std::shared_ptr<Interceptor> interceptor);
 /// Switches it off again, in whatever order. Does nothing where it is not on.
 void switch_off(const Interceptor* interceptor);

@@ -1,7 +1,7 @@
 #include "ascribe/hooked.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/VariableTypeUtils.h>
+#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include "interpreter/attach/attachment.hpp"
@@ -9,6 +9,7 @@
 #include "interpreter/attach/layer_operators.hpp"
 #include "interpreter/attach/operator_call.hpp"
 #include "interpreter/attach/rule_node.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe {
 
@@ -82,8 +83,16 @@ HookedImpl::HookedImpl(Rule rule, std::shared_ptr<torch::nn::Module> module, For
 
 Inactive HookedImpl::inactive() const { return Inactive(inactive_); }
 
+std::shared_ptr<torch::nn::Module> HookedImpl::clone(const std::optional<at::Device>& device) const {
+  return std::make_shared<HookedImpl>(rule_, module_->clone(device), forward_);
+}
+
 at::Tensor HookedImpl::forward(const at::Tensor& x) {
-  if (!at::GradMode::is_enabled() || !x.requires_grad() || *inactive_ > 0) return forward_(x);
+  if (!x.defined())
+    throw Error({.code = Code::wrong_input,
+                 .message = fmt::format("module '{}' is given an undefined tensor", name_),
+                 .help = "give it an input"});
+  if (!at::GradMode::is_enabled() || !x.requires_grad() || *inactive_ > 0) return forward_(*module_, x);
   Parameters parameters;
   for (auto& each : module_->named_parameters(/*recurse=*/false))
     if (each.value().defined()) parameters.emplace_back(each.key(), each.value());
@@ -102,22 +111,34 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
                                                                                 const std::vector<at::Tensor>& theta) {
     Serving substitution(std::make_shared<Substitution>(name, parameters, theta));
     // A module that writes into its input needs something that it may write into, and that is no leaf of the graph.
-    return forward(inputs[0].clone());
+    return forward(*module, inputs[0].clone());
   };
 
+  auto run = [&](const at::Tensor& input) {
+    try {
+      return forward_(*module_, input);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& failure) {
+      throw Error(evaluate::describe(failure, call.shown(), Code::model_failed, "cannot run",
+                                     "give it the shape and type that it was made for"));
+    }
+  };
   at::Tensor output;
   auto given = x.detach();
   auto version = given._version();
   {
     at::NoGradGuard no_grad;
     Serving checks(std::make_shared<Substitution>(name_, parameters, std::vector<at::Tensor>{}));
-    output = forward_(given);
+    output = run(given);
   }
   bool in_place = given._version() != version;
+  if (in_place && x.is_leaf())
+    throw misfit(call, "the module writes into its input, which is a leaf that requires a gradient",
+                 "give it a copy: x.clone()");
   if (in_place && !output.is_same(given))
     throw misfit(call, "the module writes into its input, and gives something else",
                  "build it so that it leaves its input as it is");
-  if (in_place) torch::autograd::check_inplace(x, /*requires_grad=*/true);
 
   Pause pause;
   evaluate::Layer layer{call.apply, {given}, call.gets_relevance, parameters, {}};

@@ -1,5 +1,6 @@
 // The part of an attachment that leaves layers and operators their gradient, and says so in the report.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
+#include "interpreter/attach/recurrent.hpp"
 
 namespace ascribe {
 
@@ -58,10 +60,10 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
     auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
     if (!relevant && is_tensor(argument) && !(found.in_place && place == 0)) argument = argument.toTensor().detach();
   }
-  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place && watch_.sums; ++i) {
+  for (std::size_t i = 0; i < found.inputs.size() && !found.in_place && (watch_.sums || found.inner); ++i) {
     if (!found.gets_relevance[i]) continue;
     auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
-    seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
+    if (watch_.sums) seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
     arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
     if (found.inner) arguments[1] = found.inner(seen);
   }
@@ -76,12 +78,77 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
   kept_gradient_.emplace_back(output);
 }
 
-void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-  if (follows_indices(op.operator_name().name)) return op.callBoxed(stack);
+namespace {
+
+// Operators that drop out on the way say so by name: lstm's `dropout` and `train`, attention's `dropout_p`.
+void refuse_dropout(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments, const std::string& name) {
+  auto find = [&](const char* argument) -> const c10::IValue* {
+    auto place = op.schema().argumentIndexWithName(argument);
+    return place ? &arguments[static_cast<std::size_t>(*place)] : nullptr;
+  };
+  auto* chance = find("dropout") ? find("dropout") : find("dropout_p");
+  auto* training = find("train");
+  if (!chance || !chance->isDouble() || chance->toDouble() == 0) return;
+  if (training && training->isBool() && !training->toBool()) return;
+  throw Error({.code = Code::training_mode,
+               .message = fmt::format("layer '{}' ({}) is in training mode: it drops out", name,
+                                      base_name(op.operator_name().name)),
+               .help = "call eval() on the model first"});
+}
+
+}  // namespace
+
+// The pass that an operator's arguments belong to. What depends on no input is detached, so that no parameter of the
+// model gets a gradient; but not what an in-place operator writes into.
+Attachment::State::Passes Attachment::State::without_parameters(const c10::OperatorHandle& op,
+                                                                torch::jit::Stack& stack) {
   auto arguments = arguments_of(op, stack);
   Passes pass;
-  for (auto& argument : arguments)
-    for_each_tensor(argument, [&](const at::Tensor& tensor) { pass = ForwardPasses::join(pass, passes_.of(tensor)); });
+  std::vector<bool> mixed(arguments.size());
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    for_each_tensor(arguments[i], [&](const at::Tensor& tensor) {
+      auto found = passes_.of(tensor);
+      if (!found && tensor.requires_grad()) mixed[i] = true;
+      pass = ForwardPasses::join(pass, found);
+    });
+  if (!pass) return pass;
+  bool in_place = op.operator_name().name.ends_with("_");
+  auto plain = [&](const at::Tensor& tensor) { return passes_.of(tensor) ? tensor : tensor.detach(); };
+  for (std::size_t i = in_place ? 1 : 0; i < arguments.size(); ++i) {
+    if (!mixed[i]) continue;
+    auto& argument = (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[static_cast<std::ptrdiff_t>(i)];
+    if (argument.isTensor()) {
+      argument = plain(argument.toTensor());
+    } else if (argument.isTensorList()) {
+      std::vector<at::Tensor> list;
+      for (const at::Tensor& each : argument.toTensorVector()) list.push_back(each.defined() ? plain(each) : each);
+      argument = list;
+    }
+  }
+  return pass;
+}
+
+void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+  auto arguments = arguments_of(op, stack);
+  if (follows_indices(op.operator_name().name)) {
+    std::size_t tensors = 0;
+    for (auto& argument : arguments)
+      for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors += tensor.requires_grad(); });
+    if (tensors > 1) (void)without_parameters(op, stack);
+    return op.callBoxed(stack);
+  }
+  auto pass = without_parameters(op, stack);
+  Candidate found{};
+  if (pass) {
+    auto kind = base_name(op.operator_name().name);
+    if (kind.ends_with("_")) kind.remove_suffix(1);
+    found.kind_name = kind;
+    found.pass = pass;
+    found.module = module_name(arguments);
+    found.name = name_of(found);
+    refuse_dropout(op, arguments, found.name);
+    check_recurrent(op, stack, found.name);
+  }
   op.callBoxed(stack);
   if (!pass || op.schema().returns().empty()) return;
   at::Tensor output;
@@ -89,14 +156,8 @@ void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit
     if (!output.defined() && tensor.requires_grad()) output = tensor;
   });
   if (!output.defined() || !output.grad_fn()) return;
-  Candidate found{};
-  auto kind = base_name(op.operator_name().name);
-  if (kind.ends_with("_")) kind.remove_suffix(1);
-  found.kind_name = kind;
-  found.pass = std::move(pass);
-  found.module = module_name(arguments);
-  auto report = add_row(name_of(found), kind);
-  ++found.pass->calls_of_kind[std::string(kind)];
+  auto report = add_row(found.name, found.kind_name);
+  ++pass->calls_of_kind[std::string(found.kind_name)];
   report->rule = "gradient";
   report->shape = output.sizes().vec();
   if (watch_.sums) output.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));

@@ -55,7 +55,7 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
 }
 
 void Attachment::State::fold(Candidate& found) {
-  if (!is_linear(*found.kind) || found.pads || found.bias_follows) return;
+  if (!is_linear(*found.kind) || found.pads || found.scaled || found.bias_follows) return;
   auto& x = found.inputs[0];
   auto* node = dynamic_cast<const RuleNode*>(x.grad_fn().get());
   if (!node || !node->call().batch_norm || node->pass()->attachment != found.pass->attachment) return;

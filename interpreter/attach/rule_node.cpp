@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/functions/basic_ops.h>
 #include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ascribe/pack.hpp"
 #include "interpreter/attach/dispatch.hpp"
@@ -154,6 +156,7 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
                  .message = fmt::format("{}: relevance went through this graph before", call_.shown()),
                  .help = "run the model forward again, or keep the graph: retain_graph"});
   pass_->over = true;
+  auto task = torch::autograd::get_current_graph_task_id();
   auto& R = gradients.at(0);
   torch::autograd::variable_list out(call_.inputs.size());
   if (!R.defined()) return out;
@@ -186,11 +189,15 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   }
   if (!call_.sums || !active) return out;
   std::lock_guard lock(reports_mutex());
-  call_.report->above = above;
-  call_.report->bias = shares.bias;
-  call_.report->stabilizer = shares.stabilizer;
-  if (!hands_down) return out;
-  call_.report->below = below;
+  // A layer that is merged, and read otherwise, too, is two nodes with one row: in one backward pass their sums add up.
+  bool first = std::exchange(*call_.task, task) != task;
+  auto put = [&](std::optional<double>& sum, std::optional<double> value) {
+    sum = first || !sum || !value ? value : *sum + *value;
+  };
+  put(call_.report->above, above);
+  put(call_.report->bias, shares.bias);
+  put(call_.report->stabilizer, shares.stabilizer);
+  if (hands_down) put(call_.report->below, below);
   return out;
 }
 

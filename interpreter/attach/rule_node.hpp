@@ -57,9 +57,12 @@ struct LayerCall {
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
   std::int64_t output_version = 0;  ///< of the tensor that the model got
+  bool merges = true;               ///< of a linear layer: whether batch norm may be merged into its parameters
   /// Of batch norm that may still be merged, into the linear layer that reads it.
   std::shared_ptr<const BatchNorm> batch_norm{};
   bool sums = false;  ///< whether the report says what the relevance sums to
+  /// The backward pass that the report's sums are of; shared with calls that this one is merged from.
+  std::shared_ptr<int> task = std::make_shared<int>(-1);
   /// Above zero: the backward pass answers with the layer's gradient. Null: never.
   std::shared_ptr<const std::atomic<int>> inactive{};
 

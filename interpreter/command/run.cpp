@@ -57,6 +57,7 @@ Target chosen_target(const Options& options) {
   if (!options.labels.empty()) labels = read_labels(options.labels);
   std::vector<std::int64_t> indices;
   for (auto& text : options.targets) {
+    if (text == "all") throw usage_error("--target all stands alone", "leave the others out");
     std::int64_t index = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
     if (error == std::errc() && end == text.data() + text.size()) {
@@ -86,10 +87,9 @@ Target target_of(const Options& options) {
   return options.of_output < 0 ? target : target.of_output(static_cast<std::size_t>(options.of_output));
 }
 
-void check_ending(const std::string& path, const char* option, const char* ending, const char* example) {
+void check_ending(const std::string& path, const char* what, const char* ending, const char* example) {
   if (!path.ends_with(ending))
-    throw usage_error(fmt::format("{} is a {} file, not '{}'", option, ending, path),
-                      fmt::format("write `{} {}`", option, example));
+    throw usage_error(fmt::format("{} is a {} file, not '{}'", what, ending, path), fmt::format("write `{}`", example));
 }
 
 // A file that is to be written, and the tensor that goes there.
@@ -107,7 +107,7 @@ std::vector<std::pair<std::string, std::string>> inner_layers(const Options& opt
       throw usage_error(fmt::format("--at {} names no layer and file", quoted_name(text)),
                         "write `--at features.0=inner.npy`");
     out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-    check_ending(out.back().second, "--at's file", ".npy", "features.0=inner.npy");
+    check_ending(out.back().second, "--at's file", ".npy", "--at features.0=inner.npy");
   }
   return out;
 }
@@ -136,6 +136,9 @@ std::vector<Result> results(const Options& options, const Attribution& attributi
       out.push_back({calls.size() == 1 ? path : fmt::format("{}.{}.npy", stem, i + 1), calls[i]});
     }
   }
+  for (auto& each : out)
+    if (std::count_if(out.begin(), out.end(), [&](auto& other) { return other.path == each.path; }) > 1)
+      throw usage_error(fmt::format("'{}' is to be written twice", each.path), "give each result a file of its own");
   return out;
 }
 
@@ -160,14 +163,14 @@ int run(const Options& options) {
     throw usage_error("--heatmap shows the relevance of the input, which --output asks for",
                       "write `--output relevance.npy`, too");
   std::vector<std::string> files = options.outputs;
-  for (auto& path : files) check_ending(path, "--output", ".npy", "relevance.npy");
+  for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
   AttributeOptions wanted{.to_input = !options.outputs.empty(), .sum_embeddings = true};
   for (auto& [layer, path] : inner_layers(options)) {
     wanted.layers.push_back(layer);
     files.push_back(path);
   }
   if (!options.heatmap.empty()) {
-    check_ending(options.heatmap, "--heatmap", ".png", "heatmap.png");
+    check_ending(options.heatmap, "--heatmap", ".png", "--heatmap heatmap.png");
     files.push_back(options.heatmap);
   }
   for (auto& path : files) {

@@ -162,7 +162,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   for (auto* groups : {&of_layers, &of_inputs})
     for (auto& group : *groups) wanted.insert(wanted.end(), group.begin(), group.end());
   auto found = torch::autograd::Engine::get_default_engine().execute(
-      {torch::autograd::impl::gradient_edge(y)}, {model::start(out.output, target)},
+      {torch::autograd::impl::gradient_edge(y)}, {model::start(options.create_graph ? y : out.output, target)},
       /*keep_graph=*/options.create_graph, options.create_graph, /*accumulate_grad=*/false, wanted);
   if (options.create_graph) ++*state->inactive();  // a second pass is for the layers' own gradients
 

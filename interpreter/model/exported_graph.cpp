@@ -1,4 +1,6 @@
 #include "interpreter/model/exported_graph.hpp"
+#include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/recurrent.hpp"
 
 #include <ATen/ScalarOps.h>
 #include <ATen/core/List.h>
@@ -144,6 +146,7 @@ class Running {
 
   Values call(const Step& step, const OperatorCall& call) {
     auto stack = arguments(step);
+    attaching::check_recurrent(call.op, stack, attaching::current_module());
     call.op.callBoxed(stack);
     return stack;
   }

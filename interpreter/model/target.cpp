@@ -25,7 +25,7 @@ void check_index(std::int64_t index, std::int64_t count) {
                      count == 0 ? give_a_start : fmt::format("choose 0 to {}", count - 1));
 }
 
-// 1 at what is chosen, else 0.
+// How often each output is chosen: mostly once or not at all.
 at::Tensor chosen(const at::Tensor& output, const Target& target) {
   using Choice = Target::Choice;
   if (target.choice() == Choice::all) return at::ones_like(output);
@@ -45,7 +45,7 @@ at::Tensor chosen(const at::Tensor& output, const Target& target) {
   for (auto index : indices) check_index(index, count);
   if (target.choice() == Choice::indices) {
     if (indices.empty()) throw bad_target("no target is chosen", "give one index at least");
-    for (auto index : indices) out.select(1, index).fill_(1);
+    for (auto index : indices) out.select(1, index) += 1;
     return out;
   }
   if (static_cast<std::int64_t>(indices.size()) != batch)
@@ -97,11 +97,13 @@ Target Target::of_output(std::size_t output) const {
 
 at::Tensor model::start(const at::Tensor& output, const Target& target) {
   if (target.choice() != Target::Choice::tensor) {
-    auto mask = chosen(output, target);
-    return target.starts_from_one() ? mask : at::where(mask == 1, output, mask);
+    auto times = chosen(output.detach(), target);
+    return target.starts_from_one() ? times : at::where(times == 0, times, output * times);
   }
   if (!target.relevance().defined())
     throw bad_target("the start is an undefined tensor", "give one value for each output");
+  if (target.relevance().layout() != at::kStrided || target.relevance().is_complex())
+    throw bad_target("the start is no dense tensor of real numbers", "give one value for each output");
   if (target.relevance().sizes() != output.sizes())
     throw bad_target(fmt::format("the start has the shape {}, the model's output {}", shown(target.relevance().sizes()),
                                  shown(output.sizes())),

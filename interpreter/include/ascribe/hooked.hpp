@@ -12,6 +12,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ascribe/attach.hpp"
@@ -25,15 +26,19 @@ namespace ascribe {
 ///
 /// The module is shared, not copied, and is this one's child `module`: `to()`, `eval()` and `parameters()` reach it.
 /// As safe on several threads as the module itself. Errors, all of them `ascribe::Error`: a rule that the module cannot
-/// be served by, batch norm or dropout in training mode inside of it. Where gradients are disabled, or x needs none, it
-/// is the module and nothing else.
+/// be served by, batch norm or dropout in training mode inside of it, and what the module itself refuses. Where
+/// gradients are disabled, or x needs none, it is the module and nothing else.
 class HookedImpl : public torch::nn::Module {
  public:
-  using Forward = std::function<at::Tensor(const at::Tensor&)>;
+  /// Calls the module's forward; the module is of the type that it was made for.
+  using Forward = std::function<at::Tensor(torch::nn::Module& module, const at::Tensor& x)>;
   HookedImpl(Rule rule, std::shared_ptr<torch::nn::Module> module, Forward forward);
 
   /// What the module computes, or the rule's `forward` in its place. Dimension 0 of x is the batch.
   at::Tensor forward(const at::Tensor& x);
+
+  /// With a copy of the module, under the same rule.
+  std::shared_ptr<torch::nn::Module> clone(const std::optional<at::Device>& device = std::nullopt) const override;
 
   /// While it lives, the module is as if it had no rule, and backward passes that were recorded answer with its own
   /// gradient.
@@ -51,7 +56,9 @@ TORCH_MODULE(Hooked);
 /// Any module whose forward maps one tensor to one tensor.
 template <typename Module>
 [[nodiscard]] Hooked hooked(const Rule& rule, std::shared_ptr<Module> module) {
-  return Hooked(rule, module, [module](const at::Tensor& x) -> at::Tensor { return module->forward(x); });
+  return Hooked(rule, std::move(module), [](torch::nn::Module& own, const at::Tensor& x) -> at::Tensor {
+    return dynamic_cast<Module&>(own).forward(x);
+  });
 }
 
 template <typename Contained>
