@@ -310,5 +310,34 @@ TEST_CASE("merging leaves the model's parameters and statistics as they were") {
   for (auto& each : stem.net.named_buffers()) CHECK(same_bits(each.value(), before[i++]));
 }
 
+TEST_CASE("a product with factors is not merged with batch norm, which would meet the factors again") {
+  at::manual_seed(29);
+  Net net;
+  auto fc = net.add("fc", nn::Linear(4, 3));
+  auto norm = net.add("norm", trained(nn::BatchNorm1d(3)));
+  net.run = [&](const at::Tensor& in) { return norm(at::addmm(fc->bias, in, fc->weight.t(), 0.5, 2)); };
+  auto found = attached_run(entries("linear => epsilon; batch_norm => merge"), net, random({5, 4}));
+  CHECK(rows(found.report) == std::vector<std::string>{"fc linear epsilon", "norm batch_norm merge "});
+}
+
+TEST_CASE("the row of a layer that is merged and read otherwise, too, counts both, each backward pass anew") {
+  Stem stem;
+  stem.net.run = [&](const at::Tensor& in) {
+    auto y = stem.layer(in);
+    return at::cat({stem.norm(y), y}, 1);
+  };
+  auto leaf = stem.x.clone().requires_grad_();
+  auto attached = attach(entries("convolution => epsilon; batch_norm => merge"), stem.net, {.sums = true});
+  auto y = stem.net.forward(leaf);
+  for (int turn : {0, 1}) {
+    INFO(turn);
+    auto relevance = torch::autograd::grad({y}, {leaf}, {start(y)}, /*retain_graph=*/true).front();
+    auto row = attached.report()[0];
+    CHECK(row.above.value() == Approx(start(y).sum().item<double>()));
+    CHECK(row.below.value() == Approx(relevance.sum().item<double>()));
+    CHECK(row.rest().value() == Approx(0).margin(1e-9));
+  }
+}
+
 }  // namespace
 }  // namespace ascribe::test

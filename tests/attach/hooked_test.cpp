@@ -189,5 +189,32 @@ TEST_CASE("threads share a hooked module") {
   CHECK(right == std::vector<int>(4, 50));
 }
 
+TEST_CASE("a hooked module is cloned with its module, and the copies do not share parameters") {
+  at::manual_seed(48);
+  nn::Linear layer(3, 2);
+  nn::Sequential model(hooked(rule("zplus"), layer), hooked(rule("pass"), nn::ReLU()));
+  model->to(at::kDouble);
+  auto x = random({3, 3});
+  auto before = run(model, x).relevance;
+  auto copy = std::dynamic_pointer_cast<nn::SequentialImpl>(model->clone());
+  CHECK(same_bits(run(copy, x).relevance, before));
+  at::NoGradGuard no_grad;
+  layer->weight.mul_(-2);
+  at::AutoGradMode grad(true);
+  CHECK(same_bits(run(copy, x).relevance, before));
+  CHECK(difference(run(model, x).relevance, before) > 1e-3);
+}
+
+TEST_CASE("what a hooked module itself refuses is an error that names it") {
+  nn::Linear layer(3, 2);
+  layer->to(at::kDouble);
+  auto fails = [](auto model, const at::Tensor& x) { return failure([&] { model(x); }); };
+  CHECK(fails(hooked(rule("zplus"), layer), random({3, 7}).requires_grad_())
+            .starts_with("A0609 layer 'Linear' (module) cannot run: "));
+  CHECK(fails(hooked(rule("pass"), nn::ReLU(nn::ReLUOptions(true))), random({3, 3}).requires_grad_())
+            .find("the module writes into its input, which is a leaf") != std::string::npos);
+  CHECK(fails(hooked(rule("pass"), nn::ReLU()), at::Tensor()).find("undefined tensor") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace ascribe::test

@@ -371,5 +371,21 @@ TEST_CASE("merge acts as pass where there is nothing to merge into, and the repo
   CHECK(found.report[0].rule == "merge (acts as pass)");
 }
 
+TEST_CASE("a layer that several operators make keeps its gradient where nobody asks for sums, too") {
+  at::manual_seed(5);
+  Net net;
+  net.run = [](const at::Tensor& in) { return nn::Tanhshrink()->forward(nn::Softsign()->forward(in)); };
+  auto x = random({3, 4});
+  auto leaf = x.clone().requires_grad_();
+  auto attached = attach(entries("linear => epsilon"), net);
+  auto y = net.forward(leaf);
+  CHECK(difference(torch::autograd::grad({y}, {leaf}, {start(y)}).front(), plain_run(net, x).relevance) <= exact);
+}
+
+TEST_CASE("a negative is a scaling by -1") {
+  at::manual_seed(5);
+  serves_function("-x", random({3, 4}), "scale", "scale => norm", rule("norm"), [](auto& in, auto&) { return -in[0]; });
+}
+
 }  // namespace
 }  // namespace ascribe::test

@@ -1,6 +1,9 @@
 // Mistakes while rules are attached: what they say, and that nothing is left behind.
 #include "tests/attach/models.hpp"
 
+#include <torch/nn/modules/instancenorm.h>
+#include <torch/nn/modules/rnn.h>
+
 #include <c10/core/InferenceMode.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/dropout.h>
@@ -203,6 +206,57 @@ TEST_CASE("a constant or statistic changed between forward and backward is not u
   check(
       "batch_norm", [&](auto& in) { return at::batch_norm(in, {}, {}, mean, variance, false, 0.1, 1e-5, false); },
       mean);
+}
+
+TEST_CASE("dropout within an operator, and statistics that instance norm learns, are training mode") {
+  at::manual_seed(84);
+  auto x = random({2, 3, 4});
+  auto fails = [&](const std::function<at::Tensor(const at::Tensor&)>& run) {
+    Net net;
+    net.run = run;
+    return failure([&] { attached_run(entries("any => epsilon_plus"), net, x); });
+  };
+  nn::LSTM lstm(nn::LSTMOptions(4, 3).batch_first(true).num_layers(2).dropout(0.5));
+  lstm->to(at::kDouble);
+  CHECK(fails([&](auto& in) {
+          return std::get<0>(lstm->forward(in));
+        }).find("(lstm) is in training mode: it drops out") != std::string::npos);
+  lstm->eval();
+  CHECK(fails([&](auto& in) { return std::get<0>(lstm->forward(in)); }) == "no error");
+  CHECK(fails([](auto& in) {
+          return at::scaled_dot_product_attention(in, in, in, {}, 0.5);
+        }).find("is in training mode") != std::string::npos);
+  nn::InstanceNorm1d norm(nn::InstanceNorm1dOptions(3).track_running_stats(true));
+  norm->to(at::kDouble);
+  CHECK(fails([&](auto& in) { return norm(in); }).find("(instance_norm) is in training mode") != std::string::npos);
+  nn::InstanceNorm1d plain(nn::InstanceNorm1dOptions(3));
+  CHECK(fails([&](auto& in) { return plain(in); }) == "no error");
+}
+
+TEST_CASE("recurrent operators whose states or parameters do not fit are refused before they run") {
+  at::manual_seed(85);
+  auto x = random({2, 3, 4});  // [batch, length, features]
+  auto fails = [&](const char* name, at::Tensor state, at::Tensor w_hh, std::int64_t gates) {
+    std::vector<at::Tensor> parameters{random({gates * 5, 4}), w_hh, random({gates * 5}), random({gates * 5})};
+    Net net;
+    net.run = [&](const at::Tensor& in) {
+      if (gates == 4)
+        return std::get<0>(at::lstm(in, {random({1, 2, 5}), state}, parameters, true, 1, 0, false, false, true));
+      return std::get<0>(at::gru(in, state, parameters, true, 1, 0, false, false, true));
+    };
+    INFO(name);
+    return failure([&] { attached_run(entries("any => epsilon_plus"), net, x); });
+  };
+  auto fit = random({1, 2, 5});
+  CHECK(fails("lstm", fit, random({20, 5}), 4) == "no error");
+  CHECK(fails("gru", fit, random({15, 5}), 3) == "no error");
+  CHECK(fails("strided", fit, random({20, 1}).expand({20, 5}), 4) == "no error");
+  CHECK(fails("lstm", random({1, 1, 5}), random({20, 5}), 4) ==
+        "A0609 layer 'lstm#1' (lstm) cannot run: its state has the shape [1, 1, 5], not [1, 2, 5]");
+  CHECK(fails("lstm", fit, random({7, 5}), 4) ==
+        "A0609 layer 'lstm#1' (lstm) cannot run: a parameter has the shape [7, 5], not [20, 5]");
+  CHECK(fails("gru", random({1, 2, 4}), random({15, 5}), 3) ==
+        "A0609 layer 'gru#1' (gru) cannot run: its state has the shape [1, 2, 4], not [1, 2, 5]");
 }
 
 }  // namespace

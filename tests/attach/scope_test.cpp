@@ -1,6 +1,8 @@
 // How long rules serve, and that nothing of the model, its input or its gradients changes.
 #include "tests/attach/models.hpp"
 
+#include <torch/nn/modules/rnn.h>
+
 #include <c10/core/impl/COW.h>
 
 namespace ascribe::test {
@@ -323,6 +325,96 @@ TEST_CASE("a model that ended is not mistaken for another that took its place in
     CHECK(attached->report().size() == rows_before + 1);
     return;
   }
+}
+
+TEST_CASE("a linear layer on three dimensions has its bias, whatever the parameters are called and shared with") {
+  at::manual_seed(81);
+  Net net;
+  auto first = net.add("first", nn::Linear(nn::LinearOptions(4, 4).bias(false)));
+  auto second = net.add("second", nn::Linear(4, 4));
+  second->weight = first->weight;  // tied: the weight is found under the other's name
+  net.run = [&](const at::Tensor& in) { return second(in); };
+  for (std::string name : {"epsilon", "zplus", "gamma"}) {
+    INFO(name);
+    for (auto& shape : {std::vector<std::int64_t>{3, 4}, {2, 3, 4}}) {
+      auto x = random(shape);
+      auto found = attached_run(Composite(rule(name)), net, x);
+      CHECK(difference(found.relevance, layer_by_layer({linear(rule(name), second)}, x).relevance) <= exact);
+      CHECK(rows(found.report).size() == 1);
+    }
+  }
+  auto rules = Pack::parse("rule r { forward = 2 * y; backward = grad }").rule("r");
+  net.run = [&](const at::Tensor& in) { return first(in); };
+  auto x = random({2, 3, 4});
+  CHECK(difference(attached_run(Composite(rules), net, x).output, 2 * first(x)) <= exact);
+}
+
+TEST_CASE("a product of two inputs is no layer, and both get their gradient") {
+  at::manual_seed(82);
+  Net net;
+  auto a = random({3, 4}).requires_grad_(), b = random({5, 4}).requires_grad_();
+  auto attached = attach(Composite(rule("zplus")), net, {.sums = true});
+  auto y = a.mm(b.t());
+  attached.remove();
+  auto found = torch::autograd::grad({y}, {a, b}, {start(y)});
+  CHECK(difference(found[0], start(y).mm(b)) <= exact);
+  CHECK(difference(found[1], start(y).t().mm(a)) <= exact);
+  CHECK(rows(attached.report()) == std::vector<std::string>{"mm#1 mm gradient"});
+}
+
+TEST_CASE("y.backward gives no parameter of an operator that is no layer a gradient") {
+  at::manual_seed(83);
+  struct Model : nn::Module {
+    Model() {
+      token = register_parameter("token", random({1, 1, 4}));
+      mixing = register_parameter("mixing", random({4, 4}));
+      lstm = register_module("lstm", nn::LSTM(nn::LSTMOptions(4, 4).batch_first(true)));
+      to(at::kDouble);
+    }
+    at::Tensor forward(const at::Tensor& x) {
+      auto y = at::cat({token.expand({x.size(0), 1, 4}), x}, 1);
+      return std::get<0>(lstm->forward(at::einsum("nld,de->nle", {y, mixing})));
+    }
+    at::Tensor token, mixing;
+    nn::LSTM lstm{nullptr};
+  } model;
+  auto x = random({2, 3, 4});
+  auto plain = plain_run(model, x);
+  auto leaf = x.clone().requires_grad_();
+  auto attached = attach(Pack::standard().composite("epsilon_plus"), model);
+  auto y = model.forward(leaf);
+  y.backward(start(y));
+  CHECK(difference(leaf.grad(), plain.relevance) <= exact);
+  for (auto& each : model.named_parameters()) {
+    INFO(each.key());
+    CHECK(!each.value().grad().defined());
+  }
+}
+
+TEST_CASE("rules cannot be attached within a backward pass") {
+  Small model;
+  auto leaf = small_input().requires_grad_();
+  auto y = model.forward(leaf);
+  std::string said;
+  y.register_hook([&](const at::Tensor& gradient) {
+    at::AutoGradMode record(true);
+    said = failure([&] { (void)attach(Composite(rule("zplus")), model); });
+    return gradient;
+  });
+  y.backward(start(y));
+  CHECK(said.find("rules cannot be attached within a backward pass") != std::string::npos);
+}
+
+TEST_CASE("while an inner attachment is inactive, the one around it serves") {
+  Small model;
+  auto x = small_input();
+  auto outer = attach(Composite(rule("zplus")), model);
+  auto inner = attach(Composite(rule("flat")), model);
+  auto pause = inner.inactive();
+  auto leaf = x.clone().requires_grad_();
+  auto y = model.forward(leaf);
+  CHECK(rows(outer.report()).front() == "features.0 conv2d zplus");
+  CHECK(inner.report().empty());
 }
 
 }  // namespace

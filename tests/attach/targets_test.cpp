@@ -45,6 +45,7 @@ TEST_CASE("several targets in one pass, all of them, or another one for each sam
   mask.select(1, 0).fill_(1), mask.select(1, 2).fill_(1);
   CHECK(difference(relevance(Target({0, 2})), net.expected(y * mask).back()) <= exact);
   CHECK(difference(relevance(Target({0, 2})), relevance(0) + relevance(2)) <= exact);
+  CHECK(difference(relevance(Target({2, 2})), 2 * relevance(2)) <= exact);
   CHECK(difference(relevance(Target({0, 2}).from_one()), net.expected(mask).back()) <= exact);
   CHECK(difference(relevance(Target::all()), net.expected(y).back()) <= exact);
   auto each = at::zeros_like(y);
@@ -70,6 +71,8 @@ TEST_CASE("targets that do not fit the output are errors") {
   };
   CHECK(fails(Target({0, 4})) == "A0704 target 4 is out of range: the model has 4 outputs");
   CHECK(fails(Target(std::vector<std::int64_t>{})) == "A0704 no target is chosen");
+  CHECK(fails(Target::from(at::ones({3, 4}, at::kComplexDouble))) ==
+        "A0704 the start is no dense tensor of real numbers");
   CHECK(fails(Target::one_per_sample({0, 1})) == "A0704 there are 2 targets for 3 samples");
   CHECK(fails(Target::one_per_sample({0, 1, -1})) == "A0704 target -1 is out of range: the model has 4 outputs");
 }
@@ -109,6 +112,20 @@ TEST_CASE("an inner layer that is not there, or no layer to stop at, is an error
   CHECK(fails({.create_graph = true}) == "A0703 no input requires a gradient, so that relevance could have one");
 }
 
+TEST_CASE(
+    "an embedding that looks up a part of an integer input is refused, as nobody could say whose relevance it is") {
+  at::manual_seed(73);
+  auto model = loaded(
+      script("def forward(self, x):\n"
+             "  y = torch.embedding(self.table, x[:, :1]).sum(1) + torch.embedding(self.table, x[:, 1:]).sum(1)\n"
+             "  return y\n",
+             {{"table", random({5, 4})}}));
+  auto words = at::tensor({0, 1, 2, 3, 4, 0}, at::kLong).view({2, 3});
+  CHECK(failure([&] {
+          attribute(model, entries("any => base"), words, Target(0), {.sum_embeddings = true});
+        }).starts_with("A0703 an embedding looks up a part of an integer input"));
+}
+
 TEST_CASE("batch norm that is merged shares its place with the layer that it is merged into") {
   at::manual_seed(72);
   auto conv = Weights{random({2, 2, 1, 1}), random({2})};
@@ -125,10 +142,12 @@ TEST_CASE("batch norm that is merged shares its place with the layer that it is 
 }
 
 TEST_CASE("relevance with a history has a gradient: a second pass through the layers' own gradients") {
+  // From the output's own value, too: it depends on x as everything does.
+  auto target = GENERATE(as<Target>{}, Target(1).from_one(), Target(1), Target::all());
   Network net;
   auto rules = Pack::standard().composite("epsilon_plus", {{"epsilon", 0.1}});
   auto relevance = [&](const at::Tensor& x, bool create_graph) {
-    return attribute(*net.model, rules, x, Target(1).from_one(), {.create_graph = create_graph}).relevance;
+    return attribute(*net.model, rules, x, target, {.create_graph = create_graph}).relevance;
   };
   auto factors = at::linspace(-1, 1, 9, at::kDouble).view({3, 3});
   auto x = net.x.clone().requires_grad_();

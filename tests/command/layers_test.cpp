@@ -92,6 +92,7 @@ TEST_CASE("run gives relevance at inner layers, and stops there where no more is
   CHECK_THAT(run("").err, StartsWith("error[A0705]: --output is required"));
   CHECK_THAT(run("--output r.npy --at features.2=r.npy").err,
              StartsWith("error[A0705]: 'r.npy' is to be written twice"));
+  CHECK_THAT(run("--at features.2=").err, Contains("write `--at features.0=inner.npy`"));
   CHECK(!std::filesystem::exists(folder.path / "c.npy"));
 }
 
@@ -115,6 +116,7 @@ TEST_CASE("run explains several targets at once, or names from a file of labels"
   };
   CHECK_THAT(refused("--target tree --labels labels.txt"),
              StartsWith("error[A0704]: no output is called 'tree'") && Contains("did you mean `three`?"));
+  CHECK_THAT(refused("--target all --target 1"), StartsWith("error[A0705]: --target all stands alone"));
   CHECK_THAT(refused("--target three"), StartsWith("error[A0705]: --target 'three' is no index"));
   CHECK_THAT(refused("--target three --labels missing.txt"), StartsWith("error[A0001]: cannot read labels"));
   CHECK_THAT(refused("--target 3 --target 77"), StartsWith("error[A0704]: target 77 is out of range"));
