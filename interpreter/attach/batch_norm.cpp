@@ -14,16 +14,28 @@ at::Tensor along(const at::Tensor& numbers, std::int64_t dimension, std::int64_t
   return numbers.view(shape);
 }
 
-// The weight of a transposed convolution is [in, out / groups, …]; its output channels are group by group.
-at::Tensor scaled_transposed(const at::Tensor& weight, const at::Tensor& scale) {
-  auto in = weight.size(0), each = weight.size(1), groups = scale.size(0) / each;
+// A weight [a, b, …] as [groups, a / groups, b, …]. Of a convolution, each group of output channels reads its own b
+// input channels; of a transposed one, each group of input channels makes its own b output channels.
+at::Tensor grouped(const at::Tensor& weight, std::int64_t groups) {
   auto shape = weight.sizes().vec();
-  shape[0] = in / groups;
+  shape[0] /= groups;
   shape.insert(shape.begin(), groups);
-  std::vector<std::int64_t> factors(shape.size(), 1);
-  factors[0] = groups;
-  factors[2] = each;
-  return (weight.reshape(shape) * scale.view(factors)).reshape(weight.sizes());
+  return weight.reshape(shape);
+}
+
+// A number for each of groups · b channels, laid along a grouped weight.
+at::Tensor along_groups(const at::Tensor& numbers, const at::Tensor& weight) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(weight.dim()), 1);
+  shape[0] = weight.size(0);
+  shape[2] = weight.size(2);
+  return numbers.view(shape);
+}
+
+// How many groups a weight [a, b, …] has where there are so many channels; 0 where they do not fit.
+std::int64_t groups_of(const at::Tensor& weight, std::int64_t channels) {
+  auto each = weight.size(1);
+  if (each == 0 || channels == 0 || channels % each != 0) return 0;
+  return weight.size(0) % (channels / each) == 0 ? channels / each : 0;
 }
 
 // A linear layer without bias, with one: numbers for the channels, dimension 1.
@@ -60,13 +72,20 @@ std::optional<LayerCall> merged(const LayerCall& linear, const at::Tensor& y, co
   at::NoGradGuard no_grad;
   at::Tensor weight, bias;
   for (auto& [name, kept] : linear.parameters) (name == "weight" ? weight : bias) = kept.get("the " + name);
-  if (!weight.defined()) return {};
+  // What does not fit is for batch norm itself to refuse.
+  if (!weight.defined() || y.dim() < 2 || y.size(1) != batch_norm.scale.size(0)) return {};
   auto scale = batch_norm.scale.to(weight.options()), shift = batch_norm.shift.to(weight.options());
   bool transposed = kind->name.starts_with("conv_transpose");
+  auto groups = transposed ? groups_of(weight, scale.size(0)) : 1;
+  if (groups == 0) return {};
+  auto scaled = [&] {
+    if (!transposed) return weight * along(scale, 0, weight.dim());
+    auto in_groups = grouped(weight, groups);
+    return (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes());
+  };
   auto out = linear;
   out.parameters = {
-      {"weight",
-       KeptTensor::result(transposed ? scaled_transposed(weight, scale) : weight * along(scale, 0, weight.dim()))},
+      {"weight", KeptTensor::result(scaled())},
       {"bias", KeptTensor::result(bias.defined() ? bias * scale + shift : shift.clone())},
   };
   if (!bias.defined()) out.apply = with_bias(linear.apply);
@@ -82,18 +101,12 @@ std::optional<FoldedLayer> folded(const language::Kind& kind,
   at::NoGradGuard no_grad;
   auto& weight = parameters[0].second;
   auto scale = batch_norm.scale.to(weight.options()), shift = batch_norm.shift.to(weight.options());
-  auto out = weight.size(0), each = weight.size(1), groups = scale.size(0) / each;
-  if (x.size(1) != scale.size(0) || groups * each != scale.size(0) || out % groups != 0) return {};
-  // [groups, out / groups, in / groups, …]: each group of output channels reads its own input channels.
-  auto shape = weight.sizes().vec();
-  shape[0] = out / groups;
-  shape.insert(shape.begin(), groups);
-  std::vector<std::int64_t> channels(shape.size(), 1);
-  channels[0] = groups;
-  channels[2] = each;
-  auto grouped = weight.reshape(shape);
-  auto bias = (grouped * shift.view(channels)).flatten(2).sum(2).flatten();
-  FoldedLayer layer{{{"weight", (grouped * scale.view(channels)).reshape(weight.sizes())}}, apply};
+  if (x.dim() < 2 || x.size(1) != scale.size(0)) return {};
+  auto groups = groups_of(weight, scale.size(0));
+  if (groups == 0) return {};
+  auto in_groups = grouped(weight, groups);
+  auto bias = (in_groups * along_groups(shift, in_groups)).flatten(2).sum(2).flatten();
+  FoldedLayer layer{{{"weight", (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes())}}, apply};
   bool has_bias = parameters.size() > 1;
   layer.parameters.emplace_back("bias", has_bias ? parameters[1].second + bias : bias);
   if (!has_bias) layer.apply = with_bias(apply);

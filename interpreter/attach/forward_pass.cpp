@@ -30,44 +30,46 @@ std::shared_ptr<ForwardPass> ForwardPasses::join(std::shared_ptr<ForwardPass> a,
   return a;
 }
 
+// From the tensor back through autograd's graph, until `visit` says that it is enough. The walk ends at nodes of ours,
+// which come with their pass, so that it is short wherever rules are at work.
+template <typename Visit>
+void ForwardPasses::walk(const at::Tensor& tensor, const Visit& visit) const {
+  if (!tensor.grad_fn()) return;
+  std::vector<torch::autograd::Node*> open{tensor.grad_fn().get()};
+  std::unordered_set<torch::autograd::Node*> seen(open.begin(), open.end());
+  while (!open.empty()) {
+    auto* node = open.back();
+    open.pop_back();
+    auto* own = dynamic_cast<RuleNode*>(node);
+    auto* pass = own && own->pass()->attachment == attachment_ ? own->pass().get() : nullptr;
+    if (!visit(node, pass)) return;
+    if (pass) continue;
+    for (auto& edge : node->next_edges())
+      if (edge.function && seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
+  }
+}
+
 std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   if (!tensor.defined() || !tensor.requires_grad()) return nullptr;
   auto of_leaf = [this](const at::Tensor& leaf) {
     return parameters_.contains(leaf.unsafeGetTensorImpl()) ? nullptr : of_source(leaf);
   };
   if (!tensor.grad_fn()) return of_leaf(tensor);
-  // From the tensor back through autograd's graph. The walk ends at nodes of ours, which know their pass, so that it is
-  // short wherever rules are at work.
   std::shared_ptr<ForwardPass> found;
-  std::vector<torch::autograd::Node*> open{tensor.grad_fn().get()};
-  std::unordered_set<torch::autograd::Node*> seen(open.begin(), open.end());
-  while (!open.empty()) {
-    auto* node = open.back();
-    open.pop_back();
-    if (auto* own = dynamic_cast<RuleNode*>(node); own && own->pass()->attachment == attachment_) {
-      found = join(found, own->pass());
-    } else if (auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node)) {
+  walk(tensor, [&](torch::autograd::Node* node, ForwardPass* pass) {
+    if (pass)
+      found = join(found, static_cast<RuleNode*>(node)->pass());
+    else if (auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node))
       found = join(found, of_leaf(leaf->variable));
-    } else {
-      for (auto& edge : node->next_edges())
-        if (edge.function && seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
-    }
-  }
+    return true;
+  });
   return found;
 }
 
 bool ForwardPasses::made_here(const at::Tensor& tensor) const {
-  if (!tensor.grad_fn()) return false;
-  std::vector<torch::autograd::Node*> open{tensor.grad_fn().get()};
-  std::unordered_set<torch::autograd::Node*> seen(open.begin(), open.end());
-  while (!open.empty()) {
-    auto* node = open.back();
-    open.pop_back();
-    if (auto* own = dynamic_cast<RuleNode*>(node); own && own->pass()->attachment == attachment_) return true;
-    for (auto& edge : node->next_edges())
-      if (edge.function && seen.insert(edge.function.get()).second) open.push_back(edge.function.get());
-  }
-  return false;
+  bool found = false;
+  walk(tensor, [&](torch::autograd::Node*, ForwardPass* pass) { return !(found = pass != nullptr); });
+  return found;
 }
 
 std::shared_ptr<ForwardPass> ForwardPasses::of_source(const at::Tensor& source) {

@@ -41,6 +41,9 @@ class ForwardPasses {
   static std::shared_ptr<ForwardPass> join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b);
 
  private:
+  template <typename Visit>
+  void walk(const at::Tensor& tensor, const Visit& visit) const;
+
   std::uint64_t attachment_;
   std::unordered_set<const c10::TensorImpl*> parameters_;
   struct Input {

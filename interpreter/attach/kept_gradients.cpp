@@ -22,7 +22,7 @@ double total_of(const torch::autograd::variable_list& list) {
   at::NoGradGuard no_grad;
   double out = 0;
   for (auto& each : list)
-    if (each.defined()) out += total(each);
+    if (each.defined()) out += evaluate::total(each);
   return out;
 }
 

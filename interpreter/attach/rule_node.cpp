@@ -111,8 +111,6 @@ Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
   return Error(out);
 }
 
-double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
-
 std::mutex& reports_mutex() {
   static std::mutex mutex;
   return mutex;
@@ -177,9 +175,9 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
                              : evaluate::relevance(*call_.rule, layer, R, call_.sums ? &shares : nullptr);
     }
     if (call_.sums && active) {
-      above = total(R);
+      above = evaluate::total(R);
       for (auto& each : out)
-        if (each.defined()) below += total(each);
+        if (each.defined()) below += evaluate::total(each);
     }
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());

@@ -112,7 +112,4 @@ Error at_layer(const LayerCall& call, const Diagnostic& diagnostic);
 /// Held while a row of a report is written or read: backward passes run on any thread.
 std::mutex& reports_mutex();
 
-/// ΣR, in double precision.
-double total(const at::Tensor& relevance);
-
 }  // namespace ascribe::attaching

@@ -135,8 +135,6 @@ class Evaluation {
     *shares_->bias += weight * total(gamma * (values.y - current_.y));
   }
 
-  static double total(const at::Tensor& tensor) { return tensor.sum(at::kDouble).item<double>(); }
-
   // A value without history, unless the gradient of the relevance is wanted.
   at::Tensor plain(const at::Tensor& tensor) const { return keeps_history_ ? tensor : tensor.detach(); }
 
@@ -286,6 +284,8 @@ bool holds(const Expression& expression, const Layer& layer, std::span<const lan
 }
 
 }  // namespace
+
+double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
 
 std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
                                   Shares* shares) {

@@ -31,6 +31,9 @@ struct Shares {
   std::optional<double> bias{}, stabilizer{};
 };
 
+/// ΣR, in double precision.
+double total(const at::Tensor& relevance);
+
 /// R_in for each input, in its shape; undefined for those that get none. `R` is the relevance of the output, in its
 /// shape. Fills `shares` in where it is given, which costs another run of f for each term with a bias. Throws Error
 /// (rule_does_not_fit) where the rule cannot serve the layer.

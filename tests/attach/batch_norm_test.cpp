@@ -44,10 +44,9 @@ Parameters merged(const Layer& layer, const Norm& norm) {
 
 const char* const rules[] = {"epsilon", "zplus", "gamma", "alpha_beta", "wsquare", "flat"};
 
-template <typename Layer, typename Norm>
-void merges(const std::string& what, Layer layer, Norm norm, const at::Tensor& x, const std::string& kind,
-            const Function& f, const Parameters& parameters) {
-  nn::Sequential model(layer, norm);
+// A linear layer and batch norm, one behind the other; `place` is the linear layer's.
+void merges(const std::string& what, nn::Sequential model, std::size_t place, const at::Tensor& x,
+            const std::string& kind, const Function& f, const Parameters& parameters) {
   for (auto name : rules) {
     INFO(what << " under " << name);
     auto found = attached_run(entries(kind + " => " + name + "; batch_norm => merge"), model, x);
@@ -55,9 +54,12 @@ void merges(const std::string& what, Layer layer, Norm norm, const at::Tensor& x
     CHECK(same_bits(found.output, plain_run(model, x).output));
     CHECK(difference(found.output, expected.output) <= exact);
     CHECK(difference(found.relevance, expected.relevance) <= exact);
-    CHECK(rows(found.report) == std::vector<std::string>{"0 " + kind + " " + name, "1 batch_norm merge"});
-    CHECK(found.report[0].above.value() == Approx(start(found.output).sum().item<double>()).margin(1e-9));
-    CHECK(found.report[0].below.value() == Approx(found.relevance.sum().item<double>()).margin(1e-9));
+    std::vector<std::string> expected_rows{"0 batch_norm merge", "1 batch_norm merge"};
+    expected_rows[place] = std::to_string(place) + " " + kind + " " + name;
+    CHECK(rows(found.report) == expected_rows);
+    auto& row = found.report.at(place);
+    CHECK(row.above.value() == Approx(start(found.output).sum().item<double>()).margin(1e-9));
+    CHECK(row.below.value() == Approx(found.relevance.sum().item<double>()).margin(1e-9));
   }
 }
 
@@ -69,19 +71,19 @@ TEST_CASE("batch norm and the linear layer or convolution before it are one laye
       nn::Linear fc(nn::LinearOptions(4, 5).bias(bias));
       fc->to(at::kDouble);
       auto norm1 = trained(nn::BatchNorm1d(nn::BatchNorm1dOptions(5).affine(affine)));
-      merges("linear", fc, norm1, random({3, 4}), "linear", linear_of, merged(fc, norm1));
+      merges("linear", nn::Sequential(fc, norm1), 0, random({3, 4}), "linear", linear_of, merged(fc, norm1));
       nn::Conv2d conv2(nn::Conv2dOptions(4, 6, 3).groups(2).padding(1).bias(bias));
       conv2->to(at::kDouble);
       auto norm2 = trained(nn::BatchNorm2d(nn::BatchNorm2dOptions(6).affine(affine)));
       merges(
-          "conv2d", conv2, norm2, random({2, 4, 5, 5}), "conv2d",
+          "conv2d", nn::Sequential(conv2, norm2), 0, random({2, 4, 5, 5}), "conv2d",
           [](auto& x, auto& theta) { return at::conv2d(x[0], theta[0], bias_of(theta), 1, 1, 1, 2); },
           merged(conv2, norm2));
       nn::Conv1d conv1(nn::Conv1dOptions(2, 3, 3).bias(bias));
       conv1->to(at::kDouble);
       auto norm3 = trained(nn::BatchNorm1d(nn::BatchNorm1dOptions(3).affine(affine)));
       merges(
-          "conv1d", conv1, norm3, random({2, 2, 6}), "conv1d",
+          "conv1d", nn::Sequential(conv1, norm3), 0, random({2, 2, 6}), "conv1d",
           [](auto& x, auto& theta) { return at::conv1d(x[0], theta[0], bias_of(theta)); }, merged(conv1, norm3));
     }
 }
@@ -100,7 +102,7 @@ TEST_CASE("the output channels of a transposed convolution are scaled group by g
       weight.slice(0, channel / 3 * 2, channel / 3 * 2 + 2).select(1, channel % 3).mul_(scale[channel]);
     auto b = bias ? layer->bias * scale + shift : shift;
     at::AutoGradMode grad(true);
-    merges("conv_transpose2d", layer, norm, x, "conv_transpose2d",
+    merges("conv_transpose2d", nn::Sequential(layer, norm), 0, x, "conv_transpose2d",
            [](auto& in, auto& theta) { return at::conv_transpose2d(in[0], theta[0], bias_of(theta), 2, 0, 0, 2); },
            {{"weight", weight}, {"bias", b.detach()}});
   }
@@ -221,32 +223,18 @@ Parameters merged_before(const Layer& layer, const Norm& norm, std::int64_t grou
 
 TEST_CASE("batch norm and the linear layer or convolution behind it are one layer where nothing is padded") {
   at::manual_seed(25);
-  auto check = [](const std::string& what, auto norm, auto layer, const at::Tensor& x, const std::string& kind,
-                  const Function& f, const Parameters& parameters) {
-    nn::Sequential model(norm, layer);
-    for (auto name : rules) {
-      INFO(what << " under " << name);
-      auto found = attached_run(entries(kind + " => " + name + "; batch_norm => merge"), model, x);
-      auto expected = layer_by_layer({{rule(name), f, parameters}}, x);
-      CHECK(same_bits(found.output, plain_run(model, x).output));
-      CHECK(difference(found.output, expected.output) <= exact);
-      CHECK(difference(found.relevance, expected.relevance) <= exact);
-      CHECK(rows(found.report) == std::vector<std::string>{"0 batch_norm merge", "1 " + kind + " " + name});
-      CHECK(found.report[1].below.value() == Approx(found.relevance.sum().item<double>()).margin(1e-9));
-    }
-  };
   for (bool affine : {true, false})
     for (bool bias : {true, false}) {
       INFO("affine " << affine << ", bias " << bias);
       auto norm1 = trained(nn::BatchNorm1d(nn::BatchNorm1dOptions(4).affine(affine)));
       nn::Linear fc(nn::LinearOptions(4, 5).bias(bias));
       fc->to(at::kDouble);
-      check("linear", norm1, fc, random({3, 4}), "linear", linear_of, merged_before(fc, norm1));
+      merges("linear", nn::Sequential(norm1, fc), 1, random({3, 4}), "linear", linear_of, merged_before(fc, norm1));
       auto norm2 = trained(nn::BatchNorm2d(nn::BatchNorm2dOptions(4).affine(affine)));
       nn::Conv2d conv(nn::Conv2dOptions(4, 6, 3).groups(2).stride(2).bias(bias));
       conv->to(at::kDouble);
-      check(
-          "conv2d", norm2, conv, random({2, 4, 5, 5}), "conv2d",
+      merges(
+          "conv2d", nn::Sequential(norm2, conv), 1, random({2, 4, 5, 5}), "conv2d",
           [](auto& x, auto& theta) {
             return at::conv2d(x[0], theta[0], bias_of(theta), 2, at::IntArrayRef{0, 0}, 1, 2);
           },
@@ -269,6 +257,24 @@ TEST_CASE("batch norm before a layer that pads, is transposed, or reads more tha
                random({2, 4, 5, 5}));
   acts_as_pass("transposed", norm, nn::ConvTranspose2d(4, 2, 3), random({2, 4, 5, 5}));
   acts_as_pass("a linear layer on rows", trained(nn::BatchNorm1d(4)), nn::Linear(4, 2), random({3, 4, 4}));
+}
+
+TEST_CASE("batch norm whose channels are not those of the layer before or behind it is refused by itself") {
+  at::manual_seed(30);
+  auto fails = [](auto model, const at::Tensor& x) {
+    model->to(at::kDouble);
+    return failure([&] { attached_run(entries("linear, convolution => epsilon; batch_norm => merge"), model, x); });
+  };
+  auto three = trained(nn::BatchNorm2d(3));
+  CHECK(fails(nn::Sequential(nn::ConvTranspose2d(4, 6, 2), three), random({2, 4, 3, 3}))
+            .starts_with("A0609 layer '1' (batch_norm) cannot run: "));
+  CHECK(fails(nn::Sequential(nn::Conv2d(4, 6, 2), three), random({2, 4, 3, 3}))
+            .starts_with("A0609 layer '1' (batch_norm) cannot run: "));
+  CHECK(fails(nn::Sequential(three, nn::Conv2d(4, 6, 2)), random({2, 3, 3, 3}))
+            .starts_with("A0609 layer '1' (conv2d) cannot run: "));
+  CHECK(fails(nn::Sequential(trained(nn::BatchNorm1d(4)), nn::Linear(3, 2)), random({2, 4}))
+            .starts_with("A0609 layer '1' (linear) cannot run: "));
+  CHECK(fails(nn::Sequential(trained(nn::BatchNorm1d(0)), nn::Linear(3, 2)), random({2, 0})) != "no error");
 }
 
 TEST_CASE("batch norm between two linear layers belongs to the one before it") {

@@ -44,7 +44,8 @@ struct AttachOptions {
 ///
 /// What is recorded keeps its rules: the backward pass may run after the attachment is gone, and on any thread, several
 /// times at once where the graph is retained. Until relevance goes through, all that is computed from one input tensor
-/// is one forward pass: where one thread records while others run backward passes, each pass takes an input of its own.
+/// is one forward pass: where one thread records while others run backward passes, each pass takes an input of its own;
+/// and who predicts first and explains then, predicts under NoGradGuard.
 class Attachment {
  public:
   Attachment(Attachment&& other) noexcept;
