@@ -155,7 +155,29 @@ at::Tensor sign_of(const at::Tensor& z) {
   return at::where(z >= 0, at::ones({}, z.options()), at::where(z < 0, at::full({}, -1, z.options()), z));
 }
 
-at::Tensor reduce(const at::Tensor& z, Builtin builtin, at::IntArrayRef dimensions, bool keep) {
+// Between the two nearest values, in proportion; NaN where one is. (at::quantile refuses large tensors and halves.)
+at::Tensor quantile(const at::Tensor& z, double share, at::IntArrayRef dimensions, bool keep) {
+  std::vector<std::int64_t> order, shape = z.sizes().vec();
+  for (std::int64_t d = 0; d < z.dim(); ++d)
+    if (std::find(dimensions.begin(), dimensions.end(), d) == dimensions.end()) order.push_back(d);
+  auto kept = order.size();
+  order.insert(order.end(), dimensions.begin(), dimensions.end());
+  auto rows = z.permute(order).flatten(static_cast<std::int64_t>(kept), -1);
+  auto values = std::get<0>(rows.sort(-1));
+  auto last = values.size(-1) - 1;
+  auto place = share * static_cast<double>(last);
+  auto below = static_cast<std::int64_t>(place);
+  auto part = place - static_cast<double>(below);
+  auto out = last < 0 ? values.mean(-1) : values.select(-1, below);
+  if (part > 0) out = (1 - part) * out + part * values.select(-1, below + 1);
+  out = at::where(rows.isnan().any(-1), at::full({}, NAN, z.options()), out);
+  if (!keep) return out;
+  for (auto d : dimensions) shape[static_cast<std::size_t>(d)] = 1;
+  return out.reshape(shape);
+}
+
+at::Tensor reduce(const at::Tensor& z, Builtin builtin, double share, at::IntArrayRef dimensions, bool keep) {
+  if (builtin == Builtin::quantile) return quantile(z, share, dimensions, keep);
   return builtin == Builtin::sum ? at::sum(z, dimensions, keep) : at::mean(z, dimensions, keep);
 }
 
@@ -362,10 +384,21 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
                    .help = "name each dimension once"});
     d = counted;
   }
-  if (keep) return {reduce(t, node.builtin, dimensions, true), z.space};
-  if (z.space == Space::param) return {node.builtin == Builtin::sum ? t.sum() : t.mean(), Space::scalar};
-  for (std::int64_t d = 1; d < t.dim(); ++d) dimensions.push_back(d);
-  return {dimensions.empty() ? t : reduce(t, node.builtin, dimensions, false), Space::sample};
+  auto share = node.builtin == Builtin::quantile ? this->share(*node.arguments[1]) : 0;
+  if (keep) return {reduce(t, node.builtin, share, dimensions, true), z.space};
+  bool whole = z.space == Space::param;
+  for (std::int64_t d = whole ? 0 : 1; d < t.dim(); ++d) dimensions.push_back(d);
+  return {dimensions.empty() ? t : reduce(t, node.builtin, share, dimensions, false),
+          whole ? Space::scalar : Space::sample};
+}
+
+double ExpressionEvaluator::share(const Expression& expression) {
+  auto scalar = evaluate(expression);
+  auto value = is_tensor(scalar) ? tensor(scalar).item<double>() : std::get<double>(scalar.value);
+  if (language::is_share(value)) return value;
+  throw Error({.code = Code::rule_does_not_fit,
+               .message = fmt::format("the share of `quantile` lies between 0 and 1, here it is {}", value),
+               .help = "let the rule refuse such arguments: `require share >= 0 and share <= 1`"});
 }
 
 Operand ExpressionEvaluator::stabilize(const Stabilize& node) {

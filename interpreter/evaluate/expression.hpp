@@ -47,6 +47,8 @@ class ExpressionEvaluator {
  private:
   Operand argument(std::size_t index);
   Operand call(const language::BuiltinCall& call);
+  /// Of quantile: a number from 0 to 1.
+  double share(const language::Expression& expression);
   using Bound = std::variant<Operand, language::Value>;
   /// What a function's parameter is given, evaluated where the call stands.
   Bound bind(const language::Expression& expression, const language::Parameter& parameter);

@@ -8,7 +8,7 @@
 
 namespace ascribe::language {
 
-enum class Builtin { abs, sign, sqrt, exp, log, tanh, sigmoid, min, max, stabilize, sum, mean, has, random, relevance };
+enum class Builtin { abs, sign, sqrt, exp, log, tanh, sigmoid, min, max, stabilize, sum, mean, quantile, has, random, relevance };
 
 /// Where a built-in may be called.
 enum class BuiltinPlace { anywhere, require, test };
@@ -20,6 +20,9 @@ struct BuiltinInfo {
   std::size_t least, most;  ///< how many arguments it takes
   std::string_view documentation;
   BuiltinPlace place = BuiltinPlace::anywhere;
+  std::size_t before_dimensions = 0;  ///< of a reduction: how many arguments stand in front of its dimensions
+
+  bool reduces() const { return before_dimensions > 0; }
 };
 
 std::span<const BuiltinInfo> builtins();

@@ -79,10 +79,9 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
   if (info.id == Builtin::relevance) return relevance_call(call, clause);
   BuiltinCall out{info.id, {}, {}};
-  bool reduces = info.id == Builtin::sum || info.id == Builtin::mean;
   for (std::size_t i = 0; i < count; ++i) {
     auto& argument = *call.arguments[i].value;
-    if (reduces && i > 0) {
+    if (info.reduces() && i >= info.before_dimensions) {
       auto d = dimension(argument);
       if (!d) return nullptr;
       if (std::find(out.dimensions.begin(), out.dimensions.end(), *d) != out.dimensions.end()) {

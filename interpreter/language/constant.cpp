@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/limits.hpp"
@@ -71,6 +72,18 @@ double of_one(Builtin builtin, double z) {
 std::string shown(const NumberOrArray& value) {
   auto* tensor = std::get_if<Array>(&value);
   return tensor ? fmt::format("[{}]", fmt::join(tensor->shape, ", ")) : "[]";
+}
+
+// Between the two nearest values, in proportion; NaN where one is.
+double quantile(std::vector<double> values, double share) {
+  if (values.empty() || std::any_of(values.begin(), values.end(), [](double each) { return std::isnan(each); }))
+    return NAN;
+  std::sort(values.begin(), values.end());
+  auto place = share * static_cast<double>(values.size() - 1);
+  auto below = static_cast<std::size_t>(place);
+  auto above = std::min(below + 1, values.size() - 1);
+  auto part = place - static_cast<double>(below);
+  return part == 0 ? values[below] : (1 - part) * values[below] + part * values[above];
 }
 
 [[noreturn]] void refuse(Code code, Span where, std::string message, std::string help) {
@@ -150,7 +163,7 @@ class Evaluation {
   }
   NumberOrArray number_of(const BuiltinCall& node, Span where) {
     auto z = number(*node.arguments.front());
-    if (node.builtin == Builtin::sum || node.builtin == Builtin::mean) return reduced(node, z, where);
+    if (info(node.builtin).reduces()) return reduced(node, z, where);
     if (node.arguments.size() == 1) {
       count(size(z), where);
       return each_element(z, [&](double each) { return of_one(node.builtin, each); });
@@ -216,7 +229,7 @@ class Evaluation {
     auto name = info(node.builtin).name;
     auto* tensor = std::get_if<Array>(&z);
     if (!tensor) {
-      if (node.builtin == Builtin::mean) return z;
+      if (node.builtin != Builtin::sum) return z;
       refuse(Code::wrong_type, where, "how many elements are summed is known only where a layer is met",
              "give a tensor, or take the mean: `mean(…)`");
     }
@@ -234,13 +247,23 @@ class Evaluation {
     }
     bool whole = dimensions.empty();
     for (std::size_t d = 0; whole && d < tensor->shape.size(); ++d) dimensions.push_back(d);
-    NumberOrArray out = sum_along(*tensor, dimensions);
-    if (node.builtin == Builtin::mean) {
-      auto each = static_cast<double>(size(z)) / static_cast<double>(size(out));
-      out = each_element(out, [&](double sum) { return sum / each; });
-    }
-    if (whole) return std::get<Array>(out).values->front();
+    auto share = node.builtin == Builtin::quantile ? share_of(node) : 0;
+    auto out = reduce_along(*tensor, dimensions, [&](std::vector<double> values) {
+      if (node.builtin == Builtin::quantile) return quantile(std::move(values), share);
+      auto sum = std::accumulate(values.begin(), values.end(), 0.0);
+      return node.builtin == Builtin::mean ? sum / static_cast<double>(values.size()) : sum;
+    });
+    if (whole) return out.values->front();
     return out;
+  }
+
+  double share_of(const BuiltinCall& node) {
+    auto& written = *node.arguments[1];
+    auto share = std::get<double>(number(written));  // the checker let no tensor through
+    if (!is_share(share))
+      refuse(Code::wrong_type, written.span, fmt::format("a share lies between 0 and 1, this is {}", share),
+             "for the largest tenth write `quantile(z, 0.9)`");
+    return share;
   }
 
   // The numbers of a list, in order; lists inside it are rows.
@@ -381,6 +404,8 @@ double evaluate_number(const Expression& expression, std::span<const Value> argu
 Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type, Budget* budget) {
   return evaluate(arguments, budget, [&](Evaluation& it) { return it.argument(expression, type); });
 }
+
+bool is_share(double value) { return value >= 0 && value <= 1; }
 
 bool is_constant(const Expression& expression) {
   bool constant = true;

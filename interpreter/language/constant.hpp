@@ -25,6 +25,9 @@ bool evaluate_truth(const Expression& expression, std::span<const Value> argumen
 Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type,
                         Budget* budget = nullptr);
 
+/// What `quantile` takes for a share: from 0 to 1.
+bool is_share(double value);
+
 /// Whether it needs none of the parameters that it could see.
 bool is_constant(const Expression& expression);
 

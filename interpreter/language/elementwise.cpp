@@ -103,10 +103,11 @@ bool all(const NumberOrArray& holds) {
   return std::all_of(values.begin(), values.end(), [](double each) { return each != 0; });
 }
 
-Array sum_along(const Array& numbers, std::span<const std::size_t> dimensions) {
+Array reduce_along(const Array& numbers, std::span<const std::size_t> dimensions,
+                   const std::function<double(std::vector<double>)>& one) {
   auto shape = numbers.shape;
   for (auto d : dimensions) shape[d] = 1;
-  std::vector<double> out(count(shape));
+  std::vector<std::vector<double>> groups(count(shape));
   std::vector<std::size_t> strides(shape.size());
   for (std::size_t d = shape.size(), stride = 1; d-- > 0;) {
     strides[d] = shape[d] == 1 ? 0 : stride;
@@ -116,9 +117,11 @@ Array sum_along(const Array& numbers, std::span<const std::size_t> dimensions) {
   for (auto value : *numbers.values) {
     std::size_t at = 0;
     for (std::size_t d = 0; d < shape.size(); ++d) at += static_cast<std::size_t>(index[d]) * strides[d];
-    out[at] += value;
+    groups[at].push_back(value);
     for (std::size_t d = shape.size(); d-- > 0 && ++index[d] == numbers.shape[d];) index[d] = 0;
   }
+  std::vector<double> out;
+  for (auto& group : groups) out.push_back(one(std::move(group)));
   return make(std::move(shape), std::move(out));
 }
 

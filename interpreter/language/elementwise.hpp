@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include "interpreter/language/program.hpp"
 
@@ -26,7 +27,8 @@ NumberOrArray each_element(const NumberOrArray& a, const NumberOrArray& b,
 NumberOrArray choose(const NumberOrArray& condition, const NumberOrArray& a, const NumberOrArray& b);
 /// Whether no element is 0.
 bool all(const NumberOrArray& holds);
-/// The sum along dimensions that it has, each named once; they are kept at size 1.
-Array sum_along(const Array& numbers, std::span<const std::size_t> dimensions);
+/// What `one` makes of the numbers along dimensions that it has, each named once; they are kept at size 1.
+Array reduce_along(const Array& numbers, std::span<const std::size_t> dimensions,
+                   const std::function<double(std::vector<double>)>& one);
 
 }  // namespace ascribe::language

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "interpreter/language/constant.hpp"
+
 namespace ascribe::language {
 namespace {
 
@@ -120,7 +122,7 @@ Type SpaceChecker::infer_node(const Expression& expression) {
   if (auto* it = std::get_if<FunctionCall>(&node)) return function_call(*it, span);
   if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it, span);
   if (auto* it = std::get_if<BuiltinCall>(&node)) {
-    if (it->builtin == Builtin::sum || it->builtin == Builtin::mean) return reduction(*it, span);
+    if (info(it->builtin).reduces()) return reduction(*it, span);
     auto type = number(it->arguments.front());
     for (std::size_t i = 1; i < it->arguments.size(); ++i) type = joined(type, number(it->arguments[i]), span);
     return type;
@@ -212,6 +214,7 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
         "compute it in a clause: `map`, `reduce`, …");
     return unknown;
   }
+  if (node.builtin == Builtin::quantile && !share(*node.arguments[1])) return unknown;
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
   for (auto d : node.dimensions)
     if (d == 0 && type.space != Space::param) {
@@ -220,6 +223,23 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
       return unknown;
     }
   return type;
+}
+
+bool SpaceChecker::share(const Expression& expression) {
+  auto type = infer(expression);
+  if (type.form == Form::unknown) return true;
+  if (type != scalar) {
+    reporter_.report(Code::wrong_space, expression.span,
+                     fmt::format("the share of `quantile` is a scalar, this is {}", describe(type)),
+                     "for the largest tenth write `quantile(z, 0.9)`");
+    return false;
+  }
+  if (!is_constant(expression)) return true;  // decided where its value is known
+  auto value = evaluate_number(expression, {});
+  if (is_share(value)) return true;
+  reporter_.report(Code::wrong_type, expression.span, fmt::format("a share lies between 0 and 1, this is {}", value),
+                   "for the largest tenth write `quantile(z, 0.9)`");
+  return false;
 }
 
 // ------------------------------------------------------------------------------------------ functions and stabilizers

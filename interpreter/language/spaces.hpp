@@ -51,6 +51,8 @@ class SpaceChecker {
   Type conditional(const Conditional& node, Span where);
   Type list(const List& node);
   Type reduction(const BuiltinCall& node, Span where);
+  /// Of quantile.
+  bool share(const Expression& expression);
   Type function_call(const FunctionCall& node, Span where);
   Type stabilize(const Stabilize& node, Span where);
   Type apply(const Function& function, std::vector<Given> arguments, Span where);

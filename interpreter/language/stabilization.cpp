@@ -147,6 +147,7 @@ DivisionChecker::Fact DivisionChecker::follow_node(const BuiltinCall& node, cons
       return {any_sign, z.space};
     case Builtin::sum:
     case Builtin::mean:
+    case Builtin::quantile:
       if (node.dimensions.empty()) z.space = z.space == Space::param ? Space::scalar : Space::sample;
       return {summed(z.signs), z.space};
     default:  // min, max and tanh
