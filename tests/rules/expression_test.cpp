@@ -178,6 +178,32 @@ TEST_CASE("sum and mean over inputs and outputs are per sample, and spread at an
   }
 }
 
+TEST_CASE("quantile is the value that a share lies below, between the nearest two in proportion") {
+  for (auto& shape : {std::vector<std::int64_t>{3, 7}, {2, 3, 4}, {2, 3, 4, 5}, {2, 1}, {3, 2, 1, 1, 2}}) {
+    auto x = random(shape, 11), R = random(shape, 12);
+    for (double share : {0.0, 0.1, 0.25, 0.5, 0.9, 1.0}) {
+      INFO(share);
+      auto expected = at::quantile(x.flatten(1), share, 1, true);
+      while (expected.dim() < x.dim()) expected = expected.unsqueeze(-1);
+      auto call = fmt::format("quantile(x, {})", share);
+      CHECK(difference(value(call, x, R), expected.expand_as(x)) <= tolerance);
+      CHECK(difference(value("x - " + call + " * sum(R)", x, R),
+                       x - expected * R.flatten(1).sum(1).reshape(expected.sizes())) <= tolerance);
+      CHECK(difference(value(fmt::format("quantile(x, {}, 1)", share), x, R),
+                       at::quantile(x, share, 1, true).expand_as(x)) <= tolerance);
+    }
+  }
+}
+
+TEST_CASE("quantile shows what is not a number, and takes every type") {
+  auto x = tensor({2, 3}, {1, NAN, 3, 1, 2, 3});
+  auto found = value("quantile(x, 0.5)", x, x);
+  CHECK(found[0].isnan().all().item<bool>());
+  CHECK(at::equal(found[1], tensor({3}, {2, 2, 2})));
+  auto half = tensor({2, 3}, {1, 4, 3, 1, 2, 3}).to(at::kHalf);
+  CHECK(at::equal(value("quantile(x, 0.5)", half, half), tensor({2, 3}, {3, 3, 3, 2, 2, 2}).to(at::kHalf)));
+}
+
 TEST_CASE("sum and mean along dimensions keep them at size 1") {
   auto x = random({3, 2, 4, 5}, 43), R = random({3, 2, 4, 5}, 44);
   struct Row {
@@ -215,6 +241,8 @@ TEST_CASE("reductions over a parameter give a scalar, or keep the dimensions, th
   check("sum(w, 0, 1)", W.sum());
   check("max(w, mean(w))", at::maximum(W, W.mean()));
   check("sqrt(sum(w ^ 2)) + 2", (W * W).sum().sqrt() + 2);
+  check("quantile(w, 0.25)", at::quantile(W.flatten(), 0.25));
+  check("w - quantile(w, sigmoid(mean(w)), 0)", W - at::quantile(W, W.mean().sigmoid().item<double>(), 0, true));
 }
 
 TEST_CASE("a dimension that turns out to be the batch, or that is not there, is refused") {
@@ -231,6 +259,16 @@ TEST_CASE("a dimension that turns out to be the batch, or that is not there, is 
   CHECK(bias.code == Code::rule_does_not_fit);
   mentions(bias, "dimension 1");
   CHECK(refused([] { rule_in("rule r { map = R / stabilize(sum(y, 0)) }"); }).code == Code::bad_dimension);
+}
+
+TEST_CASE("a share that turns out not to be one is refused") {
+  Dense dense;
+  for (auto share : {"-0.1", "1.5", "log(-1)"}) {
+    auto diagnostic = refused(
+        [&] { dense.by(std::string("rule part(share) { map = quantile(y, share) }\nrule r = part(") + share + ")"); });
+    CHECK(diagnostic.code == Code::rule_does_not_fit);
+    mentions(diagnostic, "share");
+  }
 }
 
 TEST_CASE("a dimension named twice is refused like every other misfit") {

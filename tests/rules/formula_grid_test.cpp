@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 
+#include "interpreter/language/definitions.hpp"
 #include "tests/rules/modules.hpp"
 
 namespace ascribe {
@@ -20,10 +21,12 @@ at::Tensor stabilize(const at::Tensor& z, double epsilon) {
   return z + epsilon * (z >= 0).to(at::kDouble).mul(2).sub(1);
 }
 
-// x [N, in], W [out, in], b [out], R [N, out], all of it dense; `ones` is W with every weight 1.
+// x [N, in], W [out, in], b [out], R [N, out], all of it dense; `ones` is W with every weight 1. Arguments of a rule
+// that depend on the layer are there, too.
 struct Matrices {
   at::Tensor x, W, b, R, y, ones;
   std::vector<std::int64_t> x_shape;
+  at::Tensor pattern, pattern_weight;  // of another weight; of its product with the weight, element by element
 };
 
 using Formula = std::function<at::Tensor(const Matrices&)>;
@@ -101,6 +104,76 @@ Formula sign_formula(double epsilon) {
   };
 }
 
+Formula without_bias(const Formula& formula) {
+  return [=](Matrices m) {
+    m.b = at::zeros_like(m.b);
+    return formula(m);
+  };
+}
+
+Formula sign_mu_formula(double mu, double epsilon) {
+  return [=](const Matrices& m) {
+    return ((m.x >= mu).to(at::kDouble) * 2 - 1) * (m.R / stabilize(m.x.mm(m.W.t()) + m.b, epsilon)).mm(m.W);
+  };
+}
+
+Formula epsilon_std_formula(double factor) {
+  return [=](const Matrices& m) {
+    auto z = m.x.mm(m.W.t()) + m.b;
+    return m.x * (m.R / (z + factor * (z * z).mean(1, true).sqrt() + 1e-9)).mm(m.W);
+  };
+}
+
+Formula alpha_beta_x_formula(double a0, double a1, double b0, double b1, double epsilon) {
+  return [=](const Matrices& m) {
+    auto part = [&](const at::Tensor& x, const at::Tensor& W, const at::Tensor& b) {
+      return x * (m.R / stabilize(x.mm(W.t()) + b, epsilon)).mm(W);
+    };
+    auto x = above_zero(m.x), minus = below_zero(m.x), W = above_zero(m.W), V = below_zero(m.W);
+    auto b = above_zero(m.b), c = below_zero(m.b);
+    return a0 * part(x, W, b) + a1 * part(minus, V, c) - b0 * part(x, V, c) - b1 * part(minus, W, b);
+  };
+}
+
+Formula beta_adaptive_formula(double beta_max, double epsilon) {
+  return [=](const Matrices& m) {
+    auto x = above_zero(m.x), minus = below_zero(m.x), W = above_zero(m.W), V = below_zero(m.W);
+    auto up = x.mm(W.t()) + minus.mm(V.t()) + above_zero(m.b), down = x.mm(V.t()) + minus.mm(W.t()) + below_zero(m.b);
+    auto beta = at::where(m.y > 0, (-down / m.y).clamp_max(beta_max), 0.0);
+    auto above = (1 + beta) * m.R / stabilize(up, epsilon), below = beta * m.R / stabilize(down, epsilon);
+    return x * above.mm(W) + minus * above.mm(V) - x * below.mm(V) - minus * below.mm(W);
+  };
+}
+
+Formula abs_lrp_formula() {
+  return [](const Matrices& m) {
+    auto share = m.R / ((m.x.mm(m.W.t()) + m.b).abs() + 1e-9);
+    auto result = m.x * share.mm(m.W) + m.x.abs() * share.mm(m.W.abs());
+    return result / result.abs().sum(1, true);
+  };
+}
+
+Formula epsilon_bias_formula(double factor, double epsilon) {
+  return [=](const Matrices& m) {
+    auto z = m.x.mm(m.W.t()) + m.b;
+    auto inputs = m.ones.sum(1);  // of each unit
+    // A unit at the border of a padded picture may see no input at all: nobody gets its bias's share.
+    auto each = at::where(inputs > 0, factor * (m.b + stabilize(z, epsilon) - z) / inputs, 0.0);
+    auto share = m.R / stabilize(z, epsilon);
+    return m.x * share.mm(m.W) + (share * each).mm(m.ones);
+  };
+}
+
+Formula pattern_net_formula() {
+  return [](const Matrices& m) { return m.R.mm(m.pattern); };
+}
+Formula pattern_attribution_formula() {
+  return [](const Matrices& m) { return m.R.mm(m.pattern_weight); };
+}
+Formula gradient_formula(bool times_input) {
+  return [=](const Matrices& m) { return times_input ? m.x * m.R.mm(m.W) : m.R.mm(m.W); };
+}
+
 // ----------------------------------------------------------------------------------------------- rule and formula meet
 
 struct Configuration {
@@ -108,6 +181,7 @@ struct Configuration {
   Arguments arguments;
   Formula formula;
   std::vector<std::string> zeroed{};  ///< parameters that the rule takes to be 0
+  bool takes_pattern = false;         ///< `pattern` is the module's
 };
 
 constexpr double none = 1e-12;  // where no ε is named
@@ -147,13 +221,38 @@ std::vector<Configuration> configurations() {
       {nothing, bias, both});
   add("wsquare", {{"epsilon", none}}, wsquare_formula(none), {nothing, bias, weight, both});
   add("flat", {{"epsilon", none}}, flat_formula(none), {nothing, bias, weight});
-  add("abs_rule", {{"epsilon", none}}, abs_formula(none), {nothing, bias});
-  add("sign_rule", {{"epsilon", 0.1}}, sign_formula(0.1), {nothing});
+  add("abs", {{"epsilon", none}}, abs_formula(none), {nothing, bias});
+  add("sign", {{"epsilon", 0.1}}, sign_formula(0.1), {nothing, bias});
+  add("sign_mu", {{"mu", 0.3}, {"epsilon", 0.1}}, sign_mu_formula(0.3, 0.1), {nothing, bias});
+  add("epsilon_std", {}, epsilon_std_formula(0.1), {nothing, bias});
+  add("epsilon_std", {{"factor", 2.5}}, epsilon_std_formula(2.5), {nothing});
+  add("alpha_beta_without_bias", {{"epsilon", none}}, without_bias(alpha_beta_formula(2, 1, none)), {nothing});
+  add("alpha_beta_x", {{"a0", 1}, {"a1", 0.5}, {"b0", 0.25}, {"b1", 0.75}, {"epsilon", 1e-3}},
+      alpha_beta_x_formula(1, 0.5, 0.25, 0.75, 1e-3), {nothing, bias});
+  for (double beta_max : {0.5, 3.0})
+    add("beta_adaptive", {{"beta_max", beta_max}, {"epsilon", none}}, beta_adaptive_formula(beta_max, none), {nothing});
+  add("abs_lrp", {}, abs_lrp_formula(), {nothing, bias});
+  add("epsilon_bias", {{"epsilon", 0.1}}, epsilon_bias_formula(1, 0.1), {nothing, bias});
+  add("epsilon_bias", {{"factor", 0.5}, {"epsilon", none}}, epsilon_bias_formula(0.5, none), {nothing});
+  add("bounded", {{"epsilon", 0.1}}, without_bias(zbox_formula(everywhere(-1), everywhere(1), 0.1)), {nothing});
+  add("bounded", {{"low", -3}, {"high", 4}, {"epsilon", none}},
+      without_bias(zbox_formula(everywhere(-3), everywhere(4), none)), {nothing});
+  add("gradient", {}, gradient_formula(false), {nothing});
+  add("gradient_times_input", {}, gradient_formula(true), {nothing});
+  out.push_back({"pattern_net", {}, pattern_net_formula(), {}, true});
+  out.push_back({"pattern_attribution", {}, pattern_attribution_formula(), {}, true});
   return out;
 }
 
-Rule rule_of(const Configuration& configuration) {
-  return published().rule(configuration.rule, configuration.arguments);
+Numbers numbers(const at::Tensor& t) {
+  auto values = t.contiguous();
+  return {t.sizes().vec(), {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()}};
+}
+
+Rule rule_of(const Configuration& configuration, const Module& module) {
+  auto arguments = configuration.arguments;
+  if (configuration.takes_pattern) arguments.emplace_back("pattern", numbers(module.pattern));
+  return Pack::standard().rule(configuration.rule, arguments);
 }
 
 at::Tensor expected(const Configuration& configuration, const Module& module) {
@@ -162,7 +261,15 @@ at::Tensor expected(const Configuration& configuration, const Module& module) {
     return std::find(configuration.zeroed.begin(), configuration.zeroed.end(), name) != configuration.zeroed.end();
   };
   auto y = module.layer.output.reshape({rows, -1});
-  Matrices m{module.x.reshape({rows, -1}), module.dense, module.shift, y, y, module.taps, module.x.sizes().vec()};
+  Matrices m{module.x.reshape({rows, -1}),
+             module.dense,
+             module.shift,
+             y,
+             y,
+             module.taps,
+             module.x.sizes().vec(),
+             module.matrix(module.pattern),
+             module.matrix(module.pattern * module.weight)};
   if (is_zeroed("weight")) m.W = m.ones = at::zeros_like(m.W);
   if (is_zeroed("bias")) m.b = at::zeros_like(m.b);
   return configuration.formula(m).reshape(module.x.sizes());
@@ -182,7 +289,7 @@ void check_configurations(const std::vector<Geometry>& geometries,
                        module.layer.output) <= 1e-12);
     for (auto& configuration : configurations()) {
       if (!wanted(configuration.rule)) continue;
-      auto rule = rule_of(configuration);
+      auto rule = rule_of(configuration, module);
       INFO(geometry.shown());
       INFO(rule.description());
       auto wanted_relevance = expected(configuration, module);
@@ -208,22 +315,24 @@ auto named(std::vector<std::string> names) {
   };
 }
 
-const auto epsilon_rules = named({"epsilon", "norm"});
+const auto epsilon_rules = named({"epsilon", "norm", "epsilon_std", "epsilon_bias"});
 const auto gamma_rules = named({"gamma", "gamma_classic"});
-const auto split_rules = named({"zplus", "zplus_fast", "alpha_beta", "abs_rule", "sign_rule"});
-const auto input_rules = named({"zbox", "wsquare", "flat"});
+const auto split_rules =
+    named({"zplus", "zplus_fast", "alpha_beta", "alpha_beta_without_bias", "alpha_beta_x", "beta_adaptive"});
+const auto input_rules = named({"zbox", "bounded", "wsquare", "flat", "sign", "sign_mu"});
+const auto other_rules = [](const std::string& rule) {
+  return !epsilon_rules(rule) && !gamma_rules(rule) && !split_rules(rule) && !input_rules(rule);
+};
 
-TEST_CASE("the grid has every rule for layers with weights as the standard pack has it") {
+TEST_CASE("the grid has every rule of the standard pack but those for activations") {
   std::set<std::string> names;
   for (auto& configuration : configurations()) names.insert(configuration.rule);
-  for (auto name : {"epsilon", "norm", "gamma", "zplus", "alpha_beta", "wsquare", "flat"}) {
+  for (auto& [name, target] : Pack::standard().definitions().targets) {
+    if (!std::holds_alternative<std::shared_ptr<const language::Rule>>(target)) continue;
+    bool for_activations = name == "pass" || name == "relevance_filter" || name.starts_with("relu_");
     INFO(name);
-    CHECK(names.contains(name));
-    CHECK(published().rule(name).bound().rule == Pack::standard().rule(name).bound().rule);
+    CHECK(names.contains(name) != for_activations);
   }
-  Arguments bounds{{"low", -3}, {"high", 4}};
-  CHECK(names.contains("zbox"));
-  CHECK(published().rule("zbox", bounds).bound().rule == Pack::standard().rule("zbox", bounds).bound().rule);
 }
 
 TEST_CASE("the grid has 98 modules") { CHECK(grid().size() == 98); }
@@ -235,6 +344,11 @@ TEST_CASE("the grid: rules that split positive from negative, by their formulas"
 }
 TEST_CASE("the grid: rules for input layers by their formulas") { check_configurations(grid(), input_rules, true); }
 
+TEST_CASE("the grid: the other rules by their formulas") { check_configurations(grid(), other_rules, true); }
+
+TEST_CASE("strided, dilated, padded and grouped: the other rules by their formulas") {
+  check_configurations(beyond_the_grid(), other_rules, true);
+}
 TEST_CASE("strided, dilated, padded and grouped: LRP-epsilon by its formula") {
   check_configurations(beyond_the_grid(), epsilon_rules, true);
 }
@@ -271,12 +385,9 @@ TEST_CASE("the bounds of the z-box by channel, by element and by sample") {
                         Bound{"by element, with a batch of 1", single, single}, Bound{"by sample", shape, shape},
                         Bound{"by channel, at the full rank", per_channel, per_channel}}) {
       auto spread = random(bound.at_full_rank, 5).abs();
-      auto numbers = [&](const at::Tensor& t) {
-        auto values = t.contiguous();
-        return Numbers{bound.shape, {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()}};
-      };
-      auto rule = Pack::standard().rule(
-          "zbox", {{"low", numbers(-3 - spread)}, {"high", numbers(3 + spread)}, {"epsilon", none}});
+      auto low = numbers(-3 - spread), high = numbers(3 + spread);
+      low.shape = high.shape = bound.shape;
+      auto rule = Pack::standard().rule("zbox", {{"low", low}, {"high", high}, {"epsilon", none}});
       Configuration configuration{"",
                                   {},
                                   zbox_formula([&](at::IntArrayRef full) { return (-3 - spread).expand(full); },

@@ -1,5 +1,4 @@
-// What the tests of rules share: layers to evaluate rules on, the measure of differences, and published
-// rules that the standard pack lacks.
+// What the tests of rules share: layers to evaluate rules on, and the measure of differences.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -86,38 +85,6 @@ at::Tensor attached_relevance(const Composite& rules, Model& model, const at::Te
   auto y = model.forward(input);
   y.backward(R.defined() ? R : y.detach());
   return input.grad();
-}
-
-/// Published rules that the standard pack lacks, written from their formulas; its own rules are in reach, too.
-inline const Pack& published() {
-  static const Pack pack = Pack::parse(R"(
-    rule gamma_classic(gamma = 0.25, epsilon: stabilizer = 1e-6, zero_params = []) {
-      param zero_params = 0
-      param = w + gamma * max(w, 0)
-      map = R / stabilize(y, epsilon)
-    }
-
-    rule zplus_fast(epsilon: stabilizer = 1e-6) {
-      param "bias" = 0
-      param = max(w, 0)
-      map = R / stabilize(y, epsilon)
-    }
-
-    rule abs_rule(epsilon: stabilizer = 1e-6, zero_params = []) {
-      input = abs(x)
-      param zero_params = 0
-      param = abs(w)
-      map = R / stabilize(y, epsilon)
-    }
-
-    rule sign_rule(epsilon: stabilizer = 1e-6, zero_params = []) {
-      param zero_params = 0
-      map = R / stabilize(y, epsilon)
-      reduce = sign(x) * v
-    }
-  )",
-                                       "published");
-  return pack;
 }
 
 }  // namespace ascribe::testing

@@ -97,6 +97,7 @@ struct Module {
   evaluate::Layer layer;
   at::Tensor dense, taps;  ///< of the weight; of a weight of ones
   at::Tensor shift;        ///< one for each output element
+  at::Tensor pattern;      ///< another tensor in the weight's shape
 
   at::Tensor run(const at::Tensor& input, const at::Tensor& w, const std::optional<at::Tensor>& b) const {
     auto& g = geometry;
@@ -144,17 +145,22 @@ struct Module {
     if (g.bias) layer.parameters.emplace_back("bias", bias);
     layer.output = run(x, weight, g.bias ? std::optional(bias) : std::nullopt);
 
-    auto of_sample = x_shape;
-    of_sample[0] = -1;
-    auto features = x[0].numel();
-    auto units = at::eye(features, at::kDouble).reshape(of_sample);
-    auto matrix = [&](const at::Tensor& w) { return run(units, w, std::nullopt).reshape({features, -1}).t(); };
+    pattern = random(weight_shape, seed + 3000);
     dense = matrix(weight);
     taps = matrix(at::ones_like(weight));
     auto zero = run(at::zeros_like(x), weight, g.bias ? std::optional(bias) : std::nullopt);
     shift = zero[0].reshape({-1});
   }
   Module(const Module&) = delete;
+
+  // The dense matrix that the layer would be with this weight.
+  at::Tensor matrix(const at::Tensor& w) const {
+    auto of_sample = x.sizes().vec();
+    of_sample[0] = -1;
+    auto features = x[0].numel();
+    auto units = at::eye(features, at::kDouble).reshape(of_sample);
+    return run(units, w, std::nullopt).reshape({features, -1}).t();
+  }
 
   at::Tensor through_attachment(const Composite& rules) const {
     auto& g = geometry;

@@ -2,6 +2,8 @@
 // holds.
 #include <ATen/ATen.h>
 
+#include <regex>
+
 #include "ascribe/pack.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/testing/runner.hpp"
@@ -29,6 +31,21 @@ TEST_CASE("what the tests in the documentation expect, holds") {
     for (auto& block : test::blocks_of(root, page))
       if (block.mark == "rule") count += hold(block.text, block.place);
   CHECK(count >= 8);
+}
+
+TEST_CASE("the standard pack's tests hold, and each of its definitions is in one") {
+  auto& definitions = Pack::standard().definitions();
+  std::string texts;
+  for (auto& each : definitions.tests) {
+    CHECK(render_text(testing::run(each).failures) == "");
+    texts += each->place.source->text(each->place.span);
+  }
+  auto check = [&](const std::string& name) {
+    INFO(name);
+    CHECK(std::regex_search(texts, std::regex("\\b" + name + "\\b")));
+  };
+  for (auto& [name, target] : definitions.targets) check(name);
+  for (auto& [name, function] : definitions.functions) check(name);
 }
 
 TEST_CASE("what the test of the language's description expects, holds") {

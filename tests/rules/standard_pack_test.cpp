@@ -1,5 +1,5 @@
-// Rules and stabilizers of the standard pack that the grid has no formula for: those that say their result outright,
-// and each stabilizer.
+// Rules and stabilizers of the standard pack that the grid has no formula for: those for activations, and each
+// stabilizer.
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 
@@ -51,6 +51,22 @@ TEST_CASE("the rule gradient is the layer's own gradient") {
   CHECK(difference(conv.by("rule r = gradient"), conv.back(conv.W, conv.R)) <= tolerance);
 }
 
+TEST_CASE("the relevance filter keeps the largest values of each sample") {
+  for (auto shape : {std::vector<std::int64_t>{3, 40}, {2, 4, 5, 5}, {5, 1}}) {
+    auto R = random(shape, 1), x = random(shape, 2);
+    auto rows = R.flatten(1);
+    for (int percent : {5, 10, 25, 50, 100}) {
+      auto kept = std::max<std::int64_t>(1, rows.size(1) * percent / 100);
+      auto [values, places] = rows.topk(kept, 1);
+      auto expected = at::zeros_like(rows).scatter(1, places, values).reshape(shape);
+      INFO(percent);
+      auto rule = Pack::standard().rule("relevance_filter", {{"percent", percent}});
+      auto layer = plain_layer({x}, [](const std::vector<at::Tensor>& inputs) { return at::relu(inputs[0]); });
+      CHECK(at::equal(relevance(rule, layer, R), expected));
+    }
+  }
+}
+
 TEST_CASE("the stabilizers of the standard pack, by their formulas") {
   Dense dense;
   Convolution conv;
@@ -71,6 +87,8 @@ TEST_CASE("the stabilizers of the standard pack, by their formulas") {
         Row{"relative_clipped", [&](auto&z, auto&all) { return sign(z) * at::maximum(z.abs(), 1e-6 * size(z, all)); }},
         Row{"relative_clipped(0.75)",
             [&](auto&z, auto&all) { return sign(z) * at::maximum(z.abs(), 0.75 * size(z, all)); }},
+        Row{"relative_unsigned", [&](auto&z, auto&all) { return z + 0.1 * size(z, all) + 1e-9; }},
+        Row{"relative_unsigned(4)", [&](auto&z, auto&all) { return z + 4 * size(z, all) + 1e-9; }},
         Row{"relative_over_channels", [&](auto&z, auto&) { return z + 1e-6 * size(z, {1}) * sign(z); }},
         Row{"relative_over_channels(0.5)", [&](auto&z, auto&) { return z + 0.5 * size(z, {1}) * sign(z); }}}) {
     INFO(row.stabilizer);
@@ -82,7 +100,8 @@ TEST_CASE("the stabilizers of the standard pack, by their formulas") {
 
 TEST_CASE("every rule of the standard pack that takes a stabilizer takes each of them") {
   Dense dense;
-  for (auto rule : {"epsilon", "norm", "gamma", "zplus", "alpha_beta", "zbox", "wsquare", "flat"})
+  for (auto rule : {"epsilon", "norm", "gamma", "gamma_classic", "zplus", "zplus_fast", "alpha_beta", "zbox", "bounded",
+                    "wsquare", "flat", "abs", "sign", "epsilon_bias"})
     for (auto stabilizer : {"0.5", "clipped(0.5)", "relative(0.5)", "relative_clipped", "relative_over_channels"}) {
       auto bounds = std::string(rule) == "zbox" ? "low = -3, high = 4, " : "";
       auto call = std::string("rule r = ") + rule + "(" + bounds + "epsilon = " + stabilizer + ")";
