@@ -10,6 +10,7 @@
 #include "grammar/formatter.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/language/definitions.hpp"
+#include "interpreter/pack/files.hpp"
 
 namespace ascribe {
 namespace {
@@ -23,16 +24,12 @@ constexpr struct {
   const char *title, *column;
 } section_words[] = {{"Rules", "Rule"}, {"Composites", "Composite"}, {"Functions", "Function"}};
 
-// Controls, which terminals obey and HTML forbids, as U+FFFD; line ends as one character.
-std::string visible(std::string_view text) {
+// Sources have no controls but tabs and line ends. One that is no line end to us could be one to a page's readers.
+std::string with_plain_line_ends(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    auto code = static_cast<unsigned char>(text[i]);
     if (text.substr(i, 2) == "\r\n") continue;
-    if (text[i] == '\n' || text[i] == '\t' || (code >= 0x20 && code != 0x7F))
-      out += text[i];
-    else
-      out += "\xEF\xBF\xBD";
+    out += text[i] == '\r' ? ' ' : text[i];
   }
   return out;
 }
@@ -131,7 +128,7 @@ struct Found {
 std::string file_name(const Source& source, const fs::path& folder) {
   auto path = fs::path(source.name()).lexically_normal();
   auto relative = path.lexically_relative(folder.lexically_normal());
-  return (relative.empty() || *relative.begin() == ".." ? path : relative).generic_string();
+  return shown(relative.empty() || *relative.begin() == ".." ? path : relative);
 }
 
 // Definitions of a source, in the order of its files' names and then as they are written.
@@ -152,7 +149,7 @@ class Collector {
     source_ = number;
     for (auto& [name, source] : files) {
       CanonicalFile file(source);
-      for (auto& item : file.items()) add(item, file, visible(name));
+      for (auto& item : file.items()) add(item, file, name);
     }
   }
 
@@ -175,18 +172,18 @@ class Collector {
     if (language::is_private(name)) return false;
     found_.push_back({{.name = name,
                        .anchor = "",
-                       .signature = visible(file.signature(keyword, name, written.parameters)),
+                       .signature = with_plain_line_ends(file.signature(keyword, name, written.parameters)),
                        .alias = {},
-                       .documentation = language::read_doc_comment(visible(item.documentation)),
+                       .documentation = language::read_doc_comment(with_plain_line_ends(item.documentation)),
                        .file = file_name,
-                       .code = visible(file.code(item))},
+                       .code = with_plain_line_ends(file.code(item))},
                       sort,
                       source_});
     return true;
   }
 
   void note_alias(const syntax::Call& call, const CanonicalFile& file) {
-    found_.back().definition.alias = {visible(file.call(call)), ""};
+    found_.back().definition.alias = {with_plain_line_ends(file.call(call)), ""};
     if (!call.path.qualifier) found_.back().called = call.path.name.text;
   }
 
@@ -202,7 +199,7 @@ Page make_page(std::string title, std::string introduction, const std::vector<Pa
 
   std::stable_sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.sort < b.sort; });
 
-  Page page{visible(title), visible(introduction), {}};
+  Page page{std::move(title), with_plain_line_ends(introduction), {}};
   Anchors anchors;
   anchors.add(page.title);
   std::map<std::pair<std::size_t, std::string>, std::string> targets;  // anchors of a source's rules and composites
