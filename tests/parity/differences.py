@@ -136,6 +136,22 @@ def batch_norm_that_keeps_its_eps():
     return model, out
 
 
+def batch_norm_before_a_layer():
+    """Merged into a layer before it only, it is passed: the same function, folded by hand, gives another relevance."""
+    norm, conv = nn.BatchNorm2d(2), nn.Conv2d(2, 3, 2)
+    model = made(nn.Sequential(norm, conv), "before")
+    x, R = drawn_for("before input", (2, 2, 4, 4), (2, 3, 3, 3))
+    merging = composites.EpsilonPlus(canonizers=[SequentialMergeBatchNorm()])
+    scale = norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
+    by_hand = copy.deepcopy(conv)  # w (s x + t) + b = (w s) x + (w t + b)
+    by_hand.weight.data = conv.weight.detach() * scale.reshape(1, -1, 1, 1)
+    shift = norm.bias.detach() - norm.running_mean * scale
+    by_hand.bias.data = conv.bias.detach() + (conv.weight.detach() * shift.reshape(1, -1, 1, 1)).sum((1, 2, 3))
+    return model, {"x": x, "R": R, "output": model(x).detach(), "zennit": relevance(model, merging, x, R),
+                   "right": relevance(nn.Sequential(by_hand), composites.EpsilonPlus(), x, R),
+                   "output by hand": by_hand(x).detach()}
+
+
 def batch_norm_by_registration():
     """Merged into the layer that was registered before it, which is not the one that runs before it."""
     layers = [nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.Conv2d(3, 3, 2)]
@@ -223,8 +239,8 @@ def refusals():
 
 
 DIFFERENCES = [a_module_used_twice, a_stabilizer_of_its_own, several_inputs, batch_norm_that_keeps_its_eps,
-               batch_norm_by_registration, first_by_registration, two_forward_passes, relu_in_place,
-               activations_that_are_functions, an_activation_that_it_does_not_know]
+               batch_norm_before_a_layer, batch_norm_by_registration, first_by_registration, two_forward_passes,
+               relu_in_place, activations_that_are_functions, an_activation_that_it_does_not_know]
 
 
 def differences():

@@ -64,9 +64,8 @@ TEST_CASE("each of several inputs gets its share") {
 TEST_CASE("merged batch norm leaves nothing behind: the network's output stays as it is") {
   Difference merged("batch_norm_that_keeps_its_eps");
   CHECK(difference(merged["output of zennit"], merged["output"]) > 1e-7);
-  auto found =
-      attribute(Model::load(merged.reference.file(merged.name + ".pt")), Pack::standard().composite("epsilon_plus"),
-                merged["x"], Target::from(merged["R"]));
+  auto found = attribute(Model::load(merged.reference.file(merged.name + ".pt")),
+                         Pack::standard().composite("epsilon_plus"), merged["x"], Target::from(merged["R"]));
   CHECK(difference(found.output, merged["output"]) <= 1e-12);
   merged.check(found.relevance, /*off=*/1e-7);
 }
@@ -75,6 +74,12 @@ TEST_CASE("batch norm is merged into the layer that runs before it, whatever was
   Difference registered("batch_norm_by_registration");
   CHECK(difference(registered["output of zennit"], registered["output"]) > 0.1);
   registered.check(registered.ours("epsilon_plus"));
+}
+
+TEST_CASE("batch norm is merged into the layer behind it where there is none before it") {
+  Difference before("batch_norm_before_a_layer");
+  CHECK(difference(before["output by hand"], before["output"]) <= 1e-12);  // the same function
+  before.check(before.ours("epsilon_plus"));
 }
 
 TEST_CASE("the first layer is the one that runs first") {

@@ -122,8 +122,7 @@ void compare(const Entry& live, const Entry& stored, const std::string& where, L
   } else {
     auto ours = live.list(), theirs = stored.list();
     REQUIRE(ours.size() == theirs.size());
-    for (std::size_t i = 0; i < ours.size(); ++i)
-      compare(ours[i], theirs[i], where + "." + std::to_string(i), largest);
+    for (std::size_t i = 0; i < ours.size(); ++i) compare(ours[i], theirs[i], where + "." + std::to_string(i), largest);
   }
 }
 
