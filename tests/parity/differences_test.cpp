@@ -119,7 +119,7 @@ TEST_CASE("mish is an activation") {
   mish.check(mish.ours("epsilon_plus(0.1)"));
 }
 
-TEST_CASE("alpha_beta takes every α and β that differ by 1, rounded as they are") {
+TEST_CASE("alpha_beta takes every alpha and beta that differ by 1, rounded as they are") {
   Difference linear("a_stabilizer_of_its_own");
   auto refused = linear.reference.read("differences.pt")["refusals"];
   CHECK(refused["alpha_beta(2.2, 1.2)"].text() == "ValueError");

@@ -111,6 +111,7 @@ void compare(const Entry& live, const Entry& stored, const std::string& where, L
   if (live.value().isTensor()) {
     REQUIRE(stored.value().isTensor());
     auto found = difference(live.tensor(), stored.tensor());
+    INFO(fmt::format("off by {:.1e}", found));
     CHECK(found <= 1e-12);
     largest.add(found);
   } else if (live.value().isString()) {

@@ -10,7 +10,6 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
 
 namespace ascribe::test {
 
@@ -60,7 +59,7 @@ class Reference {
   /// "live, Zennit 0.5.1, PyTorch 2.13.0"
   std::string shown() const {
     auto made_of = content("made_of.txt");
-    return (live() ? "live, " : "stored arrays of ") + made_of.substr(0, made_of.find('\n'));
+    return (folder_ == ASCRIBE_PARITY_STORED ? "stored arrays of " : "live, ") + made_of.substr(0, made_of.find('\n'));
   }
 
  private:
