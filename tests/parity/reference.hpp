@@ -1,14 +1,13 @@
-// What Zennit gives: read from what zennit_reference.py wrote just now, or else from the stored arrays; and the tables
-// of how far from it we are.
+// What Zennit gives: read from what zennit_reference.py wrote just now, or else from the stored arrays.
 #pragma once
 
 #include "tests/attach/layers.hpp"
+#include "tests/table.hpp"
 
 #include <fmt/format.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 
 #include <fstream>
-#include <iostream>
 #include <iterator>
 
 namespace ascribe::test {
@@ -70,36 +69,6 @@ class Reference {
   }
 
   std::filesystem::path folder_;
-};
-
-/// A table, printed and kept in the build folder when it ends: `./dev parity` shows them all, in the order of names.
-class Table {
- public:
-  explicit Table(std::string name) : name_(std::move(name)) {}
-  Table(const Table&) = delete;
-  ~Table() {
-    std::filesystem::path folder = ASCRIBE_PARITY_TABLES;
-    std::filesystem::create_directories(folder);
-    std::ofstream(folder / (name_ + ".txt")) << text_;
-    std::cout << text_;
-  }
-  template <typename... Values>
-  void line(fmt::format_string<Values...> format, Values&&... values) {
-    text_ += fmt::format(format, std::forward<Values>(values)...) + "\n";
-  }
-
- private:
-  std::string name_, text_;
-};
-
-/// The largest of many differences, and how many there were.
-struct Largest {
-  std::size_t cases = 0;
-  double difference = 0;
-  void add(double each) {
-    ++cases;
-    difference = std::max(difference, each);
-  }
 };
 
 }  // namespace ascribe::test
