@@ -192,13 +192,11 @@ Outcome by_reference_with_rounding(const Drawn& it, Draw& draw, double size) {
   return by_reference(it, values, apply);
 }
 
-// In the type of the model.
-Outcome by_reference_in(at::ScalarType type, const Drawn& it) {
-  auto rounded = it.values;
-  for (auto* tensors : {&rounded.x, &rounded.theta})
-    for (auto& each : *tensors) each = each.to(type);
-  if (rounded.R.defined()) rounded.R = rounded.R.to(type);
-  return by_reference(it, rounded, it.layer.apply);
+// In the type of the model, on the very tensors that it gets.
+Outcome by_reference_in_its_type(const Drawn& it) {
+  Values values{it.leaves, it.values.theta, it.R};
+  for (auto& each : values.theta) each = each.to(it.leaves[0].scalar_type());
+  return by_reference(it, values, it.layer.apply);
 }
 
 // Whether rounding alone comes near to the tolerance.
@@ -209,7 +207,7 @@ bool magnifies_rounding(const Drawn& it, const Kind& kind, const Type& type, con
   for (int i = 0; i < 2; ++i)
     if (differs(by_reference_with_rounding(it, draw, units * type.unit))) return true;
   // What a layer's own gradient rounds on its way cannot be told from outside.
-  return kind.cancels && type.type != at::kDouble && differs(by_reference_in(type.type, it));
+  return kind.cancels && type.type != at::kDouble && differs(by_reference_in_its_type(it));
 }
 
 // As a user would.
@@ -241,7 +239,6 @@ struct Tally {
 };
 
 void run(const Case& each, const Kind& kind, Tally& tally, bool tell) {
-  if (std::getenv("DRAWN_TRACE")) fmt::print(stderr, "{}\n", each.name);
   INFO("once more: ASCRIBE_DRAWN_CASE='" << each.name << "' drawn_tests");
   Draw draw(each.name);
   constexpr int attempts = 200;
