@@ -11,6 +11,8 @@
 
 namespace ascribe::drawn {
 
+using Shape = std::vector<std::int64_t>;
+
 class Draw {
  public:
   explicit Draw(const std::string& name) : engine_(hash(name)) {}

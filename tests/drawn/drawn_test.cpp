@@ -20,6 +20,7 @@
 #include "interpreter/evaluate/reference.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "tests/catch.hpp"
+#include "tests/drawn/layers.hpp"
 #include "tests/drawn/rules.hpp"
 
 namespace ascribe::drawn {
@@ -143,7 +144,9 @@ Drawn drawn(const Case& each, Draw& draw, const Kind& kind) {
     values.R = R.to(at::kDouble);
     R = laid_out(draw, R);
   }
-  auto rule = rule_of(ArgumentDraw(draw, layer, y.sizes().vec()).call(definition_of(each.rule)));
+  std::optional<Shape> weight;
+  if (!layer.parameters.empty()) weight = layer.parameters.front().second.sizes().vec();
+  auto rule = rule_of(ArgumentDraw(draw, {layer.shapes, y.sizes().vec(), weight}).call(definition_of(each.rule)));
   auto shown = fmt::format("{}\n{}\n", rule.call, layer.shown);
   for (auto& leaf : leaves) shown += fmt::format("x {}, strides {}\n", leaf.sizes().vec(), leaf.strides().vec());
   shown += fmt::format("y {}, R {}", y.sizes().vec(), R.defined() ? "drawn" : "is y");

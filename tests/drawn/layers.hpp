@@ -22,7 +22,6 @@ namespace ascribe::drawn {
 
 namespace nn = torch::nn;
 using Tensors = std::vector<at::Tensor>;
-using Shape = std::vector<std::int64_t>;
 using Function = std::function<at::Tensor(const Tensors& x, const Tensors& theta)>;
 
 /// A model of one layer.

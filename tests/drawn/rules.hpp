@@ -2,11 +2,13 @@
 // that it takes has to lie within bounds: then the table below has a row for it.
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <optional>
 
 #include "ascribe/pack.hpp"
 #include "interpreter/language/definitions.hpp"
-#include "tests/drawn/layers.hpp"
+#include "tests/drawn/draw.hpp"
 
 namespace ascribe::drawn {
 
@@ -46,9 +48,18 @@ inline std::string written(const at::Tensor& tensor) {
   return fmt::format("[{}]", fmt::join(parts, ", "));
 }
 
+/// What tensors may be laid on.
+struct Shapes {
+  std::vector<Shape> inputs;  ///< those that get relevance
+  Shape output;
+  std::optional<Shape> weight;
+};
+
 class ArgumentDraw {
  public:
-  ArgumentDraw(Draw& draw, const Layer& layer, Shape output) : draw_(draw), layer_(layer), output_(std::move(output)) {}
+  /// Without `tensors`, numbers stand for them.
+  ArgumentDraw(Draw& draw, Shapes shapes, bool tensors = true)
+      : draw_(draw), shapes_(std::move(shapes)), tensors_(tensors) {}
 
   /// `gamma(gamma = 0.7, epsilon = relative(0.1))`
   std::string call(const language::Rule& rule) {
@@ -77,12 +88,16 @@ class ArgumentDraw {
       return draw_.one_of<std::string>({"", "", "[\"bias\"]", "[\"bias\"]", "[\"weight\"]", "[\"weight\", \"bias\"]"});
     if (parameter.type == language::stabilizer)
       return draw_.one_of<std::string>({"0", "1e-12", "1e-6", "1e-3", "0.1", "0.5", "1", "relative", "relative(0.1)",
-                                        "clipped(0.05)", "relative_clipped(0.1)", "relative_over_channels(0.1)"});
+                                        "relative_unsigned(0.1)", "clipped(0.05)", "relative_clipped(0.1)",
+                                        "relative_over_channels(0.1)"});
     auto [low, high] = range(parameter);
     auto space = parameter.type.space;
-    if (!parameter.type.is_number() || space == Space::scalar || draw_.chance(0.3))
+    if (!parameter.type.is_number() || space == Space::scalar || !tensors_ || draw_.chance(0.3))
       return fmt::format("{}", draw_.number(low, high));
-    auto shape = space == Space::input ? sample(layer_.shapes[0]) : space == Space::output ? sample(output_) : weight();
+    auto shape = space == Space::input ? sample(shapes_.inputs[0])
+                 : space == Space::output
+                     ? sample(shapes_.output)
+                     : shapes_.weight.value_or(Shape{1});  // where there is no weight, nothing looks at it
     auto count = at::zeros(shape, at::kDouble).numel();
     std::vector<double> values;
     for (std::int64_t i = 0; i < count; ++i) values.push_back(draw_.number(low, high));
@@ -100,7 +115,7 @@ class ArgumentDraw {
 
   // By channel, by element of a sample, or by element; of an input that is not alone, a single number.
   Shape sample(const Shape& whole) {
-    if (layer_.shapes.size() > 1) return {1};
+    if (shapes_.inputs.size() > 1) return {1};
     switch (draw_.integer(0, 2)) {
       case 0:
         return whole.size() > 1 ? Shape{whole[1]} : Shape{1};
@@ -111,12 +126,9 @@ class ArgumentDraw {
     }
   }
 
-  // Of the weight, in its shape; where there is none, nothing looks at it.
-  Shape weight() { return layer_.parameters.empty() ? Shape{1} : layer_.parameters.front().second.sizes().vec(); }
-
   Draw& draw_;
-  const Layer& layer_;
-  Shape output_;
+  Shapes shapes_;
+  bool tensors_;
 };
 
 inline DrawnRule rule_of(const std::string& call) {
