@@ -20,7 +20,7 @@
 #include "interpreter/evaluate/reference.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "tests/catch.hpp"
-#include "tests/drawn/layers.hpp"
+#include "tests/drawn/kinds.hpp"
 #include "tests/drawn/rules.hpp"
 
 namespace ascribe::drawn {
@@ -356,7 +356,7 @@ TEST_CASE("attached rules equal the reference on layers that are drawn") {
       "float64 {:.1e}, in float32 {:.1e}\n",
       tally.cases, tally.refused, tally.drawn_anew, tally.largest[0], tally.largest[1]);
   CHECK(tally.failures == 0);
-  if (!seconds.empty()) return;
+  if (!seconds.empty() || tally.failures > 0) return;
   CHECK(tally.cases >= least);
   for (auto& rule : rule_names()) {
     INFO(rule);

@@ -19,8 +19,8 @@ struct Range {
   double low, high;
 };
 inline const Range ranges[] = {
-    {"gamma", 0, 4},    {"low", -4, -1},       {"high", 1, 4},  {"beta_max", 0, 3}, {"mu", -1, 1},
-    {"percent", 5, 95}, {"percentage", 5, 95}, {"keep", 5, 95}, {"factor", 0, 1},
+    {"gamma", 0, 4}, {"low", -4, -1},    {"high", 1, 4},   {"beta_max", 0, 3},
+    {"mu", -1, 1},   {"percent", 5, 95}, {"factor", 0, 1},
 };
 
 struct DrawnRule {
