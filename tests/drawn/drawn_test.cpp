@@ -33,7 +33,7 @@ const bool single_threaded = (at::set_num_threads(1), true);
 // same numbers: what the reference itself makes of float32 would hide what evaluators share. That asks for cases in
 // which the formula does not magnify rounding; so each case is worked out once more with all numbers, and the layer's
 // outputs, off by a few units in the last place, and drawn anew where that alone comes to a quarter of the tolerance.
-// Layers whose own gradient cancels are in float32 also drawn anew where the reference itself, in float32, is off.
+// Layers that cancel (Kind::cancels) are in float32 also drawn anew where the reference itself, in float32, is off.
 struct Type {
   const char* name;
   at::ScalarType type;
@@ -209,7 +209,7 @@ bool magnifies_rounding(const Drawn& it, const Kind& kind, const Type& type, con
   };
   for (int i = 0; i < 2; ++i)
     if (differs(by_reference_with_rounding(it, draw, units * type.unit))) return true;
-  // What a layer's own gradient rounds on its way cannot be told from outside.
+  // What such a layer rounds on its way cannot be told from outside.
   return kind.cancels && type.type != at::kDouble && differs(by_reference_in_its_type(it));
 }
 

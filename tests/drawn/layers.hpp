@@ -54,7 +54,8 @@ struct Kind {
   std::string name;  ///< in the language's table of kinds
   int share;         ///< how often it is drawn, compared with the others
   std::function<Layer(Source&)> draw;
-  /// Its own gradient is a difference of large numbers, which rounds whatever it is given.
+  /// It subtracts numbers that are nearly equal, in its output or in its gradient: float32 loses digits on the way that
+  /// rounding of what goes in and what comes out does not account for (or all of them: 0, and then 0 / 0).
   bool cancels = false;
 };
 
