@@ -171,7 +171,8 @@ class Evaluation {
       if (each.requires_grad()) wanted.push_back(each);
     std::vector<at::Tensor> found(wanted.size());
     if (!wanted.empty() && y.requires_grad())
-      found = torch::autograd::grad({y}, wanted, {vector}, /*retain_graph=*/{}, /*create_graph=*/keeps_history_,
+      found = torch::autograd::grad({y}, wanted, {laid_out_as(y, vector)}, /*retain_graph=*/{},
+                                    /*create_graph=*/keeps_history_,
                                     /*allow_unused=*/true);
     std::size_t next = 0;
     for (auto& each : x) {
@@ -183,6 +184,13 @@ class Evaluation {
       out.push_back(gradient.defined() ? gradient : at::zeros_like(each));
     }
     return out;
+  }
+
+  // Batch norm and instance norm of LibTorch 2.13 take a gradient in another memory format than their output's for one
+  // in the same, where dimensions of one element leave the format open (on the CPU), and answer with other elements'.
+  static at::Tensor laid_out_as(const at::Tensor& y, const at::Tensor& vector) {
+    if (vector.sizes() != y.sizes() || vector.strides() == y.strides()) return vector;
+    return at::empty_like(y.detach()).copy_(vector);
   }
 
   // θ_k: for each parameter, the first clause that is for it.
