@@ -169,7 +169,10 @@ at::Tensor quantile(const at::Tensor& z, double share, at::IntArrayRef dimension
   auto below = static_cast<std::int64_t>(place);
   auto part = place - static_cast<double>(below);
   auto out = last < 0 ? values.mean(-1) : values.select(-1, below);
-  if (part > 0) out = (1 - part) * out + part * values.select(-1, below + 1);
+  if (part > 0) {  // never above the next value, and exactly it where both are equal
+    auto next = values.select(-1, below + 1);
+    out = at::where(out == next, out, at::minimum(out + part * (next - out), next));
+  }
   out = at::where(rows.isnan().any(-1), at::full({}, NAN, z.options()), out);
   if (!keep) return out;
   for (auto d : dimensions) shape[static_cast<std::size_t>(d)] = 1;

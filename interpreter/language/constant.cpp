@@ -83,7 +83,8 @@ double quantile(std::vector<double> values, double share) {
   auto below = static_cast<std::size_t>(place);
   auto above = std::min(below + 1, values.size() - 1);
   auto part = place - static_cast<double>(below);
-  return part == 0 ? values[below] : (1 - part) * values[below] + part * values[above];
+  if (part == 0 || values[below] == values[above]) return values[below];
+  return std::min(values[below] + part * (values[above] - values[below]), values[above]);  // never above it
 }
 
 [[noreturn]] void refuse(Code code, Span where, std::string message, std::string help) {

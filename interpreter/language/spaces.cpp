@@ -218,8 +218,10 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
   for (auto d : node.dimensions)
     if (d == 0 && type.space != Space::param) {
-      reporter_.report(Code::bad_dimension, where, fmt::format("`{}` over dimension 0 would mix samples", name),
-                       fmt::format("dimension 0 is the batch; `{}(z)` reduces each sample", name));
+      reporter_.report(
+          Code::bad_dimension, where, fmt::format("`{}` over dimension 0 would mix samples", name),
+          fmt::format("dimension 0 is the batch; `{}` reduces each sample",
+                      node.builtin == Builtin::quantile ? "quantile(z, 0.9)" : fmt::format("{}(z)", name)));
       return unknown;
     }
   return type;

@@ -224,8 +224,13 @@ Page make_page(std::string title, std::string introduction, const std::vector<Pa
 }
 
 Page standard_page() {
-  return make_page("The standard pack", "The rules, composites and functions that come with Ascribe.",
-                   {{Pack::standard(), "std"}});
+  return make_page(
+      "The standard pack",
+      "The rules, composites and functions that come with Ascribe. In the formulas, x_i is an input of the layer, w_ij "
+      "its weight for the output z_j = Σ_i x_i w_ij + b_j, R_j that output's relevance, and R_i the relevance that "
+      "the input gets. x⁺ is max(x, 0), x⁻ is min(x, 0); s(z) is z + ε sign z, or what another stabilizer makes of z; "
+      "[c] is 1 where c holds, and else 0; σ is the logistic function.",
+      {{Pack::standard(), "std"}});
 }
 
 }  // namespace ascribe

@@ -168,8 +168,11 @@ class TestRun {
   ascribe::Composite bound(const Target& target) {
     auto values = [&](const std::vector<Parameter>& parameters) {
       NamedValues out;
-      for (std::size_t i = 0; i < parameters.size(); ++i)
-        out.emplace_back(parameters[i].name, argument(*target.arguments[i], parameters[i].type));
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        auto& [name, type, default_value, default_expression] = parameters[i];
+        bool left_out = default_value && target.arguments[i] == default_expression;
+        out.emplace_back(name, left_out ? *default_value : argument(*target.arguments[i], type));
+      }
       return out;
     };
     if (auto* composite = std::get_if<std::shared_ptr<const language::Composite>>(&target.definition))

@@ -98,6 +98,7 @@ struct Module {
   at::Tensor dense, taps;  ///< of the weight; of a weight of ones
   at::Tensor shift;        ///< one for each output element
   at::Tensor pattern;      ///< another tensor in the weight's shape
+  at::Tensor R;            ///< relevance: the output, each element times a number of its own
 
   at::Tensor run(const at::Tensor& input, const at::Tensor& w, const std::optional<at::Tensor>& b) const {
     auto& g = geometry;
@@ -148,6 +149,7 @@ struct Module {
     pattern = random(weight_shape, seed + 3000);
     dense = matrix(weight);
     taps = matrix(at::ones_like(weight));
+    R = layer.output * random(layer.output.sizes(), seed + 4000);
     auto zero = run(at::zeros_like(x), weight, g.bias ? std::optional(bias) : std::nullopt);
     shift = zero[0].reshape({-1});
   }
@@ -173,7 +175,7 @@ struct Module {
       }
       // Inside of another module, so that layers have names.
       torch::nn::Sequential model(holder);
-      return attached_relevance(rules, *model, x);
+      return attached_relevance(rules, *model, x, R);
     };
     auto convolution = [&]<std::size_t D>(auto chosen, std::integral_constant<std::size_t, D>) {
       if constexpr (requires { chosen.output_padding(0); }) {

@@ -39,8 +39,7 @@ TEST_CASE("every rule: no sample influences another, stabilizers and filters inc
   });
 }
 
-// ------------------------------------------------------------------------------------------------------ units,
-// features
+// -------------------------------------------------------------------------------------------------- units and features
 
 TEST_CASE("every rule: the order of output units is nobody's business, that of input features is relevance's") {
   for_all_rules([&](auto&, auto& rule, auto& it) {
@@ -55,8 +54,7 @@ TEST_CASE("every rule: the order of output units is nobody's business, that of i
   });
 }
 
-// --------------------------------------------------------------------------------------------------- linearity,
-// scaling
+// ----------------------------------------------------------------------------------------------- linearity and scaling
 
 TEST_CASE("every rule is linear in R, but for those that look at its values") {
   const std::set<std::string> not_additive{"relu_deconvnet", "relu_guided_backprop", "relevance_filter", "abs_lrp"};
@@ -111,14 +109,12 @@ const Scaling scalings[] = {
     {"gradient_times_input", 1, 1},
     {"pattern_net(0.7)", 0, 0},
     {"pattern_attribution(0.7)", 0, 1},
-    {"pass", 0, 0},
 };
 
 TEST_CASE("rules without a stabilizer of fixed size do not see the scale of inputs and of parameters") {
   for (std::uint64_t seed : {11, 12, 13})
     for (auto& it : wide_layers(seed, true)) {
       for (auto& row : scalings) {
-        if (std::string(row.call) == "pass") continue;  // these layers do not keep their shape
         INFO(row.call << ", seed " << seed << ", weight of " << it.W.dim() << " dimensions");
         constexpr double c = 3.7;
         auto before = it.by(row.call);
@@ -299,8 +295,8 @@ TEST_CASE("a layer whose units are two layers' hands down what both hand down") 
   for (auto& it : wide_layers(41, true))
     for (auto& row : scalings) {
       std::string call = row.call;
-      // These measure a unit by the others of its sample, or need a layer that keeps its shape.
-      if (call.find("relative") != std::string::npos || call.starts_with("abs_lrp") || call == "pass") continue;
+      // These measure a unit by the others of its sample.
+      if (call.find("relative") != std::string::npos || call.starts_with("abs_lrp")) continue;
       INFO(call << ", weight of " << it.W.dim() << " dimensions");
       auto half = [&](std::int64_t from, std::int64_t to) {
         return Weighted{it.padding, it.x, it.W.slice(0, from, to), it.b.slice(0, from, to), it.R.slice(1, from, to)};
@@ -409,7 +405,6 @@ TEST_CASE("every rule takes merged batch norm for the convolution that somebody 
   for (std::uint64_t seed : {61, 62})
     for (bool bias : {false, true})
       for (auto& row : scalings) {
-        if (std::string(row.call) == "pass") continue;  // these layers do not keep their shape
         INFO(row.call << ", seed " << seed << ", bias " << bias);
         auto rules =
             Pack::parse(fmt::format("composite c {{ activation => pass; batch_norm => merge; any => {} }}", row.call))
@@ -422,8 +417,7 @@ TEST_CASE("every rule takes merged batch norm for the convolution that somebody 
       }
 }
 
-// ----------------------------------------------------------------------------------------------------- places in
-// memory
+// ---------------------------------------------------------------------------------------------------- places in memory
 
 // LibTorch's own batch norm and instance norm do not keep this where dimensions have one element.
 TEST_CASE("relevance does not depend on the memory format in which it arrives") {

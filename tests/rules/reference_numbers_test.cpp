@@ -29,15 +29,9 @@ struct TwoLayers : torch::nn::Module {
   torch::nn::Linear first, second;
 };
 
-// A composite from entries, with classic LRP-gamma in reach.
+// A composite from entries.
 Composite composite(const std::string& entries) {
-  static const std::string rules = R"(
-    rule gamma_classic(gamma = 0.25, epsilon: stabilizer = 1e-6) {
-      param = w + gamma * max(w, 0)
-      map = R / stabilize(y, epsilon)
-    }
-  )";
-  return Pack::parse(rules + "composite captum { activation => pass; " + entries + " }").composite("captum");
+  return Pack::parse("composite captum { activation => pass; " + entries + " }").composite("captum");
 }
 
 // ------------------------------------------------------------------ Journal of Statistical Software 111(8), appendix E

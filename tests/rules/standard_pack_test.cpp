@@ -67,6 +67,17 @@ TEST_CASE("the relevance filter keeps the largest values of each sample") {
   }
 }
 
+TEST_CASE("the relevance filter keeps values that are equal to the smallest one kept") {
+  for (auto type : {at::kFloat, at::kDouble})
+    for (int count : {1, 2, 3, 33, 64, 100, 784})
+      for (int percent : {10, 14, 30}) {
+        auto R = random({50, 1}, 7).to(type).expand({50, count}).contiguous();
+        auto layer = plain_layer({R}, [](const std::vector<at::Tensor>& inputs) { return at::relu(inputs[0]); });
+        INFO(count << " values, " << percent << " %");
+        CHECK(at::equal(relevance(Pack::standard().rule("relevance_filter", {{"percent", percent}}), layer, R), R));
+      }
+}
+
 TEST_CASE("the stabilizers of the standard pack, by their formulas") {
   Dense dense;
   Convolution conv;
