@@ -70,6 +70,7 @@ enum class Code {
   model_failed = 609,
   no_layer_matched = 610,
   unknown_layer = 611,
+  stopped = 612,
   // Models, tensors and arguments
   wrong_model = 701,
   wrong_tensor = 702,
@@ -83,6 +84,11 @@ enum class Code {
   bad_pack = 803,
   newer_language = 804,
   private_name = 805,
+  repeated_pack = 806,
+  bad_lock = 807,
+  differs_from_lock = 808,
+  not_locked = 809,
+  outside_of_pack = 810,
   // Tests
   expectation_failed = 901,
   no_tests = 902,

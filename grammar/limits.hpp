@@ -18,9 +18,6 @@ inline constexpr struct Limits {
   std::size_t let_depth = 128;             ///< lets that use lets, definitions that lead to definitions
   std::size_t rule_operations = 100'000;   ///< operations of one definition, its lets and functions filled in
   std::size_t all_operations = 5'000'000;  ///< of all that is checked together, each use of a definition filled in
-  std::size_t pack_files = 1'000;          ///< files that are loaded together, imports included
-  std::size_t pack_bytes = 16 << 20;       ///< bytes of these files
-  std::size_t pack_entries = 10'000;       ///< files and folders that are looked at to find the files of packs
   std::size_t import_depth = 64;           ///< imports that lead to imports
   std::size_t composite_entries = 10'000;  ///< entries of one composite, the composites that it leads to filled in
   std::int64_t broadcast_elements = std::int64_t{1} << 30;  ///< numbers in a tensor that an expression spreads

@@ -11,6 +11,7 @@
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/load_arguments.hpp"
 #include "interpreter/pack/rule_sources.hpp"
 
 namespace ascribe::command {
@@ -19,15 +20,16 @@ namespace {
 struct Options {
   std::vector<std::string> paths;
   std::string format = "text";
+  LoadArguments load;
 };
 
 std::string counted(std::size_t count, const char* word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
-std::vector<Diagnostic> check(const std::filesystem::path& path) {
+std::vector<Diagnostic> check(const std::filesystem::path& path, const LoadOptions& options) {
   try {
-    if (path != "-") return Pack::load(path).warnings();
+    if (path != "-") return Pack::load(path, options).warnings();
     auto source = read_source(path);
     return Pack::parse(std::string(source->text()), source->name()).warnings();
   } catch (const Error& error) {
@@ -59,7 +61,7 @@ int check(const Options& options) {
   };
   for (auto& given : options.paths) {
     try {
-      for (auto& path : pack_paths(given)) take(path, check(path));
+      for (auto& path : pack_paths(given)) take(path, check(path, options.load.options()));
     } catch (const Error& error) {
       take(given, error.diagnostics());
     }
@@ -77,6 +79,7 @@ Run add_check(CLI::App& app) {
   command->add_option("PATH", options->paths, "rule files, folders of them, or - for standard input")->required();
   command->add_option("--format", options->format, "text (messages on standard error), json or sarif")
       ->check(CLI::IsMember({"text", "json", "sarif"}));
+  options->load.add_to(*command);
   return [options] { return check(*options); };
 }
 

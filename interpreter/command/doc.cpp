@@ -13,6 +13,7 @@
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/load_arguments.hpp"
 #include "interpreter/pack/files.hpp"
 #include "interpreter/pack/page.hpp"
 #include "interpreter/pack/rule_sources.hpp"
@@ -26,6 +27,7 @@ struct Options {
   std::vector<std::string> paths;
   std::string format;
   std::optional<std::string> output;
+  LoadArguments load;
 };
 
 constexpr const char* standard_input = "-";
@@ -46,8 +48,8 @@ auto writer_for(const Options& options) {
                     "name a .md or .html file, or give --format markdown or --format html");
 }
 
-PageSource load(const fs::path& path, const fs::path& folder) {
-  if (path != standard_input) return {Pack::load(path), folder};
+PageSource load(const fs::path& path, const fs::path& folder, const LoadOptions& options) {
+  if (path != standard_input) return {Pack::load(path, options), folder};
   auto source = read_source(path);
   return {Pack::parse(std::string(source->text()), source->name()), folder};
 }
@@ -83,7 +85,7 @@ Head head_of(const fs::path& given, const std::vector<fs::path>& units, const Pa
 }
 
 // The page of all paths. Throws Error, or gives nothing and says why in `worst`, after messages for every mistake.
-std::optional<Page> page_of(const std::vector<std::string>& paths, int& worst) {
+std::optional<Page> page_of(const std::vector<std::string>& paths, const LoadOptions& options, int& worst) {
   std::vector<PageSource> sources;
   std::vector<Head> heads;
   auto attempt = [&](auto action) {
@@ -100,7 +102,7 @@ std::optional<Page> page_of(const std::vector<std::string>& paths, int& worst) {
       // Of several paths the whole names of files are shown, so that they can be told apart.
       auto folder = paths.size() > 1 ? "" : fs::is_directory(given, unknown) ? given : given.parent_path();
       auto units = pack_paths(given);
-      for (auto& unit : units) attempt([&] { sources.push_back(load(unit, folder)); });
+      for (auto& unit : units) attempt([&] { sources.push_back(load(unit, folder, options)); });
       if (worst == fine) heads.push_back(head_of(given, units, sources.back().pack));
     });
   if (worst != fine) return {};
@@ -113,7 +115,8 @@ int document(const Options& options) {
   auto write = writer_for(options);
   if (options.output) check_writable(*options.output);
   int worst = fine;
-  auto page = options.paths.empty() ? std::optional(standard_page()) : page_of(options.paths, worst);
+  auto page =
+      options.paths.empty() ? std::optional(standard_page()) : page_of(options.paths, options.load.options(), worst);
   if (!page) return worst;
   auto text = write(*page);
   if (options.output)
@@ -135,6 +138,7 @@ Run add_doc(CLI::App& app) {
       ->type_name("markdown|html");
   command->add_option("--output", options->output, "writes into this .md or .html file, not to standard output")
       ->type_name("FILE");
+  options->load.add_to(*command);
   return [options] { return document(*options); };
 }
 

@@ -43,10 +43,11 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
   auto* option = command.add_option(
       "--rules", rules, "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers");
   if (rules_required) option->required();
-  command.add_option("--load", load, "rule files whose names --rules may use")
+  command.add_option("--load", load, "rule files and packs whose names --rules may use")
       ->expected(1)
       ->allow_extra_args(false)
       ->take_all();
+  loading.add_to(command);
   command.add_option("--mean", mean, "of a picture: subtracted, one value or one for each channel")->delimiter(',');
   command.add_option("--std", deviation, "of a picture: divided by after --mean")->delimiter(',');
   command.add_option("--device", device, "cpu or cuda:0");
@@ -54,8 +55,9 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
 }
 
 Composite ModelArguments::read_rules() const {
-  auto pack =
-      load.empty() ? Pack::standard() : Pack::load(std::vector<std::filesystem::path>(load.begin(), load.end()));
+  auto pack = load.empty()
+                  ? Pack::standard()
+                  : Pack::load(std::vector<std::filesystem::path>(load.begin(), load.end()), loading.options());
   return pack.call(rules, "--rules");
 }
 

@@ -10,6 +10,7 @@
 
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
+#include "interpreter/command/load_arguments.hpp"
 
 namespace ascribe::command {
 
@@ -18,6 +19,7 @@ struct ModelArguments {
   std::vector<std::string> inputs, load;
   std::vector<double> mean, deviation;
   int threads = 0;
+  LoadArguments loading;
 
   /// Adds the options to a subcommand; `this` has to live as long as that.
   void add_to(CLI::App& command, bool rules_required);

@@ -11,6 +11,7 @@
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/load_arguments.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/rule_sources.hpp"
 #include "interpreter/testing/runner.hpp"
@@ -23,6 +24,7 @@ using testing::TestResult;
 struct Options {
   std::vector<std::string> paths;
   std::string filter = "*", format = "text";
+  LoadArguments load;
 };
 
 void print_text(const TestResult& result) {
@@ -95,7 +97,7 @@ int test(const Options& options) {
     guarded([&] {
       for (auto& path : pack_paths(given))
         guarded([&] {
-          auto pack = Pack::load(path);
+          auto pack = Pack::load(path, options.load.options());
           for (auto& each : pack.definitions().tests)
             if (fnmatch(options.filter.c_str(), each->name.c_str(), 0) == 0) tests.push_back(each);
         });
@@ -129,6 +131,7 @@ Run add_test(CLI::App& app) {
   command->add_option("--format", options->format, "how results are shown")
       ->check(CLI::IsMember({"text", "json", "junit"}))
       ->type_name("text|json|junit");
+  options->load.add_to(*command);
   return [options] { return test(*options); };
 }
 

@@ -6,8 +6,10 @@
 #include <deque>
 
 #include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/constant.hpp"
 #include "interpreter/language/import_checker.hpp"
 #include "interpreter/language/scope.hpp"
+#include "interpreter/language/spaces.hpp"
 #include "interpreter/language/test_checker.hpp"
 
 namespace ascribe::language {
@@ -105,6 +107,39 @@ std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& 
     return {};
   }
   return target;
+}
+
+std::optional<Value> check_stabilizer(syntax::Call call, const SourcePointer& source, const Definition& callee,
+                                      const std::string& parameter, const Surroundings& surroundings,
+                                      std::vector<Diagnostic>& diagnostics) {
+  auto& parameters = std::visit(
+      [](auto& each) -> auto& { return each->parameters; }, callee);
+  auto wanted = std::find_if(parameters.begin(), parameters.end(), [&](auto& each) { return each.name == parameter; });
+  if (wanted == parameters.end() || wanted->type != stabilizer) return Stabilizer{};
+  Scope scope(surroundings, diagnostics);
+  FileScope view(scope, source);
+  auto reporter = view.reporter();
+  std::optional<Value> out;
+  until_stopped(diagnostics, [&] {
+    LocalNames nothing;
+    auto span = call.span;
+    auto value =
+        NameResolver(reporter, nothing, view).resolve_argument({span, std::move(call)}, *wanted, Clause::argument);
+    if (!value) return;
+    auto type = SpaceChecker(reporter, std::vector<Type>{}, Moment::before_layer).infer(*value);
+    if (type.form == Form::unknown) return;
+    if (!accepts(wanted->type, type)) {
+      reporter.report(Code::wrong_type, span,
+                      fmt::format("`{}` takes {}, not {}", parameter, describe(wanted->type), describe(type)));
+      return;
+    }
+    // The others are left at their defaults: which they are does not matter for what the function has to do.
+    Target target{{}, {}, span};
+    std::visit([&](auto& each) { target.definition = each; }, callee);
+    for (auto& each : parameters) target.arguments.push_back(&each == &*wanted ? value : each.default_expression);
+    if (view.stabilizer_uses().check(target, {}, reporter)) out = evaluate_argument(*value, {}, wanted->type);
+  });
+  return out;
 }
 
 }  // namespace ascribe::language

@@ -18,4 +18,10 @@ Definitions check(const std::vector<const syntax::File*>& files, const Surroundi
 std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& source,
                                  const Surroundings& surroundings, std::vector<Diagnostic>& diagnostics);
 
+/// The value of a parameter that is given a stabilizer function, as a call without its first argument. Whether the
+/// parameter is there and takes a stabilizer is left to `bind`.
+std::optional<Value> check_stabilizer(syntax::Call call, const SourcePointer& source, const Definition& callee,
+                                      const std::string& parameter, const Surroundings& surroundings,
+                                      std::vector<Diagnostic>& diagnostics);
+
 }  // namespace ascribe::language

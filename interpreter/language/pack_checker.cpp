@@ -62,7 +62,7 @@ std::vector<const syntax::Item*> packs_of(const syntax::File& file) {
 PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
   if (pack.name.text == "std")
     reporter.report(Code::protected_name, pack.name.span, "`std` is the standard pack's name", "choose another name");
-  PackInfo info{pack.name.text, ""};
+  PackInfo info{pack.name.text, "", {reporter.source(), pack.name.span, ""}};
   std::map<std::string_view, const syntax::Field*> given;
   for (auto& field : pack.fields) {
     auto& name = field.name.text;
@@ -81,6 +81,8 @@ PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
                       fmt::format("write `{}`", known->example));
     } else if (auto* text = std::get_if<syntax::StringLiteral>(&field.value->node)) {
       info.version = text->value;
+    } else {
+      info.language = static_cast<int>(std::min<double>(*whole_number(field, reporter.source()), language_version));
     }
   }
   for (auto& row : fields)

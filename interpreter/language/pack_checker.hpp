@@ -15,6 +15,8 @@ inline constexpr int language_version = 1;
 
 struct PackInfo {
   std::string name, version;
+  Label named{};     ///< where its name is written
+  int language = 0;  ///< that it is written in
 };
 
 /// The message for a pack in a newer language. Nothing else of such a pack is worth a message: ask this first.

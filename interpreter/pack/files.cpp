@@ -1,85 +1,133 @@
 #include "interpreter/pack/files.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <system_error>
 
-#include "grammar/limits.hpp"
+#include "ascribe/files.hpp"
 
 namespace ascribe {
 namespace {
 
 namespace fs = std::filesystem;
 
-Error refuse(Code code, const fs::path& path, const std::string& why, std::string help) {
-  return Error(
-      {.code = code, .message = fmt::format("cannot read '{}': {}", shown(path), why), .help = std::move(help)});
+// What the system says, in the form of our messages: "permission denied".
+std::string reason(int error) {
+  auto text = std::generic_category().message(error);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
 }
 
-FileReader::Kind kind_of(const fs::file_status& status) {
+Files::Kind kind_of(const fs::file_status& status) {
   switch (status.type()) {
     case fs::file_type::not_found:
-      return FileReader::Kind::missing;
+      return Files::Kind::nothing;
     case fs::file_type::regular:
-      return FileReader::Kind::file;
+      return Files::Kind::file;
     case fs::file_type::directory:
-      return FileReader::Kind::folder;
+      return Files::Kind::folder;
+    case fs::file_type::symlink:
+      return Files::Kind::link;
     default:
-      return FileReader::Kind::other;
+      return Files::Kind::other;
   }
 }
 
-class Disk : public FileReader {
+// An open file, closed at its end.
+class Descriptor {
+ public:
+  // Without O_NONBLOCK, opening a pipe would wait for its writer.
+  explicit Descriptor(const fs::path& path) : path_(path) {
+    value_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (value_ < 0 && errno == ENOENT) throw unreadable(path, "no such file", "check the path");
+    if (value_ < 0) throw unreadable(path, reason(errno), "check its permissions");
+  }
+  ~Descriptor() { ::close(value_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  void refuse_all_but_files() const {
+    struct stat status {};
+    if (::fstat(value_, &status) != 0) throw unreadable(path_, reason(errno), "check the disk");
+    if (S_ISDIR(status.st_mode)) throw unreadable(path_, "it is a folder", "name a file");
+    if (!S_ISREG(status.st_mode)) throw unreadable(path_, "it is no regular file", "name a file on a disk");
+  }
+  // At most `most` bytes from where the last call ended; fewer at the file's end only.
+  std::string read(std::size_t most) const {
+    constexpr std::size_t step = 1 << 16;
+    std::string out;
+    while (out.size() < most) {
+      auto before = out.size();
+      out.resize(std::min(before + step, most));
+      auto got = ::read(value_, out.data() + before, out.size() - before);
+      auto error = errno;
+      out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+      if (got == 0) break;
+      if (got < 0 && error != EINTR) throw unreadable(path_, reason(error), "check the disk");
+    }
+    return out;
+  }
+
+ private:
+  const fs::path& path_;
+  int value_;
+};
+
+class Disk : public Files {
  public:
   Kind kind(const fs::path& path) const override {
     std::error_code error;
-    return kind_of(fs::status(path, error));
+    return kind_of(fs::symlink_status(path, error));
   }
 
-  std::string identity(const fs::path& path) const override {
-    std::error_code error;
-    auto found = fs::canonical(path, error);
-    return error ? path.string() : found.string();
-  }
-
-  std::string read(const fs::path& path) const override {
-    std::ifstream file(path, std::ios::binary);
-    if (!file && errno == ENOENT) throw refuse(Code::unreadable_file, path, "no such file", "check the path");
-    if (!file) throw refuse(Code::unreadable_file, path, std::strerror(errno), "check its permissions");
-    // One byte more than is allowed: what has no end, such as a device, is not read to its end.
-    std::string text(limits.source_bytes + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (file.bad()) throw refuse(Code::unreadable_file, path, "reading failed", "check the disk");
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > limits.source_bytes)
-      throw refuse(Code::too_large, path, fmt::format("it has more than {} bytes", limits.source_bytes),
-                   "cut it into several files");
-    text.shrink_to_fit();
-    return text;
+  std::string read(const fs::path& path, std::size_t most) const override {
+    Descriptor file(path);
+    file.refuse_all_but_files();
+    return file.read(most + 1);
   }
 
   std::vector<Entry> list(const fs::path& folder, std::size_t most) const override {
     std::vector<Entry> out;
     std::error_code error;
-    for (fs::directory_iterator each(folder, error), end; !error && each != end && out.size() < most;
+    for (fs::directory_iterator each(folder, error), end; !error && each != end && out.size() <= most;
          each.increment(error)) {
       std::error_code unknown;
-      out.push_back({each->path().filename().string(), kind_of(each->status(unknown))});
+      out.push_back({each->path().filename().string(), kind_of(each->symlink_status(unknown))});
     }
-    if (error) throw refuse(Code::unreadable_file, folder, error.message(), "check its permissions");
+    if (error) throw unreadable(folder, reason(error.value()), "check its permissions");
     return out;
+  }
+
+  fs::path resolve(const fs::path& path) const override {
+    std::error_code error;
+    auto found = fs::canonical(path, error);
+    return error ? path : found;
   }
 };
 
 }  // namespace
 
-const FileReader& disk() {
-  static const Disk reader;
-  return reader;
+std::shared_ptr<const Files> Files::disk() {
+  static const auto files = std::make_shared<const Disk>();
+  return files;
+}
+
+fs::path Files::resolve(const fs::path& path) const {
+  auto normal = path.lexically_normal();
+  if (!normal.has_filename() && normal.has_relative_path()) normal = normal.parent_path();
+  return normal.empty() ? fs::path(".") : normal;
+}
+
+Error unreadable(const fs::path& path, std::string_view why, std::string help) {
+  return Error({.code = Code::unreadable_file,
+                .message = fmt::format("cannot read '{}': {}", shown(path), why),
+                .help = std::move(help)});
 }
 
 std::string shown(const fs::path& path) {

@@ -12,23 +12,27 @@
 #include "grammar/parser.hpp"
 #include "interpreter/language/checker.hpp"
 #include "interpreter/language/pack_checker.hpp"
+#include "interpreter/pack/files.hpp"
+#include "interpreter/pack/import_path.hpp"
+#include "interpreter/pack/lock.hpp"
+#include "interpreter/pack/pack_folder.hpp"
 
 namespace ascribe {
 namespace {
 
 namespace fs = std::filesystem;
 using language::Definitions;
-using Kind = FileReader::Kind;
+using Kind = Files::Kind;
 using DefinitionsPointer = std::shared_ptr<const Definitions>;
 
-constexpr const char* pack_file_name = "pack.rule";
-constexpr const char* pack_example = "pack name { version = \"1.0.0\"; language = 1 }";
+constexpr const char* give_rule_files = "give the path of a .rule file, or of a folder with a pack.rule";
 
 // What has a scope of its own: a pack's folder, or a file that is named itself.
 struct Unit {
   fs::path path;
   std::string identity;
   bool folder;
+  bool searched = false;  // found on the search path
 };
 
 struct LoadedFile {
@@ -49,9 +53,15 @@ struct Open {
   std::set<std::string> files{};
 };
 
+// Who has a pack's name, where that is written, and the import that led there.
+struct Owner {
+  std::string identity;
+  Label named, import;
+};
+
 class Loader {
  public:
-  Loader(const FileReader& reader, const Definitions& standard) : reader_(reader), standard_(standard) {}
+  Loader(const LoadOptions& options, const Definitions& standard) : reading_(options), standard_(standard) {}
 
   Loaded load(const std::vector<fs::path>& paths);
 
@@ -60,7 +70,9 @@ class Loader {
   Unit named_by_caller(const fs::path& path) const;
   const LoadedFile* file(const fs::path& path, const Label& from, bool of_pack = false);
   std::optional<Contents> contents(const Unit& unit, const Label& from);
-  std::optional<std::vector<fs::path>> rule_files(const fs::path& folder, const Label& from);
+  std::optional<Contents> single_file(const Unit& unit, const Label& from);
+  std::optional<std::vector<PackFile>> locked_files(const Unit& unit);
+  bool owns_name(const Unit& unit, const language::PackInfo& info);
   DefinitionsPointer unit(const Unit& unit, const Label& from);
   Definitions check(const std::vector<const LoadedFile*>& files, const Definitions* beside);
 
@@ -71,25 +83,28 @@ class Loader {
 
   // A message at the import that leads to something, or without a place.
   Diagnostic& report(Code code, const Label& where, std::string message, std::string help);
-  void report_unreadable(const Error& error, const Label& from);
-  [[noreturn]] void give_up(const Label& from, std::string message) const;
+  void report_all(const Error& error, const Label& from);
 
-  const FileReader& reader_;
+  Reading reading_;
   const Definitions& standard_;
   std::vector<Diagnostic> diagnostics_;
   std::map<std::string, std::unique_ptr<LoadedFile>> files_;
+  std::map<std::string, std::string> verified_;  // texts that were read to be compared with a lock
   std::map<std::string, DefinitionsPointer> units_;
   std::map<std::string, language::PackInfo> packs_;
-  std::vector<Open> open_;  // one imports the next
-  std::size_t bytes_ = 0, entries_ = 0;
+  std::map<std::string, Owner> owners_;  // of packs' names
+  std::vector<LoadedImport> imports_;    // of the first unit
+  std::vector<Open> open_;               // one imports the next
 };
 
 Loaded Loader::load(const std::vector<fs::path>& paths) {
   Loaded out;
   try {
     load_all(paths, out);
+  } catch (const GiveUp& reason) {  // its place is the import that is followed
+    report_all(reason, open_.empty() ? Label{} : open_.back().import);
   } catch (const Error& error) {
-    diagnostics_.insert(diagnostics_.end(), error.diagnostics().begin(), error.diagnostics().end());
+    report_all(error, {});
   }
   put_in_order(diagnostics_);
   cut(diagnostics_);
@@ -106,8 +121,9 @@ void Loader::load_all(const std::vector<fs::path>& paths, Loaded& out) {
   }
   std::vector<const LoadedFile*> files;
   for (auto& single : singles) {
-    auto* loaded = file(single.path, {});
-    if (!loaded) return;
+    auto found = single_file(single, {});
+    if (!found) return;
+    auto* loaded = found->files[0];
     if (std::find(files.begin(), files.end(), loaded) == files.end()) files.push_back(loaded);
   }
   Definitions all;
@@ -120,6 +136,8 @@ void Loader::load_all(const std::vector<fs::path>& paths, Loaded& out) {
   if (paths.size() == 1 && !packs.empty()) {
     out.name = packs_[packs[0].identity].name;
     out.version = packs_[packs[0].identity].version;
+    out.language = packs_[packs[0].identity].language;
+    out.imports = std::move(imports_);
   }
   // Several files together are no unit that anything could import.
   open_.push_back({singles.size() == 1 ? singles[0] : Unit{"", "", false}, {}});
@@ -132,45 +150,39 @@ void Loader::load_all(const std::vector<fs::path>& paths, Loaded& out) {
 }
 
 Unit Loader::named_by_caller(const fs::path& path) const {
-  auto refuse = [&](const char* why) {
-    return Error({.code = Code::unreadable_file,
-                  .message = fmt::format("cannot read '{}': {}", shown(path), why),
-                  .help = "give the path of a .rule file, or of a folder with a pack.rule"});
-  };
-  auto kind = reader_.kind(path);
-  if (kind == Kind::missing) throw refuse("no such file");
-  if (kind == Kind::folder) {
-    if (reader_.kind(path / pack_file_name) != Kind::file) throw refuse("it is a folder without a pack.rule");
-    return {path, reader_.identity(path), true};
-  }
-  if (kind == Kind::file && path.filename() == pack_file_name) {
-    auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    return {folder, reader_.identity(folder), true};
-  }
-  return {path, reader_.identity(path), false};
+  auto unit = [&](const fs::path& where, bool folder) { return Unit{where, reading_.resolve(where).string(), folder}; };
+  auto kind = reading_.behind(path);
+  if (kind == Kind::nothing) throw unreadable(path, "no such file", give_rule_files);
+  if (kind == Kind::file)
+    return path.filename() == pack_file_name ? unit(folder_of_pack(reading_, path), true) : unit(path, false);
+  if (kind != Kind::folder) throw unreadable(path, "it is neither a file nor a folder", give_rule_files);
+  if (auto why = why_no_pack(reading_, path); !why.empty())
+    throw unreadable(path, "it is a folder " + why, give_rule_files);
+  return unit(path, true);
 }
 
 // -------------------------------------------------------------------------------------------------------------- files
 
 const LoadedFile* Loader::file(const fs::path& path, const Label& from, bool of_pack) {
-  auto identity = reader_.identity(path);
-  auto& slot = files_[identity];
-  if (slot) return slot.get();
-  if (files_.size() > limits.pack_files)
-    give_up(from, fmt::format("more than {} files are loaded together", limits.pack_files));
+  auto identity = reading_.resolve(path).string();
+  if (auto found = files_.find(identity); found != files_.end()) return found->second.get();
   std::string text;
-  try {
-    text = reader_.read(path);
-  } catch (const Error& error) {
-    report_unreadable(error, from);
-    files_.erase(identity);
-    return nullptr;
+  if (auto found = verified_.find(identity); found != verified_.end()) {
+    text = std::move(found->second);
+    verified_.erase(found);
+  } else {
+    try {
+      text = reading_.read(path);
+    } catch (const GiveUp&) {
+      throw;
+    } catch (const Error& error) {
+      report_all(error, from);
+      return nullptr;
+    }
   }
-  bytes_ += text.size();
-  if (bytes_ > limits.pack_bytes)
-    give_up(from, fmt::format("the files that are loaded together have more than {} bytes", limits.pack_bytes));
   auto source = std::make_shared<Source>(path.string(), std::move(text));
   std::vector<Diagnostic> mistakes;
+  auto& slot = files_[identity];
   slot = std::make_unique<LoadedFile>(LoadedFile{path, identity, parse_file(source, mistakes)});
   if (of_pack)
     if (auto newer = language::needs_newer_language(slot->tree)) mistakes = {std::move(*newer)};
@@ -179,68 +191,78 @@ const LoadedFile* Loader::file(const fs::path& path, const Label& from, bool of_
   return slot.get();
 }
 
-std::optional<Contents> Loader::contents(const Unit& unit, const Label& from) {
-  Contents out;
-  if (!unit.folder) {
-    auto* loaded = file(unit.path, from);
-    if (!loaded) return {};
-    out.files.push_back(loaded);
-    return out;
+std::optional<Contents> Loader::single_file(const Unit& unit, const Label& from) {
+  if (reading_.options().require_lock) {
+    report(Code::not_locked, from, fmt::format("no lock covers '{}'", shown(unit.path)),
+           fmt::format("make a pack of it: a folder with a pack.rule (`{}`), then `ascribe pack lock`", pack_example));
+    return {};
   }
+  auto* loaded = file(unit.path, from);
+  if (!loaded) return {};
+  return Contents{{loaded}, {}};
+}
+
+std::optional<Contents> Loader::contents(const Unit& unit, const Label& from) try {
+  if (!unit.folder) return single_file(unit, from);
+  auto files = locked_files(unit);
   // pack.rule comes first: a pack in a newer language is not looked at further.
   auto* first = file(unit.path / pack_file_name, from, /*of_pack=*/true);
   if (!first || language::needs_newer_language(first->tree)) return {};
+  Contents out;
   out.pack = language::check_pack(first->tree, diagnostics_);
-  out.files.push_back(first);
-  auto paths = rule_files(unit.path, from);
-  if (!paths) return {};
+  if (!owns_name(unit, out.pack)) return {};
+  if (!files) {
+    files = files_of_pack(reading_, unit.path);
+    reading_.refuse_too_many(files->size());
+  }
   bool readable = true;
-  for (auto& path : *paths) {
-    auto* loaded = file(path, from);
+  for (auto& each : *files) {
+    auto* loaded = file(each.path, from);
     readable = readable && loaded;
-    if (loaded && std::find(out.files.begin(), out.files.end(), loaded) == out.files.end()) out.files.push_back(loaded);
+    if (loaded) out.files.push_back(loaded);
   }
   if (!readable) return {};  // what is missing would be missed in the others
   return out;
+} catch (const GiveUp&) {
+  throw;
+} catch (const Error& error) {
+  report_all(error, from);
+  return {};
 }
 
-// All but pack.rule itself, also from nested folders, unless these are packs; hidden ones are left out.
-std::optional<std::vector<fs::path>> Loader::rule_files(const fs::path& folder, const Label& from) {
-  std::vector<fs::path> out, open{folder};
-  std::set<std::string> seen;  // links may lead in a circle
-  while (!open.empty()) {
-    auto here = std::move(open.back());
-    open.pop_back();
-    if (!seen.insert(reader_.identity(here)).second) continue;
-    std::vector<FileReader::Entry> entries;
-    try {
-      entries = reader_.list(here, limits.pack_entries + 1 - entries_);
-    } catch (const Error& error) {
-      report_unreadable(error, from);
-      return {};
-    }
-    entries_ += entries.size();
-    if (entries_ > limits.pack_entries)
-      give_up(from, fmt::format("the folders of packs hold more than {} files and folders", limits.pack_entries));
-    bool is_pack = std::any_of(entries.begin(), entries.end(), [](auto& each) { return each.name == pack_file_name; });
-    if (is_pack && here != folder) continue;
-    for (auto& entry : entries) {
-      if (entry.name.starts_with('.') || entry.name == pack_file_name) continue;
-      auto path = here / entry.name;
-      if (entry.kind == Kind::folder) {
-        open.push_back(path);
-      } else if (path.extension() == ".rule") {
-        if (entry.kind != Kind::file) {
-          report(Code::bad_pack, from, fmt::format("'{}' cannot be read: it is no regular file", shown(path)),
-                 "a pack's rule files are files in its folder");
-          return {};
-        }
-        out.push_back(path);
-      }
-    }
+// The pack's files where it has a lock: they are as that says, or this throws Error. What was read here is what will be
+// parsed.
+std::optional<std::vector<PackFile>> Loader::locked_files(const Unit& unit) {
+  auto source = find_lock(reading_, unit.path);
+  if (!source && reading_.options().require_lock) throw Error(has_no_lock(unit.path));
+  if (!source) return {};
+  auto lock = read_lock(source);
+  auto texts = texts_of_pack(reading_, unit.path);
+  if (auto found = differences(lock, texts); !found.empty()) throw Error(differs(unit.path, found));
+  std::vector<PackFile> out;
+  for (auto& each : texts) {
+    verified_.emplace(reading_.resolve(each.file.path).string(), std::move(each.text));
+    out.push_back(std::move(each.file));
   }
-  std::sort(out.begin(), out.end());
   return out;
+}
+
+bool Loader::owns_name(const Unit& unit, const language::PackInfo& info) {
+  if (info.name.empty()) return true;  // that has its message
+  auto import = open_.back().import;
+  auto [owner, fresh] = owners_.emplace(info.name, Owner{unit.identity, info.named, import});
+  if (fresh || owner->second.identity == unit.identity) return true;
+  auto& diagnostic = report(Code::repeated_pack, info.named, fmt::format("two packs are called `{}`", info.name),
+                            "rename one of them, or import one and the same from everywhere");
+  auto add = [&](Label label, const char* text) {
+    if (!label.source) return;
+    label.text = text;
+    diagnostic.others.push_back(std::move(label));
+  };
+  add(import, "imported here");
+  add(owner->second.named, "the other one");
+  add(owner->second.import, "imported here");
+  return false;
 }
 
 // -------------------------------------------------------------------------------------------------------------- units
@@ -306,53 +328,34 @@ DefinitionsPointer Loader::import(const syntax::Import& written, const LoadedFil
            "import what is needed where it is needed");
     return nullptr;
   }
-  return unit(*leads, where);
+  auto definitions = unit(*leads, where);
+  auto& pack = packs_[leads->identity];
+  if (open_.size() == 1)
+    imports_.push_back({written.path.value, written.name.text, leads->path, pack.name, pack.version});
+  if (!leads->searched || pack.name.empty() || pack.name == leads->path.filename()) return definitions;
+  report(Code::bad_import, where,
+         fmt::format("'{}' is the pack `{}`, not `{}`", shown(leads->path), pack.name, shown(leads->path.filename())),
+         "on the search path, a pack's folder has the pack's name: rename the folder")
+      .others.push_back({pack.named.source, pack.named.span, "its name"});
+  return nullptr;
 }
 
 std::optional<Unit> Loader::imported_unit(const syntax::Import& written, const LoadedFile& importer,
-                                          const Label& where) {
-  constexpr std::size_t longest = 4096;  // bytes of a path
-  fs::path path = written.path.value;
-  if (path.empty() || written.path.value.size() > longest || path.is_absolute()) {
+                                          const Label& where) try {
+  auto found = find_import(reading_, written.path.value, importer.path);
+  if (!found.folder && open_.back().unit.folder && open_.back().files.contains(found.identity)) {
     report(Code::bad_import, where,
-           path.empty()         ? "the import names nothing"
-           : path.is_absolute() ? "an import's path begins at its file, not at `/`"
-                                : fmt::format("the path has more than {} bytes", longest),
-           "name a pack's folder or a .rule file from here: `import \"../acme\" as acme`");
+           fmt::format("cannot import '{}': it belongs to this pack", shown(written.path.value)),
+           "the files of a pack share one scope: leave the import out");
     return {};
   }
-  path = importer.path.parent_path() / path;
-  // The shorter way is shown where it leads to the same place, which links may prevent.
-  if (auto tidy = path.lexically_normal(); reader_.identity(tidy) == reader_.identity(path)) path = tidy;
-  auto refuse = [&](const char* why, std::string help) -> std::optional<Unit> {
-    auto& diagnostic = report(Code::bad_import, where,
-                              fmt::format("cannot import '{}': {}", shown(written.path.value), why), std::move(help));
-    if (path != written.path.value) diagnostic.note = fmt::format("from here that is '{}'", shown(path));
-    return {};
-  };
-  auto kind = reader_.kind(path);
-  if (kind == Kind::missing) {
-    auto with_ending = written.path.value + ".rule";
-    bool forgotten = reader_.kind(importer.path.parent_path() / with_ending) == Kind::file;
-    return refuse("no such file or folder", forgotten ? fmt::format("did you mean `\"{}\"`?", with_ending)
-                                                      : "the path begins at the folder of this file");
-  }
-  if (kind == Kind::other) return refuse("it is neither a file nor a folder that can be read", "name a .rule file");
-  if (kind == Kind::file && path.filename() == pack_file_name) {
-    path = path.parent_path().empty() ? fs::path(".") : path.parent_path();
-    kind = Kind::folder;
-  }
-  if (kind == Kind::folder) {
-    if (reader_.kind(path / pack_file_name) != Kind::file)
-      return refuse("the folder has no pack.rule",
-                    fmt::format("name one of its .rule files, or give it a pack.rule: `{}`", pack_example));
-    return Unit{path, reader_.identity(path), true};
-  }
-  if (path.extension() != ".rule") return refuse("it is no .rule file", "the names of rule files end in `.rule`");
-  auto identity = reader_.identity(path);
-  if (open_.back().unit.folder && open_.back().files.contains(identity))
-    return refuse("it belongs to this pack", "the files of a pack share one scope: leave the import out");
-  return Unit{path, identity, false};
+  refuse_insides(reading_, written.path.value, importer.path, found);
+  return Unit{found.path, found.identity, found.folder, found.searched};
+} catch (const GiveUp&) {
+  throw;
+} catch (const Error& error) {
+  report_all(error, where);
+  return {};
 }
 
 void Loader::report_circle(std::size_t first, const Label& where) {
@@ -388,25 +391,21 @@ Diagnostic& Loader::report(Code code, const Label& where, std::string message, s
   return diagnostics_.back();
 }
 
-void Loader::report_unreadable(const Error& error, const Label& from) {
+// Those without a place get one: the import that leads there. What cannot be read is a bad import then.
+void Loader::report_all(const Error& error, const Label& from) {
   for (auto each : error.diagnostics()) {
-    if (from.source && each.code == Code::unreadable_file) each.code = Code::bad_import;
-    each.primary = from;
+    if (!each.primary.source) {
+      if (from.source && each.code == Code::unreadable_file) each.code = Code::bad_import;
+      each.primary = from;
+    }
     diagnostics_.push_back(std::move(each));
   }
 }
 
-void Loader::give_up(const Label& from, std::string message) const {
-  throw Error({.code = Code::too_large,
-               .message = std::move(message),
-               .primary = from,
-               .help = "load less at a time: one pack, with what it imports"});
-}
-
 }  // namespace
 
-Loaded load_files(const std::vector<fs::path>& paths, const FileReader& reader, const Definitions& standard) {
-  return Loader(reader, standard).load(paths);
+Loaded load_files(const std::vector<fs::path>& paths, const LoadOptions& options, const Definitions& standard) {
+  return Loader(options, standard).load(paths);
 }
 
 Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* standard) {
@@ -427,7 +426,7 @@ Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* 
   auto definitions = language::check(pointers, {standard}, diagnostics);
   cut(diagnostics);
   if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
-  return {std::make_shared<const Definitions>(std::move(definitions)), std::move(diagnostics), "", ""};
+  return {std::make_shared<const Definitions>(std::move(definitions)), std::move(diagnostics), "", "", 0, {}};
 }
 
 }  // namespace ascribe

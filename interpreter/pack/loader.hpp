@@ -8,19 +8,28 @@
 
 #include "grammar/diagnostic.hpp"
 #include "interpreter/language/definitions.hpp"
-#include "interpreter/pack/files.hpp"
+#include "interpreter/pack/reading.hpp"
 
 namespace ascribe {
+
+/// An import of a pack that is loaded by its own path, and where it leads.
+struct LoadedImport {
+  std::string written, alias;
+  std::filesystem::path leads;
+  std::string name, version;  ///< of the pack that it leads to; empty for a file
+};
 
 struct Loaded {
   std::shared_ptr<const language::Definitions> definitions;
   std::vector<Diagnostic> warnings;
-  std::string name, version;  ///< of the pack, where one pack is all that was loaded
+  std::string name, version;            ///< of the pack, where one pack is all that was loaded
+  int language = 0;                     ///< of that pack
+  std::vector<LoadedImport> imports{};  ///< of that pack, in the order of its files
 };
 
 /// Loads `.rule` files, which share one scope, and packs (folders with a pack.rule), whose public names join it. Throws
 /// Error with every mistake that was found.
-Loaded load_files(const std::vector<std::filesystem::path>& paths, const FileReader& reader,
+Loaded load_files(const std::vector<std::filesystem::path>& paths, const LoadOptions& options,
                   const language::Definitions& standard);
 
 /// Loads texts that share one scope and lie in no folder, so that they can import nothing. `standard` is null for the

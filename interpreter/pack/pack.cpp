@@ -6,7 +6,6 @@
 #include "grammar/suggest.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
-#include "interpreter/pack/files.hpp"
 #include "interpreter/pack/loader.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"
 
@@ -25,8 +24,26 @@ const std::shared_ptr<const Definitions>& standard_definitions() {
   return definitions;
 }
 
-language::NamedValues named_values(const Arguments& arguments) {
+// A stabilizer function as a value, found and checked as it would be in a call of `callee`.
+language::Value stabilizer(const std::string& parameter, const Stabilizer& given, const language::Definition& callee,
+                           const Definitions& own) {
+  auto source = std::make_shared<Source>(parameter, given.call);
+  std::vector<Diagnostic> diagnostics;
+  if (auto written = parse_call(source, diagnostics))
+    if (auto value = language::check_stabilizer(std::move(*written), source, callee, parameter,
+                                                {standard_definitions().get(), &own}, diagnostics);
+        value && !has_errors(diagnostics))
+      return *value;
+  throw Error(std::move(diagnostics));
+}
+
+language::NamedValues named_values(const Arguments& arguments, const language::Definition& callee,
+                                   const Definitions& own) {
   struct {
+    const language::Definition& callee;
+    const Definitions& own;
+    const std::string* parameter;
+    language::Value operator()(const Stabilizer& given) const { return stabilizer(*parameter, given, callee, own); }
     language::Value operator()(double number) const { return number; }
     language::Value operator()(const std::vector<std::string>& names) const { return names; }
     language::Value operator()(const Numbers& numbers) const {
@@ -43,9 +60,12 @@ language::NamedValues named_values(const Arguments& arguments) {
                      .help = "give as many values as the shape holds"});
       return language::Array{numbers.shape, std::make_shared<const std::vector<double>>(numbers.values)};
     }
-  } visitor;
+  } visitor{callee, own, nullptr};
   language::NamedValues out;
-  for (auto& [name, argument] : arguments) out.emplace_back(name, std::visit(visitor, argument.value()));
+  for (auto& [name, argument] : arguments) {
+    visitor.parameter = &name;
+    out.emplace_back(name, std::visit(visitor, argument.value()));
+  }
   return out;
 }
 
@@ -88,14 +108,34 @@ Pack::Pack(Loaded loaded)
       version_(std::move(loaded.version)) {}
 
 const Pack& Pack::standard() {
-  static const Pack pack(Loaded{standard_definitions(), {}, "", ""});
+  static const Pack pack(Loaded{standard_definitions(), {}, "", "", 0, {}});
   return pack;
 }
 
-Pack Pack::load(const std::filesystem::path& path) { return load(std::vector{path}); }
+struct Pack::Origin {
+  std::vector<std::filesystem::path> paths;
+  LoadOptions options;
+};
 
-Pack Pack::load(const std::vector<std::filesystem::path>& paths) {
-  return Pack(load_files(paths, disk(), *standard_definitions()));
+Pack Pack::load(const std::filesystem::path& path, const LoadOptions& options) {
+  return load(std::vector{path}, options);
+}
+
+Pack Pack::load(const std::vector<std::filesystem::path>& paths, const LoadOptions& options) {
+  Pack out(load_files(paths, options, *standard_definitions()));
+  auto kept = std::make_shared<Origin>(Origin{paths, options});
+  kept->options.stop = {};
+  kept->options.progress = {};
+  out.origin_ = std::move(kept);
+  return out;
+}
+
+Pack Pack::reload(std::stop_token stop, std::function<void(const LoadProgress& progress)> progress) const {
+  if (!origin_) return *this;
+  auto options = origin_->options;
+  options.stop = std::move(stop);
+  options.progress = std::move(progress);
+  return load(origin_->paths, options);
 }
 
 Pack Pack::parse(std::string text, std::string name) {
@@ -104,12 +144,14 @@ Pack Pack::parse(std::string text, std::string name) {
 
 Rule Pack::rule(const std::string& name, const Arguments& arguments) const {
   auto found = find<language::Rule>(name, *definitions_, "rule", "composite");
-  return Rule(std::make_shared<const language::BoundRule>(language::bind(found, named_values(arguments))));
+  auto values = named_values(arguments, found, *definitions_);
+  return Rule(std::make_shared<const language::BoundRule>(language::bind(found, values)));
 }
 
 Composite Pack::composite(const std::string& name, const Arguments& arguments) const {
   auto found = find<language::Composite>(name, *definitions_, "composite", "rule");
-  return Composite(std::make_shared<const language::BoundComposite>(language::bind(found, named_values(arguments))));
+  auto values = named_values(arguments, found, *definitions_);
+  return Composite(std::make_shared<const language::BoundComposite>(language::bind(found, values)));
 }
 
 Composite Pack::call(const std::string& text, const std::string& name) const {

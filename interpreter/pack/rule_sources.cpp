@@ -8,6 +8,7 @@
 
 #include "grammar/limits.hpp"
 #include "interpreter/pack/files.hpp"
+#include "interpreter/pack/reading.hpp"
 
 namespace ascribe {
 
@@ -50,7 +51,8 @@ std::vector<fs::path> pack_paths(const fs::path& path) {
 }
 
 SourcePointer read_source(const fs::path& path) {
-  if (path != "-") return std::make_shared<Source>(path.string(), disk().read(path));
+  LoadOptions options;
+  if (path != "-") return std::make_shared<Source>(path.string(), Reading(options).read(path));
   // One byte more than is allowed: what has no end is not read to its end.
   std::string text(limits.source_bytes + 1, '\0');
   std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -1,83 +1,27 @@
 // Packs and imports: which files belong together, what importers reach, and what happens to folders that are wrong.
+#include <sys/stat.h>
+
+#include <functional>
 #include <map>
 
 #include "ascribe/pack.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/binding.hpp"
-#include "interpreter/language/definitions.hpp"
-#include "interpreter/pack/loader.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
+#include "tests/language/loading.hpp"
 
 namespace {
 
 using namespace ascribe;
 using Catch::Contains;
+using test::from;
+using test::load;
+using test::Memory;
+using test::messages;
 namespace fs = std::filesystem;
 
-// Files in memory, by normal paths; counts what is read.
-class Memory : public FileReader {
- public:
-  explicit Memory(std::map<std::string, std::string> files) : files_(std::move(files)) {}
-  Kind kind(const fs::path& path) const override {
-    auto name = identity(path);
-    if (files_.contains(name)) return Kind::file;
-    auto inside = files_.lower_bound(name + "/");
-    return inside != files_.end() && inside->first.starts_with(name + "/") ? Kind::folder : Kind::missing;
-  }
-  std::string identity(const fs::path& path) const override {
-    auto name = path.lexically_normal().string();
-    return name.ends_with('/') ? name.substr(0, name.size() - 1) : name;
-  }
-  std::string read(const fs::path& path) const override {
-    if (vanishing == identity(path))
-      throw Error({.code = Code::unreadable_file, .message = "cannot read it: it is gone"});
-    ++reads;
-    return files_.at(identity(path));
-  }
-  std::vector<Entry> list(const fs::path& folder, std::size_t most) const override {
-    std::map<std::string, Kind> found;
-    auto prefix = identity(folder) + "/";
-    for (auto& [name, text] : files_)
-      if (name.starts_with(prefix) && found.size() < most) {
-        auto rest = name.substr(prefix.size());
-        auto inner = rest.find('/');
-        found.emplace(rest.substr(0, inner), inner == std::string::npos ? Kind::file : Kind::folder);
-      }
-    std::vector<Entry> out;
-    for (auto& [name, kind] : found) out.push_back({name, kind});
-    return out;
-  }
-  mutable int reads = 0;
-  std::string vanishing;
-
- private:
-  std::map<std::string, std::string> files_;
-};
-
-const language::Definitions no_standard_pack;
-
-// "acme/a.rule:1:8 A0801 message", one line for each.
-std::string messages(const FileReader& reader, const std::vector<fs::path>& paths) {
-  std::string out;
-  auto add = [&](const std::vector<Diagnostic>& diagnostics) {
-    for (auto& d : diagnostics) {
-      if (auto& source = d.primary.source) {
-        auto [line, column] = source->position(d.primary.span.begin);
-        out += source->name() + ":" + std::to_string(line) + ":" + std::to_string(column) + " ";
-      }
-      out += code_name(d.code) + " " + d.message + "\n";
-    }
-  };
-  try {
-    add(load_files(paths, reader, no_standard_pack).warnings);
-  } catch (const Error& error) {
-    add(error.diagnostics());
-  }
-  return out;
-}
-
-const std::string acme = "pack acme { version = \"1.2.0\"; language = 1 }\n";
+const std::string acme = test::pack_rule("acme");
 
 // What is wrong with a pack.rule.
 std::string mistakes(const std::string& text) {
@@ -127,7 +71,7 @@ TEST_CASE("the tests of what is loaded come with it, those of what it imports do
                  {"mine.rule", "import \"acme\" as acme\nfn g(z) = acme.f(z)\n" + test("of the file")}});
   auto names = [&](const std::vector<fs::path>& paths) {
     std::vector<std::string> out;
-    auto loaded = load_files(paths, reader, no_standard_pack);
+    auto loaded = load(paths, from(reader));
     for (auto& each : loaded.definitions->tests) out.push_back(each->name);
     return out;
   };
@@ -144,7 +88,7 @@ TEST_CASE("packs and files that are loaded together join their public names") {
                {"twice.rule", "rule one { map = R }"},
                {"clash/pack.rule", "pack clash { version = \"0.0.1\"; language = 1 } rule one { map = R }"}});
   CHECK(messages(disk, {"acme", "mine.rule", "other", "mine.rule", "acme"}) == "");
-  auto loaded = load_files({"acme", "mine.rule", "other"}, disk, no_standard_pack);
+  auto loaded = load({"acme", "mine.rule", "other"}, from(disk));
   CHECK(loaded.definitions->targets.size() == 3);
   CHECK(loaded.name.empty());
   CHECK(messages(disk, {"acme", "private.rule"}) == "private.rule:1:28 A0805 `_own` stays inside its pack\n");
@@ -158,7 +102,7 @@ TEST_CASE("what two files import is read once, whatever the paths to it look lik
        {"a.rule", "import \"sub/../base.rule\" as base; rule r = base.r"},
        {"sub/b.rule", "import \"../base.rule\" as base; rule r = base.r"},
        {"base.rule", "rule r { map = R / y }"}});
-  auto loaded = load_files({"main.rule"}, disk, no_standard_pack);
+  auto loaded = load({"main.rule"}, from(disk));
   CHECK(disk.reads == 4);
   CHECK(loaded.definitions->targets.size() == 1);
 }
@@ -185,7 +129,7 @@ TEST_CASE("imports that lead in a circle give one message that shows it") {
       "sub/rules.rule:1:8 A0802 imports lead in a circle: 'a.rule' imports 'b.rule' imports 'sub' imports 'a.rule'\n");
   CHECK(messages(disk, {"self"}) == "self/pack.rule:2:8 A0802 the pack imports itself\n");
   CHECK(messages(disk, {"one.rule"}) == "one.rule:1:8 A0802 the file imports itself\n");
-  CHECK_THROWS_WITH(load_files({"a.rule"}, disk, no_standard_pack), Contains("b.rule:1:8"));
+  CHECK_THROWS_WITH(load({"a.rule"}, from(disk)), Contains("b.rule:1:8"));
   // Given together, the files are one scope; what they import is a scope of its own.
   CHECK_THAT(messages(disk, {"a.rule", "one.rule"}), Contains("A0205 `r` is defined twice"));
 }
@@ -196,7 +140,8 @@ TEST_CASE("the files of a pack do not import each other") {
                {"acme/b.rule", "rule s { map = R }"},
                {"main.rule", "import \"acme/b.rule\" as b; rule r = b.s"}});
   CHECK(messages(disk, {"acme"}) == "acme/a.rule:1:8 A0801 cannot import 'b.rule': it belongs to this pack\n");
-  CHECK(messages(disk, {"main.rule"}) == "");  // from elsewhere, a file is read alone
+  CHECK(messages(disk, {"main.rule"}) ==
+        "main.rule:1:8 A0810 cannot import 'acme/b.rule': it is inside the pack 'acme'\n");
 }
 
 TEST_CASE("an alias belongs to its file") {
@@ -227,7 +172,7 @@ TEST_CASE("pack.rule says which pack it is, which version, which language") {
   CHECK(mistakes("pack a { version = \"1.0.0\"; language = 1; langauge = 2; version = \"2.0.0\" }") ==
         "acme/pack.rule:1:43 A0803 a pack has no `langauge`\nacme/pack.rule:1:57 A0803 `version` is given twice\n");
   const Memory misspelt({{"a/pack.rule", "pack a { verison = \"1.0.0\" }"}, {"a/b.rule", ""}});
-  CHECK_THROWS_WITH(load_files({"a"}, misspelt, no_standard_pack), Contains("did you mean `version`?"));
+  CHECK_THROWS_WITH(load({"a"}, from(misspelt)), Contains("did you mean `version`?"));
   CHECK_THAT(mistakes("pack std { version = \"1.0.0\"; language = 1 }"), Contains("A0206"));
   CHECK_THAT(mistakes("pack rule { version = \"1.0.0\"; language = 1 }"), Contains("A0106"));
   CHECK(mistakes("pack a { version = \"1.0.0\" language = }") ==
@@ -263,8 +208,8 @@ TEST_CASE("too many files, too deep imports and files that vanish end in one mes
         "r499.rule:1:8 A0801 cannot import 'r500.rule': no such file or folder\n");
   Memory gone({{"acme/pack.rule", acme}, {"acme/a.rule", ""}, {"m.rule", "import \"acme\" as acme; rule r = acme.r"}});
   gone.vanishing = "acme/a.rule";
-  CHECK(messages(gone, {"acme"}) == "A0001 cannot read it: it is gone\n");
-  CHECK(messages(gone, {"m.rule"}) == "m.rule:1:8 A0801 cannot read it: it is gone\n");
+  CHECK(messages(gone, {"acme"}) == "A0001 cannot read 'acme/a.rule': it is gone\n");
+  CHECK(messages(gone, {"m.rule"}) == "m.rule:1:8 A0801 cannot read 'acme/a.rule': it is gone\n");
 }
 
 TEST_CASE("definitions that lead to each other through imports are as deep as those of one file") {
@@ -281,35 +226,92 @@ TEST_CASE("definitions that lead to each other through imports are as deep as th
         "r5.rule:9:14 A0005 definitions lead to definitions more than 128 deep\n");
 }
 
-TEST_CASE("links, devices and odd names in the folder of a pack do no harm") {
+TEST_CASE("hidden files, other files and nested packs are no part of a pack") {
   test::Folder folder;
   fs::create_directories(folder / "acme/deep/.hidden");
   folder.file("acme/pack.rule", acme);
   folder.file("acme/.hidden.rule", "no rule");
   folder.file("acme/deep/.hidden/a.rule", "no rule");
   folder.file("acme/notes.txt", "no rule");
-  folder.file("acme/deep/odd\nname\x01\xff.rule", "rule r { map = R / yy }");
-  fs::create_directory_symlink("..", folder / "acme/deep/up");
-  fs::create_symlink("pack.rule", folder / "acme/again.rule");
-  CHECK(test::failure(folder, [&] { Pack::load(folder / "acme"); }) == "A0201 unknown name `yy`");
-  CHECK_THROWS_WITH(Pack::load(folder / "acme"), Contains("acme/deep/odd?name") && Contains(".rule:1:20"));
-  fs::remove(folder / "acme/deep/odd\nname\x01\xff.rule");
+  fs::create_symlink("notes.txt", folder / "acme/.linked");
   CHECK(Pack::load(folder / "acme").name() == "acme");
-  fs::create_symlink("/dev/zero", folder / "acme/endless.rule");
-  CHECK(test::failure(folder, [&] { Pack::load(folder / "acme"); }) ==
-        "A0803 'acme/endless.rule' cannot be read: it is no regular file");
+}
+
+TEST_CASE("links, devices, folders called like files and odd names in a pack are refused with one message") {
+  test::Folder folder;
+  fs::create_directories(folder / "acme/deep");
+  folder.file("acme/pack.rule", acme);
+  folder.file("acme/soft.rule", "rule soft { map = R }");
+  auto loaded = [&] { return test::failure(folder, [&] { Pack::load(folder / "acme"); }); };
+  auto with = [&](const std::string& name, const std::function<void(const fs::path&)>& make) {
+    make(folder / name);
+    auto out = loaded();
+    fs::remove(folder / name);
+    return out;
+  };
+  auto link_to = [](const char* target) { return [=](const fs::path& path) { fs::create_symlink(target, path); }; };
+  CHECK(with("acme/again.rule", link_to("soft.rule")) ==
+        "A0810 'acme/again.rule' is a link: what a pack holds lies in its folder");
+  CHECK(with("acme/deep/up", link_to("..")) == "A0810 'acme/deep/up' is a link: what a pack holds lies in its folder");
+  CHECK(with("acme/nothing", link_to("none")) ==
+        "A0810 'acme/nothing' is a link: what a pack holds lies in its folder");
+  CHECK(with("acme/endless.rule", link_to("/dev/zero")) ==
+        "A0810 'acme/endless.rule' is a link: what a pack holds lies in its folder");
+  CHECK(with("acme/pipe.rule", [](auto& path) { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }) ==
+        "A0803 'acme/pipe.rule' cannot be read: it is no regular file");
+  CHECK(with("acme/folder.rule", [](auto& path) { fs::create_directory(path); }) ==
+        "A0803 'acme/folder.rule' cannot be read: it is no regular file");
+  CHECK(with("acme/deep/odd\nname\x01\xff.rule", [](auto& path) { std::ofstream{path}; }) ==
+        "A0803 'acme/deep/odd?name??.rule' has a name that a pack's file cannot have");
+  CHECK(with("acme/back\\slash.rule", [](auto& path) { std::ofstream{path}; }) ==
+        "A0803 'acme/back\\slash.rule' has a name that a pack's file cannot have");
+  CHECK(with("acme/SOFT.rule", [](auto& path) {
+          std::ofstream{path};
+        }).starts_with("A0803 'SOFT.rule' and 'soft.rule' of the pack '"));
+  CHECK(loaded() == "no error");
+  fs::rename(folder / "acme/pack.rule", folder / "real.rule");
+  CHECK(with("acme/pack.rule", link_to("../real.rule")).ends_with("it is a folder whose pack.rule is a link"));
+  CHECK(with("acme/pack.rule", [](auto& path) {
+          fs::create_directory(path);
+        }).ends_with("it is a folder whose pack.rule is no file"));
+  CHECK(loaded().ends_with("it is a folder without a pack.rule"));
+}
+
+TEST_CASE("the path of a pack may be a link, and have some on its way") {
+  test::Folder folder;
+  fs::create_directories(folder / "real/acme");
+  folder.file("real/acme/pack.rule", acme + "rule soft { map = R }");
+  fs::create_directory_symlink("real", folder / "way");
+  fs::create_directory_symlink("real/acme", folder / "latest");
+  CHECK(Pack::load(folder / "way/acme").name() == "acme");
+  CHECK(Pack::load(folder / "latest").name() == "acme");
+  CHECK(Pack::load(folder / "latest/pack.rule").name() == "acme");
+  auto main =
+      folder.file("main.rule", "import \"latest\" as a; import \"way/acme\" as b\nrule r = a.soft; rule s = b.soft");
+  CHECK_NOTHROW(Pack::load(main));  // one pack, by whatever way
+}
+
+TEST_CASE("what an import names may be anything") {
+  test::Folder folder;
+  fs::create_directories(folder / "acme/deep");
+  folder.file("acme/pack.rule", acme);
   auto imports = [&](const std::string& path) {
     auto file = folder.file("main.rule", "import \"" + path + "\" as it\nrule r = it.r");
     return test::failure(folder, [&] { Pack::load(file); });
   };
-  CHECK(imports("acme/endless.rule") ==
-        "A0801 cannot import 'acme/endless.rule': it is neither a file nor a folder that can be read");
+  constexpr auto nothing = "': it is neither a file nor a folder that can be read";
+  REQUIRE(::mkfifo((folder / "pipe.rule").c_str(), 0600) == 0);
+  CHECK(imports("pipe.rule") == std::string("A0801 cannot import 'pipe.rule") + nothing);
+  fs::create_symlink("/dev/zero", folder / "endless.rule");
+  CHECK(imports("endless.rule") == std::string("A0801 cannot import 'endless.rule") + nothing);
   fs::create_symlink("loop.rule", folder / "loop.rule");
-  CHECK(imports("loop.rule") == "A0801 cannot import 'loop.rule': it is neither a file nor a folder that can be read");
+  CHECK(imports("loop.rule") == std::string("A0801 cannot import 'loop.rule") + nothing);
   CHECK(imports("no\\\nsuch.rule") == "A0801 cannot import 'no?such.rule': no such file or folder");
   CHECK(imports(std::string(5000, 'a')) == "A0801 the path has more than 4096 bytes");
   CHECK_THAT(imports(std::string(1000, 'a')), Contains("A0801 cannot import '…a"));
-  fs::create_directory(folder / "acme/pack.rule.d");
-  CHECK(imports("acme/pack.rule.d") == "A0801 cannot import 'acme/pack.rule.d': the folder has no pack.rule");
+  CHECK(imports("/etc/acme") == "A0801 an import's path begins at its file or on the search path, not at `/`");
+  CHECK(imports("acme/deep") == "A0801 cannot import 'acme/deep': it is a folder without a pack.rule");
+  folder.file("acme/notes.txt", "");
+  CHECK(imports("acme/notes.txt") == "A0801 cannot import 'acme/notes.txt': it is no .rule file");
   CHECK_THROWS_WITH(Pack::load(folder.path), Contains("A0001") && Contains("it is a folder without a pack.rule"));
 }

@@ -4,6 +4,7 @@
 #include "ascribe/attach.hpp"
 #include "ascribe/attribute.hpp"
 #include "ascribe/error.hpp"
+#include "ascribe/files.hpp"
 #include "ascribe/hooked.hpp"
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"

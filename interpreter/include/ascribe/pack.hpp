@@ -4,13 +4,17 @@
 //     auto rules = pack.composite("mine", {{"low", -3.0}, {"high", 3.0}});
 //     auto rule  = ascribe::Pack::standard().rule("zplus");
 //
-// Everything here is immutable after it is made, cheap to copy, and may be shared between threads. All functions throw
-// `ascribe::Error` and nothing else (but std::bad_alloc). No LibTorch is needed to load and check rules.
+// Everything here is immutable after it is made, cheap to copy, and may be shared between threads; threads may load at
+// the same time. All functions throw `ascribe::Error` and nothing else (but std::bad_alloc, and what a host's own
+// progress callback throws). No LibTorch is needed to load and check rules.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -18,6 +22,7 @@
 #include <vector>
 
 #include "ascribe/error.hpp"
+#include "ascribe/files.hpp"
 
 namespace ascribe {
 
@@ -35,19 +40,31 @@ struct Numbers {
   std::vector<double> values;
 };
 
-/// What a rule's or composite's parameter is given: a number (for scalars, stabilizers and tensors alike), names, or
-/// numbers.
+/// A function for a stabilizer, as a call without its first argument: `relative(0.1)`, `acme_soft`, `std.clipped`. It
+/// is looked up and checked like the argument of a call in a file; functions of imports are not reached.
+struct Stabilizer {
+  explicit Stabilizer(std::string written) : call(std::move(written)) {}
+  std::string call;
+};
+
+/// What a rule's or composite's parameter is given: a number (for scalars, stabilizers and tensors alike), names,
+/// numbers, or a stabilizer function.
+///
+///     pack.rule("gamma", {{"gamma", 0.5}, {"epsilon", ascribe::Stabilizer("relative(0.1)")}});
 class Argument {
  public:
+  using Value = std::variant<double, std::vector<std::string>, Numbers, Stabilizer>;
+
   template <typename Number, typename = std::enable_if_t<std::is_arithmetic_v<Number>>>
   Argument(Number number) : value_(static_cast<double>(number)) {}  // NOLINT: {"gamma", 0.25} is how it should read
   Argument(std::vector<std::string> names) : value_(std::move(names)) {}
   Argument(Numbers numbers) : value_(std::move(numbers)) {}
+  Argument(Stabilizer stabilizer) : value_(std::move(stabilizer)) {}
 
-  const std::variant<double, std::vector<std::string>, Numbers>& value() const { return value_; }
+  const Value& value() const { return value_; }
 
  private:
-  std::variant<double, std::vector<std::string>, Numbers> value_;
+  Value value_;
 };
 
 /// Arguments by parameter name; what is not named takes its default.
@@ -78,6 +95,48 @@ class Composite {
   std::shared_ptr<const language::BoundComposite> bound_;
 };
 
+/// How much one loading may read. What lies beyond gets a message, A0004 or A0005: nobody writes such packs, but files
+/// come from anywhere.
+struct LoadLimits {
+  std::size_t files = 1'000;         ///< files that are read, imported ones and locks included
+  std::size_t file_bytes = 1 << 20;  ///< bytes of one file; never more than 1 MiB, of which a larger one is not read
+  std::size_t bytes = 16 << 20;      ///< bytes of all files
+  std::size_t entries = 10'000;      ///< files and folders that are looked at to find the files of packs
+  std::size_t folder_depth = 32;     ///< folders in the folder of a pack, one inside another
+};
+
+/// How far a loading is, told before each file is read. How much there will be is not known: files import others.
+struct LoadProgress {
+  std::filesystem::path file;  ///< the one that is read next
+  std::size_t files = 0;       ///< read so far
+  std::size_t bytes = 0;       ///< of these files
+};
+
+/// How packs are loaded. All has a default:
+///
+///     auto pack = ascribe::Pack::load("rules/mine", {.path = {"/usr/share/rules"}, .require_lock = true});
+struct LoadOptions {
+  /// Where files are read; null is Files::disk().
+  std::shared_ptr<const Files> files{};
+
+  /// The search path: folders in which an import such as `import "acme" as acme` is looked for, in this order, when
+  /// there is nothing of that name beside the importing file. Imports that begin with `./` or `../` are not looked for
+  /// here. What is not there is passed over. The environment is not asked: ASCRIBE_PATH is the command's.
+  std::vector<std::filesystem::path> path{};
+
+  /// Loads only what a lock covers: each pack, imported ones included, needs its pack.lock, and rule files that belong
+  /// to no pack are refused. A lock that is there is verified in any case, before anything of its pack is parsed.
+  bool require_lock = false;
+
+  LoadLimits limits{};
+
+  /// Looked at before each file and folder. A loading that is stopped throws Error (A0612).
+  std::stop_token stop{};
+
+  /// Called on the thread that loads. What it throws ends the loading, and comes out of it as it is.
+  std::function<void(const LoadProgress& progress)> progress{};
+};
+
 /// Checked definitions of rules, composites and functions.
 class Pack {
  public:
@@ -87,12 +146,22 @@ class Pack {
   /// and in its folders, which share one scope; nested packs and hidden files are left out. What the files import is
   /// loaded with them, each file once. Their own names win over the standard ones; `std.name` still reaches those.
   /// Names that begin with `_` cannot be asked of a pack, but of a file that is loaded itself. Warnings do not stop
-  /// loading.
-  static Pack load(const std::filesystem::path& path);
+  /// loading. The path may be a link, or have some on its way; a pack itself holds none.
+  ///
+  /// Errors: every mistake of all files that are loaded; a file that cannot be read (A0001), a limit (A0004, A0005), a
+  /// stop (A0612), imports (A0801, A0802), packs (A0803 to A0806, A0810) and their locks (A0807 to A0809).
+  static Pack load(const std::filesystem::path& path, const LoadOptions& options = {});
   /// Several: the files share one scope, which the public names of the packs join.
-  static Pack load(const std::vector<std::filesystem::path>& paths);
+  static Pack load(const std::vector<std::filesystem::path>& paths, const LoadOptions& options = {});
   /// Rules from text, which imports nothing; `name` is what messages call it.
   static Pack parse(std::string text, std::string name = "text");
+
+  /// The same once more, as its files are now: from the same paths (relative ones from the working directory of now),
+  /// with the same files, search path, limits and lock options; the stop token and the progress of the first loading
+  /// are not kept. This pack stays what it is, and so does what was asked of it: threads that run keep their rules.
+  /// Throws what load() throws, and changes nothing then. The standard pack, and what was parsed from text, is returned
+  /// as it is.
+  Pack reload(std::stop_token stop = {}, std::function<void(const LoadProgress& progress)> progress = {}) const;
 
   /// A rule or composite of this pack, or else of the standard one. Errors: an unknown name (with the nearest known
   /// one), an argument that the definition lacks or cannot take, a violated `require`.
@@ -119,6 +188,8 @@ class Pack {
   std::shared_ptr<const language::Definitions> definitions_;
   std::shared_ptr<const std::vector<Diagnostic>> warnings_;
   std::string name_, version_;
+  struct Origin;
+  std::shared_ptr<const Origin> origin_;  // null where there is nothing to reload
 };
 
 }  // namespace ascribe

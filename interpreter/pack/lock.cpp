@@ -1,0 +1,185 @@
+#include "interpreter/pack/lock.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "interpreter/pack/files.hpp"
+#include "interpreter/pack/sha256.hpp"
+
+namespace ascribe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t digest_digits = 64;
+constexpr std::string_view between = "  ";
+
+// Why a path cannot be that of a pack's file; empty where it can.
+const char* why_no_name(std::string_view name) {
+  if (name.empty()) return "the line names no file";
+  if (name.starts_with('/')) return "a lock's paths begin at the pack's folder, not at `/`";
+  if (name.starts_with('*')) return "a lock's paths have no `*` in front";
+  for (std::size_t begin = 0; begin <= name.size();) {
+    auto end = std::min(name.find('/', begin), name.size());
+    auto part = name.substr(begin, end - begin);
+    if (part == "..") return "the path leads out of the pack";
+    if (part.empty() || part == ".") return "the path is not in its shortest form";
+    begin = end + 1;
+  }
+  if (!name.ends_with(".rule")) return "a lock is of rule files, whose names end in `.rule`";
+  return "";
+}
+
+// One line of a lock, without its end.
+struct Line {
+  std::string_view text;
+  std::size_t begin;  // in the source
+};
+
+class LockReader {
+ public:
+  explicit LockReader(const SourcePointer& source) : source_(source) {}
+
+  std::vector<LockedFile> files() {
+    auto text = source_->text();
+    for (std::size_t begin = 0; begin < text.size();) {
+      auto end = text.find('\n', begin);
+      if (end == text.npos) {
+        report({begin, text.size()}, "the last line has no end");
+        break;
+      }
+      read({text.substr(begin, end - begin), begin});
+      begin = end + 1;
+    }
+    cut(mistakes_);
+    if (!mistakes_.empty()) throw Error(std::move(mistakes_));
+    return std::move(files_);
+  }
+
+ private:
+  void read(const Line& line) {
+    auto digest = line.text.substr(0, digest_digits);
+    Span all{line.begin, line.begin + line.text.size()};
+    if (line.text.ends_with('\r')) return report(all, "the line ends in a carriage return");
+    auto odd = digest.find_first_not_of("0123456789abcdef");
+    if (digest.size() < digest_digits || odd != digest.npos)
+      return report({line.begin, line.begin + std::min(odd, digest.size())},
+                    "a line begins with the 64 lower-case hexadecimal digits of a SHA-256 digest");
+    auto rest = line.text.substr(digest_digits);
+    if (!rest.starts_with(between)) return report(all, "two spaces stand between a digest and its file");
+    auto name = rest.substr(between.size());
+    Span where{line.begin + digest_digits + between.size(), all.end};
+    if (std::string_view why = why_no_name(name); !why.empty()) return report(where, std::string(why));
+    auto [first, fresh] = places_.emplace(name, where);
+    if (fresh) return files_.push_back({std::string(digest), std::string(name)});
+    report(where, fmt::format("'{}' is there twice", shown(fs::path(name))));
+    mistakes_.back().others.push_back({source_, first->second, "first here"});
+  }
+
+  void report(Span where, std::string message) {
+    mistakes_.push_back(
+        {.code = Code::bad_lock,
+         .message = std::move(message),
+         .primary = {source_, where, ""},
+         .help = fmt::format("if the files are the right ones, write the lock anew: `ascribe pack lock {}`",
+                             shown(fs::path(source_->name()).parent_path()))});
+  }
+
+  const SourcePointer& source_;
+  std::vector<LockedFile> files_;
+  std::vector<Diagnostic> mistakes_;
+  std::map<std::string_view, Span> places_;
+};
+
+}  // namespace
+
+std::vector<PackText> texts_of_pack(Reading& reading, const fs::path& folder) {
+  auto files = files_of_pack(reading, folder);
+  reading.refuse_too_many(files.size());
+  std::vector<PackText> out;
+  for (auto& file : files) {
+    auto text = reading.read(file.path);
+    out.push_back({std::move(file), std::move(text)});
+  }
+  return out;
+}
+
+std::string lock_of(const std::vector<PackText>& texts) {
+  std::map<std::string_view, std::string_view> sorted;
+  for (auto& each : texts) sorted.emplace(each.file.name, each.text);
+  std::string out;
+  for (auto& [name, text] : sorted) out += fmt::format("{}{}{}\n", sha256(text), between, name);
+  return out;
+}
+
+std::vector<LockedFile> read_lock(const SourcePointer& source) { return LockReader(source).files(); }
+
+const char* word_of(Difference::Kind kind) {
+  constexpr const char* words[] = {"changed", "missing", "added"};  // in the order of Kind
+  return words[static_cast<std::size_t>(kind)];
+}
+
+std::vector<Difference> differences(const std::vector<LockedFile>& lock, const std::vector<PackText>& texts) {
+  using Kind = Difference::Kind;
+  std::map<std::string_view, std::string_view> there;
+  for (auto& each : texts) there.emplace(each.file.name, each.text);
+  std::vector<Difference> out;
+  for (auto& [digest, name] : lock) {
+    auto found = there.find(name);
+    if (found == there.end()) {
+      out.push_back({Kind::missing, name});
+      continue;
+    }
+    if (sha256(found->second) != digest) out.push_back({Kind::changed, name});
+    there.erase(found);
+  }
+  for (auto& [name, text] : there) out.push_back({Kind::added, std::string(name)});
+  std::sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.name < b.name; });
+  return out;
+}
+
+void refuse_linked_lock(const Reading& reading, const fs::path& folder) {
+  auto path = folder / lock_file_name;
+  if (reading.kind(path) == Files::Kind::link)
+    throw Error({.code = Code::outside_of_pack,
+                 .message = fmt::format("'{}' is a link: what a pack holds lies in its folder", shown(path)),
+                 .help = fmt::format("remove it and write a lock: `ascribe pack lock {}`", shown(folder))});
+}
+
+SourcePointer find_lock(Reading& reading, const fs::path& folder) {
+  auto path = folder / lock_file_name;
+  auto kind = reading.kind(path);
+  if (kind == Files::Kind::nothing) return nullptr;
+  refuse_linked_lock(reading, folder);
+  if (kind != Files::Kind::file) throw unreadable(path, "it is no regular file", "remove it, or rename it");
+  return std::make_shared<Source>(path.string(), reading.read(path));
+}
+
+Diagnostic has_no_lock(const fs::path& folder) {
+  return {.code = Code::not_locked,
+          .message = fmt::format("the pack '{}' has no lock", shown(folder)),
+          .help = fmt::format("get it with its pack.lock, or, if its files are the right ones, `ascribe pack lock {}`",
+                              shown(folder))};
+}
+
+Diagnostic differs(const fs::path& folder, const std::vector<Difference>& found) {
+  constexpr std::size_t most = 8;  // files that are named
+  std::vector<std::string> names;
+  for (auto& each : found) {
+    if (names.size() == most) {
+      names.push_back(fmt::format("and {} more", found.size() - most));
+      break;
+    }
+    names.push_back(fmt::format("{} '{}'", word_of(each.kind), shown(each.name)));
+  }
+  return {
+      .code = Code::differs_from_lock,
+      .message = fmt::format("the files of the pack '{}' are not those of its lock: {}", shown(folder),
+                             fmt::join(names, ", ")),
+      .help = fmt::format("get the pack anew, or, if the files are meant so, `ascribe pack lock {}`", shown(folder))};
+}
+
+}  // namespace ascribe

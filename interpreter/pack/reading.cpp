@@ -1,0 +1,88 @@
+#include "interpreter/pack/reading.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "grammar/limits.hpp"
+#include "interpreter/pack/files.hpp"
+
+namespace ascribe {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A host's own files throw what they like.
+template <typename Action>
+auto guarded(const fs::path& path, Action action) {
+  try {
+    return action();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& failure) {
+    std::string_view why = failure.what();
+    throw unreadable(path, why.substr(0, why.find('\n')), "check where it comes from");
+  }
+}
+
+GiveUp beyond(std::string message) {
+  return GiveUp({.code = Code::too_large,
+                 .message = std::move(message),
+                 .help = "load less at a time: one pack, with what it imports"});
+}
+
+}  // namespace
+
+Reading::Reading(const LoadOptions& options)
+    : options_(options), files_(options.files ? options.files : Files::disk()) {}
+
+Files::Kind Reading::kind(const fs::path& path) const {
+  return guarded(path, [&] { return files_->kind(path); });
+}
+
+fs::path Reading::resolve(const fs::path& path) const {
+  return guarded(path, [&] { return files_->resolve(path); });
+}
+
+void Reading::before_next() const {
+  if (options_.stop.stop_requested())
+    throw GiveUp({.code = Code::stopped, .message = "loading was stopped", .help = "load it again"});
+}
+
+void Reading::refuse_too_many(std::size_t more) const {
+  if (more > options_.limits.files || count_ > options_.limits.files - more)
+    throw beyond(fmt::format("more than {} files are loaded together", options_.limits.files));
+}
+
+std::string Reading::read(const fs::path& path) {
+  before_next();
+  refuse_too_many(1);
+  if (options_.progress) options_.progress({path, count_, bytes_});
+  // The parser takes no more, whatever a host allows.
+  auto most = std::min(options_.limits.file_bytes, limits.source_bytes);
+  auto text = guarded(path, [&] { return files_->read(path, most); });
+  if (text.size() > most)
+    throw Error({.code = Code::too_large,
+                 .message = fmt::format("cannot read '{}': it has more than {} bytes", shown(path), most),
+                 .help = "cut it into several files"});
+  ++count_;
+  bytes_ += text.size();
+  if (bytes_ > options_.limits.bytes)
+    throw beyond(fmt::format("the files that are loaded together have more than {} bytes", options_.limits.bytes));
+  return text;
+}
+
+std::vector<Files::Entry> Reading::list(const fs::path& folder) {
+  before_next();
+  auto most = options_.limits.entries - entries_;
+  auto entries = guarded(folder, [&] { return files_->list(folder, most); });
+  if (entries.size() > most)
+    throw beyond(fmt::format("the folders of packs hold more than {} files and folders", options_.limits.entries));
+  entries_ += entries.size();
+  return entries;
+}
+
+}  // namespace ascribe
