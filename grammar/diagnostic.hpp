@@ -70,6 +70,7 @@ enum class Code {
   model_failed = 609,
   no_layer_matched = 610,
   unknown_layer = 611,
+  stopped = 612,
   // Models, tensors and arguments
   wrong_model = 701,
   wrong_tensor = 702,

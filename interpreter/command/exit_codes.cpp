@@ -22,6 +22,8 @@ int exit_code(const Error& error) {
       case Code::unknown_layer:
       case Code::usage:
         return usage;
+      case Code::stopped:
+        return interrupted;
       case Code::internal_fault:
         return our_fault;
       default:

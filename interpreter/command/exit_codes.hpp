@@ -5,7 +5,7 @@
 
 namespace ascribe::command {
 
-enum ExitCode { fine = 0, findings = 1, usage = 2, bad_file = 3, limit_reached = 4, our_fault = 70 };
+enum ExitCode { fine = 0, findings = 1, usage = 2, bad_file = 3, limit_reached = 4, our_fault = 70, interrupted = 130 };
 
 /// The status for an error: that of its first diagnostic that is no warning.
 int exit_code(const Error& error);

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <memory>
+#include <stop_token>
 
 #include "ascribe/pack.hpp"
 #include "ascribe/report.hpp"
@@ -37,6 +38,9 @@ struct AttachOptions {
   /// Whether reports say what each layer's relevance sums to, and what bias and stabilizer took. It costs time in the
   /// backward pass.
   bool sums = false;
+  /// Once it is requested, every operator of this thread while the attachment lives, and every recorded rule that
+  /// relevance has not reached yet, throws Error (stopped). A stop that comes too late changes nothing.
+  std::stop_token stop{};
 };
 
 /// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there;

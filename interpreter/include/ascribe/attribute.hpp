@@ -10,11 +10,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
+#include "ascribe/progress.hpp"
 #include "ascribe/report.hpp"
 
 namespace ascribe {
@@ -73,6 +75,14 @@ struct AttributeOptions {
   /// Whether the relevance has a history, for its gradient with respect to the inputs that require one. Then a second
   /// backward pass goes through the layers' own gradients.
   bool create_graph = false;
+  /// Ends the attribution early: looked at before each operator of the model and each layer's rule. Then attribute()
+  /// throws Error (stopped), and nothing is left of the work: the next one gives what it would have given anyway.
+  ///
+  ///     std::stop_source source;                      // source.request_stop() from any thread
+  ///     attribute(model, rules, x, target, {.stop = source.get_token()});
+  std::stop_token stop{};
+  /// Told of each layer that is done; see progress.hpp.
+  ProgressCallback progress{};
 };
 
 struct Attribution {
@@ -92,8 +102,8 @@ struct Attribution {
 /// Floating inputs are converted to the model's floating type, and so is a single input of integers, unless the model
 /// takes integers; beside other inputs, integers and truth values stay what they are. Errors as those of attach() and
 /// Model::run(), and bad_target: an index that the output lacks, a start of another shape, several outputs and none of
-/// them chosen; unknown_layer; no_layer_matched: the rules are for none of the model's layers; too_large: memory ran
-/// out.
+/// them chosen; stopped; unknown_layer; no_layer_matched: the rules are for none of the model's layers; too_large:
+/// memory ran out.
 Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
                       const Target& target = Target::largest(), const AttributeOptions& options = {});
 /// The same for a model of several inputs.
