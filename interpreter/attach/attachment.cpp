@@ -311,7 +311,9 @@ std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
   return std::make_shared<Attachment::State>(rules, std::move(names), watch);
 }
 
-Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) { switch_on(state_); }
+Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) {
+  if (state_) switch_on(state_);
+}
 Attachment::Attachment(Attachment&& other) noexcept = default;
 Attachment::~Attachment() { remove(); }
 
@@ -332,11 +334,18 @@ Inactive::~Inactive() {
 }
 
 Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
-  auto names = std::make_shared<ParameterNames>();
-  for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
-  for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
-  return Attachment(
-      make_state(rules, std::move(names), {.sums = options.sums, .supervisor = make_supervisor(options.stop, {})}));
+  try {
+    Pause pause;
+    auto names = std::make_shared<ParameterNames>();
+    for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
+    for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
+    auto supervisor = make_supervisor(std::move(options.stop), {});
+    return Attachment(make_state(rules, std::move(names), {.sums = options.sums, .supervisor = std::move(supervisor)}));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, "the model", Code::wrong_model, "cannot be attached to"));
+  }
 }
 
 }  // namespace ascribe

@@ -37,7 +37,7 @@ struct Numbers {
 
 /// What a rule's or composite's parameter is given: a number (for scalars, stabilizers and tensors alike), names, or
 /// numbers.
-class Argument {
+class ASCRIBE_EXPORT Argument {
  public:
   template <typename Number, typename = std::enable_if_t<std::is_arithmetic_v<Number>>>
   Argument(Number number) : value_(static_cast<double>(number)) {}  // NOLINT: {"gamma", 0.25} is how it should read
@@ -54,8 +54,11 @@ class Argument {
 using Arguments = std::vector<std::pair<std::string, Argument>>;
 
 /// A rule with its arguments.
-class Rule {
+class ASCRIBE_EXPORT Rule {
  public:
+  Rule(const Rule&) = default;  // moving copies, too: none of these classes is ever empty
+  Rule& operator=(const Rule&) = default;
+  /// For Ascribe's own parts, as bound().
   explicit Rule(std::shared_ptr<const language::BoundRule> bound) : bound_(std::move(bound)) {}
   /// The call that makes it: `gamma(gamma = 0.25, epsilon = 1e-06)`.
   const std::string& description() const;
@@ -66,8 +69,11 @@ class Rule {
 };
 
 /// Which layers get which rules. A single rule is one, too: it goes to all linear and convolution layers.
-class Composite {
+class ASCRIBE_EXPORT Composite {
  public:
+  Composite(const Composite&) = default;
+  Composite& operator=(const Composite&) = default;
+  /// For Ascribe's own parts, as bound().
   explicit Composite(std::shared_ptr<const language::BoundComposite> bound) : bound_(std::move(bound)) {}
   Composite(const Rule& rule);  // NOLINT: attach(rule, model) is how it should read
   /// The call that makes it: `epsilon_plus(epsilon = 1e-06, stabilizer = 1e-06)`.
@@ -79,8 +85,11 @@ class Composite {
 };
 
 /// Checked definitions of rules, composites and functions.
-class Pack {
+class ASCRIBE_EXPORT Pack {
  public:
+  Pack(const Pack&) = default;
+  Pack& operator=(const Pack&) = default;
+
   /// The rules that come with Ascribe; no path is needed.
   static const Pack& standard();
   /// A `.rule` file, or a pack: a folder with a pack.rule (whose path names the pack, too) and all `.rule` files in it
