@@ -335,7 +335,6 @@ Inactive::~Inactive() {
 
 Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
   try {
-    Pause pause;
     auto names = std::make_shared<ParameterNames>();
     for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
     for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
