@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "grammar/source.hpp"
+// As neighbours: hosts find this header and those two in another folder.
+#include "export.hpp"
+#include "source.hpp"
 
 namespace ascribe {
 
@@ -95,7 +97,7 @@ enum class Code {
 };
 
 /// "A0201"
-std::string code_name(Code code);
+ASCRIBE_EXPORT std::string code_name(Code code);
 
 enum class Severity { warning, error };
 
@@ -117,7 +119,7 @@ struct Diagnostic {
 };
 
 /// The only exception that Ascribe throws. Its diagnostics are those that the command prints.
-class Error : public std::exception {
+class ASCRIBE_EXPORT Error : public std::exception {
  public:
   explicit Error(std::vector<Diagnostic> diagnostics);
   explicit Error(Diagnostic diagnostic) : Error(std::vector{std::move(diagnostic)}) {}
@@ -132,10 +134,10 @@ class Error : public std::exception {
 };
 
 /// The message as people read it: what and where, the source line with a caret, why, and what to do.
-std::string render_text(const Diagnostic& diagnostic, bool colour = false);
-std::string render_text(const std::vector<Diagnostic>& diagnostics, bool colour = false);
+ASCRIBE_EXPORT std::string render_text(const Diagnostic& diagnostic, bool colour = false);
+ASCRIBE_EXPORT std::string render_text(const std::vector<Diagnostic>& diagnostics, bool colour = false);
 
-bool has_errors(const std::vector<Diagnostic>& diagnostics);
+ASCRIBE_EXPORT bool has_errors(const std::vector<Diagnostic>& diagnostics);
 
 /// Puts diagnostics into the order of their places; those without a place come first. Equal ones stand once.
 void put_in_order(std::vector<Diagnostic>& diagnostics);

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "export.hpp"
+
 namespace ascribe {
 
 /// A stretch of a source: byte offsets, `end` one past the last byte.
@@ -23,7 +25,7 @@ struct Position {
 };
 
 /// A rule file, a command-line argument, a line of input: immutable, shared by everything that points into it.
-class Source {
+class ASCRIBE_EXPORT Source {
  public:
   /// `name` is what messages call it (the path as the user gave it).
   Source(std::string name, std::string text);

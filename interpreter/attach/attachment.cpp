@@ -47,7 +47,7 @@ Attachment::State::State(const Composite& rules, std::shared_ptr<const Parameter
       has_input_(std::make_shared<std::atomic<bool>>(watch.has_input)) {}
 
 Report Attachment::State::report() const {
-  std::lock_guard lock(reports_mutex());
+  std::lock_guard lock(*reports_mutex_);
   Report out;
   for (auto& each : reports_) {
     out.push_back(*each);
@@ -79,10 +79,11 @@ std::exception_ptr& attaching::last_error() {
 }
 
 void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-  // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
-  if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
   serving_.clear();
   try {
+    if (watch_.supervisor) watch_.supervisor->before_operator(reports_.empty() ? nullptr : reports_.back().get());
+    // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
+    if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
     try {
       intercept(op, stack);
     } catch (const Error&) {
@@ -93,6 +94,13 @@ void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& s
                                      "give it the shape and type that it was made for"));
     }
   } catch (const Error&) {
+    attaching::last_error() = std::current_exception();
+    throw;
+  }
+  if (!watch_.supervisor || reports_.empty()) return;
+  try {
+    watch_.supervisor->called(*reports_.back(), reports_.size());
+  } catch (...) {
     attaching::last_error() = std::current_exception();
     throw;
   }
@@ -145,7 +153,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
     auto output = output_of(op, stack).toTensor();
     made.output.emplace(output);
     // What a rule replaced already is no part of anything.
-    auto* node = dynamic_cast<RuleNode*>(output.grad_fn().get());
+    auto* node = RuleNode::of(output.grad_fn().get());
     bool replaced = node && node->call().rule && node->call().rule->rule->forward;
     if (made.candidate.bias_follows || !replaced) product_ = std::move(made);
     return;
@@ -183,6 +191,8 @@ bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& 
   ++found.pass->calls_of_kind[std::string(found.kind->name)];
   LayerCall call;
   call.report = add_row(found.name, found.kind->name);
+  call.report_mutex = reports_mutex_;
+  call.supervisor = watch_.supervisor;
   call.owner = rules_;
   call.merges = !found.scaled;
   call.sums = watch_.sums;
@@ -301,7 +311,9 @@ std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
   return std::make_shared<Attachment::State>(rules, std::move(names), watch);
 }
 
-Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) { switch_on(state_); }
+Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) {
+  if (state_) switch_on(state_);
+}
 Attachment::Attachment(Attachment&& other) noexcept = default;
 Attachment::~Attachment() { remove(); }
 
@@ -322,10 +334,17 @@ Inactive::~Inactive() {
 }
 
 Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
-  auto names = std::make_shared<ParameterNames>();
-  for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
-  for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
-  return Attachment(make_state(rules, std::move(names), {.sums = options.sums}));
+  try {
+    auto names = std::make_shared<ParameterNames>();
+    for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
+    for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
+    auto supervisor = make_supervisor(std::move(options.stop), {});
+    return Attachment(make_state(rules, std::move(names), {.sums = options.sums, .supervisor = std::move(supervisor)}));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, "the model", Code::wrong_model, "cannot be attached to"));
+  }
 }
 
 }  // namespace ascribe

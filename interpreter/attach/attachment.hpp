@@ -17,6 +17,7 @@
 #include "interpreter/attach/layer_operators.hpp"
 #include "interpreter/attach/operator_call.hpp"
 #include "interpreter/attach/rule_node.hpp"
+#include "interpreter/attach/supervisor.hpp"
 
 namespace ascribe {
 
@@ -37,9 +38,10 @@ namespace attaching {
 
 /// What an attachment is to notice besides its work.
 struct Watch {
-  bool sums = false;       ///< what the relevance of each layer sums to, and who took what
-  bool outputs = false;    ///< where relevance arrives at each layer
-  bool has_input = false;  ///< it is known that the model's input requires a gradient
+  bool sums = false;                         ///< what the relevance of each layer sums to, and who took what
+  bool outputs = false;                      ///< where relevance arrives at each layer
+  bool has_input = false;                    ///< it is known that the model's input requires a gradient
+  std::shared_ptr<Supervisor> supervisor{};  ///< null: nobody can stop it
 };
 
 }  // namespace attaching
@@ -103,6 +105,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   std::shared_ptr<LayerReport> add_row(const std::string& name, std::string_view kind);
   /// Keeps where relevance arrives at a layer's output, if somebody wants to know.
   void note_output(const LayerReport& report, const at::Tensor& output);
+  /// The same for a layer that keeps its gradient, at whose own node of autograd's relevance is watched, too.
+  void note_gradient(const std::shared_ptr<LayerReport>& report, const at::Tensor& output);
   bool without_input(const c10::OperatorHandle& op, const Row& row, torch::jit::Stack& stack);
   std::optional<Candidate> candidate(const c10::OperatorHandle& op, const Row& row,
                                      const std::vector<c10::IValue>& arguments);
@@ -131,6 +135,8 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   attaching::Watch watch_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
+  /// Held while one of these is written or read: backward passes run on any thread, and outlive this.
+  std::shared_ptr<std::mutex> reports_mutex_ = std::make_shared<std::mutex>();
   /// Whether some call depended on an input; shared with nodes that outlive this, and run on other threads.
   std::shared_ptr<std::atomic<bool>> has_input_;
   std::uint64_t calls_ = 0;  // layers called so far
@@ -161,8 +167,8 @@ std::shared_ptr<Attachment::State> make_state(const Composite& rules, std::share
 /// Throws Error (training_mode) where an operator's arguments say that it is in training mode. `name` is the layer's.
 void refuse_training_mode(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::string& name);
 
-/// The error of ours that went through somebody else's code last on this thread: TorchScript's interpreter makes its
-/// own of it.
+/// The error of ours, or the exception of a callback, that went through somebody else's code last on this thread:
+/// TorchScript's interpreter makes its own of it.
 std::exception_ptr& last_error();
 
 }  // namespace attaching

@@ -40,7 +40,7 @@ void ForwardPasses::walk(const at::Tensor& tensor, const Visit& visit) const {
   while (!open.empty()) {
     auto* node = open.back();
     open.pop_back();
-    auto* own = dynamic_cast<RuleNode*>(node);
+    auto* own = RuleNode::of(node);
     auto* pass = own && own->pass()->attachment == attachment_ ? own->pass().get() : nullptr;
     if (!visit(node, pass)) return;
     if (pass) continue;

@@ -73,7 +73,7 @@ Error misfit(const LayerCall& call, std::string message, std::string help) {
 
 HookedImpl::HookedImpl(Rule rule, std::shared_ptr<torch::nn::Module> module, Forward forward)
     : rule_(std::move(rule)), module_(std::move(module)), forward_(std::move(forward)) {
-  if (!module_)
+  if (!module_ || !forward_)
     throw Error({.code = Code::wrong_model,
                  .message = "there is no module to give a rule to",
                  .help = "hooked(rule, torch::nn::ReLU())"});
@@ -88,6 +88,17 @@ std::shared_ptr<torch::nn::Module> HookedImpl::clone(const std::optional<at::Dev
 }
 
 at::Tensor HookedImpl::forward(const at::Tensor& x) {
+  try {
+    return run(x);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, fmt::format("module '{}'", name_), Code::model_failed, "cannot run",
+                                   "give it the shape and type that it was made for"));
+  }
+}
+
+at::Tensor HookedImpl::run(const at::Tensor& x) {
   if (!x.defined())
     throw Error({.code = Code::wrong_input,
                  .message = fmt::format("module '{}' is given an undefined tensor", name_),
@@ -114,7 +125,7 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
     return forward(*module, inputs[0].clone());
   };
 
-  auto run = [&](const at::Tensor& input) {
+  auto run_module = [&](const at::Tensor& input) {
     try {
       return forward_(*module_, input);
     } catch (const Error&) {
@@ -130,7 +141,8 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
   {
     at::NoGradGuard no_grad;
     Serving checks(std::make_shared<Substitution>(name_, parameters, std::vector<at::Tensor>{}));
-    output = run(given);
+    output = run_module(given);
+    if (!output.defined()) throw misfit(call, "the module gives no tensor", "hook a module that computes one");
   }
   bool in_place = given._version() != version;
   if (in_place && x.is_leaf())

@@ -29,11 +29,12 @@ double total_of(const torch::autograd::variable_list& list) {
 // What arrives at a node of autograd's own: relevance above a layer that keeps its gradient, or below it.
 class SumHook : public torch::autograd::FunctionPreHook {
  public:
-  SumHook(std::shared_ptr<LayerReport> report, std::optional<double> LayerReport::*sum)
-      : report_(std::move(report)), sum_(sum) {}
+  SumHook(std::shared_ptr<LayerReport> report, std::shared_ptr<std::mutex> mutex,
+          std::optional<double> LayerReport::*sum)
+      : report_(std::move(report)), mutex_(std::move(mutex)), sum_(sum) {}
   torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
     auto arrived = total_of(gradients);
-    std::lock_guard lock(reports_mutex());
+    std::lock_guard lock(*mutex_);
     // Relevance comes from above first; what several inputs get from one layer adds up.
     if (sum_ == &LayerReport::above) report_->below.reset();
     auto& sum = (*report_).*sum_;
@@ -43,7 +44,29 @@ class SumHook : public torch::autograd::FunctionPreHook {
 
  private:
   std::shared_ptr<LayerReport> report_;
+  std::shared_ptr<std::mutex> mutex_;
   std::optional<double> LayerReport::*sum_;
+};
+
+// A layer that keeps its gradient is a layer that relevance goes through, too.
+class SupervisorHook : public torch::autograd::FunctionPostHook {
+ public:
+  SupervisorHook(std::shared_ptr<LayerReport> report, std::shared_ptr<Supervisor> supervisor,
+                 std::shared_ptr<const std::atomic<int>> inactive)
+      : report_(std::move(report)), supervisor_(std::move(supervisor)), inactive_(std::move(inactive)) {}
+  torch::autograd::variable_list operator()(const torch::autograd::variable_list& outputs,
+                                            const torch::autograd::variable_list&) override {
+    if (*inactive_ == 0) {
+      supervisor_->passed(*report_);
+      supervisor_->before_layer(*report_);
+    }
+    return outputs;
+  }
+
+ private:
+  std::shared_ptr<LayerReport> report_;
+  std::shared_ptr<Supervisor> supervisor_;
+  std::shared_ptr<const std::atomic<int>> inactive_;
 };
 
 }  // namespace
@@ -63,19 +86,26 @@ void Attachment::State::keep_gradient(const c10::OperatorHandle& op, torch::jit:
   for (std::size_t i = 0; i < found.inputs.size() && !found.in_place && (watch_.sums || found.inner); ++i) {
     if (!found.gets_relevance[i]) continue;
     auto seen = at::alias(found.inputs[i]);  // a node of its own, where only what this layer hands down arrives
-    if (watch_.sums) seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::below));
+    if (watch_.sums)
+      seen.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, reports_mutex_, &LayerReport::below));
     arguments[static_cast<std::ptrdiff_t>(found.input_places[i])] = seen;
     if (found.inner) arguments[1] = found.inner(seen);
   }
   op.callBoxed(stack);
   auto output = output_of(op, stack).toTensor();
   report->shape = output.sizes().vec();
-  if (auto node = output.grad_fn(); node && watch_.sums)
-    node->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
-  note_output(*report, output);
+  note_gradient(report, output);
   if (!is_linear(*found.kind)) return;
   std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
   kept_gradient_.emplace_back(output);
+}
+
+void Attachment::State::note_gradient(const std::shared_ptr<LayerReport>& report, const at::Tensor& output) {
+  if (auto node = output.grad_fn()) {
+    if (watch_.sums) node->add_pre_hook(std::make_unique<SumHook>(report, reports_mutex_, &LayerReport::above));
+    if (watch_.supervisor) node->add_post_hook(std::make_unique<SupervisorHook>(report, watch_.supervisor, inactive_));
+  }
+  note_output(*report, output);
 }
 
 namespace {
@@ -160,8 +190,7 @@ void Attachment::State::other_operator(const c10::OperatorHandle& op, torch::jit
   ++pass->calls_of_kind[std::string(found.kind_name)];
   report->rule = "gradient";
   report->shape = output.sizes().vec();
-  if (watch_.sums) output.grad_fn()->add_pre_hook(std::make_unique<SumHook>(report, &LayerReport::above));
-  note_output(*report, output);
+  note_gradient(report, output);
 }
 
 }  // namespace ascribe

@@ -26,7 +26,7 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
     report->rule = "merge";
     return true;
   }
-  auto* linear = dynamic_cast<RuleNode*>(x.grad_fn().get());
+  auto* linear = RuleNode::of(x.grad_fn().get());
   if (!linear || linear->pass()->attachment != found.pass->attachment) return false;
   auto call = merged(linear->call(), x, batch_norm_of(op, arguments_of(op, stack)));
   if (!call) return false;
@@ -57,7 +57,7 @@ bool Attachment::State::merge(const c10::OperatorHandle& op, torch::jit::Stack& 
 void Attachment::State::fold(Candidate& found) {
   if (!is_linear(*found.kind) || found.pads || found.scaled || found.bias_follows) return;
   auto& x = found.inputs[0];
-  auto* node = dynamic_cast<const RuleNode*>(x.grad_fn().get());
+  auto* node = RuleNode::of(x.grad_fn().get());
   if (!node || !node->call().batch_norm || node->pass()->attachment != found.pass->attachment) return;
   auto& call = node->call();
   if (call.output_version != static_cast<std::int64_t>(x._version()) || (call.rule && call.rule->rule->forward)) return;

@@ -64,7 +64,7 @@ void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
 void LayerCall::take(const language::BoundEntry* entry) {
   static const Rule pass = Pack::standard().rule("pass"), gradient = Pack::standard().rule("gradient");
   {
-    std::lock_guard lock(reports_mutex());
+    std::lock_guard lock(*report_mutex);
     describe_entry(*report, entry);
   }
   place = entry ? entry->place : language::Place{};
@@ -111,9 +111,11 @@ Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
   return Error(out);
 }
 
-std::mutex& reports_mutex() {
-  static std::mutex mutex;
-  return mutex;
+const char RuleNode::this_copy = 0;
+
+RuleNode* RuleNode::of(torch::autograd::Node* node) {
+  auto* found = dynamic_cast<RuleNode*>(node);
+  return found && found->copy_ == &this_copy ? found : nullptr;
 }
 
 // Gradients of the relevance go back through the forward pass: to where the layer's inputs come from, and through the
@@ -154,15 +156,23 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
                  .message = fmt::format("{}: relevance went through this graph before", call_.shown()),
                  .help = "run the model forward again, or keep the graph: retain_graph"});
   pass_->over = true;
-  auto task = torch::autograd::get_current_graph_task_id();
-  auto& R = gradients.at(0);
+  bool active = !call_.inactive || *call_.inactive == 0;
+  auto* supervisor = active ? call_.supervisor.get() : nullptr;
+  if (supervisor) supervisor->before_layer(*call_.report);
+  auto out = relevance_of_inputs(gradients.at(0), active, differentiable);
+  if (supervisor) supervisor->passed(*call_.report);
+  return out;
+}
+
+// A gradient where the rule is inactive.
+torch::autograd::variable_list RuleNode::relevance_of_inputs(const at::Tensor& R, bool active, bool differentiable) {
   torch::autograd::variable_list out(call_.inputs.size());
   if (!R.defined()) return out;
+  auto task = torch::autograd::get_current_graph_task_id();
   bool settles = call_.rule == nullptr;
   if (settles) call_.take(settle(call_.choices, call_.order, whole(pass_)->counts));
   bool hands_down =
       std::find(call_.gets_relevance.begin(), call_.gets_relevance.end(), true) != call_.gets_relevance.end();
-  bool active = !call_.inactive || *call_.inactive == 0;
   evaluate::Shares shares;
   double above = 0, below = 0;
   try {
@@ -186,7 +196,7 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
     throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = evaluate::reason(failure)});
   }
   if (!call_.sums || !active) return out;
-  std::lock_guard lock(reports_mutex());
+  std::lock_guard lock(*call_.report_mutex);
   // A layer that is merged, and read otherwise, too, is two nodes with one row: in one backward pass their sums add up.
   bool first = std::exchange(*call_.task, task) != task;
   auto put = [&](std::optional<double>& sum, std::optional<double> value) {

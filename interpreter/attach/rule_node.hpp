@@ -10,6 +10,7 @@
 
 #include "ascribe/report.hpp"
 #include "interpreter/attach/forward_pass.hpp"
+#include "interpreter/attach/supervisor.hpp"
 #include "interpreter/evaluate/reference.hpp"
 
 namespace ascribe::attaching {
@@ -45,6 +46,8 @@ struct BatchNorm {
 /// One call of a layer and the rule that it got.
 struct LayerCall {
   std::shared_ptr<LayerReport> report;
+  /// Held while the report is written or read.
+  std::shared_ptr<std::mutex> report_mutex = std::make_shared<std::mutex>();
   std::shared_ptr<const void> owner;          ///< keeps the rule alive
   const language::BoundRule* rule = nullptr;  ///< null: settled when the forward pass is over, from `choices`
   language::Place place{};                    ///< of the entry
@@ -65,6 +68,7 @@ struct LayerCall {
   std::shared_ptr<int> task = std::make_shared<int>(-1);
   /// Above zero: the backward pass answers with the layer's gradient. Null: never.
   std::shared_ptr<const std::atomic<int>> inactive{};
+  std::shared_ptr<Supervisor> supervisor{};  ///< null: nobody can stop it
 
   /// The layer with what is kept of it. Throws Error (overwritten_tensor).
   evaluate::Layer layer() const;
@@ -87,6 +91,10 @@ class RuleNode : public torch::autograd::Node {
  public:
   RuleNode(LayerCall call, std::shared_ptr<ForwardPass> pass) : call_(std::move(call)), pass_(std::move(pass)) {}
 
+  /// The node of a graph, if it is one of ours; else null. That of another copy of the library is none: it may be
+  /// another version's.
+  static RuleNode* of(torch::autograd::Node* node);
+
   /// Throws Error where the rule does not fit, or a tensor that it needs was overwritten.
   torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override;
   void release_variables() override;
@@ -96,8 +104,11 @@ class RuleNode : public torch::autograd::Node {
   const std::shared_ptr<ForwardPass>& pass() const { return pass_; }
 
  private:
+  torch::autograd::variable_list relevance_of_inputs(const at::Tensor& R, bool active, bool differentiable);
   void connect(evaluate::Layer& layer);
 
+  static const char this_copy;
+  const char* copy_ = &this_copy;  // first, so that every version finds it
   LayerCall call_;
   std::shared_ptr<ForwardPass> pass_;
   bool released_ = false;
@@ -108,8 +119,5 @@ class RuleNode : public torch::autograd::Node {
 
 /// An error that a rule makes at a layer, with the layer's name, the rule, and the entry that chose it.
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic);
-
-/// Held while a row of a report is written or read: backward passes run on any thread.
-std::mutex& reports_mutex();
 
 }  // namespace ascribe::attaching

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "ascribe/error.hpp"
+#include "ascribe/version.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -29,6 +30,7 @@ int fault(const std::string& what) {
 int run(int count, char** arguments) {
   CLI::App app("Relevance rules for neural networks.", "ascribe");
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("ascribe ") + version());
   std::vector<std::pair<std::string, Run>> commands{
       {"run", add_run(app)},         {"layers", add_layers(app)}, {"check", add_check(app)}, {"doc", add_doc(app)},
       {"explain", add_explain(app)}, {"fmt", add_fmt(app)},       {"pack", add_pack(app)},   {"test", add_test(app)}};

@@ -9,13 +9,15 @@
 #include <sstream>
 
 #include "ascribe/attribute.hpp"
+#include "ascribe/heatmap.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/command/heatmap.hpp"
+#include "interpreter/command/interruption.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/command/npy.hpp"
 #include "interpreter/command/png.hpp"
+#include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 
 namespace ascribe::command {
@@ -183,13 +185,25 @@ int run(const Options& options) {
   auto target = target_of(options);
   auto inputs = options.model.read_inputs();
   auto model = options.model.read_model();
-  auto attribution = attribute(model, rules, inputs, target, wanted);
+  Interruption interruption;  // from here on, the work is long, or leaves files
+  wanted.stop = interruption.token();
+  auto attribution = [&] {
+    ProgressLine line;
+    wanted.progress = line.callback();
+    return attribute(model, rules, inputs, target, wanted);
+  }();
   attribution.output = attribution.output.cpu();
   auto written = results(options, attribution);
   at::Tensor picture;
   if (!options.heatmap.empty()) picture = heatmap(attribution.relevance.cpu());
-  for (auto& each : written) write_npy(each.path, each.relevance.cpu());
-  if (picture.defined()) write_png(options.heatmap, picture);
+  for (auto& each : written) {
+    interruption.check(each.path);
+    write_npy(each.path, each.relevance.cpu());
+  }
+  if (picture.defined()) {
+    interruption.check(options.heatmap);
+    write_png(options.heatmap, picture);
+  }
 
   warn_where_not_finite(attribution);
   if (options.report == "json") {

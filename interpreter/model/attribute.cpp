@@ -140,10 +140,12 @@ void check_options(const AttributeOptions& options, const std::vector<at::Tensor
 }
 
 Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
-                        const Target& target, const AttributeOptions& options) {
+                        const Target& target, const AttributeOptions& options,
+                        const std::shared_ptr<attaching::Supervisor>& supervisor) {
   check_options(options, inputs);
   auto given = prepared(*model.state().program, inputs, options.create_graph);
-  auto state = attachment_to(model, rules, {.sums = options.sums, .outputs = true});
+  if (supervisor) supervisor->before_operator(nullptr);
+  auto state = attachment_to(model, rules, {.sums = options.sums, .outputs = true, .supervisor = supervisor});
   Attribution out;
   at::Tensor y;
   {
@@ -153,6 +155,8 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   check_entries(state->report(), rules);
   out.output = y.detach().clone();
   if (!y.requires_grad()) throw no_dependence(inputs.size());
+
+  if (supervisor) supervisor->begin_backward(state->report().size());
 
   // One backward pass for all that is asked.
   std::vector<Edges> of_layers, of_inputs;
@@ -201,11 +205,12 @@ Attribution attribute(const Model& model, const Composite& rules, const std::vec
                       const Target& target, const AttributeOptions& options) {
   refuse_inference_mode();
   at::AutoGradMode record(true);
+  auto supervisor = attaching::make_supervisor(options.stop, options.progress);
   try {
-    return attribution(model, rules, inputs, target, options);
-  } catch (const Error&) {
-    throw;
+    return attribution(model, rules, inputs, target, options, supervisor);
   } catch (const std::exception& failure) {
+    if (auto own = supervisor ? supervisor->thrown() : nullptr) std::rethrow_exception(own);
+    if (dynamic_cast<const Error*>(&failure)) throw;
     throw Error(evaluate::describe(failure, "the attribution", Code::model_failed, "failed"));
   }
 }

@@ -76,7 +76,10 @@ Model Model::to(const std::string& device) const {
 }
 
 std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const {
-  attaching::last_error() = nullptr;
+  struct Forget {
+    Forget() { attaching::last_error() = nullptr; }
+    ~Forget() { attaching::last_error() = nullptr; }
+  } forget;
   try {
     return state_->program->run(inputs);
   } catch (const Error&) {

@@ -15,7 +15,17 @@ namespace {
 
 void enter_module(const std::string& name) { attaching::current_module() = name; }
 
-const auto mark = c10::Symbol::fromQualString("ascribe::enter_module");
+// The operator that enters a module. It sets a variable of this copy of the library, of which there may be several in a
+// process, and LibTorch knows operators by their names: so each copy has its own, which goes with it.
+c10::Symbol mark() {
+  static const auto name = fmt::format("enter_module_{:x}", reinterpret_cast<std::uintptr_t>(&enter_module));
+  static const auto library = [] {
+    torch::Library out(torch::Library::FRAGMENT, "ascribe", std::nullopt, "ascribe", 0);
+    out.def((name + "(str name) -> ()").c_str(), &enter_module);
+    return out;
+  }();
+  return c10::Symbol::fromQualString("ascribe::" + name);
+}
 
 // The name of the module that a value is: the chain of attributes that leads to it from the graph's own module.
 std::optional<std::string> path_of(const torch::jit::Value* value, const torch::jit::Value* self,
@@ -75,7 +85,7 @@ void inline_with_names(torch::jit::Graph& graph, torch::jit::Block* block, const
       if (node->kind().is_aten()) {
         torch::jit::WithInsertPoint here(node);
         auto* name = graph.insertConstant(with_call_stack(prefix, *node));
-        graph.insertNode(graph.create(mark, {name}, 0));
+        graph.insertNode(graph.create(mark(), {name}, 0));
       }
       continue;
     }
@@ -165,8 +175,6 @@ std::string shown(const c10::Argument& argument) {
 }
 
 }  // namespace
-
-TORCH_LIBRARY(ascribe, library) { library.def("enter_module(str name) -> ()", &enter_module); }
 
 TorchScriptGraph::TorchScriptGraph(torch::jit::Module module) : TorchScriptGraph(module, named_graph(module)) {}
 

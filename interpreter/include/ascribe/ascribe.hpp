@@ -1,11 +1,36 @@
-// Everything that a host program needs. Each header is a manual of its part.
+// Everything that a host program needs. Each header is a manual of its part:
+//
+//   pack.hpp       rules and composites, from files to values                      no LibTorch
+//   error.hpp      the one exception, with its diagnostics                         no LibTorch
+//   version.hpp    which version this is                                           no LibTorch
+//   attach.hpp     rules on a model that the host runs itself
+//   hooked.hpp     a rule on one module
+//   model.hpp      saved models
+//   attribute.hpp  the relevance of a saved model's inputs, in one call
+//   progress.hpp   how far that is
+//   report.hpp     what happened at each layer
+//   heatmap.hpp    relevance as a picture
+//
+// What holds for all of them:
+// - Every mistake is an ascribe::Error; besides it there are only std::bad_alloc, what a host's own callback throws,
+// and
+//   what autograd itself throws from a backward() that the host calls.
+// - Nothing is printed, and no setting of the process or of LibTorch is changed. With the first use in a process, one
+//   kernel is registered in LibTorch's dispatcher, which stays; it costs nothing where no rules are attached. Several
+//   copies of the library in one process (plugins with a static copy each) share it.
+// - Functions may be called from several threads at once, and objects be read by several; an object that is written to
+//   or moved from belongs to one thread at a time, as everywhere in C++.
+// - Relevance of a tensor has the tensor's shape. Dimension 0 counts samples, whose relevance does not mix.
 #pragma once
 
 #include "ascribe/attach.hpp"
 #include "ascribe/attribute.hpp"
 #include "ascribe/error.hpp"
 #include "ascribe/files.hpp"
+#include "ascribe/heatmap.hpp"
 #include "ascribe/hooked.hpp"
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
+#include "ascribe/progress.hpp"
 #include "ascribe/report.hpp"
+#include "ascribe/version.hpp"

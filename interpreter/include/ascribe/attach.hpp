@@ -15,15 +15,19 @@
 
 #include <atomic>
 #include <memory>
+#include <stop_token>
 
+#include "ascribe/error.hpp"
 #include "ascribe/pack.hpp"
 #include "ascribe/report.hpp"
 
 namespace ascribe {
 
-/// A pause of an attachment, from its construction to the end of its scope. Pauses may overlap.
-class Inactive {
+/// A pause of an attachment or a hooked module, from its construction to the end of its scope. Pauses may overlap, may
+/// end on another thread, and may outlive what they pause.
+class ASCRIBE_EXPORT Inactive {
  public:
+  /// For Ascribe's own parts: ask an attachment for one.
   explicit Inactive(std::shared_ptr<std::atomic<int>> count);
   Inactive(Inactive&& other) noexcept;
   Inactive& operator=(Inactive&&) = delete;
@@ -37,6 +41,9 @@ struct AttachOptions {
   /// Whether reports say what each layer's relevance sums to, and what bias and stabilizer took. It costs time in the
   /// backward pass.
   bool sums = false;
+  /// Once it is requested, every operator of this thread while the attachment lives, and every recorded rule that
+  /// relevance has not reached yet, throws Error (stopped). A stop that comes too late changes nothing.
+  std::stop_token stop{};
 };
 
 /// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there;
@@ -46,15 +53,17 @@ struct AttachOptions {
 /// times at once where the graph is retained. Until relevance goes through, all that is computed from one input tensor
 /// is one forward pass: where one thread records while others run backward passes, each pass takes an input of its own;
 /// and who predicts first and explains then, predicts under NoGradGuard.
-class Attachment {
+class ASCRIBE_EXPORT Attachment {
  public:
   Attachment(Attachment&& other) noexcept;
   Attachment& operator=(Attachment&&) = delete;
   ~Attachment();
 
-  /// Ends it. A second call does nothing.
+  /// Ends it. A second call does nothing, nor does one of an attachment that was moved from.
   void remove();
-  /// The layers that were called so far. What their relevance sums to is in it if `sums` asked for it.
+  /// The layers that were called so far, also after remove(). What their relevance sums to is in it once a backward
+  /// pass has gone through, if `sums` asked for it; of several, the last one counts. On the attachment's thread;
+  /// backward passes may run on others meanwhile. Empty where it was moved from.
   Report report() const;
 
   /// While it lives, the attachment is as if it were not there: nothing is intercepted, and what was recorded answers
@@ -67,6 +76,7 @@ class Attachment {
   [[nodiscard]] Inactive inactive() const;
 
   class State;
+  /// For Ascribe's own parts: call attach().
   explicit Attachment(std::shared_ptr<State> state);
 
  private:
@@ -74,16 +84,31 @@ class Attachment {
 };
 
 /// Attaches a composite, or a rule for all linear and convolution layers, to a model. The model is read for its
-/// parameters' names only, and may end before the attachment does. Errors, all of them `ascribe::Error`: gradients are
-/// disabled (NoGradGuard, InferenceMode). From the model's forward: a rule that a layer cannot be served by, a layer
-/// that the rules refuse, a convolution or pooling without a batch dimension, batch norm in training mode, and what a
-/// layer's own operator refuses (model_failed) or finds no memory for (too_large). What fails between layers is what it
-/// would be without rules.
-[[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options = {});
+/// parameters' names only, and may end before the attachment does; rules and parameters are kept alive by what is
+/// recorded. Relevance starts as the gradient that backward() is given, and arrives in the input's grad(), which the
+/// input has to ask for (requires_grad_()). No parameter gets one.
+///
+/// Throws Error: gradient_disabled (under NoGradGuard or InferenceMode, or within a backward pass), wrong_model (an
+/// empty holder).
+///
+/// From the model's forward, by codes: rule_does_not_fit, a rule that a layer cannot be served by; refused_layer, where
+/// the rules say so; no_batch, a convolution or pooling without a batch dimension; training_mode, batch norm or dropout
+/// that is not in evaluation mode; wrong_input; model_failed, what a layer's own operator refuses; too_large, what it
+/// finds no memory for; stopped. What fails between layers is what it would be without rules, an exception of
+/// LibTorch's.
+///
+/// From backward(): rule_does_not_fit, refused_layer (where `last` has chosen), released_graph, overwritten_tensor,
+/// too_large, stopped.
+[[nodiscard]] ASCRIBE_EXPORT Attachment attach(const Composite& rules, const torch::nn::Module& model,
+                                               AttachOptions options = {});
 
 template <typename Contained>
 [[nodiscard]] Attachment attach(const Composite& rules, const torch::nn::ModuleHolder<Contained>& model,
                                 AttachOptions options = {}) {
+  if (model.is_empty())
+    throw Error({.code = Code::wrong_model,
+                 .message = "there is no module to attach rules to",
+                 .help = "attach(rules, torch::nn::Linear(3, 2))"});
   return attach(rules, static_cast<const torch::nn::Module&>(*model), options);
 }
 

@@ -3,6 +3,8 @@
 //     auto model = ascribe::Model::load("net.pt2");
 //     auto a = ascribe::attribute(model, pack.composite("epsilon_plus"), x, ascribe::Target(281));
 //     a.relevance;  // in x's shape
+//
+// For what a relevance is, and the formulas of the rules: grammar/README.md and stdlib/README.md in the sources.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,23 +12,26 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
+#include "ascribe/progress.hpp"
 #include "ascribe/report.hpp"
 
 namespace ascribe {
 
 /// Where relevance starts: which of the model's outputs, and how much of it. An index counts along the output's
 /// dimension 1, and is meant in every sample and at every further position.
-class Target {
+class ASCRIBE_EXPORT Target {
  public:
   enum class Choice { largest, indices, one_per_sample, all, tensor };
 
   Target(std::int64_t index) : Target(std::vector{index}) {}  // NOLINT: attribute(model, rules, x, 281) reads well
-  /// Several in one pass: relevance starts from each of them, and arrives as the sum of what each would give.
+  /// Several in one pass: relevance starts from each of them, and arrives as the sum of what each would give. An index
+  /// that stands there twice counts twice.
   explicit Target(std::vector<std::int64_t> indices) : choice_(Choice::indices), indices_(std::move(indices)) {}
   /// By their names: `labels` names the outputs, in order. Throws Error (bad_target) for a name that is not there, or
   /// there twice.
@@ -38,9 +43,10 @@ class Target {
   /// Every output there is.
   static Target all() { return Target(Choice::all); }
   /// A tensor of the output's shape: how much relevance each output has.
+  /// It is kept, not copied, and converted to the output's type and device.
   static Target from(at::Tensor relevance);
 
-  /// Starts from 1 instead of the output's own value.
+  /// Starts from 1 instead of the output's own value. Changes nothing in a start that is a tensor.
   Target from_one() const;
   /// Of the model's outputs, this one; needed where there are several.
   Target of_output(std::size_t output) const;
@@ -73,6 +79,14 @@ struct AttributeOptions {
   /// Whether the relevance has a history, for its gradient with respect to the inputs that require one. Then a second
   /// backward pass goes through the layers' own gradients.
   bool create_graph = false;
+  /// Ends the attribution early: looked at before each operator of the model and each layer's rule. Then attribute()
+  /// throws Error (stopped), and nothing is left of the work: the next one gives what it would have given anyway.
+  ///
+  ///     std::stop_source source;                      // source.request_stop() from any thread
+  ///     attribute(model, rules, x, target, {.stop = source.get_token()});
+  std::stop_token stop{};
+  /// Told of each layer that is done; see progress.hpp.
+  ProgressCallback progress{};
 };
 
 struct Attribution {
@@ -88,21 +102,24 @@ struct Attribution {
   Report report;      ///< the layers, in order of execution
 };
 
-/// The relevance of a model's input. Runs the model once forward and once backward; works under NoGradGuard, too.
-/// Floating inputs are converted to the model's floating type, and so is a single input of integers, unless the model
-/// takes integers; beside other inputs, integers and truth values stay what they are. Errors as those of attach() and
-/// Model::run(), and bad_target: an index that the output lacks, a start of another shape, several outputs and none of
-/// them chosen; unknown_layer; no_layer_matched: the rules are for none of the model's layers; too_large: memory ran
-/// out.
-Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
-                      const Target& target = Target::largest(), const AttributeOptions& options = {});
+/// The relevance of a model's input, for every sample of a batch at once. Runs the model once forward and once
+/// backward, on the model's device, where the inputs are copied to; works under NoGradGuard, too. The inputs stay as
+/// they are. Floating inputs are converted to the model's floating type, and so is a single input of integers, unless
+/// the model takes integers; beside other inputs, integers and truth values stay what they are. Throws Error: what
+/// attach() and Model::run() throw, from everything that they do; and wrong_input: undefined, sparse or complex inputs,
+/// none that can get relevance; bad_target: an index that the output lacks, a start of another shape, several outputs
+/// and none of them chosen; stopped; unknown_layer; no_layer_matched: the rules are for none of the model's layers;
+/// too_large: memory ran out.
+ASCRIBE_EXPORT Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
+                                     const Target& target = Target::largest(), const AttributeOptions& options = {});
 /// The same for a model of several inputs.
-Attribution attribute(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
-                      const Target& target = Target::largest(), const AttributeOptions& options = {});
+ASCRIBE_EXPORT Attribution attribute(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
+                                     const Target& target = Target::largest(), const AttributeOptions& options = {});
 
-/// Which layer gets which rule, and by which entry. Runs the model once forward, and no rule backward.
-Report layers(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs);
+/// Which layer gets which rule, and by which entry. Runs the model once forward, and no rule backward: there are no
+/// sums in it. Throws Error as attribute() does.
+ASCRIBE_EXPORT Report layers(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs);
 /// A model's layers, without any rules.
-Report layers(const Model& model, const std::vector<at::Tensor>& inputs);
+ASCRIBE_EXPORT Report layers(const Model& model, const std::vector<at::Tensor>& inputs);
 
 }  // namespace ascribe

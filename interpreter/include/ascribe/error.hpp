@@ -6,6 +6,14 @@
 //       std::cerr << error.what() << "\n";               // what the command would print
 //       for (auto& diagnostic : error.diagnostics()) …    // code, severity, message, places, note, help
 //     }
+//
+// A diagnostic's code tells mistakes apart, and never changes: `error.diagnostics().front().code == Code::bad_target`.
+// Several mistakes of one file come together, in the order of their places. A place is a source with a span of bytes,
+// which it shares with the error; `source->position(span.begin)` counts lines and characters for people. `ascribe
+// explain A0704` says what a code means, with an example that fails and one that does not.
+//
+// What a function throws stands beside it, by the names of the codes.
 #pragma once
 
+// Diagnostic, Code, Severity, Label, Error; render_text().
 #include "grammar/diagnostic.hpp"

@@ -23,7 +23,7 @@ namespace ascribe {
 /// functions at the same time; an implementation whose state changes guards it. Errors: a function may throw whatever
 /// is derived from std::exception; loading turns it into an `ascribe::Error` that names the path and says what `what()`
 /// says. std::bad_alloc passes as it is.
-class Files {
+class ASCRIBE_EXPORT Files {
  public:
   /// What a path leads to. `link`: a symbolic link at the path's end. `other`: a pipe, a device, or something that
   /// cannot be looked at.

@@ -25,16 +25,18 @@ namespace ascribe {
 /// around it see its result only.
 ///
 /// The module is shared, not copied, and is this one's child `module`: `to()`, `eval()` and `parameters()` reach it.
-/// As safe on several threads as the module itself. Errors, all of them `ascribe::Error`: a rule that the module cannot
-/// be served by, batch norm or dropout in training mode inside of it, and what the module itself refuses. Where
-/// gradients are disabled, or x needs none, it is the module and nothing else.
-class HookedImpl : public torch::nn::Module {
+/// As safe on several threads as the module itself. Where gradients are disabled, or x needs none, it is the module and
+/// nothing else.
+class ASCRIBE_EXPORT HookedImpl : public torch::nn::Module {
  public:
   /// Calls the module's forward; the module is of the type that it was made for.
   using Forward = std::function<at::Tensor(torch::nn::Module& module, const at::Tensor& x)>;
+  /// Throws Error (wrong_model) where there is no module or no forward.
   HookedImpl(Rule rule, std::shared_ptr<torch::nn::Module> module, Forward forward);
 
-  /// What the module computes, or the rule's `forward` in its place. Dimension 0 of x is the batch.
+  /// What the module computes, or the rule's `forward` in its place. Dimension 0 of x is the batch. Throws Error:
+  /// wrong_input (an undefined tensor), rule_does_not_fit, training_mode (batch norm or dropout inside of the module),
+  /// model_failed (what the module itself refuses), too_large. The backward pass throws what an attachment's does.
   at::Tensor forward(const at::Tensor& x);
 
   /// With a copy of the module, under the same rule.
@@ -45,6 +47,8 @@ class HookedImpl : public torch::nn::Module {
   [[nodiscard]] Inactive inactive() const;
 
  private:
+  at::Tensor run(const at::Tensor& x);
+
   Rule rule_;
   std::shared_ptr<torch::nn::Module> module_;
   Forward forward_;
@@ -53,7 +57,7 @@ class HookedImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Hooked);
 
-/// Any module whose forward maps one tensor to one tensor.
+/// Any module whose forward maps one tensor to one tensor. Throws Error (wrong_model) for an empty pointer or holder.
 template <typename Module>
 [[nodiscard]] Hooked hooked(const Rule& rule, std::shared_ptr<Module> module) {
   return Hooked(rule, std::move(module), [](torch::nn::Module& own, const at::Tensor& x) -> at::Tensor {
@@ -63,7 +67,7 @@ template <typename Module>
 
 template <typename Contained>
 [[nodiscard]] Hooked hooked(const Rule& rule, const torch::nn::ModuleHolder<Contained>& module) {
-  return hooked(rule, module.ptr());
+  return hooked(rule, module.is_empty() ? nullptr : module.ptr());
 }
 
 }  // namespace ascribe

@@ -18,15 +18,19 @@ namespace ascribe {
 
 /// A model from a file, in evaluation mode. Cheap to copy; copies share the weights. May be used by several threads at
 /// once.
-class Model {
+class ASCRIBE_EXPORT Model {
  public:
+  Model(const Model&) = default;  // moving copies, too: no model is ever without its state
+  Model& operator=(const Model&) = default;
+
   /// What torch.export.save wrote (`.pt2`, an exported program) or torch.jit.save (`.pt`, TorchScript: traced, scripted
   /// or frozen); the content tells which. Files of either sort may come from anywhere: exported programs call nothing
-  /// but operators on tensors. An exported program is loaded to the CPU. Throws Error: unreadable, truncated, or
-  /// something else than a model.
+  /// but operators on tensors. An exported program is loaded to the CPU, TorchScript to where its file says. Throws
+  /// Error: unreadable_file, wrong_model (truncated, or something else than a model), too_large.
   static Model load(const std::filesystem::path& path);
 
-  /// The model on another device ("cpu", "cuda:0"). Throws Error where there is no such device.
+  /// The model on another device ("cpu", "cuda:0"); this one stays where it is. Throws Error (usage) where there is no
+  /// such device.
   Model to(const std::string& device) const;
 
   /// What the model computes, as the file says it; dimension 0 of each input is the batch. Inputs and outputs are the

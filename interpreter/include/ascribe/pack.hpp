@@ -42,7 +42,7 @@ struct Numbers {
 
 /// A function for a stabilizer, as a call without its first argument: `relative(0.1)`, `acme_soft`, `std.clipped`. It
 /// is looked up and checked like the argument of a call in a file; functions of imports are not reached.
-struct Stabilizer {
+struct ASCRIBE_EXPORT Stabilizer {
   explicit Stabilizer(std::string written) : call(std::move(written)) {}
   std::string call;
 };
@@ -51,7 +51,7 @@ struct Stabilizer {
 /// numbers, or a stabilizer function.
 ///
 ///     pack.rule("gamma", {{"gamma", 0.5}, {"epsilon", ascribe::Stabilizer("relative(0.1)")}});
-class Argument {
+class ASCRIBE_EXPORT Argument {
  public:
   using Value = std::variant<double, std::vector<std::string>, Numbers, Stabilizer>;
 
@@ -71,8 +71,11 @@ class Argument {
 using Arguments = std::vector<std::pair<std::string, Argument>>;
 
 /// A rule with its arguments.
-class Rule {
+class ASCRIBE_EXPORT Rule {
  public:
+  Rule(const Rule&) = default;  // moving copies, too: none of these classes is ever empty
+  Rule& operator=(const Rule&) = default;
+  /// For Ascribe's own parts, as bound().
   explicit Rule(std::shared_ptr<const language::BoundRule> bound) : bound_(std::move(bound)) {}
   /// The call that makes it: `gamma(gamma = 0.25, epsilon = 1e-06)`.
   const std::string& description() const;
@@ -83,8 +86,11 @@ class Rule {
 };
 
 /// Which layers get which rules. A single rule is one, too: it goes to all linear and convolution layers.
-class Composite {
+class ASCRIBE_EXPORT Composite {
  public:
+  Composite(const Composite&) = default;
+  Composite& operator=(const Composite&) = default;
+  /// For Ascribe's own parts, as bound().
   explicit Composite(std::shared_ptr<const language::BoundComposite> bound) : bound_(std::move(bound)) {}
   Composite(const Rule& rule);  // NOLINT: attach(rule, model) is how it should read
   /// The call that makes it: `epsilon_plus(epsilon = 1e-06, stabilizer = 1e-06)`.
@@ -138,8 +144,11 @@ struct LoadOptions {
 };
 
 /// Checked definitions of rules, composites and functions.
-class Pack {
+class ASCRIBE_EXPORT Pack {
  public:
+  Pack(const Pack&) = default;
+  Pack& operator=(const Pack&) = default;
+
   /// The rules that come with Ascribe; no path is needed.
   static const Pack& standard();
   /// A `.rule` file, or a pack: a folder with a pack.rule (whose path names the pack, too) and all `.rule` files in it

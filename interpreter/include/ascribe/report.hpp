@@ -1,10 +1,17 @@
 // What happened at each layer.
+//
+//     for (auto& layer : a.report)
+//       std::cout << layer.name << " " << layer.rule << " " << layer.below.value_or(0) << "\n";
+//
+// Sums are over all samples and elements, in float64; relevance is in the units of the output that it started from.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "grammar/export.hpp"
 
 namespace ascribe {
 
@@ -13,7 +20,7 @@ struct LayerReport {
   std::string
       name;  ///< the module's whole name (`features.0`), or the kind and a number where there is none (`relu#3`)
   std::string kind;                 ///< `conv2d`, `relu`, `add`, …
-  std::vector<std::int64_t> shape;  ///< of its output
+  std::vector<std::int64_t> shape;  ///< of its output, dimension 0 the batch
   /// The rule with its arguments; `gradient` where no entry is for the layer; `merge` for batch norm that is one layer
   /// with the linear layer before it, in whose row the pair's relevance stands; `merge (acts as pass)` for other batch
   /// norm.
@@ -37,6 +44,6 @@ using Report = std::vector<LayerReport>;
 
 /// The layer that made the first relevance that is not finite: what reached it was, what it handed down was not. Null
 /// where there is none, or the report has no sums. Relevance goes from the last layer to the first.
-const LayerReport* first_not_finite(const Report& report);
+ASCRIBE_EXPORT const LayerReport* first_not_finite(const Report& report);
 
 }  // namespace ascribe

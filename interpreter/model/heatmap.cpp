@@ -1,6 +1,6 @@
-#include "interpreter/command/heatmap.hpp"
+#include "ascribe/heatmap.hpp"
 
-#include <ATen/ops/full.h>
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,9 +9,11 @@
 #include <cmath>
 #include <cstdint>
 
-#include "interpreter/command/atomic_file.hpp"
+#include "ascribe/error.hpp"
+#include "interpreter/attach/dispatch.hpp"
+#include "interpreter/evaluate/failure.hpp"
 
-namespace ascribe::command {
+namespace ascribe {
 namespace {
 
 constexpr std::int64_t smallest_side = 256, strip_height = 32, gap = 4;
@@ -86,6 +88,12 @@ double scale_of(const double* values, std::int64_t count) {
 }
 
 at::Tensor draw(const at::Tensor& relevance) {
+  if (!relevance.defined() || relevance.layout() != at::kStrided || relevance.is_complex())
+    throw Error(Diagnostic{.code = Code::wrong_tensor,
+                           .message = relevance.defined()
+                                          ? "relevance that is no dense tensor of real numbers has no picture"
+                                          : "an undefined tensor has no picture",
+                           .help = "give the relevance of an attribution that went to its input"});
   if (relevance.numel() == 0) return at::full({smallest_side, smallest_side, 3}, white, at::kByte);
   auto layout = layout_of(relevance.sizes());
   if (layout.picture_height() * layout.picture_width() > most_pixels)
@@ -121,8 +129,16 @@ at::Tensor draw(const at::Tensor& relevance) {
 
 }  // namespace
 
-at::Tensor heatmap(const at::Tensor& relevance) try { return draw(relevance); } catch (...) {
-  rethrow_as_error(Code::wrong_tensor, "cannot draw the relevance");
+at::Tensor heatmap(const at::Tensor& relevance) {
+  try {
+    attaching::Pause pause;  // drawing is no layer of whatever rules are attached to
+    at::NoGradGuard no_grad;
+    return draw(relevance);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Error(evaluate::describe(failure, "the relevance", Code::wrong_tensor, "cannot be drawn"));
+  }
 }
 
-}  // namespace ascribe::command
+}  // namespace ascribe

@@ -3,15 +3,11 @@
 
 #include <ATen/ATen.h>
 
-#include "interpreter/command/heatmap.hpp"
-#include "interpreter/command/png.hpp"
+#include "ascribe/heatmap.hpp"
 #include "tests/folder.hpp"
 
-namespace ascribe::command {
+namespace ascribe::test {
 namespace {
-
-using test::failure;
-using test::Folder;
 
 struct Rgb {
   int red, green, blue;
@@ -102,5 +98,23 @@ TEST_CASE("a picture beyond all use is refused before it is made") {
         }) == "A0702 relevance of 6 dimensions has no picture");
 }
 
+TEST_CASE("what is no dense tensor of real numbers has no picture") {
+  Folder folder;
+  CHECK(failure(folder, [] { heatmap({}); }) == "A0702 an undefined tensor has no picture");
+  for (auto& each : {at::zeros({1, 3}, at::kComplexFloat), at::zeros({1, 3}).to_sparse()})
+    CHECK(failure(folder, [&] { heatmap(each); }) ==
+          "A0702 relevance that is no dense tensor of real numbers has no picture");
+  CHECK(failure(folder, [] { heatmap(at::zeros({1, 3}, at::kMeta)); }).starts_with("A0702 "));
+}
+
+TEST_CASE("a picture is plain bytes, whatever type the relevance has, and whoever draws where") {
+  auto expected = heatmap(values({4, -2, 0, 2}, {1, 1, 2, 2}));
+  CHECK(expected.scalar_type() == at::kByte);
+  CHECK(expected.is_contiguous());
+  for (auto type : {at::kFloat, at::kHalf, at::kBFloat16, at::kLong})
+    CHECK(at::equal(heatmap(values({4, -2, 0, 2}, {1, 1, 2, 2}).to(type)), expected));
+  CHECK(at::equal(heatmap(values({4, -2, 0, 2}, {1, 1, 2, 2}).requires_grad_()), expected));
+}
+
 }  // namespace
-}  // namespace ascribe::command
+}  // namespace ascribe::test

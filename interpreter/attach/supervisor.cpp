@@ -1,0 +1,76 @@
+#include "interpreter/attach/supervisor.hpp"
+
+#include <fmt/format.h>
+
+#include "ascribe/error.hpp"
+#include "interpreter/attach/dispatch.hpp"
+
+namespace ascribe::attaching {
+namespace {
+
+Error stopped(const std::string& where) {
+  return Error({.code = Code::stopped,
+                .message = fmt::format("stopped as requested, {}", where),
+                .help = "begin again: nothing is left of it"});
+}
+
+std::string shown(const LayerReport& layer) { return fmt::format("layer '{}' ({})", layer.name, layer.kind); }
+
+}  // namespace
+
+void Supervisor::before_operator(const LayerReport* layer) const {
+  if (!stop_.stop_requested()) return;
+  throw stopped(layer ? fmt::format("in the forward pass after {}", shown(*layer)) : "before the first layer");
+}
+
+void Supervisor::before_layer(const LayerReport& layer) const {
+  if (stop_.stop_requested()) throw stopped(fmt::format("in the backward pass at {}", shown(layer)));
+}
+
+void Supervisor::called(const LayerReport& layer, std::size_t count) {
+  std::lock_guard lock(mutex_);
+  if (!progress_ || count <= called_) return;  // of a layer that several operators make, the first one counts
+  called_ = count;
+  tell({.pass = Progress::Pass::forward, .layer = layer.name, .kind = layer.kind, .done = count});
+}
+
+void Supervisor::begin_backward(std::size_t layers) {
+  std::lock_guard lock(mutex_);
+  layers_ = layers;
+  passed_.clear();
+}
+
+void Supervisor::passed(const LayerReport& layer) {
+  std::lock_guard lock(mutex_);
+  if (!progress_ || !passed_.insert(&layer).second) return;  // a row may be that of two nodes
+  tell({.pass = Progress::Pass::backward,
+        .layer = layer.name,
+        .kind = layer.kind,
+        .done = passed_.size(),
+        .total = layers_});
+}
+
+void Supervisor::tell(const Progress& progress) {
+  Pause pause;  // whatever the callback computes is no layer
+  try {
+    progress_(progress);
+  } catch (const std::exception&) {
+    thrown_ = std::current_exception();
+    throw;
+  } catch (...) {
+    thrown_ = std::current_exception();
+    throw stopped("by what the progress callback threw");
+  }
+}
+
+std::exception_ptr Supervisor::thrown() const {
+  std::lock_guard lock(mutex_);
+  return thrown_;
+}
+
+std::shared_ptr<Supervisor> make_supervisor(std::stop_token stop, ProgressCallback progress) {
+  if (!stop.stop_possible() && !progress) return nullptr;
+  return std::make_shared<Supervisor>(std::move(stop), std::move(progress));
+}
+
+}  // namespace ascribe::attaching
