@@ -31,7 +31,7 @@ int run(int count, char** arguments) {
   app.require_subcommand(1);
   std::vector<std::pair<std::string, Run>> commands{
       {"run", add_run(app)},         {"layers", add_layers(app)}, {"check", add_check(app)}, {"doc", add_doc(app)},
-      {"explain", add_explain(app)}, {"fmt", add_fmt(app)},       {"test", add_test(app)}};
+      {"explain", add_explain(app)}, {"fmt", add_fmt(app)},       {"repl", add_repl(app)},   {"test", add_test(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {
