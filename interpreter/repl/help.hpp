@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "grammar/diagnostic.hpp"
-#include "interpreter/repl/state.hpp"
 
 namespace ascribe::repl {
+
+struct State;
 
 /// The page of a topic, a command, a session's call, a rule, composite or function, a built-in, a layer, or a message's
 /// code; of nothing, the overview. `topic` is its span in the source. Throws Error where there is none.

@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "grammar/diagnostic.hpp"
 #include "grammar/text_width.hpp"
 #include "tests/catch.hpp"
 
@@ -65,12 +66,20 @@ TEST_CASE("with all colours, two rows are one line of half blocks") {
 
 TEST_CASE("with 256 colours, the nearest of the palette stand for them") {
   auto text = draw({{"title", map_2x2()}}, {Screen::Colour::palette, 80, 24});
-  CHECK_THAT(text, Contains("\033[38;5;196m") && Contains("\033[38;5;21m") && Contains("\033[48;5;231m") && !Contains(";2;"));
+  CHECK_THAT(text,
+             Contains("\033[38;5;196m") && Contains("\033[38;5;21m") && Contains("\033[48;5;231m") && !Contains(";2;"));
 }
 
 TEST_CASE("pictures fit the terminal, whatever their shape") {
-  for (auto& shape : std::vector<std::vector<std::int64_t>>{
-           {1, 3, 224, 224}, {2, 1, 50, 400}, {1, 1, 400, 20}, {3, 1000}, {1, 4, 77}, {2, 1, 3, 9, 9}, {12}, {20, 1, 5, 5}, {1, 1}})
+  for (auto& shape : std::vector<std::vector<std::int64_t>>{{1, 3, 224, 224},
+                                                            {2, 1, 50, 400},
+                                                            {1, 1, 400, 20},
+                                                            {3, 1000},
+                                                            {1, 4, 77},
+                                                            {2, 1, 3, 9, 9},
+                                                            {12},
+                                                            {20, 1, 5, 5},
+                                                            {1, 1}})
     for (int width : {20, 33, 80, 200})
       for (auto colour : {Screen::Colour::none, Screen::Colour::palette, Screen::Colour::full}) {
         INFO(shape.size() << " dimensions, " << width << " columns");

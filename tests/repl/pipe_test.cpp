@@ -54,7 +54,8 @@ TEST_CASE("the first mistake ends it, with its place among all lines and its exi
            {"1\n", "nowhere.rule", 3, "error[A0001]: cannot read 'nowhere.rule': no such file\n"},
            {"1\n", "broken.rule", 1, "error[A0201]: unknown name `Q`\n --> broken.rule:1:16\n"},
            {"random(10000, 10000)\n", "", 4, "error[A0004]: "},
-           {"random(1000, 1000)\n", "--memory 1MB", 4, "error[A0004]: the evaluation needs more than 1 MiB of memory\n"},
+           {"random(1000, 1000)\n", "--memory 1MB", 4,
+            "error[A0004]: the evaluation needs more than 1 MiB of memory\n"},
            {":nothing\n", "", 2, "error[A0705]: "},
            {"layer = relu; x = [[1]]\nexplain(pass, target = 3)\n", "", 2, "error[A0704]: "},
            {"1\n", "--time 0", 2, "error[A0705]: "},
@@ -73,8 +74,8 @@ TEST_CASE("binary junk gives one message") {
   Folder folder;
   std::string junk;
   for (int i = 0; i < 100'000; ++i) junk += static_cast<char>((i * 7919 + i / 251) % 256);
-  for (auto& input : {junk, std::string("\0\0\0", 3), std::string(":\xff\xfe"), "x = 1\n" + junk, std::string(2 << 20, '\0'),
-                      std::string(3 << 20, '[')}) {
+  for (auto& input : {junk, std::string("\0\0\0", 3), std::string(":\xff\xfe"), "x = 1\n" + junk,
+                      std::string(2 << 20, '\0'), std::string(3 << 20, '[')}) {
     auto outcome = run_input(folder, input);
     CHECK((outcome.code == 1 || outcome.code == 2 || outcome.code == 3 || outcome.code == 4));
     CHECK_THAT(outcome.err, StartsWith("error[A0"));
@@ -87,7 +88,8 @@ TEST_CASE("binary junk gives one message") {
 TEST_CASE("a megabyte of input is read to its end") {
   Folder folder;
   std::string input;
-  while (input.size() < (1 << 20)) input += "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17\n";
+  while (input.size() < (1 << 20))
+    input += "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17\n";
   auto outcome = run_input(folder, input);
   CHECK(outcome.code == 0);
   CHECK(std::count(outcome.out.begin(), outcome.out.end(), '\n') == std::count(input.begin(), input.end(), '\n'));

@@ -49,7 +49,8 @@ TEST_CASE("a large tensor is shortened") {
 TEST_CASE("values have names, and expressions use them") {
   Entering enter;
   CHECK(enter("a = 0.5").text == "a: 0.5\n");
-  CHECK(enter("z = [[1, 2]]; b = z > 1").text == "z: float64 [1, 2], range 1 to 2, sum 3, NaN 0\nb: truth [1, 2], 1 of 2 hold\n");
+  CHECK(enter("z = [[1, 2]]; b = z > 1").text ==
+        "z: float64 [1, 2], range 1 to 2, sum 3, NaN 0\nb: truth [1, 2], 1 of 2 hold\n");
   CHECK(enter("a * z == [[0.5, 1]] and 2 * a == 1").text == "true\n");
   CHECK_THAT(enter("if b then z else 0").text, Contains("[[0, 2]]"));
   CHECK_THAT(enter("[[a, 2 * a]]").text, Contains("[[0.5,   1]]"));
@@ -98,7 +99,8 @@ TEST_CASE("relevance of a session is that of test blocks") {
   auto relevance = tensor(enter, "a");
   CHECK(relevance.sizes() == at::IntArrayRef({2, 3, 8, 8}));
   CHECK(relevance.isfinite().all().item<bool>());
-  CHECK_THAT(enter("relevance(zplus) == relevance(gamma(1000)) within 1e-2").text, StartsWith("true") || StartsWith("false"));
+  CHECK_THAT(enter("relevance(zplus) == relevance(gamma(1000)) within 1e-2").text,
+             StartsWith("true") || StartsWith("false"));
 }
 
 TEST_CASE("definitions are entered over several lines, replaced, and in front of the standard ones") {
@@ -144,12 +146,14 @@ TEST_CASE("every mistake has its code and place, and changes nothing") {
       {"layer = linear(3)", "A0304 input:5:1:9 `linear` needs its `weight`, or `in` and `out`"},
       {"layer = linear(3, 2, sed = 1)", "A0302 input:5:1:22 `linear` has no argument `sed`"},
       {"net = [layer, nothing]", "A0204 input:5:1:15 unknown layer kind `nothing`"},
-      {"x = random(1, 3); y", "A0703 input:3:1:9 layer '0' (linear) cannot take an input of shape [1, 3]: mat1 and mat2 "
-                              "shapes cannot be multiplied (1x3 and 2x2)"},
+      {"x = random(1, 3); y",
+       "A0703 input:3:1:9 layer '0' (linear) cannot take an input of shape [1, 3]: mat1 and mat2 "
+       "shapes cannot be multiplied (1x3 and 2x2)"},
       {"rule mine { backward = z }", "A0201 input:5:1:24 unknown name `z`"},
       {"rule mine(more) { backward = more * R }", "A0304 input:4:1:25 `mine` needs `more`"},
       {"test \"t\" { model = relu; x = [[1]]; expect x == 2 }", "A0901 input:5:1:45 the expectation does not hold"},
-      {"pack p { version = \"1.0.0\"; language = 1 }", "A0803 input:5:1:1 `pack` stands in the file pack.rule of a pack's folder"},
+      {"pack p { version = \"1.0.0\"; language = 1 }",
+       "A0803 input:5:1:1 `pack` stands in the file pack.rule of a pack's folder"},
       {"load(\"nowhere.pt2\")", "A0001 input:5:1:1 cannot read model 'nowhere.pt2': there is no such file"},
       {"load(3)", "A0208 input:5:1:6 the file is a string"},
       {"image(\"nowhere.png\")", "A0001 input:5:1:1 cannot read 'nowhere.png': no such file"},
@@ -211,7 +215,8 @@ TEST_CASE("a model is loaded and explained, with its heatmap and its layers") {
                        Contains("prediction: 3") && Contains("conv2d") && Contains("relevance of the input [1, 1, "));
   CHECK_THAT(enter("r = explain(epsilon_plus, target = [3, 8])").text, Contains("\nr: float32 [1, 1, "));
   auto compared = enter("compare(zplus, gamma(0.5), target = 3)").text;
-  CHECK_THAT(compared, StartsWith("zplus ") && Contains("gamma(0.5) ") && Contains("difference ") && Contains("cosine"));
+  CHECK_THAT(compared,
+             StartsWith("zplus ") && Contains("gamma(0.5) ") && Contains("difference ") && Contains("cosine"));
 }
 
 TEST_CASE("explain starts from R, from the largest class, or from everything") {
@@ -277,8 +282,9 @@ TEST_CASE("commands") {
   SECTION("rules") {
     enter("## Mine: it hands all on.\nrule mine { backward = R }");
     auto text = enter(":rules").text;
-    CHECK_THAT(text, StartsWith("Entered:\n  rule mine") && Contains("Mine: it hands all on.") && Contains("Standard:\n") &&
-                         Contains("rule zplus ") && Contains("composite epsilon_plus ") && Contains("fn clipped("));
+    CHECK_THAT(text, StartsWith("Entered:\n  rule mine") && Contains("Mine: it hands all on.") &&
+                         Contains("Standard:\n") && Contains("rule zplus ") && Contains("composite epsilon_plus ") &&
+                         Contains("fn clipped("));
     CHECK_THAT(enter(":rules epsilon*").text, Contains("epsilon_gamma_box") && !Contains("zplus "));
     CHECK(enter(":rules nothing*").text == "no rule, composite or function is called `nothing*`\n");
   }
@@ -305,8 +311,8 @@ TEST_CASE("help knows every topic, command, call, rule, function, layer and code
     CHECK_THAT(overview, Contains(":" + std::string(each.name)));
     CHECK_THAT(enter(":help :" + std::string(each.name)).text, Contains(std::string(each.summary)));
   }
-  for (auto topic : {"values", "definitions", "relevance", "layers", "functions", "limits", "editing", "zplus", "std.zplus",
-                     "epsilon_plus", "clipped", "mine", "conv2d", "sum", "explain", "image", "A0207"}) {
+  for (auto topic : {"values", "definitions", "relevance", "layers", "functions", "limits", "editing", "zplus",
+                     "std.zplus", "epsilon_plus", "clipped", "mine", "conv2d", "sum", "explain", "image", "A0207"}) {
     INFO(topic);
     CHECK(!enter(std::string(":help ") + topic).failed);
   }
@@ -379,7 +385,8 @@ TEST_CASE("an evaluation has limits, and the session goes on") {
   }
   SECTION("of time") {
     Entering enter({.limits = {.time = std::chrono::milliseconds(1)}});
-    auto answer = enter("net = [linear(1000, 1000, seed = 1), linear(1000, 1000, seed = 2), linear(1000, 1000, seed = 3)]");
+    auto answer =
+        enter("net = [linear(1000, 1000, seed = 1), linear(1000, 1000, seed = 2), linear(1000, 1000, seed = 3)]");
     CHECK(mistake(answer) == "A0004 the evaluation took more than 0.001 seconds, and was stopped");
     CHECK(enter.session.state().values.empty());
     CHECK(enter("1 + 1").text == "2\n");
@@ -387,7 +394,8 @@ TEST_CASE("an evaluation has limits, and the session goes on") {
   SECTION("and can be stopped") {
     std::atomic<int> asked = 0;
     Entering enter({.interrupted = [&] { return ++asked > 20; }});
-    auto answer = enter("net = [linear(10, 10, seed = 1), linear(10, 10, seed = 2)]; x = random(1, 10); a = relevance(zplus)");
+    auto answer =
+        enter("net = [linear(10, 10, seed = 1), linear(10, 10, seed = 2)]; x = random(1, 10); a = relevance(zplus)");
     CHECK(answer.interrupted);
     CHECK(answer.text == "");
     CHECK(enter.session.state().values.empty());
@@ -398,7 +406,8 @@ TEST_CASE("an evaluation has limits, and the session goes on") {
 
 TEST_CASE("large and deep inputs work or are refused") {
   Entering enter;
-  CHECK_THAT(mistake(enter(std::string(1'000, '(') + "1" + std::string(1'000, ')'))), StartsWith("A0005 input:1:1:129"));
+  CHECK_THAT(mistake(enter(std::string(1'000, '(') + "1" + std::string(1'000, ')'))),
+             StartsWith("A0005 input:1:1:129"));
   std::string list = "a = [[1";
   for (int i = 0; i < 20'000; ++i) list += ", 1";
   CHECK_THAT(enter(list + "]]").text, StartsWith("a: float64 [1, 20001], range 1 to 1, sum 20001"));
