@@ -39,6 +39,12 @@ class Builder {
     return out;
   }
 
+  Statement statement(const Node& node) {
+    Statement out{{}, pointer(*node.children.back()), span(node)};
+    if (node.children.size() > 1) out.name = name(at(*node.children.front(), 0));
+    return out;
+  }
+
   Call call(const Node& node) {
     Call out{path(at(node, 0)), node.children.size() > 1, {}, span(node)};
     if (!out.has_arguments) return out;
@@ -380,6 +386,11 @@ class Builder {
 syntax::Item build_item(const Node& node, const SourcePointer& source, const std::vector<Span>& comments,
                         std::vector<Diagnostic>& diagnostics) {
   return Builder(source, comments, diagnostics).item(node);
+}
+
+syntax::Statement build_statement(const Node& node, const SourcePointer& source, const std::vector<Span>& comments,
+                                  std::vector<Diagnostic>& diagnostics) {
+  return Builder(source, comments, diagnostics).statement(node);
 }
 
 syntax::Call build_call(const Node& node, const SourcePointer& source, const std::vector<Span>& comments,

@@ -21,4 +21,8 @@ syntax::Item build_item(const Node& node, const SourcePointer& source, const std
 syntax::Call build_call(const Node& node, const SourcePointer& source, const std::vector<Span>& comments,
                         std::vector<Diagnostic>& diagnostics);
 
+/// The tree of a session's value, likewise.
+syntax::Statement build_statement(const Node& node, const SourcePointer& source, const std::vector<Span>& comments,
+                                  std::vector<Diagnostic>& diagnostics);
+
 }  // namespace ascribe

@@ -183,4 +183,10 @@ struct item_line : seq<item, optional_semicolon> {};
 struct end_of_source : eof {};
 struct single_call : seq<blanks, call, end_of_source> {};
 
+// What is entered into a session: definitions, and values with a name or without, which a `;` separates from what
+// follows.
+struct statement : seq<opt<argument_name>, expression> {};
+struct statement_line : seq<statement, sor<semicolon, end_of_source>> {};
+struct session_input : seq<blanks, star<sor<item_line, statement_line>>, end_of_source> {};
+
 }  // namespace ascribe::grammar

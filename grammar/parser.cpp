@@ -38,7 +38,7 @@ struct Selected
               grammar::rule_definition, grammar::count_word, grammar::count, grammar::layers, grammar::entry,
               grammar::composite_body, grammar::composite_definition, grammar::function_definition, grammar::field,
               grammar::expect, grammar::test_definition, grammar::pack_definition, grammar::import_definition,
-              grammar::word_param>,
+              grammar::word_param, grammar::statement>,
           // Rules of precedence, and rules that are nodes only because PEGTL's tree tells of the failures of nodes and
           // of tokens, and of no others.
           Fold::on<grammar::power, grammar::product, grammar::sum, grammar::comparison, grammar::conjunction,
@@ -307,6 +307,26 @@ std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnos
   auto call = build_call(*root->children.at(0), source, comments, diagnostics);
   if (diagnostics.size() > before) return {};
   return call;
+}
+
+ParsedInput parse_input(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
+  if (!readable(source, diagnostics)) return {};
+  auto text = source->text();
+  auto comments = find_comments(text);
+  Progress progress{text.data(), {}};
+  TextInput in(text.data(), text.data() + text.size(), "");
+  auto before = diagnostics.size();
+  auto root = parse_piece<grammar::session_input>(in, 0, source, progress, diagnostics);
+  if (!root) return {{}, progress.expectations.offset() == text.size() && diagnostics.back().code == Code::syntax};
+  syntax::Input out{source, {}};
+  for (auto& part : root->children) {
+    if (part->is_type<grammar::statement>())
+      out.parts.emplace_back(build_statement(*part, source, comments, diagnostics));
+    else
+      out.parts.emplace_back(build_item(*part, source, comments, diagnostics));
+  }
+  if (diagnostics.size() > before) return {};
+  return {std::move(out), false};
 }
 
 std::vector<std::string_view> reserved_words() {

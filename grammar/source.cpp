@@ -5,7 +5,8 @@
 
 namespace ascribe {
 
-Source::Source(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)), line_starts_{0} {
+Source::Source(std::string name, std::string text, std::size_t first_line)
+    : name_(std::move(name)), text_(std::move(text)), first_line_(first_line), line_starts_{0} {
   for (std::size_t i = 0; i < text_.size(); ++i)
     if (text_[i] == '\n') line_starts_.push_back(i + 1);
 }
@@ -14,11 +15,12 @@ Position Source::position(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   auto next = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
   auto start = *std::prev(next);
-  return {static_cast<std::size_t>(next - line_starts_.begin()),
+  return {static_cast<std::size_t>(next - line_starts_.begin()) + first_line_ - 1,
           count_characters(text().substr(start, offset - start)) + 1};
 }
 
 std::string_view Source::line(std::size_t line) const {
+  line -= first_line_ - 1;
   auto begin = line_starts_.at(line - 1);
   auto end = line < line_starts_.size() ? line_starts_[line] - 1 : text_.size();
   if (end > begin && text_[end - 1] == '\r') --end;

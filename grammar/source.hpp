@@ -27,19 +27,21 @@ struct Position {
 /// A rule file, a command-line argument, a line of input: immutable, shared by everything that points into it.
 class ASCRIBE_EXPORT Source {
  public:
-  /// `name` is what messages call it (the path as the user gave it).
-  Source(std::string name, std::string text);
+  /// `name` is what messages call it (the path as the user gave it); `first_line` is the number of its first line,
+  /// where it is a part of something longer.
+  Source(std::string name, std::string text, std::size_t first_line = 1);
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
   std::string_view text(Span span) const { return text().substr(span.begin, span.end - span.begin); }
   Position position(std::size_t offset) const;
-  /// The line's text without its line end; `line` counts from 1.
+  /// The line's text without its line end; `line` counts from the first line's number.
   std::string_view line(std::size_t line) const;
 
  private:
   std::string name_;
   std::string text_;
+  std::size_t first_line_;
   std::vector<std::size_t> line_starts_;
 };
 

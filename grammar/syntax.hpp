@@ -233,6 +233,19 @@ struct Item {
   Span span;
 };
 
+/// `layer = linear(3, 2)`, or an expression by itself: what a session's input holds besides definitions.
+struct Statement {
+  std::optional<Name> name;
+  ExpressionPointer value;
+  Span span;
+};
+
+/// What was entered into a session.
+struct Input {
+  SourcePointer source;
+  std::vector<std::variant<Item, Statement>> parts;
+};
+
 struct File {
   SourcePointer source;
   std::vector<Item> items;

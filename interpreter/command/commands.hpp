@@ -17,6 +17,7 @@ Run add_explain(CLI::App& app);
 Run add_fmt(CLI::App& app);
 Run add_layers(CLI::App& app);
 Run add_pack(CLI::App& app);
+Run add_repl(CLI::App& app);
 Run add_test(CLI::App& app);
 
 }  // namespace ascribe::command

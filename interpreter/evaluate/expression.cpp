@@ -235,6 +235,7 @@ Operand ExpressionEvaluator::evaluate(const Expression& expression) {
   if (std::holds_alternative<language::Tensor>(node) || std::holds_alternative<Random>(node) ||
       std::holds_alternative<Relevance>(node))
     return {environment_.test_value(expression), Space::input};
+  if (auto* it = std::get_if<NamedValue>(&node)) return {environment_.test_value(expression), it->type.space};
   if (auto* it = std::get_if<BuiltinCall>(&node)) return call(*it);
   if (auto* it = std::get_if<FunctionCall>(&node)) return call(*it);
   if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it);

@@ -30,7 +30,7 @@ struct Environment {
   std::function<at::Tensor(Space)> like;
   /// The types of the rule's parameters.
   std::span<const language::Parameter> parameters;
-  /// In tests: the value of a node that only tests have.
+  /// In tests and sessions: the value of a node that only these have.
   std::function<at::Tensor(const language::Expression&)> test_value = {};
 };
 

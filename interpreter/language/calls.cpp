@@ -276,7 +276,7 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
   if (!call) return resolve(expression, clause);
   bool own_value = !call->path.qualifier && !call->has_arguments &&
                    (parameter_index(call->path.name.text) || local_.lets.contains(call->path.name.text) ||
-                    is_protected(call->path.name.text));
+                    local_.values.contains(call->path.name.text) || is_protected(call->path.name.text));
   if (!own_value && !call->path.qualifier && !call->has_arguments && find_builtin(call->path.name.text)) {
     auto& name = call->path.name.text;
     reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` is built in, and no stabilizer by itself", name),

@@ -413,7 +413,8 @@ bool is_constant(const Expression& expression) {
   traverse(expression, [&](const Expression& inner) {
     constant = constant && !std::holds_alternative<ParameterReference>(inner.node) &&
                !std::holds_alternative<QuantityReference>(inner.node) && !std::holds_alternative<Tensor>(inner.node) &&
-               !std::holds_alternative<Random>(inner.node);
+               !std::holds_alternative<Random>(inner.node) && !std::holds_alternative<Relevance>(inner.node) &&
+               !std::holds_alternative<NamedValue>(inner.node);
   });
   return constant;
 }

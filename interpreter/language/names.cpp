@@ -53,6 +53,7 @@ const Sight sights[] = {
     {Clause::test_model, "model", {}, {}},
     {Clause::test_x, "the input x", {}, {}},
     {Clause::test_R, "the start R", {Quantity::x, Quantity::y}, {}},
+    {Clause::session, "a session", {Quantity::x, Quantity::y, Quantity::R}, {}},
 };
 
 const Sight& sight(Clause clause) { return sights[static_cast<std::size_t>(clause)]; }
@@ -189,6 +190,7 @@ ExpressionPointer NameResolver::call(const syntax::Call& call, Clause clause) {
 
 ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clause) {
   auto& name = path.name.text;
+  if (auto found = local_.values.find(name); found != local_.values.end()) return session_value(path, found->second);
   bool redefined = parameter_index(name) || local_.lets.contains(name) || is_term(name);
   if (is_protected(name) && redefined) return nullptr;  // that has its message
   if (auto* found = find_quantity(name)) return quantity(path, found->quantity, this_term, clause);
@@ -215,6 +217,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (local_.parameters)
     for (auto& parameter : *local_.parameters) candidates.push_back(parameter.name);
   for (auto& [let_name, written] : local_.lets) candidates.push_back(let_name);
+  for (auto& [value_name, value] : local_.values)
+    if (!find_quantity(value_name)) candidates.push_back(value_name);
   std::string help(help_for_foreign_name(name));
   if (help.empty()) help = did_you_mean(name, candidates);
   if (help.empty())
@@ -224,6 +228,19 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
                               : fmt::format("known here: {}", listed(candidates));
   reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
   return nullptr;
+}
+
+ExpressionPointer NameResolver::session_value(const syntax::Path& path, const SessionValue& value) {
+  if (value.type.form == Form::unknown) {
+    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a model, not a value", path.name.text),
+                     "`y` is the output of the current model for x, `relevance(epsilon)` the relevance of x");
+    return nullptr;
+  }
+  if (!value.one) return make(path.span, NamedValue{path.name.text, value.type});
+  auto number = make(path.span, Constant{*value.one});
+  if (!number || value.type.form == Form::number) return number;
+  auto one = make(path.span, Constant{1});
+  return one ? make(path.span, Comparison{Operator::equal, number, one, nullptr}) : nullptr;
 }
 
 ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause clause) {
@@ -243,7 +260,8 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
     return nullptr;
   }
   if (term == local_.terms.end()) {
-    if (find_quantity(qualifier) || parameter_index(qualifier) || local_.lets.contains(qualifier)) {
+    if (find_quantity(qualifier) || parameter_index(qualifier) || local_.lets.contains(qualifier) ||
+        local_.values.contains(qualifier)) {
       reporter_.report(Code::unknown_name, path.span, fmt::format("`{}` is a value and has no `{}`", qualifier, name),
                        "terms have parts, `positive.y`; functions stand in front of their values: `abs(x)`");
       return nullptr;

@@ -30,15 +30,24 @@ enum class Clause {
   test,  ///< an expectation; the others are the fields of a test
   test_model,
   test_x,
-  test_R
+  test_R,
+  session  ///< what is entered at a prompt; it sees what an expectation sees, and the session's values
 };
 bool is_in_test(Clause clause);
+
+/// A value that has a name in a session. Numbers and single truth values stand for themselves wherever the name is.
+struct SessionValue {
+  Type type;                  ///< of a model: unknown
+  std::optional<double> one;  ///< the number, or 1 or 0 for a truth value; nothing for tensors
+};
 
 /// What the names of one definition mean. Rules have all of it; composites have parameters only.
 struct LocalNames {
   const std::vector<Parameter>* parameters = nullptr;
   std::map<std::string, const syntax::Let*, std::less<>> lets{};
   std::vector<std::string> terms{};  ///< named terms
+  /// In sessions: what has a name there. It comes before the language's own x and R.
+  std::map<std::string, SessionValue, std::less<>> values{};
   /// In tests: the rule or composite that `relevance(…)` is given, with its arguments.
   std::function<std::optional<Target>(const syntax::Call&, Clause)> find_target{};
 };
@@ -128,6 +137,7 @@ class NameResolver {
   ExpressionPointer relevance_call(const syntax::Call& call, Clause clause);
   ExpressionPointer tensor(const syntax::Expression& written, Clause clause);
   ExpressionPointer value_name(const syntax::Path& path, Clause clause);
+  ExpressionPointer session_value(const syntax::Path& path, const SessionValue& value);
   ExpressionPointer qualified_name(const syntax::Path& path, Clause clause);
   ExpressionPointer quantity(const syntax::Path& path, Quantity quantity, int term, Clause clause);
   ExpressionPointer let(const syntax::Let& let, Span use, Clause clause);

@@ -150,10 +150,16 @@ struct Relevance {
   std::shared_ptr<const Target> rules;
 };
 
+/// In sessions: a value that has a name there, looked up when it is needed.
+struct NamedValue {
+  std::string name;
+  Type type;
+};
+
 struct Expression {
   std::variant<Constant, ParameterReference, QuantityReference, LetReference, List, NameList, BuiltinCall,
                StabilizerFunction, Stabilize, HasParameter, FunctionCall, Chain, Comparison, Power, Unary, Conditional,
-               Tensor, Random, Relevance>
+               Tensor, Random, Relevance, NamedValue>
       node;
   Span span;  ///< in the source of the definition that holds it
 };

@@ -114,6 +114,7 @@ Type SpaceChecker::infer_node(const Expression& expression) {
     return Type::number(Space::input);
   }
   if (std::holds_alternative<Relevance>(node)) return Type::number(Space::input);
+  if (auto* it = std::get_if<NamedValue>(&node)) return it->type;
   if (std::holds_alternative<HasParameter>(node)) return truth;
   if (auto* it = std::get_if<StabilizerFunction>(&node)) {
     kept(*it);

@@ -3,6 +3,7 @@
 
 #include "interpreter/language/names.hpp"
 #include "interpreter/language/scope.hpp"
+#include "interpreter/language/test_expressions.hpp"
 
 namespace ascribe::language {
 
@@ -15,17 +16,13 @@ class TestChecker {
 
  private:
   void collect(const syntax::Test& written);
-  ExpressionPointer resolve(const syntax::Expression& written, Clause clause, const Reporter& reporter);
-  ExpressionPointer value(const syntax::Expression& written, Clause clause, Type wanted);
-  bool model(const syntax::Expression& written, std::vector<BuiltLayer>& out);
-  std::optional<BuiltLayer> layer(const syntax::Expression& written);
-  bool layer_arguments(const syntax::Call& call, BuiltLayer& out);
   std::optional<Expectation> expectation(const syntax::Expect& written);
   void report_unused(const syntax::Test& written);
 
   FileScope& file_;
   Reporter reporter_;
   LocalNames local_;
+  TestExpressions expressions_{file_, local_};
   std::map<std::string, const syntax::Field*, std::less<>> fields_;
 };
 

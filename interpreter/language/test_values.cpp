@@ -63,7 +63,7 @@ ExpressionPointer NameResolver::random_call(const syntax::Call& call, Clause cla
 }
 
 ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause clause) {
-  if (clause != Clause::test) {
+  if (clause != Clause::test && clause != Clause::session) {
     reporter_.report(Code::not_visible, call.span, fmt::format("{} does not see `relevance`", describe(clause)),
                      "relevance is what a test expects: `expect relevance(epsilon) == R`");
     return nullptr;

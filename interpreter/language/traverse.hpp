@@ -37,6 +37,7 @@ void traverse(const Expression& expression, const Visit& visit) {
     void operator()(const QuantityReference&) const {}
     void operator()(const NameList&) const {}
     void operator()(const HasParameter&) const {}
+    void operator()(const NamedValue&) const {}
   };
   std::visit(Into{into, all}, expression.node);
 }

@@ -366,7 +366,7 @@ at::Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   return at::randn(shape, generator, at::kDouble);
 }
 
-BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers) {
+BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers, Allowance allowance) : allowance_(allowance) {
   for (auto& described : layers) {
     Made made;
     try {
@@ -393,13 +393,13 @@ at::Tensor BuiltModel::forward(const at::Tensor& x) const {
     auto& layer = layers_[i];
     auto [operations, numbers] = layer.effort(y);
     all += operations;
-    if (numbers > static_cast<double>(limits.test_elements) || all > static_cast<double>(limits.test_operations))
+    if (numbers > static_cast<double>(limits.test_elements) || all > allowance_.multiplications)
       throw Error({.code = Code::too_large,
-                   .message = fmt::format("layer '{}' ({}) is too large for a test", i, layer.kind),
+                   .message = fmt::format("layer '{}' ({}) is too large for {}", i, layer.kind, allowance_.whose),
                    .primary = layer.place,
-                   .help = fmt::format("a tensor of a test has at most {} numbers, its layers take at most {} "
+                   .help = fmt::format("a tensor of {} has at most {} numbers, its layers take at most {} "
                                        "multiplications",
-                                       limits.test_elements, limits.test_operations)});
+                                       allowance_.whose, limits.test_elements, allowance_.multiplications)});
     attaching::current_module() = std::to_string(i);
     try {
       y = layer.apply(y);

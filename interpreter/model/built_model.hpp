@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "grammar/diagnostic.hpp"
+#include "grammar/limits.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 
 namespace ascribe::model {
@@ -23,10 +24,16 @@ struct LayerDescription {
   Label place;  ///< where it was written; messages point there
 };
 
+/// How much the layers of a model may compute in one forward pass, and who says so.
+struct Allowance {
+  double multiplications = static_cast<double>(limits.test_operations);
+  std::string_view whose = "a test";
+};
+
 class BuiltModel {
  public:
   /// Throws Error: arguments that do not fit each other, sizes out of range, limits.
-  explicit BuiltModel(const std::vector<LayerDescription>& layers);
+  explicit BuiltModel(const std::vector<LayerDescription>& layers, Allowance allowance = {});
 
   /// Throws Error where a layer cannot take what the one before it gives. Layers are called "0", "1", … as modules.
   at::Tensor forward(const at::Tensor& x) const;
@@ -42,6 +49,7 @@ class BuiltModel {
     std::function<std::pair<double, double>(const at::Tensor&)> effort;
     Label place;
   };
+  Allowance allowance_;
   std::vector<Layer> layers_;
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
 };

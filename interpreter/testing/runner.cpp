@@ -8,12 +8,10 @@
 #include <optional>
 
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/evaluate/expression.hpp"
 #include "interpreter/evaluate/failure.hpp"
-#include "interpreter/language/binding.hpp"
-#include "interpreter/language/constant.hpp"
 #include "interpreter/model/built_model.hpp"
 #include "interpreter/testing/comparison.hpp"
+#include "interpreter/testing/evaluation.hpp"
 
 namespace ascribe::testing {
 namespace {
@@ -66,14 +64,11 @@ class TestRun {
     std::vector<model::LayerDescription> layers;
     for (auto& written : test_.model) {
       here_ = written.span;
-      model::LayerDescription layer{written.layer, {}, label(written.span)};
-      for (auto& argument : written.arguments)
-        layer.arguments.push_back(argument ? std::optional(as_tensor(evaluate(*argument))) : std::nullopt);
-      layers.push_back(std::move(layer));
+      layers.push_back(evaluation_.layer(written));
     }
     model_.emplace(layers);
     here_ = test_.x->span;
-    x_ = as_tensor(evaluate(*test_.x));
+    x_ = as_tensor(evaluation_.evaluate(*test_.x));
     if (x_.dim() == 0)
       throw Error({.code = Code::wrong_input,
                    .message = "the input is a number, not a tensor with a batch",
@@ -85,7 +80,7 @@ class TestRun {
     }
     if (!test_.R) return;
     here_ = test_.R->span;
-    R_ = start(evaluate(*test_.R));
+    R_ = start(evaluation_.evaluate(*test_.R));
   }
 
   at::Tensor start(const Operand& operand) const {
@@ -99,55 +94,13 @@ class TestRun {
     return given;
   }
 
-  static at::Tensor as_tensor(const Operand& operand) {
-    if (auto* number = std::get_if<double>(&operand.value)) return at::scalar_tensor(*number, at::kDouble);
-    return std::get<at::Tensor>(operand.value);
-  }
-
-  // ------------------------------------------------------------------------------------------------ expressions
-
-  Operand evaluate(const Expression& expression) { return evaluator().evaluate(expression); }
-
-  ExpressionEvaluator evaluator() {
-    return ExpressionEvaluator({.arguments = {},
-                                .quantity = [this](Quantity quantity, int) { return this->quantity(quantity); },
-                                .like = [this](Space) { return x_.defined() ? x_ : at::empty({0}, at::kDouble); },
-                                .parameters = {},
-                                .test_value = [this](const Expression& each) { return test_value(each); }});
-  }
-
   at::Tensor quantity(Quantity quantity) const {
     return quantity == Quantity::x ? x_ : quantity == Quantity::y || !R_.defined() ? y_ : R_;
   }
 
-  at::Tensor test_value(const Expression& expression) {
-    if (auto* it = std::get_if<language::Tensor>(&expression.node)) {
-      auto out = at::empty(it->shape, at::kDouble);
-      for (std::size_t i = 0; i < it->elements.size(); ++i)
-        out.mutable_data_ptr<double>()[i] = std::get<double>(evaluate(*it->elements[i]).value);
-      return out;
-    }
-    if (auto* it = std::get_if<Random>(&expression.node)) {
-      std::vector<std::int64_t> sizes;
-      for (auto& each : it->sizes) sizes.push_back(whole(*each, "a size", 1 << 24));
-      return model::random(sizes, it->seed ? whole(*it->seed, "`seed`", std::int64_t{1} << 53) : 0);
-    }
-    return relevance(*std::get<Relevance>(expression.node).rules);
-  }
-
-  std::int64_t whole(const Expression& expression, const char* what, std::int64_t most) {
-    auto number = std::get<double>(evaluate(expression).value);
-    if (!(number >= 0 && number <= static_cast<double>(most)) || number != std::floor(number))
-      throw Error({.code = Code::wrong_type,
-                   .message = fmt::format("{} is a whole number from 0 to {}, not {}", what, most, number),
-                   .primary = label(expression.span)});
-    return static_cast<std::int64_t>(number);
-  }
-
   // -------------------------------------------------------------------------------------------------- relevance
 
-  at::Tensor relevance(const Target& target) {
-    auto rules = bound(target);
+  at::Tensor relevance(const ascribe::Composite& rules) const {
     auto names = std::make_shared<ParameterNames>();
     for (auto& [name, parameter] : model_->parameters()) names->add(name, parameter);
     auto leaf = x_.detach().clone().requires_grad_();
@@ -165,41 +118,11 @@ class TestRun {
     return found.defined() ? found.detach() : at::zeros_like(x_);
   }
 
-  ascribe::Composite bound(const Target& target) {
-    auto values = [&](const std::vector<Parameter>& parameters) {
-      NamedValues out;
-      for (std::size_t i = 0; i < parameters.size(); ++i) {
-        auto& [name, type, default_value, default_expression] = parameters[i];
-        bool left_out = default_value && target.arguments[i] == default_expression;
-        out.emplace_back(name, left_out ? *default_value : argument(*target.arguments[i], type));
-      }
-      return out;
-    };
-    if (auto* composite = std::get_if<std::shared_ptr<const language::Composite>>(&target.definition))
-      return ascribe::Composite(
-          std::make_shared<const BoundComposite>(language::bind(*composite, values((*composite)->parameters))));
-    auto& rule = std::get<std::shared_ptr<const language::Rule>>(target.definition);
-    auto bound_rule = language::bind(rule, values(rule->parameters));
-    auto out = for_linear_layers(std::move(bound_rule));
-    // A single layer gets the rule whatever its kind is.
-    if (model_->size() == 1) out.entries.front().conditions.front().layers = {{"any", {}}};
-    return ascribe::Composite(std::make_shared<const BoundComposite>(std::move(out)));
-  }
-
-  Value argument(const Expression& expression, Type type) {
-    if (type.form != Form::number) return evaluate_argument(expression, {}, type);
-    auto operand = evaluate(expression);
-    if (auto* number = std::get_if<double>(&operand.value)) return *number;
-    auto values = std::get<at::Tensor>(operand.value).contiguous();
-    auto* data = values.const_data_ptr<double>();
-    return Array{values.sizes().vec(), std::make_shared<const std::vector<double>>(data, data + values.numel())};
-  }
-
   // ----------------------------------------------------------------------------------------------- expectations
 
   void expect(const Expression& condition, std::vector<Diagnostic>& failures) {
     here_ = condition.span;
-    auto evaluation = evaluator();
+    auto evaluation = evaluation_.evaluator();
     if (evaluation.holds(condition)) return;
     auto& part = failing_part(condition, evaluation);
     Diagnostic diagnostic{
@@ -225,7 +148,7 @@ class TestRun {
     here_ = expectation.condition->span;
     std::vector<Diagnostic> found;
     auto wanted = code_name(*expectation.fails);
-    bool failed = !guarded(found, [&] { evaluate(*expectation.condition); });
+    bool failed = !guarded(found, [&] { evaluation_.evaluate(*expectation.condition); });
     if (failed && found.front().code == *expectation.fails) return;
     Diagnostic diagnostic{.code = Code::expectation_failed,
                           .message = fmt::format("{} is expected, and nothing failed", wanted),
@@ -238,6 +161,10 @@ class TestRun {
   }
 
   const Test& test_;
+  Evaluation evaluation_{{.source = test_.place.source,
+                          .quantity = [this](Quantity each) { return quantity(each); },
+                          .relevance = [this](const ascribe::Composite& rules) { return relevance(rules); },
+                          .is_one_layer = [this] { return model_->size() == 1; }}};
   std::optional<model::BuiltModel> model_;
   at::Tensor x_, y_, R_;
   Span here_;  // what is being evaluated

@@ -226,3 +226,51 @@ TEST_CASE("what is nested too deeply is shown where it is") {
   CHECK(place.column > 13);
   CHECK(place.column < 200);
 }
+
+TEST_CASE("a session's input holds definitions, values with names, and expressions") {
+  auto parse_line = [](std::string text, std::vector<Diagnostic>& diagnostics) {
+    return parse_input(std::make_shared<Source>("input:1", std::move(text)), diagnostics);
+  };
+  std::vector<Diagnostic> diagnostics;
+  auto parsed = parse_line("rule a = b\n## Documented.\nfn f(z) = z; x = 2 * 3; f(x = 1) == x", diagnostics);
+  REQUIRE(parsed.input);
+  CHECK(diagnostics.empty());
+  auto& parts = parsed.input->parts;
+  REQUIRE(parts.size() == 4);
+  CHECK(std::get<syntax::Item>(parts[1]).documentation == "Documented.");
+  auto& named = std::get<syntax::Statement>(parts[2]);
+  REQUIRE(named.name);
+  CHECK(named.name->text == "x");
+  CHECK(shape(*named.value) == "{2 * 3}");
+  auto& bare = std::get<syntax::Statement>(parts[3]);
+  CHECK_FALSE(bare.name);
+  CHECK(shape(*bare.value) == "{f(x=1) == x}");
+  CHECK(parsed.input->source->text(bare.span) == "f(x = 1) == x");
+
+  for (auto text : {"rule a {", "x = [1,", "x =", "1 +", "if x then 1", "composite c", "f(", "1 # +\n *"}) {
+    INFO(text);
+    diagnostics.clear();
+    parsed = parse_line(text, diagnostics);
+    CHECK_FALSE(parsed.input);
+    CHECK(parsed.incomplete);
+    CHECK(diagnostics.size() == 1);
+  }
+  for (auto text : {"rule a }", "x y", "x = )", "1 2", "\"no end", "x = = 1", "acme.", "2x", "x = 1 y = 2"}) {
+    INFO(text);
+    diagnostics.clear();
+    parsed = parse_line(text, diagnostics);
+    CHECK_FALSE(parsed.input);
+    CHECK_FALSE(parsed.incomplete);
+    CHECK(diagnostics.size() == 1);
+  }
+  diagnostics.clear();
+  parse_line("foo ->", diagnostics);
+  CHECK(diagnostics.size() == 1);
+}
+
+TEST_CASE("a source that is a part of something longer has that one's lines") {
+  Source source("<stdin>", "a\nb c", 7);
+  CHECK(source.position(4).line == 8);
+  CHECK(source.position(4).column == 3);
+  CHECK(source.line(8) == "b c");
+}

@@ -48,10 +48,11 @@ class ASCRIBE_EXPORT Model {
   at::TensorOptions options() const;
 
   class State;
+  /// For Ascribe's own parts, as state() is.
+  explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   const State& state() const { return *state_; }
 
  private:
-  explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
 };
 

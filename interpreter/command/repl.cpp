@@ -1,0 +1,44 @@
+// `ascribe repl`: a session to try rules in.
+#include "interpreter/repl/loop.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+
+#include "interpreter/command/commands.hpp"
+#include "interpreter/command/exit_codes.hpp"
+
+namespace ascribe::command {
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::uint64_t memory = repl::Limits{}.memory;
+  double seconds = std::chrono::duration<double>(repl::Limits{}.time).count();
+};
+
+int run_session(const Options& options) {
+  constexpr double longest = 1e9;  // seconds
+  if (!(options.seconds > 0) || options.seconds > longest)
+    throw usage_error("--time takes seconds, more than 0", "write `--time 60`");
+  if (options.memory == 0) throw usage_error("--memory takes bytes, more than 0", "write `--memory 2GB`");
+  auto time = std::chrono::duration<double>(options.seconds);
+  return repl::run({{options.paths.begin(), options.paths.end()},
+                    {options.memory, std::chrono::ceil<std::chrono::milliseconds>(time)}});
+}
+
+}  // namespace
+
+Run add_repl(CLI::App& app) {
+  auto* command = app.add_subcommand("repl", "A session to try rules in: definitions, values, relevance, heatmaps");
+  auto options = std::make_shared<Options>();
+  command->add_option("PATH", options->paths, "rule files and packs that are loaded first");
+  command->add_option("--time", options->seconds, "seconds that one evaluation may take (default: 300)")
+      ->type_name("SECONDS");
+  command->add_option("--memory", options->memory, "bytes that one evaluation may take, such as 2GB (default: 4GB)")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->type_name("BYTES");
+  return [options] { return run_session(*options); };
+}
+
+}  // namespace ascribe::command

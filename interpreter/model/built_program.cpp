@@ -1,0 +1,44 @@
+#include "interpreter/model/built_program.hpp"
+
+#include <fmt/format.h>
+
+#include "interpreter/model/model_state.hpp"
+
+namespace ascribe::model {
+namespace {
+
+class BuiltProgram : public Program {
+ public:
+  explicit BuiltProgram(std::shared_ptr<const BuiltModel> built) : built_(std::move(built)) {}
+
+  std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const override {
+    if (inputs.size() != 1)
+      throw Error({.code = Code::wrong_input,
+                   .message = fmt::format("the model takes one input, not {}", inputs.size()),
+                   .help = "layers in sequence have one input"});
+    return {built_->forward(inputs.front())};
+  }
+
+  ParameterNames parameter_names() const override {
+    ParameterNames out;
+    for (auto& [name, parameter] : built_->parameters()) out.add(name, parameter);
+    return out;
+  }
+
+  at::TensorOptions options() const override { return at::TensorOptions(at::kDouble); }
+  // Parameters are made on the CPU, and layers hold them: there is no other place for them.
+  std::unique_ptr<const Program> on(c10::Device) const override { return std::make_unique<BuiltProgram>(built_); }
+  std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
+  bool looks_up_integers() const override { return false; }
+
+ private:
+  std::shared_ptr<const BuiltModel> built_;
+};
+
+}  // namespace
+
+Model as_model(std::shared_ptr<const BuiltModel> built) {
+  return Model(std::make_shared<const Model::State>(std::make_unique<BuiltProgram>(std::move(built))));
+}
+
+}  // namespace ascribe::model

@@ -1,0 +1,90 @@
+#include "interpreter/repl/calls.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "grammar/suggest.hpp"
+
+namespace ascribe::repl {
+
+std::span<const SessionCall> session_calls() {
+  static const std::vector<SessionCall> table{
+      {SessionCall::Id::load,
+       "load",
+       "load(\"net.pt2\")",
+       1,
+       1,
+       {},
+       "a model (.pt2 of torch.export, .pt of TorchScript) or a tensor (.npy, .pt, .png) from a file"},
+      {SessionCall::Id::image,
+       "image",
+       "image(\"cat.png\", mean = …, std = …)",
+       1,
+       1,
+       {"mean", "std"},
+       "a picture (.png, .npy, .pt) as [1, channels, height, width]; `mean` is subtracted, then `std` divided by: "
+       "numbers, or lists with one for each channel"},
+      {SessionCall::Id::explain,
+       "explain",
+       "explain(model, rules, target = …, x = x, of_output = 0)",
+       1,
+       2,
+       {"target", "x", "of_output"},
+       "the relevance of x as a heatmap, and what became of it at each layer; without a model, of the current one. "
+       "`target` is an index of the output, a list of them, or \"all\"; without it, relevance starts from R if there "
+       "is "
+       "one, from the largest output of [batch, classes], otherwise from all outputs"},
+      {SessionCall::Id::compare,
+       "compare",
+       "compare(model, rules, rules, target = …, x = x, of_output = 0)",
+       2,
+       3,
+       {"target", "x", "of_output"},
+       "the heatmaps of two rules or composites, and their difference"},
+  };
+  return table;
+}
+
+const SessionCall* find_session_call(std::string_view name) {
+  auto calls = session_calls();
+  auto found = std::find_if(calls.begin(), calls.end(), [&](auto& each) { return each.name == name; });
+  return found == calls.end() ? nullptr : &*found;
+}
+
+CallArguments read_arguments(const SessionCall& call, const syntax::Call& written, const SourcePointer& source) {
+  CallArguments out;
+  auto usage = fmt::format("it is called as `{}`", call.signature);
+  for (auto& argument : written.arguments) {
+    if (!argument.name) {
+      out.positional.push_back(argument.value.get());
+      continue;
+    }
+    auto& name = *argument.name;
+    auto known = std::find(call.named.begin(), call.named.end(), name.text);
+    if (known == call.named.end())
+      throw Error({.code = Code::unknown_argument,
+                   .message = fmt::format("`{}` has no argument `{}`", call.name, name.text),
+                   .primary = {source, name.span, ""},
+                   .help = did_you_mean(name.text, {call.named.begin(), call.named.end()}, usage)});
+    if (!out.named.emplace(*known, argument.value.get()).second)
+      throw Error({.code = Code::repeated_argument,
+                   .message = fmt::format("`{}` is given twice", name.text),
+                   .primary = {source, argument.span, ""},
+                   .help = "leave one out"});
+  }
+  auto count = out.positional.size();
+  if (count < call.least || count > call.most)
+    throw Error({.code = Code::wrong_argument_count,
+                 .message = fmt::format(
+                     "`{}` takes {}, not {}", call.name,
+                     call.least == call.most
+                         ? fmt::format("{} argument{} without a name", call.least, call.least == 1 ? "" : "s")
+                         : fmt::format("{} or {} arguments without a name", call.least, call.most),
+                     count),
+                 .primary = {source, written.span, ""},
+                 .help = usage});
+  return out;
+}
+
+}  // namespace ascribe::repl

@@ -1,0 +1,60 @@
+#include "interpreter/repl/commands.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
+
+#include "grammar/suggest.hpp"
+
+namespace ascribe::repl {
+namespace {
+
+using Id = Command::Id;
+using Argument = Command::Argument;
+
+constexpr Command table[] = {
+    {Id::help, "help", "[topic]", false, "what can be entered; the page of a rule, function, layer or message",
+     Argument::topic},
+    {Id::load, "load", "PATH…", true, "loads rule files and packs, besides those that are loaded", Argument::rule_file},
+    {Id::reload, "reload", "", false, "reads all loaded files anew; where one has a mistake, nothing changes",
+     Argument::none},
+    {Id::save, "save", "FILE", true, "writes the definitions that were entered as a rule file", Argument::rule_file},
+    {Id::type, "type", "expression", true, "what an expression is, without evaluating it", Argument::expression},
+    {Id::rules, "rules", "[glob]", false, "lists the rules, composites and functions that can be used",
+     Argument::topic},
+    {Id::time, "time", "expression", true, "evaluates an expression, and says how long it takes", Argument::expression},
+    {Id::reset, "reset", "[name…]", false, "forgets these names; without any, all that was entered and loaded",
+     Argument::name},
+    {Id::quit, "quit", "", false, "ends the session, as Ctrl-D does", Argument::none},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return table; }
+
+const Command& find_command(const SourcePointer& source, Span word) {
+  auto written = source->text(word).substr(1);
+  std::vector<const Command*> found;
+  for (auto& each : table) {
+    if (each.name == written) return each;
+    if (each.name.starts_with(written)) found.push_back(&each);
+  }
+  if (found.size() == 1) return *found.front();
+  std::vector<std::string> names;
+  for (auto& each : table) names.push_back(fmt::format(":{}", each.name));
+  if (found.size() > 1 && !written.empty()) {
+    std::vector<std::string> fitting;
+    for (auto* each : found) fitting.push_back(fmt::format(":{}", each->name));
+    throw Error({.code = Code::usage,
+                 .message = fmt::format("`:{}` may be {}", written, fmt::join(fitting, " or ")),
+                 .primary = {source, word, ""},
+                 .help = "write more of its name"});
+  }
+  throw Error({.code = Code::usage,
+               .message = fmt::format("there is no command `:{}`", written),
+               .primary = {source, word, ""},
+               .help = did_you_mean(fmt::format(":{}", written), names, "`:help` lists the commands")});
+}
+
+}  // namespace ascribe::repl

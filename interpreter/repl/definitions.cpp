@@ -1,0 +1,231 @@
+#include "interpreter/repl/definitions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "grammar/formatter.hpp"
+#include "grammar/limits.hpp"
+#include "interpreter/language/pack_checker.hpp"
+#include "interpreter/language/scope.hpp"
+#include "interpreter/language/test_checker.hpp"
+
+namespace ascribe::repl {
+namespace {
+
+namespace fs = std::filesystem;
+using Sort = EnteredDefinition::Sort;
+
+constexpr std::size_t most_definitions = 1'000;  // all of them are checked anew with each one that is entered
+
+struct Named {
+  Sort sort;
+  const syntax::Name* name;
+};
+
+Sort sort_of(const syntax::Item& item) {
+  if (std::holds_alternative<syntax::Function>(item.node)) return Sort::function;
+  if (std::holds_alternative<syntax::Test>(item.node)) return Sort::test;
+  return std::holds_alternative<syntax::Import>(item.node) ? Sort::import : Sort::target;
+}
+
+std::string name_of(const syntax::Item& item) {
+  struct {
+    std::string operator()(const syntax::Rule& it) const { return it.name.text; }
+    std::string operator()(const syntax::Composite& it) const { return it.name.text; }
+    std::string operator()(const syntax::Function& it) const { return it.name.text; }
+    std::string operator()(const syntax::Test& it) const { return it.name.value; }
+    std::string operator()(const syntax::Pack& it) const { return it.name.text; }
+    std::string operator()(const syntax::Import& it) const { return it.name.text; }
+  } name;
+  return std::visit(name, item.node);
+}
+
+// From the doc comment's first line on.
+std::string text_of(const syntax::Item& item, const SourcePointer& source) {
+  std::string out;
+  for (std::string_view rest = item.documentation; !rest.empty();) {
+    auto line = rest.substr(0, rest.find('\n'));
+    out += line.empty() ? "##\n" : fmt::format("## {}\n", line);
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  }
+  return out + std::string(source->text(item.span));
+}
+
+EnteredDefinition as_entered(syntax::Item item, const SourcePointer& source) {
+  EnteredDefinition out{sort_of(item), name_of(item), text_of(item, source), {source, {}, {}, {}, true}};
+  out.file.items.push_back(std::move(item));
+  return out;
+}
+
+std::shared_ptr<const language::Definitions> imported(const syntax::Import& written, const SourcePointer& source) {
+  try {
+    auto pack = Pack::load(fs::path(written.path.value));
+    return std::make_shared<const language::Definitions>(language::exported(pack.definitions()));
+  } catch (const Error& error) {
+    auto diagnostics = error.diagnostics();
+    for (auto& each : diagnostics)
+      if (!each.primary.source) {
+        each.primary = {source, written.path.span, ""};
+        if (each.code == Code::unreadable_file) each.code = Code::bad_import;
+      }
+    throw Error(std::move(diagnostics));
+  }
+}
+
+// Mistakes in earlier inputs come from what was entered now: names that they use mean something else.
+std::vector<Diagnostic> explained(std::vector<Diagnostic> mistakes, const SourcePointer& added) {
+  for (auto& each : mistakes)
+    if (each.primary.source && added && each.primary.source != added && each.note.empty())
+      each.note = "this was entered before, and needs what would be replaced: enter both as one input";
+  return mistakes;
+}
+
+}  // namespace
+
+Definitions::Definitions()
+    : loaded_(Pack::parse("")),
+      own_(std::make_shared<const language::Definitions>()),
+      visible_(std::make_shared<const language::Definitions>()) {}
+
+Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePointer& source,
+                              std::vector<Diagnostic>& warnings) const {
+  auto out = *this;
+  std::vector<Diagnostic> mistakes;
+  std::map<std::pair<Sort, std::string>, Span> seen;
+  for (auto& item : items) {
+    if (std::holds_alternative<syntax::Pack>(item.node))
+      throw Error({.code = Code::bad_pack,
+                   .message = "`pack` stands in the file pack.rule of a pack's folder",
+                   .primary = {source, item.span, ""},
+                   .help = "`:load` takes such a folder"});
+    auto span = item.span;
+    auto added = as_entered(std::move(item), source);
+    auto [first, fresh] = seen.emplace(std::pair(added.sort, added.name), span);
+    if (!fresh) {
+      mistakes.push_back({.code = Code::duplicate_name,
+                          .message = fmt::format("`{}` is defined twice", added.name),
+                          .primary = {source, span, ""},
+                          .others = {{source, first->second, "first here"}},
+                          .help = "rename one of them"});
+      continue;
+    }
+    if (added.sort == Sort::import) {
+      auto& written = std::get<syntax::Import>(added.file.items.front().node);
+      out.imports_[added.name] = {written.path.value, imported(written, source)};
+    }
+    std::erase_if(out.entered_, [&](auto& each) { return each->sort == added.sort && each->name == added.name; });
+    out.entered_.push_back(std::make_shared<const EnteredDefinition>(std::move(added)));
+  }
+  if (!mistakes.empty()) throw Error(std::move(mistakes));
+  if (out.entered_.size() > most_definitions)
+    throw Error({.code = Code::too_large,
+                 .message = fmt::format("a session holds {} definitions at most", most_definitions),
+                 .primary = {source, {0, 0}, ""},
+                 .help = "`:save` them into a file, `:reset`, and `:load` it"});
+  out.check(source, warnings);
+  return out;
+}
+
+Definitions Definitions::without(const std::string& name) const {
+  auto out = *this;
+  std::erase_if(out.entered_, [&](auto& each) { return each->name == name; });
+  out.imports_.erase(name);
+  std::vector<Diagnostic> warnings;
+  out.check(nullptr, warnings);
+  return out;
+}
+
+Definitions Definitions::with_loaded(std::vector<fs::path> paths, std::vector<Diagnostic>& warnings) const {
+  auto out = *this;
+  out.loaded_ = paths.empty() ? Pack::parse("") : Pack::load(paths);
+  out.paths_ = std::move(paths);
+  std::vector<Diagnostic> of_entered;
+  out.check(nullptr, of_entered);
+  warnings.insert(warnings.end(), out.loaded_.warnings().begin(), out.loaded_.warnings().end());
+  return out;
+}
+
+bool Definitions::has(const std::string& name) const {
+  return std::any_of(entered_.begin(), entered_.end(), [&](auto& each) { return each->name == name; });
+}
+
+std::shared_ptr<const language::Test> Definitions::test(const std::string& name) const {
+  for (auto& each : own_->tests)
+    if (each->name == name) return each;
+  return nullptr;
+}
+
+void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& warnings) {
+  // What was entered is in front of what was loaded.
+  auto beside = loaded_.definitions();
+  beside.tests.clear();
+  for (auto& each : entered_) {
+    if (each->sort == Sort::target) beside.targets.erase(each->name);
+    if (each->sort == Sort::function) beside.functions.erase(each->name);
+  }
+  std::vector<Diagnostic> found;
+  language::Surroundings surroundings{&Pack::standard().definitions(), &beside};
+  language::Definitions own;
+  language::Scope scope(surroundings, found);
+  std::deque<language::FileScope> views;  // what is declared points at them
+  language::until_stopped(found, [&] {
+    for (auto& each : entered_) {
+      auto& view = views.emplace_back(scope, each->file.source);
+      for (auto& [name, import] : imports_) view.add_alias(name, import.definitions);
+      auto& item = each->file.items.front();
+      if (each->sort == Sort::import) {
+        auto& alias = std::get<syntax::Import>(item.node).name;
+        if (alias.text == "std" || language::is_protected(alias.text) || language::is_engine_word(alias.text))
+          view.reporter().report(Code::protected_name, alias.span,
+                                 fmt::format("`{}` means something already and cannot be an import's name", alias.text),
+                                 "choose another name behind `as`");
+      } else if (each->sort != Sort::test) {
+        scope.declare(item, view);
+      }
+    }
+    own = scope.check_all();
+    for (std::size_t i = 0; i < entered_.size(); ++i) {
+      if (entered_[i]->sort != Sort::test) continue;
+      auto& item = entered_[i]->file.items.front();
+      if (auto test =
+              language::TestChecker(views[i]).check(std::get<syntax::Test>(item.node), {views[i].source(), item.span}))
+        own.tests.push_back(std::move(test));
+    }
+  });
+  put_in_order(found);
+  cut(found);
+  if (has_errors(found)) throw Error(explained(std::move(found), added));
+  for (auto& each : found)
+    if (each.primary.source == added) warnings.push_back(std::move(each));
+  for (auto& [name, definition] : own.targets) beside.targets.insert_or_assign(name, definition);
+  for (auto& [name, definition] : own.functions) beside.functions.insert_or_assign(name, definition);
+  own_ = std::make_shared<const language::Definitions>(std::move(own));
+  visible_ = std::make_shared<const language::Definitions>(std::move(beside));
+}
+
+std::string as_rule_file(const Definitions& definitions, const fs::path& folder) {
+  std::string text;
+  for (auto& each : definitions.entered()) {
+    if (!text.empty()) text += "\n";
+    auto* import = std::get_if<syntax::Import>(&each->file.items.front().node);
+    std::error_code error;
+    auto path = import ? fs::path(import->path.value) : fs::path();
+    bool moved = import && fs::exists(path, error) && path.is_relative();
+    if (moved) {  // an import's path begins at the folder of its file
+      auto from_there = fs::relative(path, folder.empty() ? fs::path(".") : folder, error);
+      if (!error && !from_there.empty()) path = from_there;
+      std::string quoted;
+      for (char c : path.string()) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+      text += fmt::format("import \"{}\" as {}\n", quoted, import->name.text);
+    } else {
+      text += each->text + "\n";
+    }
+  }
+  std::vector<Diagnostic> mistakes;
+  auto source = std::make_shared<Source>("session", text);
+  return format_source(source, mistakes).value_or(text);
+}
+
+}  // namespace ascribe::repl

@@ -1,0 +1,69 @@
+// The rules, composites and functions of a session: those that were entered, in front of those that were loaded, in
+// front of the standard ones. Immutable: every change makes a new value, or nothing where it would be a mistake.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ascribe/pack.hpp"
+#include "grammar/syntax.hpp"
+#include "interpreter/language/definitions.hpp"
+
+namespace ascribe::repl {
+
+/// A definition that was entered, as a file of its own.
+struct EnteredDefinition {
+  enum class Sort { target, function, test, import } sort;
+  std::string name;
+  std::string text;  ///< as it was entered, with its doc comment
+  syntax::File file;
+};
+
+/// What an import leads to.
+struct Imported {
+  std::string path;
+  std::shared_ptr<const language::Definitions> definitions;
+};
+
+class Definitions {
+ public:
+  Definitions();
+
+  /// With these definitions, each in the place of one of its name. Throws Error with all mistakes; `warnings` get what
+  /// is worth knowing about what was added.
+  Definitions with(std::vector<syntax::Item> items, const SourcePointer& source,
+                   std::vector<Diagnostic>& warnings) const;
+  /// Without the definitions of this name. Throws Error where others need them.
+  Definitions without(const std::string& name) const;
+  /// With these files and packs loaded, and no others.
+  Definitions with_loaded(std::vector<std::filesystem::path> paths, std::vector<Diagnostic>& warnings) const;
+
+  bool has(const std::string& name) const;
+  const std::vector<std::shared_ptr<const EnteredDefinition>>& entered() const { return entered_; }
+  const std::vector<std::filesystem::path>& paths() const { return paths_; }
+  const Pack& loaded() const { return loaded_; }
+  const std::map<std::string, Imported>& imports() const { return imports_; }
+  /// What was entered.
+  const language::Definitions& own() const { return *own_; }
+  /// What expressions see besides the standard pack.
+  const language::Definitions& visible() const { return *visible_; }
+  /// The tests among them, checked.
+  std::shared_ptr<const language::Test> test(const std::string& name) const;
+
+ private:
+  void check(const SourcePointer& added, std::vector<Diagnostic>& warnings);
+
+  std::vector<std::filesystem::path> paths_;
+  Pack loaded_;
+  std::vector<std::shared_ptr<const EnteredDefinition>> entered_;
+  std::map<std::string, Imported> imports_;
+  std::shared_ptr<const language::Definitions> own_, visible_;
+};
+
+/// The definitions as a rule file's text in canonical form, as if it lay in `folder`.
+std::string as_rule_file(const Definitions& definitions, const std::filesystem::path& folder);
+
+}  // namespace ascribe::repl

@@ -1,0 +1,407 @@
+#include "interpreter/repl/evaluator.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/spaces.hpp"
+#include "interpreter/model/built_program.hpp"
+#include "interpreter/model/model_state.hpp"
+#include "interpreter/model/target.hpp"
+#include "interpreter/testing/comparison.hpp"
+
+namespace ascribe::repl {
+namespace {
+
+using language::Clause;
+using language::Comparison;
+using language::Form;
+using language::Quantity;
+using language::Reporter;
+using language::Space;
+using language::Type;
+
+// A session builds larger models than a test: it has limits of its own on time and memory.
+constexpr model::Allowance allowance{.multiplications = 1e12, .whose = "a session"};
+
+// The names of an input: those of a file, and messages for the calls that only sessions have.
+class InputScope : public language::FileScope {
+ public:
+  using language::FileScope::FileScope;
+
+  std::optional<std::shared_ptr<const language::Function>> find(const syntax::Path& path,
+                                                                const Reporter& reporter) override {
+    auto found = language::FileScope::find(path, reporter);
+    auto* call = path.qualifier ? nullptr : find_session_call(path.name.text);
+    if (found || !call) return found;
+    reporter.report(Code::not_visible, path.span, fmt::format("`{}` stands by itself, in no expression", call->name),
+                    fmt::format("give it a name first: `name = {}`", call->signature));
+    return std::shared_ptr<const language::Function>();
+  }
+
+  std::vector<std::string> function_names() const override {
+    auto out = language::FileScope::function_names();
+    for (auto& each : session_calls()) out.emplace_back(each.name);
+    for (auto& each : language::buildable_layers()) out.emplace_back(each.name);
+    return out;
+  }
+};
+
+const syntax::Call* as_call(const syntax::Expression& written) { return std::get_if<syntax::Call>(&written.node); }
+
+// What the model takes of x: as attribution has it, floating numbers in the model's type.
+at::Tensor as_input(const ModelValue& model, const at::Tensor& x) {
+  auto& program = *model.model.state().program;
+  auto declared = program.declared_type(0);
+  if (!x.is_floating_point() && (program.looks_up_integers() || (declared && !at::isFloatingType(*declared))))
+    return declared ? x.to(*declared) : x;
+  return x.to(model.model.options());
+}
+
+std::string parameters_of(const std::vector<language::Parameter>& parameters) {
+  std::vector<std::string> out;
+  for (auto& each : parameters) {
+    auto text = each.name;
+    for (auto& row : language::type_words)
+      if (row.type == each.type && row.type != language::scalar) text += fmt::format(": {}", row.word);
+    if (each.default_value) text += fmt::format(" = {}", language::describe(*each.default_value));
+    out.push_back(std::move(text));
+  }
+  return fmt::format("({})", fmt::join(out, ", "));
+}
+
+std::string in_words(Type type) {
+  bool single = type.space == Space::scalar;
+  if (type.form == Form::truth) return single ? "a truth value" : "truth values, one for each element";
+  if (single) return "a number";
+  return type.space == Space::sample ? "one number for each sample" : "a tensor";
+}
+
+}  // namespace
+
+std::string signature(const language::Definition& definition) {
+  return std::visit(
+      [](auto& each) {
+        bool is_rule = std::is_same_v<decltype(*each), const language::Rule&>;
+        return fmt::format("{} {}{}", is_rule ? "rule" : "composite", each->name,
+                           each->parameters.empty() ? "" : parameters_of(each->parameters));
+      },
+      definition);
+}
+
+std::string signature(const language::Function& function) {
+  return fmt::format("fn {}{}", function.name, parameters_of(function.parameters));
+}
+
+Evaluator::Evaluator(const State& state, SourcePointer source, Surroundings surroundings)
+    : state_(state),
+      source_(std::move(source)),
+      surroundings_(std::move(surroundings)),
+      names_{&Pack::standard().definitions(), &state.definitions.visible()},
+      scope_(names_, diagnostics_),
+      view_(std::make_unique<InputScope>(scope_, source_)),
+      expressions_(*view_, local_),
+      evaluation_({.source = source_,
+                   .quantity = [this](Quantity each) { return quantity(each); },
+                   .relevance = [this](const Composite& rules) { return relevance(rules); },
+                   .is_one_layer = [this] { return current_model().layers.size() == 1; },
+                   .named_value = [this](const std::string& name) { return named_value(name); }}),
+      output_(state.output) {
+  for (auto& [name, import] : state.definitions.imports()) view_->add_alias(name, import.definitions);
+  for (auto& [name, value] : state.values) {
+    language::SessionValue known{language::unknown, {}};
+    if (auto* number = std::get_if<double>(&value)) known = {language::scalar, *number};
+    if (auto* holds = std::get_if<bool>(&value)) known = {language::truth, *holds ? 1.0 : 0.0};
+    if (auto* tensor = std::get_if<TensorValue>(&value)) known.type = tensor->type;
+    local_.values.emplace(name, known);
+  }
+}
+
+Error Evaluator::refusal(Code code, Span where, std::string message, std::string help) const {
+  return Error({.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
+}
+
+// ----------------------------------------------------------------------------------------------------------- checking
+
+Evaluator::Checked Evaluator::check(const syntax::Expression& written) {
+  Checked out;
+  diagnostics_.clear();
+  language::until_stopped(diagnostics_, [&] {
+    out.expression = expressions_.resolve(written, Clause::session, view_->reporter());
+    if (out.expression)
+      out.type = language::SpaceChecker(view_->reporter(), std::vector<Type>{}, language::Moment::backward)
+                     .infer(*out.expression);
+  });
+  if (has_errors(diagnostics_)) {
+    put_in_order(diagnostics_);
+    throw Error(diagnostics_);
+  }
+  if (!out.expression)
+    throw refusal(Code::internal_fault, written.span, "the expression has no meaning", "please report it");
+  return out;
+}
+
+// A rule by itself is no value; what can be done with it is worth a message of its own.
+void Evaluator::refuse_rules(const syntax::Expression& written) {
+  auto* call = as_call(written);
+  if (!call || (!call->path.qualifier && local_.values.contains(call->path.name.text))) return;
+  if (!call->path.qualifier &&
+      (view_->is_function(call->path.name.text) || language::find_builtin(call->path.name.text) ||
+       language::is_protected(call->path.name.text)))
+    return;
+  std::vector<Diagnostic> ignored;
+  auto found = view_->find_target(call->path, Reporter(source_, ignored));
+  if (!found) return;
+  auto name = language::shown(call->path);
+  auto text = source_->text(call->span);
+  bool is_rule = std::holds_alternative<std::shared_ptr<const language::Rule>>(*found);
+  throw refusal(
+      Code::wrong_type, call->span, fmt::format("`{}` is a {}, not a value", name, is_rule ? "rule" : "composite"),
+      fmt::format("`relevance({0})` is the relevance of x, `explain({0})` shows it; `:help {1}`", text, name));
+}
+
+std::string Evaluator::type(const syntax::Expression& written) {
+  if (auto* call = as_call(written)) {
+    if (!call->has_arguments && !call->path.qualifier)
+      if (auto found = state_.values.find(call->path.name.text); found != state_.values.end())
+        return type_of(found->second);
+    if (auto* session = session_call(written)) {
+      (void)read_arguments(*session, *call, source_);
+      return session->id == SessionCall::Id::load ? "a model or a tensor, whatever is in the file" : "a tensor";
+    }
+    try {
+      refuse_rules(written);
+    } catch (const Error&) {
+      std::vector<Diagnostic> ignored;
+      return signature(*view_->find_target(call->path, Reporter(source_, ignored)));
+    }
+  }
+  if (is_model(written)) return "a model";
+  return in_words(check(written).type);
+}
+
+// --------------------------------------------------------------------------------------------------------- evaluating
+
+template <typename Action>
+auto Evaluator::located(Span where, Action action) -> decltype(action()) {
+  try {
+    return action();
+  } catch (const Error& error) {
+    auto diagnostics = error.diagnostics();
+    for (auto& each : diagnostics) {
+      if (!each.primary.source)
+        each.primary = {source_, where, ""};
+      else if (each.primary.source != source_)
+        each.others.push_back({source_, where, "met here"});
+    }
+    throw Error(std::move(diagnostics));
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& failure) {
+    auto diagnostic = evaluate::describe(failure, "this", Code::model_failed, "cannot be computed");
+    diagnostic.primary = {source_, where, ""};
+    throw Error(std::move(diagnostic));
+  }
+}
+
+const SessionCall* Evaluator::session_call(const syntax::Expression& written) const {
+  auto* call = as_call(written);
+  if (!call || call->path.qualifier || !call->has_arguments || view_->is_function(call->path.name.text)) return nullptr;
+  return find_session_call(call->path.name.text);
+}
+
+Result Evaluator::evaluate(const syntax::Expression& written, bool whole) {
+  if (auto* group = std::get_if<syntax::Group>(&written.node)) return evaluate(*group->inner, whole);
+  if (auto* session = session_call(written)) {
+    auto arguments = read_arguments(*session, *as_call(written), source_);
+    constexpr Result (*actions[])(Evaluator&, const CallArguments&) = {load, image, explain, compare};
+    return located(written.span, [&] { return actions[static_cast<std::size_t>(session->id)](*this, arguments); });
+  }
+  if (is_model(written)) return {model(written)};
+  refuse_rules(written);
+  auto checked = check(written);
+  return located(written.span, [&]() -> Result {
+    if (checked.type.form == Form::truth) return truth(checked, whole);
+    auto operand = evaluation_.evaluate(*checked.expression);
+    if (auto* number = std::get_if<double>(&operand.value)) return {*number};
+    return {TensorValue{std::get<at::Tensor>(operand.value).detach().contiguous(), checked.type}};
+  });
+}
+
+Result Evaluator::truth(const Checked& checked, bool whole) {
+  auto evaluator = evaluation_.evaluator();
+  if (!whole) {
+    auto operand = evaluator.evaluate(*checked.expression);
+    if (auto* known = std::get_if<bool>(&operand.value)) return {*known};
+    return {TensorValue{std::get<at::Tensor>(operand.value).contiguous(), checked.type}};
+  }
+  if (evaluator.holds(*checked.expression)) return {true};
+  auto* comparison = std::get_if<Comparison>(&checked.expression->node);
+  if (!comparison) return {false};
+  auto left = evaluator.evaluate(*comparison->left), right = evaluator.evaluate(*comparison->right);
+  return {false, fmt::format("false: {}\n", testing::describe_difference(*comparison, left, right))};
+}
+
+at::Tensor Evaluator::named_value(const std::string& name) const {
+  auto& held = std::get<TensorValue>(state_.values.find(name)->second);
+  // Whole numbers would stay whole where they are divided.
+  bool converted = held.type.form == Form::number && !held.tensor.is_floating_point();
+  return converted ? held.tensor.to(at::kDouble) : held.tensor;
+}
+
+at::Tensor Evaluator::quantity(Quantity quantity) {
+  if (quantity == Quantity::x) return x();
+  auto output = y(current_model(), x());
+  if (quantity == Quantity::R)
+    if (auto given = R(output)) return *given;
+  return output;
+}
+
+at::Tensor Evaluator::relevance(const Composite& rules) {
+  auto model = current_model();
+  auto input = x();
+  auto target = Target::all();
+  if (state_.values.contains("R"))
+    if (auto given = R(y(model, input))) target = Target::from(*given);
+  return attribute(model.model, rules, input, target, {.sums = false}).relevance;
+}
+
+// ----------------------------------------------------------------------------------------- models and what they are
+// given
+
+std::string Evaluator::string(const syntax::Expression& written, const char* what) const {
+  if (auto* text = std::get_if<syntax::StringLiteral>(&written.node)) return text->value;
+  throw refusal(Code::wrong_type, written.span, fmt::format("{} is a string", what),
+                "write it in double quotes: `\"net.pt2\"`");
+}
+
+bool Evaluator::is_model(const syntax::Expression& written) const {
+  if (auto* group = std::get_if<syntax::Group>(&written.node)) return is_model(*group->inner);
+  if (auto* list = std::get_if<syntax::List>(&written.node)) {
+    if (list->elements.empty()) return false;
+    auto* call = as_call(list->elements.front());
+    if (!call || call->path.qualifier) return false;
+    auto& name = call->path.name.text;
+    auto found = state_.values.find(name);
+    if (!call->has_arguments && found != state_.values.end()) return std::holds_alternative<ModelValue>(found->second);
+    return language::find_buildable_layer(name) != nullptr;
+  }
+  auto* call = as_call(written);
+  if (!call || call->path.qualifier) return false;
+  auto& name = call->path.name.text;
+  if (!call->has_arguments)
+    if (auto found = state_.values.find(name); found != state_.values.end())
+      return std::holds_alternative<ModelValue>(found->second);
+  // `sum(x)` is the function, `sigmoid` by itself the layer.
+  if (call->has_arguments && (language::find_builtin(name) || view_->is_function(name))) return false;
+  return language::find_buildable_layer(name) != nullptr;
+}
+
+ModelValue Evaluator::model(const syntax::Expression& written) {
+  if (auto* group = std::get_if<syntax::Group>(&written.node)) return model(*group->inner);
+  auto* call = as_call(written);
+  if (call && !call->path.qualifier && !call->has_arguments)
+    if (auto found = state_.values.find(call->path.name.text); found != state_.values.end()) {
+      if (auto* named = std::get_if<ModelValue>(&found->second)) return *named;
+      throw refusal(Code::wrong_type, call->span,
+                    fmt::format("`{}` is {}, not a model", call->path.name.text, type_of(found->second)),
+                    "a model is a layer, a list of layers, or loaded: `load(\"net.pt2\")`");
+    }
+  return located(written.span, [&] { return built(written); });
+}
+
+ModelValue Evaluator::built(const syntax::Expression& written) {
+  std::vector<model::LayerDescription> layers;
+  diagnostics_.clear();
+  auto add = [&](const syntax::Expression& each) {
+    auto* call = as_call(each);
+    auto found = call && !call->has_arguments && !call->path.qualifier ? state_.values.find(call->path.name.text)
+                                                                       : state_.values.end();
+    auto* named = found == state_.values.end() ? nullptr : std::get_if<ModelValue>(&found->second);
+    if (!named) {
+      if (auto layer = expressions_.layer(each)) layers.push_back(evaluation_.layer(*layer));
+      return;
+    }
+    if (named->layers.empty())
+      throw refusal(Code::wrong_type, each.span,
+                    fmt::format("`{}` was loaded, and is no layer of another model", found->first),
+                    "a list holds layers that are built: `[linear(3, 2), relu]`");
+    layers.insert(layers.end(), named->layers.begin(), named->layers.end());
+  };
+  language::until_stopped(diagnostics_, [&] {
+    if (auto* list = std::get_if<syntax::List>(&written.node))
+      for (auto& each : list->elements) add(each);
+    else
+      add(written);
+  });
+  if (has_errors(diagnostics_)) throw Error(diagnostics_);
+  return {model::as_model(std::make_shared<const model::BuiltModel>(layers, allowance)), layers, ""};
+}
+
+ModelValue Evaluator::current_model() const {
+  if (auto found = state_.values.find(state_.model); found != state_.values.end())
+    return std::get<ModelValue>(found->second);
+  throw Error({.code = Code::unknown_name,
+               .message = "there is no model yet",
+               .help = "build one, `layer = linear(3, 2)`, or load one: `model = load(\"net.pt2\")`"});
+}
+
+at::Tensor Evaluator::x() const {
+  if (auto found = state_.values.find("x"); found != state_.values.end())
+    return std::get<TensorValue>(found->second).tensor;
+  throw Error({.code = Code::unknown_name,
+               .message = "there is no x yet",
+               .help = "give the model an input: `x = random(1, 3, seed = 1)`, or `x = image(\"cat.png\")`"});
+}
+
+std::optional<at::Tensor> Evaluator::R(const at::Tensor& y) const {
+  auto found = state_.values.find("R");
+  if (found == state_.values.end()) return {};
+  if (auto* number = std::get_if<double>(&found->second)) return at::full_like(y, *number);
+  auto& given = std::get<TensorValue>(found->second).tensor;
+  if (given.sizes() == y.sizes()) return given.to(y.options());
+  throw Error({.code = Code::bad_target,
+               .message = fmt::format("R has the shape {}, the model's output {}", repl::shown(given.sizes()),
+                                      repl::shown(y.sizes())),
+               .help = "give one value for each output, one number for all, or `:reset R`"});
+}
+
+at::Tensor Evaluator::y(const ModelValue& model, const at::Tensor& x) {
+  if (output_ && &output_->model.state() == &model.model.state() && output_->x.is_same(x)) return output_->y;
+  at::NoGradGuard no_grad;
+  auto found = model::chosen_output(model.model.run({as_input(model, x)}), Target::all());
+  output_ = std::make_shared<const Output>(Output{model.model, x, found});
+  return found;
+}
+
+Composite Evaluator::rules(const syntax::Expression& written, const ModelValue& model) {
+  auto* call = as_call(written);
+  if (!call)
+    throw refusal(Code::wrong_type, written.span, "a rule or a composite is needed here",
+                  "write `epsilon_plus`, or `epsilon(0.1)`");
+  std::optional<language::Target> target;
+  diagnostics_.clear();
+  language::until_stopped(diagnostics_, [&] {
+    auto found = language::check_target_call(*call, *view_, local_, Clause::session, view_->reporter());
+    if (!found) return;
+    if (std::holds_alternative<language::Engine>(found->definition))
+      view_->reporter().report(Code::engine_target, call->span, "`merge` and `refuse` stand in composites only",
+                               "name a rule or a composite");
+    else
+      language::check_constant_call(*found, view_->reporter());
+    target = std::move(found);
+  });
+  if (has_errors(diagnostics_) || !target) throw Error(diagnostics_);
+  testing::Evaluation evaluation({.source = source_,
+                                  .quantity = [this](Quantity each) { return quantity(each); },
+                                  .relevance = [this](const Composite& each) { return relevance(each); },
+                                  .is_one_layer = [&] { return model.layers.size() == 1; },
+                                  .named_value = [this](const std::string& name) { return named_value(name); }});
+  return located(written.span, [&] { return evaluation.bound(*target); });
+}
+
+}  // namespace ascribe::repl

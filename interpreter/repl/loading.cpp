@@ -1,0 +1,87 @@
+// `load(…)` and `image(…)`: models and tensors from files.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/command/tensor_file.hpp"
+#include "interpreter/repl/evaluator.hpp"
+
+namespace ascribe::repl {
+namespace {
+
+std::string ending_of(const std::string& path) {
+  auto ending = std::filesystem::path(path).extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  return ending;
+}
+
+TensorValue tensor_from(const std::string& path) {
+  return {command::read_tensor(path), language::Type::number(language::Space::input)};
+}
+
+// A `.pt` file holds a model or a tensor; whoever knows what is in it says so.
+Value from_pt(const std::string& path) {
+  try {
+    return ModelValue{Model::load(path), {}, path};
+  } catch (const Error& error) {
+    if (error.diagnostics().front().code != Code::wrong_model) throw;
+    try {
+      return tensor_from(path);
+    } catch (const Error&) {
+    }
+    throw;
+  }
+}
+
+// One number for all channels, or one for each, laid along dimension 1.
+at::Tensor per_channel(Evaluator& evaluator, const syntax::Expression& written, const at::Tensor& image,
+                       const char* what) {
+  auto value = evaluator.value(written);
+  at::Tensor numbers;
+  if (auto* one = std::get_if<double>(&value)) numbers = at::full({1}, *one, image.options());
+  if (auto* several = std::get_if<TensorValue>(&value)) numbers = several->tensor.to(image.options());
+  auto channels = image.dim() > 1 ? image.size(1) : 1;
+  if (!numbers.defined() || numbers.dim() != 1 || (numbers.size(0) != 1 && numbers.size(0) != channels))
+    throw evaluator.refusal(Code::wrong_type, written.span,
+                            fmt::format("`{}` is a number, or a list with one for each of the {} channel{}", what,
+                                        channels, channels == 1 ? "" : "s"),
+                            fmt::format("write `{} = [{}]`", what, channels == 1 ? "0.5" : "0.485, 0.456, 0.406"));
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(image.dim()), 1);
+  if (image.dim() > 1) shape[1] = -1;
+  return numbers.reshape(shape);
+}
+
+}  // namespace
+
+Result load(Evaluator& evaluator, const CallArguments& arguments) {
+  auto& written = *arguments.positional.front();
+  auto path = evaluator.string(written, "the file");
+  auto ending = ending_of(path);
+  if (ending == ".rule" || std::filesystem::path(path).filename() == "pack.rule")
+    throw evaluator.refusal(Code::usage, written.span,
+                            fmt::format("{} holds rules, not a value", command::quoted_name(path)),
+                            fmt::format("write `:load {}`", path));
+  if (ending == ".npy" || ending == ".png") return {tensor_from(path)};
+  if (ending == ".pt") return {from_pt(path)};
+  return {ModelValue{Model::load(path), {}, path}};
+}
+
+Result image(Evaluator& evaluator, const CallArguments& arguments) {
+  auto out = tensor_from(evaluator.string(*arguments.positional.front(), "the file"));
+  auto *mean = arguments.find("mean"), *deviation = arguments.find("std");
+  if ((mean || deviation) && !out.tensor.is_floating_point()) out.tensor = out.tensor.to(at::kFloat);
+  if (mean) out.tensor = out.tensor - per_channel(evaluator, *mean, out.tensor, "mean");
+  if (deviation) {
+    auto by = per_channel(evaluator, *deviation, out.tensor, "std");
+    if (!by.gt(0).all().item<bool>())
+      throw evaluator.refusal(Code::wrong_type, deviation->span, "`std` has to be positive",
+                              "give the deviations that the model was trained with");
+    out.tensor = out.tensor / by;
+  }
+  return {std::move(out)};
+}
+
+}  // namespace ascribe::repl

@@ -1,0 +1,139 @@
+#include "interpreter/repl/loop.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <streambuf>
+
+#include "grammar/limits.hpp"
+#include "interpreter/command/colour.hpp"
+#include "interpreter/command/exit_codes.hpp"
+#include "interpreter/repl/line_editor.hpp"
+#include "interpreter/repl/session.hpp"
+
+namespace ascribe::repl {
+namespace {
+
+// Results are for standard output, messages for standard error; a reader of both sees them in this order.
+void print(const Answer& answer) {
+  std::cout << answer.text << std::flush;
+  if (!answer.messages.empty())
+    std::cerr << render_text(answer.messages, command::wants_colour(STDERR_FILENO)) << std::flush;
+}
+
+// -------------------------------------------------------------------------------------------------------- at a
+// terminal
+
+class Terminal {
+ public:
+  explicit Terminal(const LoopOptions& options)
+      : options_(options),
+        session_({options.limits, [this] { return signals_.interrupted(); }, [] { return screen_of(STDOUT_FILENO); }}),
+        history_(history_file()) {
+    auto completer = [this](std::string_view line, std::size_t cursor) {
+      return complete(session_.state(), input_.text(), line, cursor);
+    };
+    reader_ = editing_reader(signals_, completer, history_);
+    if (!reader_) reader_ = plain_reader(signals_, isatty(STDOUT_FILENO) ? STDOUT_FILENO : STDERR_FILENO);
+  }
+
+  int run() {
+    std::cout << "Ascribe, for relevance rules. `:help` shows what can be entered; Ctrl-D quits.\n" << std::flush;
+    if (!options_.paths.empty()) show(session_.load(options_.paths));
+    bool goes_on = true;
+    while (goes_on && !signals_.ending()) {
+      signals_.forget();
+      auto line = reader_->read(input_.is_open() ? ". " : "> ");
+      if (line.end == Line::End::line)
+        goes_on = enter(line.text);
+      else if (line.end == Line::End::interrupt)
+        clear();
+      else
+        goes_on = end();
+    }
+    constexpr int by_signal = 128;
+    return signals_.ending() ? by_signal + signals_.ending() : command::fine;
+  }
+
+ private:
+  bool enter(const std::string& line) {
+    if (history_.add(line)) reader_->remember(line);
+    auto entered = input_.add(line);
+    return !entered || show(session_.run(std::move(*entered)));
+  }
+
+  void clear() {
+    input_.drop();
+    std::cout << "^C\n" << std::flush;
+  }
+
+  // Ctrl-D: of an input that is not whole, it says what is missing; otherwise it ends the session.
+  bool end() {
+    std::cout << "\n" << std::flush;
+    if (signals_.ending() || !input_.is_open()) return false;
+    auto entered = input_.finish();
+    return !entered || show(session_.run(std::move(*entered)));
+  }
+
+  // Whether the session goes on.
+  bool show(const Answer& answer) {
+    print(answer);
+    if (answer.interrupted && !signals_.ending()) std::cout << "stopped\n" << std::flush;
+    return !answer.quits;
+  }
+
+  const LoopOptions& options_;
+  Signals signals_;
+  Session session_;
+  InputReader input_{InputReader::Naming::by_number};
+  History history_;
+  std::unique_ptr<LineReader> reader_;
+};
+
+// ---------------------------------------------------------------------------------------------------- from elsewhere
+
+// A line without its end, but no more than anybody writes. Whether there was one.
+bool read_line(std::streambuf& in, std::string& line) {
+  line.clear();
+  constexpr auto end = std::char_traits<char>::eof();
+  auto next = in.sbumpc();
+  if (next == end) return false;
+  for (; next != end && next != '\n'; next = in.sbumpc()) {
+    line += std::char_traits<char>::to_char_type(next);
+    if (line.size() > limits.source_bytes + 1) return true;
+  }
+  return true;
+}
+
+int run_lines(const LoopOptions& options) {
+  Session session({options.limits, {}, [] { return screen_of(STDOUT_FILENO); }});
+  InputReader input(InputReader::Naming::by_line);
+  auto ended_by = [](const Answer& answer) -> std::optional<int> {
+    print(answer);
+    if (answer.failed) return command::exit_code(Error(answer.messages));
+    if (answer.quits) return command::fine;
+    return {};
+  };
+  if (!options.paths.empty())
+    if (auto code = ended_by(session.load(options.paths))) return *code;
+  bool first = true;
+  for (std::string line; read_line(*std::cin.rdbuf(), line); first = false) {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (first && line.starts_with(byte_order_mark)) line.erase(0, byte_order_mark.size());
+    auto entered = input.add(line);
+    if (!entered) continue;
+    if (auto code = ended_by(session.run(std::move(*entered)))) return *code;
+  }
+  if (auto rest = input.finish())
+    if (auto code = ended_by(session.run(std::move(*rest)))) return *code;
+  return command::fine;
+}
+
+}  // namespace
+
+int run(const LoopOptions& options) {
+  if (!isatty(STDIN_FILENO)) return run_lines(options);
+  return Terminal(options).run();
+}
+
+}  // namespace ascribe::repl

@@ -1,0 +1,115 @@
+// What Tab offers, and what is remembered from session to session.
+#include "interpreter/repl/completion.hpp"
+
+#include <sys/stat.h>
+
+#include "interpreter/repl/history.hpp"
+#include "tests/catch.hpp"
+#include "tests/folder.hpp"
+#include "tests/repl/entered.hpp"
+
+using namespace ascribe;
+using Catch::VectorContains;
+using test::Entering;
+using test::Folder;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words words(const Entering& entering, const std::string& line, const std::string& before = "") {
+  return repl::complete(entering.session.state(), before, line, line.size()).words;
+}
+
+}  // namespace
+
+TEST_CASE("commands are completed from their table") {
+  Entering enter;
+  CHECK(words(enter, ":re") == Words{":reload", ":reset "});
+  CHECK(words(enter, ":").size() == repl::commands().size());
+  CHECK(words(enter, ":help zpl") == Words{"zplus"});
+  CHECK(words(enter, ":help val") == Words{"values"});
+  CHECK(words(enter, ":nothing x").empty());
+}
+
+TEST_CASE("names of everything that can be used are completed") {
+  Entering enter;
+  enter("photograph = [[1, 2]]; rule my_own { backward = R }");
+  CHECK(words(enter, "phot") == Words{"photograph"});
+  CHECK(words(enter, "relevance(my_o") == Words{"my_own"});
+  CHECK(words(enter, "expl") == Words{"explain("});
+  CHECK(words(enter, "conv2") == Words{"conv2d("});
+  CHECK(words(enter, "epsilon_p") == Words{"epsilon_plus", "epsilon_plus_flat"});
+  CHECK(words(enter, "std.zpl") == Words{"zplus"});
+  CHECK(words(enter, ":type phot") == Words{"photograph"});
+  CHECK(words(enter, ":reset my") == Words{"my_own"});
+  CHECK(words(enter, "").empty());
+  auto found = repl::complete(enter.session.state(), "", "2 * phot + 1", 8);
+  CHECK(found.begin == 4);
+  CHECK(found.words == Words{"photograph"});
+}
+
+TEST_CASE("names of arguments are completed where an argument begins") {
+  Entering enter;
+  enter("rule mine(strength = 2) { backward = strength * R }");
+  CHECK(words(enter, "relevance(mine(str") == Words{"strength = "});
+  CHECK(words(enter, "explain(zplus, tar") == Words{"target = "});
+  CHECK(words(enter, "conv2d(3, 8, ker") == Words{"kernel = "});
+  CHECK_THAT(words(enter, "epsilon("), VectorContains(std::string("zero_params = ")));
+  CHECK(words(enter, "explain(zplus,", "") == Words{"of_output = ", "target = ", "x = "});
+  CHECK(words(enter, "  tar", "explain(zplus,\n") == Words{"target = "});
+}
+
+TEST_CASE("files are completed inside of strings and behind commands that take them") {
+  Folder folder;
+  folder.file("cat.png", "");
+  folder.file("cats.rule", "");
+  std::filesystem::create_directory(folder / "catalogue");
+  Entering enter;
+  auto path = folder.path.string();
+  CHECK(words(enter, "image(\"" + path + "/cat") ==
+        Words{path + "/cat.png\"", path + "/catalogue/", path + "/cats.rule\""});
+  CHECK(words(enter, ":load " + path + "/cat") == Words{path + "/catalogue/", path + "/cats.rule"});
+  CHECK(words(enter, "import \"" + path + "/cats") == Words{path + "/cats.rule\""});
+  CHECK(words(enter, "load(\"/nowhere/at/all").empty());
+  auto found = repl::complete(enter.session.state(), "", "load(\"" + path + "/cat", 6 + path.size() + 4);
+  CHECK(found.common() == path + "/cat");
+}
+
+TEST_CASE("the history is a private file, and goes on in the next session") {
+  Folder folder;
+  auto path = folder / "state/ascribe/history";
+  {
+    repl::History history(path);
+    CHECK(history.add("x = 1"));
+    CHECK(!history.add("x = 1"));  // again
+    CHECK(!history.add("   "));
+    CHECK(!history.add("\xff\xfe"));
+    CHECK(!history.add(std::string(20'000, 'a')));
+    CHECK(history.add("y"));
+  }
+  struct stat about {};
+  REQUIRE(::stat(path.c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0600);
+  REQUIRE(::stat((folder / "state").c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0700);
+  CHECK(repl::History(path).lines() == Words{"x = 1", "y"});
+}
+
+TEST_CASE("the history stays short, and is never a failure") {
+  Folder folder;
+  std::string text;
+  for (int i = 0; i < 3'000; ++i) text += "line " + std::to_string(i) + "\n";
+  auto path = folder.file("history", text + "\xff binary \x01\n");
+  repl::History history(path);
+  CHECK(history.lines().size() == repl::History::most_lines);
+  CHECK(history.lines().back() == "line 2999");
+  CHECK(std::filesystem::file_size(path) < 20'000);
+
+  for (auto& nowhere : {std::filesystem::path(), folder.path, std::filesystem::path("/proc/nothing/here/history"),
+                        std::filesystem::path("/dev/full")}) {
+    repl::History lost(nowhere);
+    CHECK(lost.add("x"));
+    CHECK(lost.lines() == Words{"x"});
+  }
+}

@@ -1,0 +1,106 @@
+// The session as a part of a pipe: no prompt, results and messages apart, and the first mistake is the end.
+#include "tests/catch.hpp"
+#include "tests/command/ascribe_command.hpp"
+
+using ascribe::test::Folder;
+using ascribe::test::run_shell;
+using Catch::Contains;
+using Catch::StartsWith;
+
+namespace {
+
+ascribe::test::Outcome run_input(const Folder& folder, const std::string& input, const std::string& options = "") {
+  folder.file("input", input);
+  return run_shell(folder, "ascribe repl " + options + " < input");
+}
+
+}  // namespace
+
+TEST_CASE("what is piped in is run, without prompts") {
+  Folder folder;
+  auto outcome = run_input(folder,
+                           "# a script\n"
+                           "rule twice {\n  backward = 2 * R\n}\n\n"
+                           "layer = relu; x = [[1, 2]]\n"
+                           "relevance(twice)\n"
+                           "sum(y) == 3");
+  CHECK(outcome.code == 0);
+  CHECK(outcome.err == "");
+  CHECK(outcome.out ==
+        "rule twice\n"
+        "layer: model of 1 layer: relu\n"
+        "x: float64 [1, 2], range 1 to 2, sum 3, NaN 0\n"
+        "float64 [1, 2], range 2 to 4, sum 6, NaN 0\n[[2, 4]]\n"
+        "true\n");
+  CHECK(run_input(folder, "").code == 0);
+  CHECK(run_input(folder, "1\n:quit\noops\n").out == "1\n");
+}
+
+TEST_CASE("the first mistake ends it, with its place among all lines and its exit code") {
+  Folder folder;
+  folder.file("broken.rule", "rule r { map = Q }\n");
+  folder.file("long", std::string(3 << 20, 'x'));
+  struct Case {
+    const char *input, *options;
+    int code;
+    const char* message;
+  };
+  for (auto& [input, options, code, message] : std::initializer_list<Case>{
+           {"1\n\n2 +\nz\n3\n", "", 1, "error[A0201]: unknown name `z`\n --> <stdin>:4:1\n"},
+           {"rule r {\n  foo\n}\n", "", 1, "error[A0101]: "},
+           {"rule r {\n", "", 1, "error[A0101]: "},
+           {"x = load(\"nowhere.npy\")\n", "", 3, "error[A0001]: "},
+           {":load nowhere.rule\n", "", 3, "error[A0001]: "},
+           {"1\n", "nowhere.rule", 3, "error[A0001]: cannot read 'nowhere.rule': no such file\n"},
+           {"1\n", "broken.rule", 1, "error[A0201]: unknown name `Q`\n --> broken.rule:1:16\n"},
+           {"random(10000, 10000)\n", "", 4, "error[A0004]: "},
+           {"random(1000, 1000)\n", "--memory 1MB", 4,
+            "error[A0004]: the evaluation needs more than 1 MiB of memory\n"},
+           {":nothing\n", "", 2, "error[A0705]: "},
+           {"layer = relu; x = [[1]]\nexplain(pass, target = 3)\n", "", 2, "error[A0704]: "},
+           {"1\n", "--time 0", 2, "error[A0705]: "},
+           {"1\n", "--memory none", 2, "error[A0705]: "}}) {
+    INFO(input << " " << options);
+    auto outcome = run_input(folder, input, options);
+    CHECK(outcome.code == code);
+    CHECK_THAT(outcome.err, StartsWith(message));
+    CHECK(outcome.err.find("error[", 1) == std::string::npos);
+  }
+  auto outcome = run_input(folder, "1\n2 + z\n3\n");
+  CHECK(outcome.out == "1\n");
+}
+
+TEST_CASE("binary junk gives one message") {
+  Folder folder;
+  std::string junk;
+  for (int i = 0; i < 100'000; ++i) junk += static_cast<char>((i * 7919 + i / 251) % 256);
+  for (auto& input : {junk, std::string("\0\0\0", 3), std::string(":\xff\xfe"), "x = 1\n" + junk,
+                      std::string(2 << 20, '\0'), std::string(3 << 20, '[')}) {
+    auto outcome = run_input(folder, input);
+    CHECK((outcome.code == 1 || outcome.code == 2 || outcome.code == 3 || outcome.code == 4));
+    CHECK_THAT(outcome.err, StartsWith("error[A0"));
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') <= 8);
+    CHECK(outcome.err.find("error[", 1) == std::string::npos);
+    CHECK_THAT(outcome.err, !Contains("c10::") && !Contains("terminate"));
+  }
+}
+
+TEST_CASE("a megabyte of input is read to its end") {
+  Folder folder;
+  std::string input;
+  while (input.size() < (1 << 20))
+    input += "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17\n";
+  auto outcome = run_input(folder, input);
+  CHECK(outcome.code == 0);
+  CHECK(std::count(outcome.out.begin(), outcome.out.end(), '\n') == std::count(input.begin(), input.end(), '\n'));
+}
+
+TEST_CASE("pictures are plain where nobody looks, and a session's files are kept") {
+  Folder folder;
+  auto outcome = run_input(folder,
+                           "model = load(\"digits/model.pt\")\nx = load(\"digits/three.npy\")\n"
+                           "explain(model, epsilon_plus, target = 3)\nrule mine = zplus\n:save mine.rule\n");
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("rules: epsilon_plus(") && Contains("for: .:+*#") && !Contains("\033"));
+  CHECK(ascribe::test::bytes_of(folder / "mine.rule") == "rule mine = zplus\n");
+}
