@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "ascribe/error.hpp"
+
 namespace ascribe {
 
 /// Files and folders that can be read. Loading never writes.
