@@ -75,7 +75,8 @@ Layer module_layer(Source& source, std::string shown, std::vector<Shape> shapes,
   model->register_module("layer", holder);
   Layer out{std::move(shown), std::move(shapes), model, false, std::move(apply)};
   bool zeros = source.chance(0.2);
-  for (auto& parameter : holder->named_parameters(false)) {
+  auto parameters = holder->named_parameters(false);
+  for (auto& parameter : parameters) {
     auto value = source.draw.normal(parameter.value().sizes());
     if (zeros) value = source.draw.with_zeros(value, 0.2);
     value = value.to(source.type);
@@ -84,7 +85,7 @@ Layer module_layer(Source& source, std::string shown, std::vector<Shape> shapes,
   }
   holder->eval();
   for (auto name : {"weight", "bias"})
-    if (auto* found = holder->named_parameters(false).find(name); found && found->defined())
+    if (auto* found = parameters.find(name); found && found->defined())
       out.parameters.emplace_back(name, found->detach().to(at::kDouble).contiguous());
   model->run = [holder, forward = std::move(forward)](const Tensors& x) mutable { return forward(holder, x); };
   return out;
