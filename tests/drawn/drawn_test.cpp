@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <set>
@@ -253,10 +254,13 @@ void run(const Case& each, const Kind& kind, Tally& tally, bool tell) {
       ++tally.drawn_anew;
       continue;
     }
+    INFO(it.shown);
+    if (tell) {
+      fmt::print("{}\n", it.shown);
+      std::fflush(stdout);  // the case may end the program
+    }
     std::vector<LayerReport> report;
     auto found = by_attachment(it, report);
-    if (tell) fmt::print("{}\n", it.shown);
-    INFO(it.shown);
     ++tally.cases;
     tally.reached.emplace(each.rule, each.kind, type.name);
     CHECK(found.refused == wanted.refused);

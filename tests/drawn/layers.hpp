@@ -128,7 +128,10 @@ inline Window window(Source& source, std::size_t dimensions, bool transposed, bo
          padding = source.integer(0, pools ? kernel / 2 : 2), dilation = source.integer(1, 2),
          output_padding = source.integer(0, std::max(stride, dilation) - 1);
     auto extent = dilation * (kernel - 1) + 1;
-    auto least = std::max<std::int64_t>(1, extent - 2 * padding);
+    // Every window has a tap inside of the input. LibTorch 2.13 reads or writes outside of its memory where one has
+    // none: float32 convolutions in their forward pass, max pooling in its backward pass.
+    if (!transposed) padding = std::min(padding, extent - 1);
+    auto least = std::max(dilation, extent - 2 * padding);
     if (transposed) {  // (size - 1)·stride - 2·padding + extent + output padding > 0
       least = 1;
       while ((least - 1) * stride - 2 * padding + extent + output_padding <= 0) ++least;
