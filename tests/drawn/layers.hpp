@@ -54,9 +54,6 @@ struct Kind {
   std::string name;  ///< in the language's table of kinds
   int share;         ///< how often it is drawn, compared with the others
   std::function<Layer(Source&)> draw;
-  /// It subtracts numbers that are nearly equal, in its output or in its gradient: float32 loses digits on the way that
-  /// rounding of what goes in and what comes out does not account for (or all of them: 0, and then 0 / 0).
-  bool cancels = false;
 };
 
 inline std::optional<at::Tensor> optional(const Tensors& theta, std::size_t i) {

@@ -88,7 +88,6 @@ inline Layer scale(Source& source) {
   auto constant = source.constant(number ? Shape{} : smaller(source, large));
   if (!number && source.chance(0.3)) constant = constant[0];  // of a smaller rank
   constant = at::where(constant.abs() < 0.2, at::full_like(constant, 0.7), constant);
-  auto exact = constant.to(at::kDouble);
   auto factor = constant.dim() == 0 ? constant.item<double>() : 0.0;
   struct Form {
     const char* shown;
@@ -106,7 +105,7 @@ inline Layer scale(Source& source) {
   return function_layer(
       fmt::format("{}, c {}", form.shown, constant.sizes().vec()), {shape},
       [=](const Tensors& x) { return form.f(x[0], constant); },
-      [=](const Tensors& x, const Tensors&) { return form.f(x[0], exact); });
+      [=](const Tensors& x, const Tensors&) { return form.f(x[0], constant.to(x[0].scalar_type())); });
 }
 
 inline Layer add(Source& source) {
