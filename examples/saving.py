@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 # Every PyTorchFileWriter adds these itself.
-ADDED_BY_WRITER = {"version", "byteorder", ".data/serialization_id"}
+VERSIONS = ("version", ".data/version")  # where it stands depends on the version
+ADDED_BY_WRITER = {*VERSIONS, "byteorder", ".data/serialization_id"}
 
 
 def save_model(module: torch.jit.ScriptModule, path: Path) -> None:
@@ -24,8 +25,9 @@ def without_source_paths(saved: io.BytesIO) -> bytes:
     reader = torch._C.PyTorchFileReader(saved)
     stripped = io.BytesIO()
     writer = torch._C.PyTorchFileWriter(stripped)
-    writer.set_min_version(int(reader.get_record("version")))
-    for name in reader.get_all_records():
+    records = reader.get_all_records()
+    writer.set_min_version(int(reader.get_record(next(name for name in VERSIONS if name in records))))
+    for name in records:
         if name not in ADDED_BY_WRITER and not name.endswith(".debug_pkl"):
             record = reader.get_record(name)
             writer.write_record(name, record, len(record))

@@ -12,6 +12,7 @@ using Run = std::function<int()>;
 
 Run add_run(CLI::App& app);
 Run add_check(CLI::App& app);
+Run add_doc(CLI::App& app);
 Run add_explain(CLI::App& app);
 Run add_fmt(CLI::App& app);
 Run add_layers(CLI::App& app);

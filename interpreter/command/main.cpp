@@ -29,9 +29,9 @@ int fault(const std::string& what) {
 int run(int count, char** arguments) {
   CLI::App app("Relevance rules for neural networks.", "ascribe");
   app.require_subcommand(1);
-  std::vector<std::pair<std::string, Run>> commands{{"run", add_run(app)},     {"layers", add_layers(app)},
-                                                    {"check", add_check(app)}, {"explain", add_explain(app)},
-                                                    {"fmt", add_fmt(app)},     {"test", add_test(app)}};
+  std::vector<std::pair<std::string, Run>> commands{
+      {"run", add_run(app)},         {"layers", add_layers(app)}, {"check", add_check(app)}, {"doc", add_doc(app)},
+      {"explain", add_explain(app)}, {"fmt", add_fmt(app)},       {"test", add_test(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {

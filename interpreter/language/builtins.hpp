@@ -8,7 +8,24 @@
 
 namespace ascribe::language {
 
-enum class Builtin { abs, sign, sqrt, exp, log, tanh, sigmoid, min, max, stabilize, sum, mean, quantile, has, random, relevance };
+enum class Builtin {
+  abs,
+  sign,
+  sqrt,
+  exp,
+  log,
+  tanh,
+  sigmoid,
+  min,
+  max,
+  stabilize,
+  sum,
+  mean,
+  quantile,
+  has,
+  random,
+  relevance
+};
 
 /// Where a built-in may be called.
 enum class BuiltinPlace { anywhere, require, test };

@@ -5,6 +5,7 @@
 
 #include "interpreter/language/definitions.hpp"
 #include "tests/rules/modules.hpp"
+#include "tests/table.hpp"
 
 namespace ascribe {
 namespace {
@@ -276,10 +277,9 @@ at::Tensor expected(const Configuration& configuration, const Module& module) {
 }
 
 // By the number of a configuration, so that a test case is a part of the grid.
-void check_configurations(const std::vector<Geometry>& geometries,
-                          const std::function<bool(const std::string&)>& wanted, bool attached) {
-  double largest = 0;
-  std::size_t count = 0;
+void check_configurations(const std::string& title, const std::vector<Geometry>& geometries,
+                          const std::function<bool(const std::string&)>& wanted) {
+  std::map<std::string, test::Largest> differences;
   std::uint64_t seed = 0;
   for (auto& geometry : geometries) {
     Module module(geometry, ++seed);
@@ -295,18 +295,17 @@ void check_configurations(const std::vector<Geometry>& geometries,
       auto wanted_relevance = expected(configuration, module);
       auto found = difference(relevance(rule, module.layer, module.layer.output), wanted_relevance);
       CHECK(found <= tolerance);
-      largest = std::max(largest, found);
-      ++count;
-      if (!attached) continue;
+      differences[configuration.rule].add(found);
       found = difference(module.through_attachment(rule), wanted_relevance);
       CHECK(found <= tolerance);
-      largest = std::max(largest, found);
-      ++count;
+      differences[configuration.rule].add(found);
     }
   }
-  REQUIRE(count > 0);
-  INFO(count << " comparisons, largest difference " << largest);
-  CHECK(largest <= tolerance);
+  REQUIRE(!differences.empty());
+  test::Table table("formulas " + title);
+  table.line("{}: rule, comparisons with its formula, largest difference", title);
+  for (auto& [rule, largest] : differences)
+    table.line("  {:<24} {:>5}  {:.1e}", rule, largest.cases, largest.difference);
 }
 
 auto named(std::vector<std::string> names) {
@@ -337,29 +336,33 @@ TEST_CASE("the grid has every rule of the standard pack but those for activation
 
 TEST_CASE("the grid has 98 modules") { CHECK(grid().size() == 98); }
 
-TEST_CASE("the grid: LRP-epsilon by its formula") { check_configurations(grid(), epsilon_rules, true); }
-TEST_CASE("the grid: LRP-gamma by its formula") { check_configurations(grid(), gamma_rules, true); }
+TEST_CASE("the grid: LRP-epsilon by its formula") { check_configurations("grid, LRP-epsilon", grid(), epsilon_rules); }
+TEST_CASE("the grid: LRP-gamma by its formula") { check_configurations("grid, LRP-gamma", grid(), gamma_rules); }
 TEST_CASE("the grid: rules that split positive from negative, by their formulas") {
-  check_configurations(grid(), split_rules, true);
+  check_configurations("grid, positive and negative apart", grid(), split_rules);
 }
-TEST_CASE("the grid: rules for input layers by their formulas") { check_configurations(grid(), input_rules, true); }
+TEST_CASE("the grid: rules for input layers by their formulas") {
+  check_configurations("grid, input layers", grid(), input_rules);
+}
 
-TEST_CASE("the grid: the other rules by their formulas") { check_configurations(grid(), other_rules, true); }
+TEST_CASE("the grid: the other rules by their formulas") {
+  check_configurations("grid, the others", grid(), other_rules);
+}
 
 TEST_CASE("strided, dilated, padded and grouped: the other rules by their formulas") {
-  check_configurations(beyond_the_grid(), other_rules, true);
+  check_configurations("beyond the grid, the others", beyond_the_grid(), other_rules);
 }
 TEST_CASE("strided, dilated, padded and grouped: LRP-epsilon by its formula") {
-  check_configurations(beyond_the_grid(), epsilon_rules, true);
+  check_configurations("beyond the grid, LRP-epsilon", beyond_the_grid(), epsilon_rules);
 }
 TEST_CASE("strided, dilated, padded and grouped: LRP-gamma by its formula") {
-  check_configurations(beyond_the_grid(), gamma_rules, true);
+  check_configurations("beyond the grid, LRP-gamma", beyond_the_grid(), gamma_rules);
 }
-TEST_CASE("strided, dilated, padded and grouped: rules that split positive from negative") {
-  check_configurations(beyond_the_grid(), split_rules, true);
+TEST_CASE("strided, dilated, padded and grouped: rules that split positive from negative, by their formulas") {
+  check_configurations("beyond the grid, positive and negative apart", beyond_the_grid(), split_rules);
 }
-TEST_CASE("strided, dilated, padded and grouped: rules for input layers") {
-  check_configurations(beyond_the_grid(), input_rules, true);
+TEST_CASE("strided, dilated, padded and grouped: rules for input layers by their formulas") {
+  check_configurations("beyond the grid, input layers", beyond_the_grid(), input_rules);
 }
 
 // -------------------------------------------------------------------------------------------------- bounds with shapes

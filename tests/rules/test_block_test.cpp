@@ -16,7 +16,9 @@ namespace {
 
 using namespace ascribe;
 
-std::filesystem::path blocks(const std::string& name) { return std::filesystem::path(ASCRIBE_TEST_BLOCKS) / name; }
+std::filesystem::path blocks(const std::string& name) {
+  return std::filesystem::path(ASCRIBE_EXAMPLES "/../tests/rules/blocks") / name;
+}
 
 std::string failures(const Pack& pack) {
   std::string out;
