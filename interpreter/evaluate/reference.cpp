@@ -202,6 +202,8 @@ class Evaluation {
       for (auto& clause : term.params)
         if (is_for(clause.selector, name)) {
           value = evaluate(clause.value, w_).detach();
+          // A number that was spread is one number in memory; some operators read their parameters' memory as it is.
+          if (!value.is_non_overlapping_and_dense()) value = value.contiguous();
           break;
         }
       out.push_back(value);

@@ -19,9 +19,9 @@ inline std::vector<Kind> kinds() {
       {"conv_transpose3d", 2, convolution<3, nn::ConvTranspose3d, true>},
       {"bilinear", 1, bilinear},
       {"batch_norm", 1, batch_norm},
-      {"instance_norm", 1, instance_norm, true},
-      {"layer_norm", 1, layer_norm, true},
-      {"group_norm", 1, group_norm, true},
+      {"instance_norm", 1, instance_norm},
+      {"layer_norm", 1, layer_norm},
+      {"group_norm", 1, group_norm},
       {"avg_pool1d", 1, avg_pool<1>},
       {"avg_pool2d", 1, avg_pool<2>},
       {"avg_pool3d", 1, avg_pool<3>},
@@ -39,14 +39,13 @@ inline std::vector<Kind> kinds() {
       {"scale", 1, scale},
       {"add", 2, add},
       {"prelu", 1, prelu},
-      {"softmax", 1, softmax<false>, true},
-      {"log_softmax", 1, softmax<true>, true},
+      {"softmax", 1, softmax<false>},
+      {"log_softmax", 1, softmax<true>},
   };
   std::map<std::string, std::vector<const ActivationRow*>> rows;
   for (auto& row : activations) rows[row.kind].push_back(&row);
   for (auto& [kind, ways] : rows)
-    out.push_back({kind, 1, [ways](Source& source) { return activation(source, *source.draw.one_of(ways)); },
-                   kind == "gelu" || kind == "tanhshrink"});
+    out.push_back({kind, 1, [ways](Source& source) { return activation(source, *source.draw.one_of(ways)); }});
   return out;
 }
 

@@ -54,9 +54,6 @@ struct Kind {
   std::string name;  ///< in the language's table of kinds
   int share;         ///< how often it is drawn, compared with the others
   std::function<Layer(Source&)> draw;
-  /// It subtracts numbers that are nearly equal, in its output or in its gradient: float32 loses digits on the way that
-  /// rounding of what goes in and what comes out does not account for (or all of them: 0, and then 0 / 0).
-  bool cancels = false;
 };
 
 inline std::optional<at::Tensor> optional(const Tensors& theta, std::size_t i) {
@@ -75,7 +72,8 @@ Layer module_layer(Source& source, std::string shown, std::vector<Shape> shapes,
   model->register_module("layer", holder);
   Layer out{std::move(shown), std::move(shapes), model, false, std::move(apply)};
   bool zeros = source.chance(0.2);
-  for (auto& parameter : holder->named_parameters(false)) {
+  auto parameters = holder->named_parameters(false);
+  for (auto& parameter : parameters) {
     auto value = source.draw.normal(parameter.value().sizes());
     if (zeros) value = source.draw.with_zeros(value, 0.2);
     value = value.to(source.type);
@@ -84,7 +82,7 @@ Layer module_layer(Source& source, std::string shown, std::vector<Shape> shapes,
   }
   holder->eval();
   for (auto name : {"weight", "bias"})
-    if (auto* found = holder->named_parameters(false).find(name); found && found->defined())
+    if (auto* found = parameters.find(name); found && found->defined())
       out.parameters.emplace_back(name, found->detach().to(at::kDouble).contiguous());
   model->run = [holder, forward = std::move(forward)](const Tensors& x) mutable { return forward(holder, x); };
   return out;
@@ -127,7 +125,10 @@ inline Window window(Source& source, std::size_t dimensions, bool transposed, bo
          padding = source.integer(0, pools ? kernel / 2 : 2), dilation = source.integer(1, 2),
          output_padding = source.integer(0, std::max(stride, dilation) - 1);
     auto extent = dilation * (kernel - 1) + 1;
-    auto least = std::max<std::int64_t>(1, extent - 2 * padding);
+    // Every window has a tap inside of the input. LibTorch 2.13 reads or writes outside of its memory where one has
+    // none: float32 convolutions in their forward pass, max pooling in its backward pass.
+    if (!transposed) padding = std::min(padding, extent - 1);
+    auto least = std::max(dilation, extent - 2 * padding);
     if (transposed) {  // (size - 1)·stride - 2·padding + extent + output padding > 0
       least = 1;
       while ((least - 1) * stride - 2 * padding + extent + output_padding <= 0) ++least;

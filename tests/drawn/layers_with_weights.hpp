@@ -70,9 +70,10 @@ inline Layer bilinear(Source& source) {
   return module_layer<nn::Bilinear>(
       source, fmt::format("bilinear {}, {} -> {}, bias {}, constant {}", in1, in2, out, bias, second ? 1 : 2),
       {{batch, second ? in2 : in1}}, nn::Bilinear(nn::BilinearOptions(in1, in2, out).bias(bias)), forward,
-      [=, exact = constant.to(at::kDouble)](const Tensors& x, const Tensors& theta) {
-        return second ? at::bilinear(exact, x[0], theta[0], optional(theta, 1))
-                      : at::bilinear(x[0], exact, theta[0], optional(theta, 1));
+      [=](const Tensors& x, const Tensors& theta) {
+        auto own = constant.to(x[0].scalar_type());
+        return second ? at::bilinear(own, x[0], theta[0], optional(theta, 1))
+                      : at::bilinear(x[0], own, theta[0], optional(theta, 1));
       });
 }
 
@@ -96,8 +97,8 @@ Layer batch_norm_of(Source& source, const Shape& shape) {
   auto e = holder->options.eps();
   return module_layer(source, fmt::format("batch norm of {} channels, affine {}", shape[1], affine), shape, holder,
                       [=](const Tensors& x, const Tensors& theta) {
-                        return at::batch_norm(x[0], optional(theta, 0), optional(theta, 1), mean, variance, false, 0.1,
-                                              e, false);
+                        return at::batch_norm(x[0], optional(theta, 0), optional(theta, 1), in_type_of(x[0], mean),
+                                              in_type_of(x[0], variance), false, 0.1, e, false);
                       });
 }
 

@@ -28,9 +28,6 @@ Layer avg_pool(Source& source) {
 template <std::size_t D>
 Layer max_pool(Source& source) {
   auto w = window(source, D, false, true);
-  // A window all of whose taps lie in the padding has no largest element: LibTorch 2.13 then writes outside of its
-  // memory in the backward pass. Where a step is no longer than the input, one tap lies inside.
-  for (std::size_t d = 0; d < D; ++d) w.size[d] = std::max(w.size[d], w.dilation[d]);
   bool ceil = source.chance(0.3);
   return function_layer(fmt::format("max pooling {}d, {}, ceil {}", D, w.shown(), ceil),
                         source.batch_and({{source.integer(1, 3)}, w.size}), [=](const at::Tensor& x) {
@@ -91,7 +88,6 @@ inline Layer scale(Source& source) {
   auto constant = source.constant(number ? Shape{} : smaller(source, large));
   if (!number && source.chance(0.3)) constant = constant[0];  // of a smaller rank
   constant = at::where(constant.abs() < 0.2, at::full_like(constant, 0.7), constant);
-  auto exact = constant.to(at::kDouble);
   auto factor = constant.dim() == 0 ? constant.item<double>() : 0.0;
   struct Form {
     const char* shown;
@@ -109,7 +105,7 @@ inline Layer scale(Source& source) {
   return function_layer(
       fmt::format("{}, c {}", form.shown, constant.sizes().vec()), {shape},
       [=](const Tensors& x) { return form.f(x[0], constant); },
-      [=](const Tensors& x, const Tensors&) { return form.f(x[0], exact); });
+      [=](const Tensors& x, const Tensors&) { return form.f(x[0], constant.to(x[0].scalar_type())); });
 }
 
 inline Layer add(Source& source) {

@@ -440,5 +440,21 @@ TEST_CASE("relevance does not depend on the memory format in which it arrives") 
   }
 }
 
+// Some operators read their parameters' memory as it is.
+TEST_CASE("a number for a parameter stands at each of its places, in any memory format of the input") {
+  auto x = random({3, 3, 2, 4}, 75), weight = random({3}, 76), mean = random({3}, 77),
+       variance = random({3}, 78).abs() + 0.3, R = random({3, 3, 2, 4}, 79);
+  auto expected = 1.5 * R / (variance + 1e-5).sqrt().view({1, 3, 1, 1});
+  for (auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    auto norm = plain_layer({x.contiguous(format)}, [&](const std::vector<at::Tensor>& in) { return in[0]; });
+    norm.parameters = {{"weight", weight}};
+    norm.apply = [&](const std::vector<at::Tensor>& in, const std::vector<at::Tensor>& theta) {
+      return at::batch_norm(in[0], theta[0], {}, mean, variance, false, 0.1, 1e-5, false);
+    };
+    CHECK(difference(relevance(drawn::rule_of("pattern_net(1.5)").rule, norm, R.contiguous(format)), expected) <=
+          tolerance);
+  }
+}
+
 }  // namespace
 }  // namespace ascribe
