@@ -21,7 +21,6 @@ constexpr std::string_view between = "  ";
 const char* why_no_name(std::string_view name) {
   if (name.empty()) return "the line names no file";
   if (name.starts_with('/')) return "a lock's paths begin at the pack's folder, not at `/`";
-  if (name.starts_with('*')) return "a lock's paths have no `*` in front";
   for (std::size_t begin = 0; begin <= name.size();) {
     auto end = std::min(name.find('/', begin), name.size());
     auto part = name.substr(begin, end - begin);
