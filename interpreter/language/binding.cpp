@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -32,6 +34,11 @@ std::vector<Value> match(const std::string& name, const std::vector<Parameter>& 
                    .help = did_you_mean(given, known,
                                         known.empty() ? fmt::format("`{}` takes no arguments", name)
                                                       : fmt::format("it has: {}", listed(known)))});
+  for (auto each = arguments.begin(); each != arguments.end(); ++each)
+    if (std::any_of(arguments.begin(), each, [&](auto& earlier) { return earlier.first == each->first; }))
+      throw Error({.code = Code::repeated_argument,
+                   .message = fmt::format("`{}` of `{}` is given twice", each->first, name),
+                   .help = "leave one out"});
   std::vector<Value> out;
   for (auto& parameter : parameters) {
     std::optional<Value> value = parameter.default_value;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 
 #include "ascribe/files.hpp"
@@ -128,6 +129,14 @@ Error unreadable(const fs::path& path, std::string_view why, std::string help) {
   return Error({.code = Code::unreadable_file,
                 .message = fmt::format("cannot read '{}': {}", shown(path), why),
                 .help = std::move(help)});
+}
+
+std::string in_shell(const fs::path& path) {
+  auto text = shown(path);
+  auto is_plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_./-+,:@%=", c) || c >= 0x80; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return text;
+  for (auto at = text.find('\''); at != text.npos; at = text.find('\'', at + 4)) text.replace(at, 1, "'\\''");
+  return "'" + text + "'";
 }
 
 std::string shown(const fs::path& path) {

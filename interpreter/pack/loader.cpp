@@ -213,7 +213,7 @@ std::optional<Contents> Loader::contents(const Unit& unit, const Label& from) tr
   if (!owns_name(unit, out.pack)) return {};
   if (!files) {
     files = files_of_pack(reading_, unit.path);
-    reading_.refuse_too_many(files->size());
+    reading_.refuse_too_many(files->size() - 1);  // pack.rule was read
   }
   bool readable = true;
   for (auto& each : *files) {

@@ -21,7 +21,6 @@ constexpr std::string_view between = "  ";
 const char* why_no_name(std::string_view name) {
   if (name.empty()) return "the line names no file";
   if (name.starts_with('/')) return "a lock's paths begin at the pack's folder, not at `/`";
-  if (name.starts_with('*')) return "a lock's paths have no `*` in front";
   for (std::size_t begin = 0; begin <= name.size();) {
     auto end = std::min(name.find('/', begin), name.size());
     auto part = name.substr(begin, end - begin);
@@ -85,7 +84,7 @@ class LockReader {
          .message = std::move(message),
          .primary = {source_, where, ""},
          .help = fmt::format("if the files are the right ones, write the lock anew: `ascribe pack lock {}`",
-                             shown(fs::path(source_->name()).parent_path()))});
+                             in_shell(fs::path(source_->name()).parent_path()))});
   }
 
   const SourcePointer& source_;
@@ -146,7 +145,7 @@ void refuse_linked_lock(const Reading& reading, const fs::path& folder) {
   if (reading.kind(path) == Files::Kind::link)
     throw Error({.code = Code::outside_of_pack,
                  .message = fmt::format("'{}' is a link: what a pack holds lies in its folder", shown(path)),
-                 .help = fmt::format("remove it and write a lock: `ascribe pack lock {}`", shown(folder))});
+                 .help = fmt::format("remove it and write a lock: `ascribe pack lock {}`", in_shell(folder))});
 }
 
 SourcePointer find_lock(Reading& reading, const fs::path& folder) {
@@ -162,7 +161,7 @@ Diagnostic has_no_lock(const fs::path& folder) {
   return {.code = Code::not_locked,
           .message = fmt::format("the pack '{}' has no lock", shown(folder)),
           .help = fmt::format("get it with its pack.lock, or, if its files are the right ones, `ascribe pack lock {}`",
-                              shown(folder))};
+                              in_shell(folder))};
 }
 
 Diagnostic differs(const fs::path& folder, const std::vector<Difference>& found) {
@@ -175,11 +174,11 @@ Diagnostic differs(const fs::path& folder, const std::vector<Difference>& found)
     }
     names.push_back(fmt::format("{} '{}'", word_of(each.kind), shown(each.name)));
   }
-  return {
-      .code = Code::differs_from_lock,
-      .message = fmt::format("the files of the pack '{}' are not those of its lock: {}", shown(folder),
-                             fmt::join(names, ", ")),
-      .help = fmt::format("get the pack anew, or, if the files are meant so, `ascribe pack lock {}`", shown(folder))};
+  return {.code = Code::differs_from_lock,
+          .message = fmt::format("the files of the pack '{}' are not those of its lock: {}", shown(folder),
+                                 fmt::join(names, ", ")),
+          .help = fmt::format("get the pack anew, or, if the files are meant so, `ascribe pack lock {}`",
+                              in_shell(folder))};
 }
 
 }  // namespace ascribe

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/binding.hpp"
@@ -52,7 +54,9 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
         if (size < 0)
           throw Error(
               {.code = Code::wrong_type, .message = "numbers with a negative size", .help = "sizes are at least 0"});
-        count *= static_cast<std::size_t>(size);
+        auto elements = static_cast<std::size_t>(size);
+        constexpr auto most = std::numeric_limits<std::size_t>::max();
+        count = elements != 0 && count > most / elements ? most : count * elements;
       }
       if (count != numbers.values.size())
         throw Error({.code = Code::wrong_type,

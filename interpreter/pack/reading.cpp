@@ -57,10 +57,20 @@ void Reading::refuse_too_many(std::size_t more) const {
     throw beyond(fmt::format("more than {} files are loaded together", options_.limits.files));
 }
 
+// An Error of the host's own ends the loading, as everything does that it throws: it is no mistake of the next file.
+void Reading::tell(const fs::path& next) const {
+  if (!options_.progress) return;
+  try {
+    options_.progress({next, count_, bytes_});
+  } catch (const Error& error) {
+    throw GiveUp(error.diagnostics());
+  }
+}
+
 std::string Reading::read(const fs::path& path) {
   before_next();
   refuse_too_many(1);
-  if (options_.progress) options_.progress({path, count_, bytes_});
+  tell(path);
   // The parser takes no more, whatever a host allows.
   auto most = std::min(options_.limits.file_bytes, limits.source_bytes);
   auto text = guarded(path, [&] { return files_->read(path, most); });

@@ -38,6 +38,7 @@ class Reading {
 
  private:
   void before_next() const;
+  void tell(const std::filesystem::path& next) const;
 
   const LoadOptions& options_;
   std::shared_ptr<const Files> files_;

@@ -73,8 +73,12 @@ TEST_CASE("progress is told before each file, and a stop ends the loading betwee
   told.clear();
   CHECK(test::messages({"acme"}, options) == "A0612 loading was stopped\n");
   CHECK(told == "");
-  options.progress = [](const LoadProgress&) { throw std::logic_error("the host's own"); };
+  auto reads = files.reads;
   options.stop = {};
+  options.progress = [](const LoadProgress&) { throw Error({.code = Code::usage, .message = "the host's own"}); };
+  CHECK(test::messages({"acme"}, options) == "A0705 the host's own\n");
+  CHECK(files.reads == reads);
+  options.progress = [](const LoadProgress&) { throw std::logic_error("the host's own"); };
   CHECK_THROWS_AS(test::load({"acme"}, options), std::logic_error);
 }
 

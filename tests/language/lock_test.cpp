@@ -97,6 +97,8 @@ TEST_CASE("what is no line of a lock gets a message with its place") {
   CHECK(mistakes(twice + twice) == at("2:67", "'a.rule' is there twice"));
   CHECK_THROWS_WITH(read_lock(std::make_shared<Source>("acme/pack.lock", twice + twice)),
                     Contains("first here") && Contains("`ascribe pack lock acme`"));
+  CHECK_THROWS_WITH(read_lock(std::make_shared<Source>("it's/pack.lock", "?")),
+                    Contains("`ascribe pack lock 'it'\\''s'`"));
   CHECK(mistakes("\\" + digest + "  a\\\\b.rule\n").starts_with("acme/pack.lock:1:1 A0807"));
 }
 

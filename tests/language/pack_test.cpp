@@ -158,6 +158,9 @@ TEST_CASE("arguments from a host are checked like those from a file") {
   CHECK(code_of([&] { pack.rule("sized", {{"a", Numbers{{1}, {1}}}}); }) == Code::wrong_type);
   CHECK(code_of([&] { pack.rule("sized", {{"a", std::vector<std::string>{"bias"}}}); }) == Code::wrong_type);
   CHECK(code_of([&] { pack.rule("box", {{"low", Numbers{{2, 2}, {1}}}}); }) == Code::wrong_type);
+  auto immense = std::int64_t{1} << 40;
+  CHECK(code_of([&] { pack.rule("box", {{"low", Numbers{{immense, immense}, {}}}}); }) == Code::wrong_type);
+  CHECK(code_of([&] { pack.rule("sized", {{"a", 1}, {"a", 2}}); }) == Code::repeated_argument);
   CHECK(code_of([&] { pack.rule("sized", {{"a", -1}}); }) == Code::requirement_violated);
   CHECK_THROWS_WITH(pack.rule("sized", {{"a", -1}}), Contains("`sized(a = -1)` is refused: a has to be positive"));
   CHECK(code_of([&] { pack.rule("epsilon_plus"); }) == Code::unknown_rule);
@@ -169,7 +172,7 @@ TEST_CASE("a host gives a stabilizer function as a call, checked like one in a f
   auto pack = Pack::parse(
       "fn soft(z, part = 0.5) = stabilize(z, part)\nfn _own(z) = z\n"
       "rule mine(by: stabilizer = 1e-6, a = 1) { map = a * R / stabilize(y, by) }\n"
-      "composite all(by: stabilizer, low: input = 0) { any => mine(by) }",
+      "composite all(by: stabilizer, low: input = 0) { first any => zbox(low, 1, by); any => mine(by) }",
       "mine.rule");
   auto by = [](const char* call) { return Arguments{{"by", Stabilizer(call)}}; };
   CHECK(pack.rule("mine", by("soft")).description() == "mine(by = soft(0.5), a = 1)");
@@ -190,7 +193,7 @@ TEST_CASE("a host gives a stabilizer function as a call, checked like one in a f
   CHECK(refused("soft([1, 2])") == Code::wrong_type);
   CHECK(refused("soft(") == Code::syntax);
   CHECK(refused("") == Code::syntax);
-  CHECK_THROWS_WITH(pack.rule("mine", by("sofd")), Contains("by:1:1") && Contains("did you mean `soft`?"));
+  CHECK_THROWS_WITH(pack.rule("mine", by("sofd(1)")), Contains("by:1:1") && Contains("did you mean `soft`?"));
   CHECK(code_of([&] { pack.rule("mine", {{"a", Stabilizer("soft")}}); }) == Code::wrong_type);
   CHECK_THROWS_WITH(pack.rule("mine", {{"a", Stabilizer("soft")}}),
                     Contains("`a` of `mine` takes a scalar, not a stabilizer"));

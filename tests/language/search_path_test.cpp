@@ -101,7 +101,7 @@ TEST_CASE("two packs cannot have one name, wherever they come from") {
   test::Memory files(texts);
   CHECK_THROWS_WITH(test::load({"main.rule"}, test::from(files)),
                     Contains("b/acme/pack.rule:1:6") && Contains("a/acme/pack.rule:1:6") &&
-                        Contains("main.rule:1:29") && Contains("the other one"));
+                        Contains("main.rule:1:30") && Contains("the other one"));
   CHECK(test::messages(files, {"a/acme", "b/acme"}) == "b/acme/pack.rule:1:6 A0806 two packs are called `acme`\n");
   CHECK(test::messages(files, {"a/acme", "a/../a/acme"}) == "");
 }
