@@ -1,6 +1,7 @@
 #include "interpreter/repl/definitions.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <deque>
@@ -18,11 +19,6 @@ namespace fs = std::filesystem;
 using Sort = EnteredDefinition::Sort;
 
 constexpr std::size_t most_definitions = 1'000;  // all of them are checked anew with each one that is entered
-
-struct Named {
-  Sort sort;
-  const syntax::Name* name;
-};
 
 Sort sort_of(const syntax::Item& item) {
   if (std::holds_alternative<syntax::Function>(item.node)) return Sort::function;
@@ -203,6 +199,24 @@ void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& war
   for (auto& [name, definition] : own.functions) beside.functions.insert_or_assign(name, definition);
   own_ = std::make_shared<const language::Definitions>(std::move(own));
   visible_ = std::make_shared<const language::Definitions>(std::move(beside));
+}
+
+std::string counted(std::size_t count, const char* word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+std::string content_of(const language::Definitions& definitions) {
+  auto rules =
+      static_cast<std::size_t>(std::count_if(definitions.targets.begin(), definitions.targets.end(), [](auto& each) {
+        return std::holds_alternative<std::shared_ptr<const language::Rule>>(each.second);
+      }));
+  std::vector<std::string> parts;
+  if (rules > 0) parts.push_back(counted(rules, "rule"));
+  if (auto composites = definitions.targets.size() - rules; composites > 0)
+    parts.push_back(counted(composites, "composite"));
+  if (!definitions.functions.empty()) parts.push_back(counted(definitions.functions.size(), "function"));
+  if (!definitions.tests.empty()) parts.push_back(counted(definitions.tests.size(), "test"));
+  return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string as_rule_file(const Definitions& definitions, const fs::path& folder) {

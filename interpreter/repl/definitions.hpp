@@ -63,6 +63,12 @@ class Definitions {
   std::shared_ptr<const language::Definitions> own_, visible_;
 };
 
+/// `1 rule`, `2 rules`.
+std::string counted(std::size_t count, const char* word);
+
+/// `2 rules, 1 composite`: what is there.
+std::string content_of(const language::Definitions& definitions);
+
 /// The definitions as a rule file's text in canonical form, as if it lay in `folder`.
 std::string as_rule_file(const Definitions& definitions, const std::filesystem::path& folder);
 

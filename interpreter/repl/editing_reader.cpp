@@ -56,7 +56,12 @@ class EditingReader : public LineReader {
     prompt_ = prompt;
     int count = 0;
     auto* text = el_gets(editor_, &count);
-    if (!text) return {signals_.interrupted() && !signals_.ending() ? Line::End::interrupt : Line::End::end};
+    if (!text && signals_.interrupted() && !signals_.ending()) {
+      std::fputs("^C", stdout);  // which the terminal does not do while a line is edited
+      std::fflush(stdout);
+      return {Line::End::interrupt};
+    }
+    if (!text) return {Line::End::end};
     std::string line(text, static_cast<std::size_t>(count));
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
     return {Line::End::line, std::move(line)};

@@ -153,6 +153,12 @@ void Evaluator::refuse_rules(const syntax::Expression& written) {
       (view_->is_function(call->path.name.text) || language::find_builtin(call->path.name.text) ||
        language::is_protected(call->path.name.text)))
     return;
+  constexpr std::pair<std::string_view, std::string_view> habits[] = {
+      {"quit", "quit"}, {"exit", "quit"}, {"help", "help"}};
+  for (auto& [written_name, command] : habits)
+    if (!call->path.qualifier && call->path.name.text == written_name)
+      throw refusal(Code::unknown_name, call->span, fmt::format("unknown name `{}`", written_name),
+                    fmt::format("commands begin with a colon: `:{}`", command));
   std::vector<Diagnostic> ignored;
   auto found = view_->find_target(call->path, Reporter(source_, ignored));
   if (!found) return;

@@ -64,7 +64,7 @@ class Terminal {
 
   void clear() {
     input_.drop();
-    std::cout << "^C\n" << std::flush;
+    std::cout << "\n" << std::flush;  // the terminal, or the editor, has shown a ^C
   }
 
   // Ctrl-D: of an input that is not whole, it says what is missing; otherwise it ends the session.

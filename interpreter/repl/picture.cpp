@@ -252,7 +252,7 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
   auto samples = titled.relevance.dim() < 2 ? 1 : titled.relevance.size(0);
   if (samples > static_cast<std::int64_t>(maps.size()))
     out.add(cut(fmt::format("… {} samples more", samples - static_cast<std::int64_t>(maps.size())), columns));
-  out.add(cut(fmt::format("full colour: ±{:.4g}", scale), columns));
+  out.add(cut(fmt::format("scale: ±{:.4g}", scale), columns));
   return out;
 }
 

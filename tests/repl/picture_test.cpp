@@ -50,7 +50,7 @@ TEST_CASE("without colour, relevance is drawn in characters") {
   REQUIRE(lines.size() == 4);
   CHECK(lines[0] == "title");
   CHECK(lines[1] == "####++++    ~~~~%%%%????");
-  CHECK(lines[2] == "full colour: ±1");
+  CHECK(lines[2] == "scale: ±1");
   CHECK_THAT(lines[3], Contains(".:+*#") && Contains("'-~=%"));
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("several maps stand side by side where there is room") {
   auto wide = lines_of(draw(maps, {Screen::Colour::full, 120, 24}));
   CHECK_THAT(wide[0], StartsWith("a ") && Contains("b ") && Contains("difference"));
   CHECK(columns(wide[1]) == 3 * 32 + 2 * 2);
-  CHECK(wide.back() == "full colour: ±1                   full colour: ±2                   full colour: ±1");
+  CHECK(wide.back() == "scale: ±1" + std::string(25, ' ') + "scale: ±2" + std::string(25, ' ') + "scale: ±1");
   auto narrow = lines_of(draw(maps, {Screen::Colour::full, 40, 24}));
   CHECK(narrow[0] == "a");
   CHECK(narrow.size() == 3 * (1 + 16 + 1));

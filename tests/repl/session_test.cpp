@@ -211,7 +211,7 @@ TEST_CASE("a model is loaded and explained, with its heatmap and its layers") {
   CHECK_THAT(enter("model = load(\"" + digits + "model.pt\")").text, StartsWith("model: model from "));
   CHECK_THAT(enter("x = load(\"" + digits + "three.npy\")").text, StartsWith("x: float32 [1, 1, "));
   auto text = enter("explain(model, epsilon_plus, target = 3)").text;
-  CHECK_THAT(text, StartsWith("epsilon_plus\n") && Contains("full colour: ±") && Contains("rules: epsilon_plus(") &&
+  CHECK_THAT(text, StartsWith("epsilon_plus\n") && Contains("scale: ±") && Contains("rules: epsilon_plus(") &&
                        Contains("prediction: 3") && Contains("conv2d") && Contains("relevance of the input [1, 1, "));
   CHECK_THAT(enter("r = explain(epsilon_plus, target = [3, 8])").text, Contains("\nr: float32 [1, 1, "));
   auto compared = enter("compare(zplus, gamma(0.5), target = 3)").text;
