@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "ascribe/error.hpp"
@@ -62,7 +63,7 @@ Interruption::~Interruption() {
 void Interruption::check(const std::string& path) const {
   if (source_.stop_requested())
     throw Error({.code = Code::stopped,
-                 .message = "stopped as requested, before " + quoted(path) + " was written",
+                 .message = "stopped as requested, before " + quoted(std::filesystem::path(path)) + " was written",
                  .help = "begin again: no file is half written"});
 }
 
