@@ -164,10 +164,10 @@ using TextInput = grammar::memory_input<grammar::tracking_mode::lazy>;
 // Parses one piece of the text. A mistake is reported and gives nothing; what it is part of begins at `begin`.
 template <typename Rule>
 std::unique_ptr<Node> parse_piece(TextInput& in, std::size_t begin, const SourcePointer& source, Progress& progress,
-                                  std::vector<Diagnostic>& diagnostics) {
+                                  std::vector<Diagnostic>& diagnostics, std::string_view whole = "the file") {
   try {
     if (auto root = grammar::parse_tree::parse<Rule, Node, Selected, Action, Control>(in, progress)) return root;
-    diagnostics.push_back(explain_syntax_error(source, begin, progress.expectations, reserved_words()));
+    diagnostics.push_back(explain_syntax_error(source, begin, progress.expectations, reserved_words(), whole));
   } catch (const grammar::parse_error& error) {  // only the depth limit throws
     auto here = static_cast<std::size_t>(in.begin() - progress.begin) + error.positions().front().byte;
     progress.starts.clear();
@@ -316,7 +316,7 @@ ParsedInput parse_input(SourcePointer source, std::vector<Diagnostic>& diagnosti
   Progress progress{text.data(), {}};
   TextInput in(text.data(), text.data() + text.size(), "");
   auto before = diagnostics.size();
-  auto root = parse_piece<grammar::session_input>(in, 0, source, progress, diagnostics);
+  auto root = parse_piece<grammar::session_input>(in, 0, source, progress, diagnostics, "the input");
   if (!root) return {{}, progress.expectations.offset() == text.size() && diagnostics.back().code == Code::syntax};
   syntax::Input out{source, {}};
   for (auto& part : root->children) {

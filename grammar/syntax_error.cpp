@@ -47,13 +47,14 @@ Span token_at(std::string_view text, std::size_t begin) {
 class Explanation {
  public:
   Explanation(const SourcePointer& source, std::size_t begin, const Expectations& expectations,
-              const std::vector<std::string_view>& reserved_words)
+              const std::vector<std::string_view>& reserved_words, std::string_view whole)
       : source_(source),
         text_(source->text()),
         begin_(begin),
         at_(expectations.offset()),
         expected_(expectations),
-        reserved_(reserved_words) {}
+        reserved_(reserved_words),
+        whole_(whole) {}
 
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
@@ -82,7 +83,8 @@ class Explanation {
   }
 
   std::string shown(Span token) const {
-    return token.begin >= text_.size() ? "the end of the file" : fmt::format("`{}`", source_->text(token));
+    return token.begin >= text_.size() ? fmt::format("the end of {}", whole_)
+                                       : fmt::format("`{}`", source_->text(token));
   }
 
   bool at_end() const { return at_ >= text_.size(); }
@@ -414,6 +416,7 @@ class Explanation {
   std::size_t at_;
   const Expectations& expected_;
   const std::vector<std::string_view>& reserved_;
+  std::string_view whole_;
 };
 
 }  // namespace
@@ -456,8 +459,8 @@ std::string Expectations::listed() const {
 }
 
 Diagnostic explain_syntax_error(const SourcePointer& source, std::size_t begin, const Expectations& expectations,
-                                const std::vector<std::string_view>& reserved_words) {
-  return Explanation(source, begin, expectations, reserved_words).explain();
+                                const std::vector<std::string_view>& reserved_words, std::string_view whole) {
+  return Explanation(source, begin, expectations, reserved_words, whole).explain();
 }
 
 }  // namespace ascribe

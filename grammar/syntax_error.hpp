@@ -39,7 +39,8 @@ inline constexpr std::string_view
 }  // namespace expecting
 
 /// The diagnostic for a piece of a source that begins at `begin` and could not be read on beyond `expectations`.
+/// `whole` is what the source is called where it ends: "the file".
 Diagnostic explain_syntax_error(const SourcePointer& source, std::size_t begin, const Expectations& expectations,
-                                const std::vector<std::string_view>& reserved_words);
+                                const std::vector<std::string_view>& reserved_words, std::string_view whole);
 
 }  // namespace ascribe

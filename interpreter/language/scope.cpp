@@ -198,7 +198,7 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
                     did_you_mean_in(pack, name, known, listed(pack, known)));
     return {};
   }
-  std::string otherwise = "`ascribe check` takes the file that defines it; `--load` brings it to `ascribe run`";
+  auto otherwise = help_for_unknown_target();
   if (is_pack(name)) otherwise = fmt::format("`{0}` is an import: write `{0}.name`", name);
   for (auto& [alias, there] : aliases_)
     if (there && there->targets.contains(name)) otherwise = fmt::format("did you mean `{}.{}`?", alias, name);

@@ -88,6 +88,11 @@ class FileScope : public FunctionScope {
   std::vector<std::string> packs() const override;
   void spend(std::size_t operations, Span where) override;
 
+  /// Where a rule or composite may come from that is not there.
+  virtual std::string help_for_unknown_target() const {
+    return "`ascribe check` takes the file that defines it; `--load` brings it to `ascribe run`";
+  }
+
   /// One more than the depth of what the definition that is being checked leads to so far.
   std::size_t depth() const { return 1 + (scope_.deepest_.empty() ? 0 : scope_.deepest_.back()); }
   Reporter reporter() const { return {source_, scope_.diagnostics_}; }

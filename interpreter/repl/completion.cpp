@@ -50,6 +50,21 @@ Words names(const State& state) {
   return out;
 }
 
+// What may stand in `relevance(…)`, `explain(…)` and `compare(…)`: rules, composites and models.
+bool takes_rules(std::string_view called) {
+  return called == "relevance" || called == "explain" || called == "compare";
+}
+
+Words rules(const State& state) {
+  Words out{"std."};
+  for (auto* place : {&state.definitions.visible(), &Pack::standard().definitions()})
+    for (auto& [name, each] : place->targets) out.insert(name);
+  for (auto& [name, import] : state.definitions.imports()) out.insert(name + ".");
+  for (auto& [name, value] : state.values)
+    if (std::holds_alternative<ModelValue>(value)) out.insert(name);
+  return out;
+}
+
 // What stands behind `acme.`.
 Words names_of(const State& state, const std::string& pack) {
   Words out;
@@ -242,6 +257,7 @@ Completion complete(const State& state, std::string_view before, std::string_vie
   if (auto called = open_call(so_far); called && !called->empty()) {
     auto last = so_far.find_last_not_of(" \t\n");
     bool at_argument = last != std::string::npos && (so_far[last] == '(' || so_far[last] == ',');
+    if (at_argument && takes_rules(*called)) words = rules(state);
     if (at_argument) words.merge(argument_names(state, *called));
     // With nothing written yet, the arguments' names say more than all names that there are.
     if (at_argument && begun.empty())

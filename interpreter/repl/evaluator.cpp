@@ -43,6 +43,10 @@ class InputScope : public language::FileScope {
     return std::shared_ptr<const language::Function>();
   }
 
+  std::string help_for_unknown_target() const override {
+    return "`:load` reads the file that defines it, `:rules` lists what there is";
+  }
+
   std::vector<std::string> function_names() const override {
     auto out = language::FileScope::function_names();
     for (auto& each : session_calls()) out.emplace_back(each.name);
@@ -248,6 +252,12 @@ Result Evaluator::truth(const Checked& checked, bool whole) {
   if (evaluator.holds(*checked.expression)) return {true};
   auto* comparison = std::get_if<Comparison>(&checked.expression->node);
   if (!comparison) return {false};
+  if (comparison->op != language::Operator::equal && comparison->op != language::Operator::not_equal) {
+    auto operand = evaluator.evaluate(*checked.expression);
+    auto* each = std::get_if<at::Tensor>(&operand.value);
+    if (!each) return {false};
+    return {false, fmt::format("false: {} of {} hold\n", each->sum().item<std::int64_t>(), each->numel())};
+  }
   auto left = evaluator.evaluate(*comparison->left), right = evaluator.evaluate(*comparison->right);
   return {false, fmt::format("false: {}\n", testing::describe_difference(*comparison, left, right))};
 }

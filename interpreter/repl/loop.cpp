@@ -78,7 +78,7 @@ class Terminal {
   // Whether the session goes on.
   bool show(const Answer& answer) {
     print(answer);
-    if (answer.interrupted && !signals_.ending()) std::cout << "stopped\n" << std::flush;
+    if (answer.interrupted && !signals_.ending()) std::cout << "\nstopped\n" << std::flush;
     return !answer.quits;
   }
 

@@ -43,7 +43,7 @@ struct Shown {
 };
 Shown shown_of(std::int64_t size, std::int64_t dimensions_below, bool all) {
   constexpr Shown shortened[] = {{4, 2}, {2, 1}};
-  constexpr std::int64_t short_enough[] = {8, 4};
+  constexpr std::int64_t short_enough[] = {10, 4};
   auto kind = static_cast<std::size_t>(std::min<std::int64_t>(dimensions_below, 1));
   if (all || size <= short_enough[kind] - (dimensions_below > 1 ? 2 : 0)) return {size, 0};
   return dimensions_below > 1 ? Shown{1, 1} : shortened[kind];
@@ -93,7 +93,7 @@ std::string data_of(const at::Tensor& tensor) {
   if (tensor.numel() == 0 || tensor.dim() > 8) return "";
   auto values = tensor.detach().to(at::kCPU);
   if (values.scalar_type() != at::kBool) values = values.to(at::kDouble);
-  bool all = values.numel() <= few && (values.dim() == 0 || values.size(-1) <= 8);
+  bool all = values.numel() <= few && (values.dim() == 0 || values.size(-1) <= 10);
   std::string out;
   write(out, values, all, widest(values, all), 0);
   return out + "\n";

@@ -1,0 +1,245 @@
+// The commands of a session.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "grammar/parser.hpp"
+#include "grammar/suggest.hpp"
+#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/repl/evaluator.hpp"
+#include "interpreter/repl/help.hpp"
+#include "interpreter/repl/session.hpp"
+
+namespace ascribe::repl {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Words separated by blanks; in double quotes, blanks belong to the word.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> out;
+  bool quoted = false, open = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto c = text[i];
+    if (c == '"') {
+      quoted = !quoted;
+      if (!open) out.emplace_back();
+      open = true;
+    } else if (!quoted && (c == ' ' || c == '\t')) {
+      open = false;
+    } else {
+      if (!open) out.emplace_back();
+      open = true;
+      out.back() += quoted && c == '\\' && i + 1 < text.size() ? text[++i] : c;
+    }
+  }
+  return out;
+}
+
+// `~` is the user's home, as in a shell.
+fs::path path_of(const std::string& word) {
+  auto* home = std::getenv("HOME");
+  if (home && (word == "~" || word.starts_with("~/")))
+    return fs::path(home) / fs::path(word.substr(std::min<std::size_t>(word.size(), 2)));
+  return word;
+}
+
+// The expression behind a command, with places in the whole line.
+syntax::Statement expression_of(const SourcePointer& line, Span argument) {
+  // Blanks in the place of the command: what is written stays where it was.
+  auto text = std::string(line->text());
+  std::fill(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(argument.begin), ' ');
+  auto first_line = line->position(0).line;
+  auto source = std::make_shared<Source>(line->name(), std::move(text), first_line);
+  std::vector<Diagnostic> mistakes;
+  auto parsed = parse_input(source, mistakes);
+  for (auto& each : mistakes)
+    if (each.primary.source == source) each.primary.source = line;
+  if (!mistakes.empty()) throw Error(std::move(mistakes));
+  auto* statement = parsed.input && parsed.input->parts.size() == 1
+                        ? std::get_if<syntax::Statement>(&parsed.input->parts.front())
+                        : nullptr;
+  if (statement) return std::move(*statement);
+  throw Error({.code = Code::usage,
+               .message = "one expression is needed here",
+               .primary = {line, argument, ""},
+               .help = "definitions are entered by themselves"});
+}
+
+}  // namespace
+
+void Session::run_command(const SourcePointer& source, Answer& answer) {
+  auto text = source->text();
+  if (auto bad = find_invalid_utf8(text); bad != std::string_view::npos)
+    throw Error({.code = Code::not_text,
+                 .message = fmt::format("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])),
+                 .primary = {source, {bad, bad}, ""},
+                 .help = "a session reads UTF-8 text"});
+  auto begin = text.find(':');
+  auto end = std::min(text.find_first_of(" \t\r", begin), text.size());
+  auto& command = find_command(source, {begin, end});
+  auto argument_end = text.find_last_not_of(" \t\r") + 1;
+  auto argument_begin = std::min(text.find_first_not_of(" \t\r", end), argument_end);
+  if (argument_begin < end) argument_begin = end;
+  CommandLine line{source, {argument_begin, std::max(argument_begin, argument_end)}};
+  if (command.needs_argument && line.text().empty())
+    throw Error({.code = Code::usage,
+                 .message = fmt::format("`:{}` needs an argument", command.name),
+                 .primary = {source, {begin, end}, ""},
+                 .help = fmt::format("write `:{} {}`", command.name, command.arguments)});
+  if (command.arguments.empty() && !line.text().empty())
+    throw Error({.code = Code::usage,
+                 .message = fmt::format("`:{}` takes no argument", command.name),
+                 .primary = {source, line.argument, ""},
+                 .help = fmt::format("write `:{}`", command.name)});
+  switch (command.id) {
+    case Command::Id::help:
+      answer.text = help(state_, source, line.argument);
+      break;
+    case Command::Id::load: {
+      std::vector<fs::path> paths;
+      for (auto& word : words_of(line.text())) paths.push_back(path_of(word));
+      load(paths, answer);
+      break;
+    }
+    case Command::Id::reload:
+      reload(answer);
+      break;
+    case Command::Id::save:
+      save(line, answer);
+      break;
+    case Command::Id::type:
+      type(line, answer);
+      break;
+    case Command::Id::rules:
+      answer.text = list_rules(state_, std::string(line.text()));
+      break;
+    case Command::Id::time:
+      time(line, answer);
+      break;
+    case Command::Id::reset:
+      reset(line, answer);
+      break;
+    case Command::Id::quit:
+      answer.quits = true;
+      break;
+  }
+}
+
+void Session::load(const std::vector<fs::path>& paths, Answer& answer) {
+  auto all = state_.definitions.paths();
+  for (auto& path : paths)
+    if (std::find(all.begin(), all.end(), path) == all.end()) all.push_back(path);
+  auto next = state_.definitions.with_loaded(all, answer.messages);
+  state_.definitions = std::move(next);
+  for (auto& path : paths) {
+    auto pack = Pack::load(path);
+    answer.text += fmt::format("{}: {}\n", path.string(), content_of(pack.definitions()));
+  }
+  std::vector<std::string> hidden;
+  for (auto& each : state_.definitions.entered())
+    if (state_.definitions.loaded().definitions().targets.contains(each->name) ||
+        state_.definitions.loaded().definitions().functions.contains(each->name))
+      hidden.push_back(fmt::format("`{}`", each->name));
+  if (!hidden.empty())
+    answer.text += fmt::format("entered here, and in front of what is loaded: {}\n", fmt::join(hidden, ", "));
+}
+
+void Session::reload(Answer& answer) {
+  auto& paths = state_.definitions.paths();
+  if (paths.empty())
+    throw Error({.code = Code::usage, .message = "no file is loaded", .help = "write `:load mine.rule`"});
+  state_.definitions = state_.definitions.with_loaded(paths, answer.messages);
+  answer.text =
+      fmt::format("{}: {}\n", counted(paths.size(), "path"), content_of(state_.definitions.loaded().definitions()));
+}
+
+void Session::save(const CommandLine& line, Answer& answer) {
+  auto words = words_of(line.text());
+  auto refuse = [&](Code code, std::string message, std::string help) {
+    return Error({.code = code,
+                  .message = std::move(message),
+                  .primary = {line.source, line.argument, ""},
+                  .help = std::move(help)});
+  };
+  if (words.size() != 1)
+    throw refuse(Code::usage, "`:save` takes one file", "a name with blanks stands in double quotes");
+  auto path = path_of(words.front());
+  if (path.extension() != ".rule")
+    throw refuse(Code::usage, "the names of rule files end in `.rule`",
+                 fmt::format("write `:save {}.rule`", words.front()));
+  if (state_.definitions.entered().empty())
+    throw refuse(Code::usage, "no definition was entered, so there is nothing to save",
+                 "define a rule: `rule mine = epsilon(0.1)`");
+  std::error_code error;
+  auto known = fs::weakly_canonical(path, error);
+  if (fs::exists(path, error) && !saved_.contains(known))
+    throw refuse(Code::unwritable_file, fmt::format("{} is there already", command::quoted(path)),
+                 "choose another name: only files that this session wrote are written again");
+  command::write_file(path, {as_rule_file(state_.definitions, path.parent_path())});
+  saved_.insert(fs::weakly_canonical(path, error));
+  answer.text = fmt::format("{}: {}\n", path.string(), counted(state_.definitions.entered().size(), "definition"));
+}
+
+void Session::type(const CommandLine& line, Answer& answer) {
+  auto statement = expression_of(line.source, line.argument);
+  answer.text = Evaluator(state_, line.source, {}).type(*statement.value) + "\n";
+}
+
+void Session::time(const CommandLine& line, Answer& answer) {
+  auto statement = expression_of(line.source, line.argument);
+  using Clock = std::chrono::steady_clock;
+  using Seconds = std::chrono::duration<double>;
+  constexpr std::size_t most_runs = 10;
+  constexpr Seconds enough(0.5);
+  std::vector<double> seconds;
+  auto begin = Clock::now();
+  do {
+    auto before = Clock::now();
+    auto fresh = state_;
+    fresh.output = nullptr;  // what was computed before would be no time at all
+    Evaluator evaluator(fresh, line.source, {screen(), guard_->stop()});
+    (void)evaluator.evaluate(*statement.value, /*whole=*/true);
+    seconds.push_back(Seconds(Clock::now() - before).count());
+    guard_->check();
+  } while (seconds.size() < most_runs && Clock::now() - begin < enough);
+  std::sort(seconds.begin(), seconds.end());
+  auto middle = seconds[seconds.size() / 2];
+  auto shown = middle < 1e-3 ? fmt::format("{:.3g} µs", middle * 1e6)
+               : middle < 1  ? fmt::format("{:.3g} ms", middle * 1e3)
+                             : fmt::format("{:.3g} s", middle);
+  answer.text = seconds.size() == 1 ? shown + "\n" : fmt::format("{}, the median of {} runs\n", shown, seconds.size());
+}
+
+void Session::reset(const CommandLine& line, Answer& answer) {
+  if (line.text().empty()) {
+    state_ = {};
+    answer.text = "all is forgotten\n";
+    return;
+  }
+  auto next = state_;
+  for (auto& name : words_of(line.text())) {
+    auto known = next.values.erase(name) > 0;
+    if (next.model == name) next.model.clear();
+    if (next.definitions.has(name)) {
+      next.definitions = next.definitions.without(name);
+      known = true;
+    }
+    if (known) continue;
+    std::vector<std::string> names;
+    for (auto& [each, value] : next.values) names.push_back(each);
+    for (auto& each : next.definitions.entered()) names.push_back(each->name);
+    throw Error(
+        {.code = Code::unknown_name,
+         .message = fmt::format("nothing that was entered is called `{}`", name),
+         .primary = {line.source, line.argument, ""},
+         .help = did_you_mean(name, names,
+                              names.empty() ? "nothing was entered" : fmt::format("there are: {}", listed(names)))});
+  }
+  state_ = std::move(next);
+}
+
+}  // namespace ascribe::repl

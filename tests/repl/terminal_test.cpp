@@ -1,0 +1,241 @@
+// The session at a terminal: prompts, keys, signals, colours; and that the terminal's end loses nothing.
+#include "tests/repl/terminal.hpp"
+
+#include "tests/catch.hpp"
+
+using ascribe::test::bytes_of;
+using ascribe::test::Folder;
+using ascribe::test::Terminal;
+using Catch::Contains;
+
+namespace {
+
+constexpr auto control_c = "\x03", control_d = "\x04", tab = "\t", up = "\033[A";
+const std::string model =
+    "model = load(\"" ASCRIBE_EXAMPLES "/digits/model.pt\"); x = load(\"" ASCRIBE_EXAMPLES "/digits/three.npy\")";
+// Work for a minute, in one line.
+std::string long_work() {
+  std::string out = "net = [linear(1000, 1000, seed = 1), linear(1000, 1000, seed = 2)]; x = random(8000, 1000)";
+  for (int i = 0; i < 30; ++i) out += "; s = sum(relevance(gamma(2)))";
+  return out;
+}
+
+// Waits until a line has been read: then what follows is evaluated.
+void wait_for_history(const Folder& folder, const std::string& line) {
+  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (bytes_of(folder / "state/ascribe/history").find(line) == std::string::npos) {
+    if (std::chrono::steady_clock::now() > until) FAIL("the line was not read: " << line);
+    ::usleep(1'000);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("at a terminal there are prompts, and mistakes end nothing") {
+  Folder folder;
+  Terminal terminal(folder);
+  terminal.enter("1 + 2", "\n3\r\n");
+  terminal.enter("z", "error[A0201]");
+  terminal.enter("2 + 2", "\n4\r\n");
+  terminal.type("rule mine {\n");
+  terminal.wait_for(". ");
+  terminal.type("  backward = R\n");
+  terminal.wait_for(". ");
+  terminal.enter("}", "rule mine\r\n");
+  terminal.type(control_d);
+  CHECK(terminal.end() == 0);
+}
+
+TEST_CASE("messages are coloured, and say what was typed") {
+  Folder folder;
+  Terminal terminal(folder);
+  auto shown = terminal.enter("1 + zz", "unknown name `zz`");
+  CHECK_THAT(shown, Contains("\033[1;31merror[A0201]"));
+  CHECK_THAT(shown, Contains("input:1:1:5"));
+  terminal.type(":quit\n");
+  CHECK(terminal.end() == 0);
+}
+
+TEST_CASE("Ctrl-D in an input that is not whole says what is missing") {
+  Folder folder;
+  Terminal terminal(folder);
+  terminal.type("rule mine {\n");
+  terminal.wait_for(". ");
+  terminal.type(control_d);
+  terminal.wait_for("close it with `}`");
+  terminal.wait_for("> ");
+  terminal.type(control_d);
+  CHECK(terminal.end() == 0);
+}
+
+TEST_CASE("Ctrl-C at the prompt clears the line, and the lines before it") {
+  Folder folder;
+  Terminal terminal(folder);
+  terminal.type("nonsense");
+  terminal.wait_for("nonsense");
+  terminal.type(control_c);
+  terminal.wait_for("^C");
+  terminal.wait_for("> ");
+  terminal.enter("1 + 1", "\n2\r\n");
+  terminal.type("rule mine {\n");
+  terminal.wait_for(". ");
+  terminal.type(control_c);
+  terminal.wait_for("> ");
+  terminal.enter("2 + 3", "\n5\r\n");
+}
+
+TEST_CASE("Ctrl-C stops an evaluation, not the session") {
+  Folder folder;
+  Terminal terminal(folder);
+  terminal.enter("kept = 7", "kept: 7");
+  terminal.type(long_work() + "\n");
+  wait_for_history(folder, "gamma(2)");
+  terminal.type(control_c);
+  terminal.wait_for("stopped");
+  terminal.wait_for("> ");
+  terminal.enter("kept", "\n7\r\n");
+  terminal.enter("net", "unknown name `net`");
+}
+
+TEST_CASE("limits end an evaluation, not the session") {
+  Folder folder;
+  Terminal terminal(folder, {"--memory", "1MB", "--time", "100"});
+  terminal.enter("random(1000, 1000)", "needs more than 1 MiB of memory");
+  terminal.enter("1 + 1", "\n2\r\n");
+}
+
+TEST_CASE("the history is written at once, and read again") {
+  Folder folder;
+  {
+    Terminal terminal(folder);
+    terminal.enter("41 + 1", "\n42\r\n");
+    CHECK(bytes_of(folder / "state/ascribe/history") == "41 + 1\n");
+    terminal.type(control_d);
+    CHECK(terminal.end() == 0);
+  }
+  Terminal terminal(folder);
+  terminal.type(up);
+  terminal.wait_for("41 + 1");
+  terminal.type("0\n");
+  terminal.wait_for("\n51\r\n");
+}
+
+TEST_CASE("Tab completes commands, names and files") {
+  Folder folder;
+  folder.file("photograph.npy", "");
+  Terminal terminal(folder);
+  terminal.enter("verylongname = 3", "verylongname: 3");
+  terminal.type(std::string("verylo") + tab);
+  terminal.wait_for("ngname");
+  terminal.type(" + 1\n");
+  terminal.wait_for("\n4\r\n");
+  terminal.type(std::string(":rul") + tab);
+  terminal.wait_for("es");
+  terminal.type("pass\n");
+  terminal.wait_for("rule pass");
+  terminal.wait_for("> ");
+  terminal.type(std::string(":re") + tab);
+  terminal.wait_for(":reload");
+  terminal.wait_for(":reset");
+  terminal.type(control_c);
+  terminal.wait_for("> ");
+  terminal.type(std::string("load(\"photo") + tab);
+  terminal.wait_for("graph.npy\"");
+  terminal.type(std::string(control_c));
+  terminal.wait_for("^C");
+}
+
+TEST_CASE("heatmaps have the colours that the terminal has") {
+  Folder folder;
+  SECTION("all of them") {
+    Terminal terminal(folder, {}, {{"COLORTERM", "truecolor"}});
+    terminal.enter(model, "x: float32");
+    CHECK_THAT(terminal.enter("explain(epsilon_plus)", "relevance of the input"),
+               Contains("▀") && Contains("\033[38;2;"));
+  }
+  SECTION("256") {
+    Terminal terminal(folder);
+    terminal.enter(model, "x: float32");
+    CHECK_THAT(terminal.enter("explain(epsilon_plus)", "relevance of the input"),
+               Contains("▀") && Contains("\033[38;5;"));
+  }
+  SECTION("none") {
+    Terminal terminal(folder, {}, {{"NO_COLOR", "1"}, {"COLORTERM", "truecolor"}});
+    terminal.enter(model, "x: float32");
+    auto shown = terminal.enter("explain(epsilon_plus)", "relevance of the input");
+    CHECK_THAT(shown, Contains("for: .:+*#") && !Contains("\033[38;") && !Contains("▀"));
+  }
+  SECTION("none, where the terminal can do nothing") {
+    Terminal terminal(folder, {}, {{"TERM", "dumb"}, {"COLORTERM", "truecolor"}});
+    terminal.enter(model, "x: float32");
+    auto shown = terminal.enter("explain(epsilon_plus)", "relevance of the input");
+    CHECK_THAT(shown, Contains("for: .:+*#") && !Contains("\033[38;"));
+  }
+}
+
+TEST_CASE("a picture takes the width that the terminal has now") {
+  Folder folder;
+  Terminal terminal(folder, {}, {{"NO_COLOR", "1"}});
+  terminal.enter("layer = linear(weight = [[1]])", "layer:");
+  terminal.enter("x = random(1, 200, 1, seed = 1)", "x:");
+  auto width_of_picture = [&](const std::string& shown) {
+    std::size_t widest = 0, begin = shown.find("epsilon(0)\r\n") + 12;
+    auto end = shown.find("scale:");
+    for (auto line = begin; line < end; line = shown.find('\n', line) + 1)
+      widest = std::max(widest, shown.find('\r', line) - line);
+    return widest;
+  };
+  enum { wide = 100, narrow = 50 };
+  terminal.enter("x = random(1, 200, seed = 1); layer = linear(200, 200, seed = 1)", "layer:");
+  auto first = width_of_picture(terminal.enter("explain(epsilon(0))", "relevance of the input"));
+  CHECK(first > narrow);
+  CHECK(first <= wide);
+  terminal.resize(narrow);
+  terminal.enter("1", "\n1\r\n");
+  CHECK(width_of_picture(terminal.enter("explain(epsilon(0))", "relevance of the input")) <= narrow);
+}
+
+TEST_CASE("a terminal that is closed ends the session, and loses nothing") {
+  Folder folder;
+  SECTION("at the prompt") {
+    Terminal terminal(folder);
+    terminal.enter("1 + 1", "\n2\r\n");
+    terminal.type("rule mine {\n");
+    terminal.wait_for(". ");
+    terminal.hang_up();
+    CHECK(terminal.end() == 128 + SIGHUP);
+    CHECK(bytes_of(folder / "state/ascribe/history") == "1 + 1\nrule mine {\n");
+  }
+  SECTION("while something is evaluated") {
+    Terminal terminal(folder);
+    terminal.type(long_work() + "\n");
+    wait_for_history(folder, "gamma(2)");
+    terminal.hang_up();
+    CHECK(terminal.end() < 1000);
+    CHECK_THAT(bytes_of(folder / "state/ascribe/history"), Contains("gamma(2)"));
+  }
+}
+
+TEST_CASE("without line editing, a terminal gives plain lines") {
+  Folder folder;
+  Terminal terminal(folder, {}, {{"TERM", "dumb"}});
+  terminal.enter("1 + 2", "\n3\r\n");
+  terminal.type("half");
+  terminal.type(control_c);
+  terminal.wait_for("> ");
+  terminal.enter("2 + 2", "\n4\r\n");
+  terminal.type(control_d);
+  CHECK(terminal.end() == 0);
+}
+
+TEST_CASE("files that are loaded at the start may have mistakes at a terminal") {
+  Folder folder;
+  folder.file("good.rule", "rule mine { backward = R }\n");
+  folder.file("bad.rule", "rule bad { backward = Q }\n");
+  {
+    Terminal terminal(folder, {"good.rule"});
+    terminal.enter(":type mine", "rule mine");
+  }
+  Terminal terminal(folder, {"bad.rule"});
+  terminal.enter("1 + 2", "\n3\r\n");
+}
