@@ -1,5 +1,5 @@
 // `ascribe repl`: a session to try rules in.
-#include "interpreter/repl/loop.hpp"
+#include "interpreter/command/repl/loop.hpp"
 
 #include <CLI/CLI.hpp>
 

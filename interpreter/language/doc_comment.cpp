@@ -9,9 +9,9 @@ namespace {
 
 constexpr DocLabelEntry labels[] = {
     {DocLabel::formula, "Formula", "Formulas", DocForm::preformatted},
-    {DocLabel::source, "Source", "Sources", DocForm::text},
-    {DocLabel::use, "Use", "Use", DocForm::text},
-    {DocLabel::assumes, "Assumes", "Assumes", DocForm::text},
+    {DocLabel::source, "Source", "Sources", DocForm::sentences},
+    {DocLabel::use, "Use", "Use", DocForm::sentences},
+    {DocLabel::assumes, "Assumes", "Assumes", DocForm::sentences},
     {DocLabel::example, "Example", "Examples", DocForm::code},
 };
 

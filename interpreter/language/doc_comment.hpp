@@ -20,7 +20,7 @@ enum class DocLabel { formula, source, use, assumes, example };
 
 /// How a part is to be shown.
 enum class DocForm {
-  text,          ///< sentences, as in the description
+  sentences,     ///< as in the description
   preformatted,  ///< line by line as it is written
   code,          ///< the same, in the language
 };

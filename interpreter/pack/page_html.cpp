@@ -94,7 +94,7 @@ void write_parts(std::string& out, const language::DocComment& documentation) {
     auto texts = documentation.texts(label.label);
     if (texts.empty()) continue;
     out += fmt::format("<dt>{}</dt>\n<dd>", texts.size() > 1 ? label.plural : label.word);
-    if (label.form == DocForm::text)
+    if (label.form == DocForm::sentences)
       for (auto text : texts) out += all_paragraphs(text);
     else
       out += block(fmt::format("{}", fmt::join(texts, "\n")));

@@ -111,7 +111,7 @@ void write_definition(std::string& out, const DocumentedDefinition& definition) 
     auto texts = definition.documentation.texts(label.label);
     if (texts.empty()) continue;
     auto heading = texts.size() > 1 ? label.plural : label.word;
-    if (label.form == DocForm::text)
+    if (label.form == DocForm::sentences)
       write_texts(out, heading, texts);
     else
       write_blocks(out, heading, texts, label.form == DocForm::code ? "rule" : "text");

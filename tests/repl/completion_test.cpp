@@ -1,9 +1,9 @@
 // What Tab offers, and what is remembered from session to session.
-#include "interpreter/repl/completion.hpp"
+#include "interpreter/command/repl/completion.hpp"
 
 #include <sys/stat.h>
 
-#include "interpreter/repl/history.hpp"
+#include "interpreter/command/repl/history.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
 #include "tests/repl/entered.hpp"

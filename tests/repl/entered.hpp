@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "interpreter/repl/session.hpp"
+#include "interpreter/command/repl/session.hpp"
 
 namespace ascribe::test {
 

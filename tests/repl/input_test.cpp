@@ -1,5 +1,5 @@
 // From lines to inputs: what is whole, what goes on, and what is not worth waiting for.
-#include "interpreter/repl/input.hpp"
+#include "interpreter/command/repl/input.hpp"
 
 #include <chrono>
 

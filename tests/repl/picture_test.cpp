@@ -1,5 +1,5 @@
 // Heatmaps in a terminal: what is drawn, in which colours, and how wide.
-#include "interpreter/repl/picture.hpp"
+#include "interpreter/command/repl/picture.hpp"
 
 #include <ATen/ATen.h>
 

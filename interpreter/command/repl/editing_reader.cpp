@@ -1,6 +1,6 @@
 #include <string_view>
 
-#include "interpreter/repl/line_editor.hpp"
+#include "interpreter/command/repl/line_editor.hpp"
 
 #ifdef ASCRIBE_LIBEDIT
 

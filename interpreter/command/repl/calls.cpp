@@ -1,4 +1,4 @@
-#include "interpreter/repl/calls.hpp"
+#include "interpreter/command/repl/calls.hpp"
 
 #include <fmt/format.h>
 

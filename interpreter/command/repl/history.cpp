@@ -1,4 +1,4 @@
-#include "interpreter/repl/history.hpp"
+#include "interpreter/command/repl/history.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

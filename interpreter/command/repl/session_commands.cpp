@@ -9,9 +9,9 @@
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/atomic_file.hpp"
-#include "interpreter/repl/evaluator.hpp"
-#include "interpreter/repl/help.hpp"
-#include "interpreter/repl/session.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/command/repl/help.hpp"
+#include "interpreter/command/repl/session.hpp"
 
 namespace ascribe::repl {
 namespace {

@@ -1,4 +1,4 @@
-#include "interpreter/repl/commands.hpp"
+#include "interpreter/command/repl/commands.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,4 @@
-#include "interpreter/repl/definitions.hpp"
+#include "interpreter/command/repl/definitions.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

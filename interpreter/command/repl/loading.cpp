@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "interpreter/command/atomic_file.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/tensor_file.hpp"
-#include "interpreter/repl/evaluator.hpp"
 
 namespace ascribe::repl {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "interpreter/repl/completion.hpp"
-#include "interpreter/repl/history.hpp"
-#include "interpreter/repl/signals.hpp"
+#include "interpreter/command/repl/completion.hpp"
+#include "interpreter/command/repl/history.hpp"
+#include "interpreter/command/repl/signals.hpp"
 
 namespace ascribe::repl {
 

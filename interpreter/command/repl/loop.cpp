@@ -1,4 +1,4 @@
-#include "interpreter/repl/loop.hpp"
+#include "interpreter/command/repl/loop.hpp"
 
 #include <unistd.h>
 
@@ -8,8 +8,8 @@
 #include "grammar/limits.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/repl/line_editor.hpp"
-#include "interpreter/repl/session.hpp"
+#include "interpreter/command/repl/line_editor.hpp"
+#include "interpreter/command/repl/session.hpp"
 
 namespace ascribe::repl {
 namespace {

@@ -1,4 +1,4 @@
-#include "interpreter/repl/completion.hpp"
+#include "interpreter/command/repl/completion.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -8,12 +8,12 @@
 #include <set>
 
 #include "grammar/parser.hpp"
+#include "interpreter/command/repl/calls.hpp"
+#include "interpreter/command/repl/commands.hpp"
+#include "interpreter/command/repl/help.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/repl/calls.hpp"
-#include "interpreter/repl/commands.hpp"
-#include "interpreter/repl/help.hpp"
 
 namespace ascribe::repl {
 namespace {

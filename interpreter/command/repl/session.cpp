@@ -1,12 +1,12 @@
-#include "interpreter/repl/session.hpp"
+#include "interpreter/command/repl/session.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/evaluate/failure.hpp"
 #include "interpreter/language/names.hpp"
-#include "interpreter/repl/evaluator.hpp"
 #include "interpreter/testing/runner.hpp"
 
 namespace ascribe::repl {

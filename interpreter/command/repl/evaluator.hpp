@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "ascribe/attribute.hpp"
+#include "interpreter/command/repl/calls.hpp"
+#include "interpreter/command/repl/picture.hpp"
+#include "interpreter/command/repl/state.hpp"
 #include "interpreter/language/scope.hpp"
 #include "interpreter/language/test_expressions.hpp"
-#include "interpreter/repl/calls.hpp"
-#include "interpreter/repl/picture.hpp"
-#include "interpreter/repl/state.hpp"
 #include "interpreter/testing/evaluation.hpp"
 
 namespace ascribe::repl {

@@ -1,4 +1,4 @@
-#include "interpreter/repl/picture.hpp"
+#include "interpreter/command/repl/picture.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -11,10 +11,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "ascribe/heatmap.hpp"
 #include "grammar/diagnostic.hpp"
 #include "grammar/text_width.hpp"
 #include "interpreter/command/colour.hpp"
-#include "interpreter/command/heatmap.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -25,7 +25,7 @@ using Colour = std::array<std::uint8_t, 3>;
 std::vector<Colour> colours(std::vector<double> values, double scale) {
   values.push_back(scale);
   auto count = static_cast<std::int64_t>(values.size());
-  auto strip = command::heatmap(at::from_blob(values.data(), {1, count}, at::kDouble)).contiguous();
+  auto strip = heatmap(at::from_blob(values.data(), {1, count}, at::kDouble)).contiguous();
   auto cell = strip.size(1) / count;
   auto* pixels = strip.const_data_ptr<std::uint8_t>();
   std::vector<Colour> out;

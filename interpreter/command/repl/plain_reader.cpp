@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "grammar/limits.hpp"
-#include "interpreter/repl/line_editor.hpp"
+#include "interpreter/command/repl/line_editor.hpp"
 
 namespace ascribe::repl {
 namespace {

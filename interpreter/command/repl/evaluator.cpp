@@ -1,4 +1,4 @@
-#include "interpreter/repl/evaluator.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -283,7 +283,7 @@ at::Tensor Evaluator::relevance(const Composite& rules) {
   auto target = Target::all();
   if (state_.values.contains("R"))
     if (auto given = R(y(model, input))) target = Target::from(*given);
-  return attribute(model.model, rules, input, target, {.sums = false}).relevance;
+  return attribute(model.model, rules, input, target, {.sums = false, .stop = surroundings_.stop}).relevance;
 }
 
 // ----------------------------------------------------------------------------------------- models and what they are

@@ -1,4 +1,4 @@
-#include "interpreter/repl/value.hpp"
+#include "interpreter/command/repl/value.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>

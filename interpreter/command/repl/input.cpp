@@ -1,4 +1,4 @@
-#include "interpreter/repl/input.hpp"
+#include "interpreter/command/repl/input.hpp"
 
 #include <algorithm>
 #include <cctype>

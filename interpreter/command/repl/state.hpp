@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "interpreter/repl/definitions.hpp"
-#include "interpreter/repl/value.hpp"
+#include "interpreter/command/repl/definitions.hpp"
+#include "interpreter/command/repl/value.hpp"
 
 namespace ascribe::repl {
 

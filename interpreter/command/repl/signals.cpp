@@ -1,4 +1,4 @@
-#include "interpreter/repl/signals.hpp"
+#include "interpreter/command/repl/signals.hpp"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "interpreter/repl/state.hpp"
+#include "interpreter/command/repl/state.hpp"
 
 namespace ascribe::repl {
 

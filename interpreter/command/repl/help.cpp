@@ -1,4 +1,4 @@
-#include "interpreter/repl/help.hpp"
+#include "interpreter/command/repl/help.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,13 +8,13 @@
 
 #include "grammar/explanation.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/command/repl/calls.hpp"
+#include "interpreter/command/repl/commands.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/doc_comment.hpp"
 #include "interpreter/pack/page.hpp"
-#include "interpreter/repl/calls.hpp"
-#include "interpreter/repl/commands.hpp"
-#include "interpreter/repl/evaluator.hpp"
 
 namespace ascribe::repl {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "interpreter/repl/limits.hpp"
+#include "interpreter/command/repl/limits.hpp"
 
 namespace ascribe::repl {
 

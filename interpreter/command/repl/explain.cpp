@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/report_table.hpp"
-#include "interpreter/repl/evaluator.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -100,7 +100,7 @@ TensorValue as_value(const at::Tensor& relevance) { return {relevance, language:
 Result explain(Evaluator& evaluator, const CallArguments& arguments) {
   auto asked = question(evaluator, arguments, 1);
   auto rules = evaluator.rules(*asked.rules.front(), asked.model);
-  auto found = attribute(asked.model.model, rules, asked.x, asked.target);
+  auto found = attribute(asked.model.model, rules, asked.x, asked.target, {.stop = evaluator.surroundings().stop});
   std::string text;
   if (found.relevance.dim() <= 5)
     text =
@@ -115,7 +115,9 @@ Result compare(Evaluator& evaluator, const CallArguments& arguments) {
   std::size_t widest = 0;
   for (auto* written : asked.rules) {
     auto rules = evaluator.rules(*written, asked.model);
-    auto relevance = attribute(asked.model.model, rules, asked.x, asked.target, {.sums = false}).relevance;
+    auto relevance = attribute(asked.model.model, rules, asked.x, asked.target,
+                               {.sums = false, .stop = evaluator.surroundings().stop})
+                         .relevance;
     maps.push_back({written_as(evaluator, *written), relevance});
   }
   maps.push_back({"difference", maps[0].relevance - maps[1].relevance});

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "grammar/diagnostic.hpp"
-#include "interpreter/repl/commands.hpp"
-#include "interpreter/repl/input.hpp"
-#include "interpreter/repl/limits.hpp"
-#include "interpreter/repl/picture.hpp"
-#include "interpreter/repl/state.hpp"
+#include "interpreter/command/repl/commands.hpp"
+#include "interpreter/command/repl/input.hpp"
+#include "interpreter/command/repl/limits.hpp"
+#include "interpreter/command/repl/picture.hpp"
+#include "interpreter/command/repl/state.hpp"
 
 namespace ascribe::repl {
 

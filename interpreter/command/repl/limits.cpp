@@ -1,4 +1,4 @@
-#include "interpreter/repl/limits.hpp"
+#include "interpreter/command/repl/limits.hpp"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
