@@ -302,7 +302,7 @@ std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnos
   Progress progress{text.data(), {}};
   TextInput in(text.data(), text.data() + text.size(), "");
   auto before = diagnostics.size();
-  auto root = parse_piece<grammar::single_call>(in, 0, source, progress, diagnostics);
+  auto root = parse_piece<grammar::single_call>(in, 0, source, progress, diagnostics, "the call");
   if (!root) return {};
   auto call = build_call(*root->children.at(0), source, comments, diagnostics);
   if (diagnostics.size() > before) return {};

@@ -20,9 +20,10 @@ Position Source::position(std::size_t offset) const {
 }
 
 std::string_view Source::line(std::size_t line) const {
-  line -= first_line_ - 1;
-  auto begin = line_starts_.at(line - 1);
-  auto end = line < line_starts_.size() ? line_starts_[line] - 1 : text_.size();
+  if (line < first_line_ || line - first_line_ >= line_starts_.size()) return "";
+  auto index = line - first_line_;
+  auto begin = line_starts_[index];
+  auto end = index + 1 < line_starts_.size() ? line_starts_[index + 1] - 1 : text_.size();
   if (end > begin && text_[end - 1] == '\r') --end;
   return text().substr(begin, end - begin);
 }

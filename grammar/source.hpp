@@ -33,9 +33,14 @@ class ASCRIBE_EXPORT Source {
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
-  std::string_view text(Span span) const { return text().substr(span.begin, span.end - span.begin); }
+  /// Of a span that leads beyond the text, what there is.
+  std::string_view text(Span span) const {
+    auto begin = span.begin < text_.size() ? span.begin : text_.size();
+    return text().substr(begin, span.end < begin ? 0 : span.end - begin);
+  }
   Position position(std::size_t offset) const;
-  /// The line's text without its line end; `line` counts from the first line's number.
+  /// The line's text without its line end; `line` counts from the first line's number. Empty where there is no such
+  /// line.
   std::string_view line(std::size_t line) const;
 
  private:

@@ -333,6 +333,8 @@ class Explanation {
 
   std::string help(Span token) const {
     auto found = source_->text(token);
+    if (text_.find_first_not_of(" \t\r\n") == std::string_view::npos)
+      return "write a call: `epsilon_plus`, `gamma(0.25)`";
     if (auto word = meant(found); !word.empty()) return fmt::format("did you mean `{}`?", word);
     bool reserved = std::find(reserved_.begin(), reserved_.end(), found) != reserved_.end();
     bool value = !found.empty() && (is_name_character(found[0]) || found == "\"" || found == "[" || found == "(");

@@ -89,7 +89,11 @@ void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& s
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
-      if (serving_.empty()) throw;
+      if (serving_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
+        auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name);
+        if (!row || row->kind.empty()) throw;
+        serving_ = fmt::format("a layer ({})", row->kind);
+      }
       throw Error(evaluate::describe(failure, serving_, Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
     }
@@ -318,7 +322,9 @@ Attachment::Attachment(Attachment&& other) noexcept = default;
 Attachment::~Attachment() { remove(); }
 
 void Attachment::remove() {
-  if (state_) switch_off(state_.get());
+  if (!state_) return;
+  state_->end();
+  switch_off(state_.get());
 }
 
 Report Attachment::report() const { return state_ ? state_->report() : Report(); }

@@ -51,7 +51,10 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   State(const Composite& rules, std::shared_ptr<const ParameterNames> names, attaching::Watch watch);
 
   void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) override;
-  bool active() const override { return *inactive_ == 0; }
+  bool active() const override { return !ended_ && *inactive_ == 0; }
+  bool ended() const override { return ended_; }
+  /// From any thread: from now on, nothing is intercepted. What was recorded keeps its rules.
+  void end() { ended_ = true; }
 
   Report report() const;
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
@@ -152,6 +155,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   std::map<const LayerReport*, torch::autograd::Edge> outputs_;
   std::vector<std::pair<at::Tensor, torch::autograd::Edge>> lookups_;  // indices, and what embeddings made of them
   std::shared_ptr<std::atomic<int>> inactive_ = std::make_shared<std::atomic<int>>(0);
+  std::atomic<bool> ended_ = false;
 };
 
 namespace attaching {

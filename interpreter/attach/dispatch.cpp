@@ -28,24 +28,36 @@ struct Stacks {
 constexpr auto stacks_operator = "ascribe::dispatch_mode";
 constexpr auto stacks_version = "v1";
 
-// Only those of the copy that has registered the kernel are used.
-thread_local std::vector<std::shared_ptr<Interceptor>> interceptors;
-thread_local std::optional<c10::impl::IncludeDispatchKeyGuard> included;
-
-void push(std::shared_ptr<Interceptor> interceptor) {
-  interceptors.push_back(std::move(interceptor));
-  if (!included) included.emplace(mode);
-}
+// What is on, on this thread. Only that of the copy that has registered the kernel is used.
+struct Stack {
+  std::vector<std::shared_ptr<Interceptor>> interceptors;
+  std::optional<c10::impl::IncludeDispatchKeyGuard> included;
+  ~Stack();
+};
+thread_local Stack stack_of_thread;
+// Whoever lives as long as the thread or the program may switch off when the stack is gone already.
+thread_local bool stack_is_gone = false;
+Stack::~Stack() { stack_is_gone = true; }
 
 void remove(const Interceptor* interceptor) {
-  std::erase_if(interceptors, [&](auto& each) { return each.get() == interceptor; });
+  if (stack_is_gone) return;
+  auto& [interceptors, included] = stack_of_thread;
+  std::erase_if(interceptors, [&](auto& each) { return each.get() == interceptor || each->ended(); });
   if (interceptors.empty()) included.reset();
+}
+
+void push(std::shared_ptr<Interceptor> interceptor) {
+  remove(nullptr);  // what other threads have ended
+  if (stack_is_gone) return;
+  stack_of_thread.interceptors.push_back(std::move(interceptor));
+  if (!stack_of_thread.included) stack_of_thread.included.emplace(mode);
 }
 
 void intercept(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   Pause pause;
   // What an operator's kernel is made of runs below autograd, and is nobody's layer.
   bool below_autograd = c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradCPU);
+  auto& interceptors = stack_of_thread.interceptors;
   auto found = std::find_if(interceptors.rbegin(), interceptors.rend(), [](auto& each) { return each->active(); });
   if (found == interceptors.rend() || below_autograd) return op.callBoxed(stack);
   auto serving = *found;  // kept alive while it works

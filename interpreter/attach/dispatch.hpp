@@ -17,11 +17,13 @@ class Interceptor {
   virtual void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) = 0;
   /// Otherwise the one that was switched on before it serves.
   virtual bool active() const { return true; }
+  /// It will never be active again: what another thread wanted to switch off, which cannot.
+  virtual bool ended() const { return false; }
 };
 
 /// Switches an interceptor on for this thread. The active one that was switched on last serves.
 void switch_on(std::shared_ptr<Interceptor> interceptor);
-/// Switches it off again, in whatever order. Does nothing where it is not on.
+/// Switches it off again, in whatever order. Does nothing where it is not on; that is, on another thread, too.
 void switch_off(const Interceptor* interceptor);
 
 /// An interceptor at work while it lives, also where the mode is off or another one serves.

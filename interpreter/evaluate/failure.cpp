@@ -26,6 +26,7 @@ std::string reason(const std::exception& failure) {
   auto begin = text.find_first_not_of(" \n");
   text = begin == std::string::npos ? "unknown reason" : text.substr(begin);
   text = text.substr(0, text.find('\n'));
+  text = text.substr(0, text.find(". This could be because the operator"));  // then, all backends there are
   for (std::string_view kind : {"AssertionError: ", "Exception: ", "ValueError: "})
     if (text.starts_with(kind)) text = text.substr(kind.size());
   while (!text.empty() && (text.back() == '.' || text.back() == ' ' || text.back() == ':')) text.pop_back();

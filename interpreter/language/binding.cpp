@@ -47,7 +47,8 @@ std::vector<Value> match(const std::string& name, const std::vector<Parameter>& 
       if (!accepts(parameter.type, type_of(each)))
         throw Error({.code = Code::wrong_type,
                      .message = fmt::format("`{}` of `{}` takes {}, not {}", given, name, describe(parameter.type),
-                                            describe(type_of(each)))});
+                                            describe(type_of(each))),
+                     .help = fmt::format("write `{} = {}`", given, example(parameter.type))});
       value = each;
       if (parameter.type == stabilizer && std::holds_alternative<double>(each))
         value = Stabilizer{std::get<double>(each), nullptr, {}};

@@ -43,7 +43,8 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
     }
     reporter.report(Code::wrong_type, (*arguments)[i]->span,
                     fmt::format("`{}` of `{}` takes {}, not {}", parameters[i].name, name, describe(parameters[i].type),
-                                describe(type)));
+                                describe(type)),
+                    fmt::format("write `{} = {}`", parameters[i].name, example(parameters[i].type)));
     sound = false;
   }
   if (!sound) return {};

@@ -61,4 +61,12 @@ constexpr const char* describe(Type type) {
   return type.form == Form::number ? describe(type.space) : words[static_cast<int>(type.form)];
 }
 
+/// What a parameter of that type may be given, as it is written.
+constexpr const char* example(Type type) {
+  if (type == scalar) return "0.25";
+  if (type == stabilizer) return "1e-6";
+  if (type == names) return "[\"bias\"]";
+  return "[-2.1, -2.0, -1.8]";
+}
+
 }  // namespace ascribe::language

@@ -137,7 +137,8 @@ at::Tensor heatmap(const at::Tensor& relevance) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, "the relevance", Code::wrong_tensor, "cannot be drawn"));
+    throw Error(evaluate::describe(failure, "the relevance", Code::wrong_tensor, "cannot be drawn",
+                                   "give the relevance of an attribution that went to its input"));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "ascribe/pack.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <limits>
 
@@ -49,18 +50,18 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
     language::Value operator()(double number) const { return number; }
     language::Value operator()(const std::vector<std::string>& names) const { return names; }
     language::Value operator()(const Numbers& numbers) const {
+      auto shown = fmt::format("`{}` is given numbers of the shape [{}]", *parameter, fmt::join(numbers.shape, ", "));
       std::size_t count = 1;
       for (auto size : numbers.shape) {
-        if (size < 0)
-          throw Error(
-              {.code = Code::wrong_type, .message = "numbers with a negative size", .help = "sizes are at least 0"});
+        if (size < 0) throw Error({.code = Code::wrong_type, .message = shown, .help = "sizes are at least 0"});
         auto elements = static_cast<std::size_t>(size);
         constexpr auto most = std::numeric_limits<std::size_t>::max();
         count = elements != 0 && count > most / elements ? most : count * elements;
       }
       if (count != numbers.values.size())
         throw Error({.code = Code::wrong_type,
-                     .message = fmt::format("numbers of a shape for {} values have {}", count, numbers.values.size()),
+                     .message = fmt::format("{} with {} value{}", shown, numbers.values.size(),
+                                            numbers.values.size() == 1 ? "" : "s"),
                      .help = "give as many values as the shape holds"});
       return language::Array{numbers.shape, std::make_shared<const std::vector<double>>(numbers.values)};
     }
@@ -95,7 +96,7 @@ std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& o
   }
   throw Error({.code = Code::unknown_rule,
                .message = fmt::format("there is no {} `{}`", word, name),
-               .help = did_you_mean(name, known)});
+               .help = did_you_mean(name, known, fmt::format("there are: {}", listed(known)))});
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Everything that a host program needs. Each header is a manual of its part:
 //
 //   pack.hpp       rules and composites, from files to values                      no LibTorch
+//   files.hpp      where rules are read from, if not from the disk                 no LibTorch
 //   error.hpp      the one exception, with its diagnostics                         no LibTorch
 //   version.hpp    which version this is                                           no LibTorch
 //   attach.hpp     rules on a model that the host runs itself
@@ -12,9 +13,8 @@
 //   heatmap.hpp    relevance as a picture
 //
 // What holds for all of them:
-// - Every mistake is an ascribe::Error; besides it there are only std::bad_alloc, what a host's own callback throws,
-// and
-//   what autograd itself throws from a backward() that the host calls.
+// - Every mistake is an ascribe::Error. Besides it there are only std::bad_alloc, what a host's own callback throws,
+//   and, where the host calls its model and backward() itself, what LibTorch throws from operators that are no layers.
 // - Nothing is printed, and no setting of the process or of LibTorch is changed. With the first use in a process, one
 //   kernel is registered in LibTorch's dispatcher, which stays; it costs nothing where no rules are attached. Several
 //   copies of the library in one process (plugins with a static copy each) share it.

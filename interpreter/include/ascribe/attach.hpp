@@ -47,7 +47,8 @@ struct AttachOptions {
 };
 
 /// Rules at work on this thread, from its construction until `remove()` or the end of its scope. Several may be there;
-/// the one made last serves. They may end in any order, but on the thread that made them.
+/// the one made last serves. They may end in any order. Whatever thread ends one, it serves no more; but its place on
+/// the thread that made it is given back by that thread only, when it ends one itself, or attaches the next.
 ///
 /// What is recorded keeps its rules: the backward pass may run after the attachment is gone, and on any thread, several
 /// times at once where the graph is retained. Until relevance goes through, all that is computed from one input tensor

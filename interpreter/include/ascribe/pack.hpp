@@ -51,6 +51,8 @@ struct ASCRIBE_EXPORT Stabilizer {
 /// numbers, or a stabilizer function.
 ///
 ///     pack.rule("gamma", {{"gamma", 0.5}, {"epsilon", ascribe::Stabilizer("relative(0.1)")}});
+///     pack.rule("gamma", {{"zero_params", std::vector<std::string>{"bias"}}});
+///     pack.rule("zbox", {{"low", ascribe::Numbers{{3}, {-2.1, -2.0, -1.8}}}, {"high", 2.6}});
 class ASCRIBE_EXPORT Argument {
  public:
   using Value = std::variant<double, std::vector<std::string>, Numbers, Stabilizer>;

@@ -23,7 +23,9 @@ struct Progress {
 };
 
 /// Called after each layer, on the thread that computes it: the caller's, or one of autograd's where the model is on a
-/// GPU. Never by two threads at once. What it throws ends the attribution, and comes out of it as it is.
+/// GPU. Never by two threads at once. What it throws ends the attribution, and comes out of it as it is. It may compute
+/// with tensors, and in the forward pass attach and attribute; in the backward pass that is an Error
+/// (gradient_disabled).
 using ProgressCallback = std::function<void(const Progress& progress)>;
 
 }  // namespace ascribe
