@@ -1,6 +1,6 @@
-# The target ascribe::LibTorch, from a Torch that the project has found already, Torch_DIR, CMAKE_PREFIX_PATH, or the
-# local virtual environment that ./dev makes, in this order. Where there is none, LIBTORCH_PROBLEM says so. This file is
-# installed, too, so that a program finds LibTorch as Ascribe's own build does.
+# The target ascribe::LibTorch, from a Torch that the project has found already, Torch_DIR, CMAKE_PREFIX_PATH, the local
+# virtual environment that ./dev makes, or, for programs, the one that Ascribe was built with, in this order. Where there is
+# none, LIBTORCH_PROBLEM says so. This file is installed, too, so that a program finds LibTorch as Ascribe's own build does.
 #
 # LibTorch's own package file is not used: with a CUDA build it insists on a CUDA toolkit, which is needed to write
 # kernels, not to run a model.
@@ -24,7 +24,7 @@ if(TARGET torch)
   endif()
 endif()
 file(GLOB local_environment ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
-list(APPEND torch_prefixes ${local_environment})
+list(APPEND torch_prefixes ${local_environment} ${LIBTORCH_BUILT_WITH})
 
 find_path(LIBTORCH_INCLUDE torch/library.h HINTS ${torch_prefixes} PATH_SUFFIXES include NO_DEFAULT_PATH)
 foreach(part torch torch_cpu c10)

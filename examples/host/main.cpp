@@ -33,8 +33,7 @@ int main(int count, char** arguments) {
     // gradient of its linear layers and convolutions. The model itself stays as it is.
     auto attached = ascribe::attach(rule, model, {.sums = true});
     auto y = model->forward(x);
-    attached.remove();  // what is recorded keeps its rules; choosing the output is no layer of the model
-
+    attached.remove();                // what is recorded keeps its rules; choosing the output is no layer of the model
     y.select(1, 0).sum().backward();  // the first output, of every sample
     std::cout << "ascribe   " << ascribe::version() << "\n"
               << "output    " << y.detach() << "\n"

@@ -51,13 +51,12 @@ int main(int count, char** arguments) {
     auto x = at::cat(images);  // dimension 0 is the batch
 
     auto pack = ascribe::Pack::load(arguments[1]);
-    for (auto& warning : pack.warnings()) std::cerr << ascribe::render_text(warning);
     auto rules = pack.composite("ink", {{"gamma", 0.1}});
     auto model = ascribe::Model::load(arguments[2]);
-    std::cout << pack.name() << " " << pack.version() << ": " << rules.description() << "\n";
+    auto found = ascribe::attribute(model, rules, x);  // of each image's largest output
 
-    // Without a target, each image's largest output is explained.
-    auto found = ascribe::attribute(model, rules, x);
+    for (auto& warning : pack.warnings()) std::cerr << ascribe::render_text(warning);
+    std::cout << pack.name() << " " << pack.version() << ": " << rules.description() << "\n";
     for (std::int64_t i = 0; i < x.size(0); ++i)
       std::cout << arguments[3 + i] << ": " << found.output[i].argmax().item<std::int64_t>() << ", relevance "
                 << found.relevance[i].sum().item<double>() << " of " << found.output[i].max().item<double>() << "\n";

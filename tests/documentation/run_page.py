@@ -4,7 +4,8 @@ empty folder that has the repository's files. What a fence's mark means:
     shell           commands; each has to succeed
     shell fails     the last one has to fail
     text            directly behind commands: what they print; `…` stands for anything, on a line of its own for any lines
-    repl            a transcript of `ascribe repl`: lines that begin with a prompt are typed, the others are the answers
+    repl            a transcript of `ascribe repl`: lines that begin with a prompt are typed, the others are the answers;
+                    `…` as above
     LANGUAGE file F the file F
     cpp, cmake      lines that stand like this in a file of examples/, which is built and run by other tests
     rule …          left to the tests of the language
@@ -15,13 +16,14 @@ usage: run_page.py PAGE REPOSITORY FOLDER [NAME=VALUE…]    FOLDER is made anew
 """
 
 import difflib
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 
-PROMPT, CONTINUATION = "ascribe> ", "     ... "
+PROMPTS = ("> ", ". ")  # of `ascribe repl`: for what begins, and for what goes on
 
 
 class Wrong(Exception):
@@ -96,9 +98,8 @@ def check_excerpt(text, repository, mark):
 def run_transcript(shell, text):
     typed, answers = [], []
     for line in text.splitlines(keepends=True):
-        prompt = next((each for each in (PROMPT, CONTINUATION) if line.startswith(each.rstrip())), None)
-        if prompt:
-            typed.append(line[len(prompt) :] if len(line) > len(prompt) else "\n")
+        if line.startswith(PROMPTS) or line.rstrip("\n") + " " in PROMPTS:
+            typed.append(line[2:] or "\n")
         else:
             answers.append(line)
     commands = f"ascribe repl <<'end of the transcript'\n{''.join(typed)}end of the transcript\n"
@@ -116,7 +117,8 @@ def prepare(folder, repository):
     for name in sorted({each.split("/")[0] for each in listed.decode().split("\0") if each} - {"dev"}):
         (folder / name).symlink_to(repository / name)
     (folder / "build").symlink_to(repository / "build")
-    (folder / "dev").write_text(f"#!/bin/sh\nexec {str(repository / 'dev')!r} \"$@\"\n")
+    # `./dev test` is what runs this.
+    (folder / "dev").write_text(f"#!/bin/sh\n[ \"$1\" = test ] || exec {str(repository / 'dev')!r} \"$@\"\n")
     (folder / "dev").chmod(0o755)
 
 
@@ -129,7 +131,12 @@ def check_links(page):
 
 def run_page(page, repository, folder, variables):
     prepare(folder, repository)
-    shell = Shell(folder, variables)
+    home = folder.parent / (folder.name + ".home")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    # What a page writes to `~` is not to be the user's, but what is cached there serves.
+    caches = os.environ.get("XDG_CACHE_HOME") or str(pathlib.Path.home() / ".cache")
+    shell = Shell(folder, {"HOME": str(home), "XDG_CACHE_HOME": caches, **variables})
     printed, end = "", -1
     for begin, mark, text, last in blocks(page):
         print(f"{page.name}:{begin}: {mark}", flush=True)
