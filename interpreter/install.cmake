@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ascribe)
-set(interpreter ${CMAKE_SOURCE_DIR}/interpreter)
+set(interpreter ${PROJECT_SOURCE_DIR}/interpreter)
 
 # Of the two libraries one is installed with everything else, and the other on demand: `--component shared`.
 set(without_static "")
@@ -21,10 +21,10 @@ if(ASCRIBE_LANGUAGE_ONLY)
     list(APPEND needs_libtorch PATTERN ${header}.hpp EXCLUDE)
   endforeach()
 endif()
-install(DIRECTORY ${interpreter}/include/ascribe ${CMAKE_BINARY_DIR}/interpreter/include/ascribe
+install(DIRECTORY ${interpreter}/include/ascribe ${PROJECT_BINARY_DIR}/interpreter/include/ascribe
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers FILES_MATCHING PATTERN *.hpp ${needs_libtorch})
 foreach(header diagnostic export source)
-  install(FILES ${CMAKE_SOURCE_DIR}/grammar/${header}.hpp
+  install(FILES ${PROJECT_SOURCE_DIR}/grammar/${header}.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ascribe/grammar COMPONENT headers)
 endforeach()
 
@@ -57,9 +57,9 @@ if(NOT ASCRIBE_LANGUAGE_ONLY)
   string(REGEX MATCH "^[0-9]+\\.[0-9]+" ASCRIBE_LIBTORCH "${LIBTORCH_VERSION}")
 endif()
 
-configure_package_config_file(${interpreter}/ascribe-config.cmake.in ${CMAKE_BINARY_DIR}/ascribe-config.cmake
-  INSTALL_DESTINATION ${package} NO_SET_AND_CHECK_MACRO)
-write_basic_package_version_file(${CMAKE_BINARY_DIR}/ascribe-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/ascribe-config.cmake ${CMAKE_BINARY_DIR}/ascribe-config-version.cmake
+configure_package_config_file(${interpreter}/ascribe-config.cmake.in ${PROJECT_BINARY_DIR}/ascribe-config.cmake
+  INSTALL_DESTINATION ${package} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/ascribe-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/ascribe-config.cmake ${PROJECT_BINARY_DIR}/ascribe-config-version.cmake
   DESTINATION ${package} COMPONENT headers)
-install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/ascribe COMPONENT headers)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/ascribe COMPONENT headers)

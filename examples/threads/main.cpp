@@ -73,7 +73,7 @@ int main(int count, char** arguments) {
     while (done < thread_count * requests / 2) std::this_thread::yield();
     std::string reloaded = "reloaded";
     try {
-      packs[0] = std::make_shared<const ascribe::Pack>(ascribe::Pack::load(arguments[1]));
+      packs[0] = std::make_shared<const ascribe::Pack>(packs[0].load()->reload());
     } catch (const ascribe::Error& error) {
       reloaded = error.what();
     }

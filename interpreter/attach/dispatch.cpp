@@ -26,7 +26,7 @@ struct Stacks {
   void (*remove)(const Interceptor* interceptor);
 };
 constexpr auto stacks_operator = "ascribe::dispatch_mode";
-constexpr auto stacks_version = "v1";
+constexpr auto stacks_version = "v2";
 
 // What is on, on this thread. Only that of the copy that has registered the kernel is used.
 struct Stack {

@@ -6,6 +6,10 @@
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
+#include <future>
+#include <limits>
+#include <thread>
+
 #include "ascribe/heatmap.hpp"
 #include "ascribe/hooked.hpp"
 #include "ascribe/version.hpp"
@@ -73,6 +77,64 @@ TEST_CASE("what was moved from is what it was, or nothing") {
   // NOLINTEND(bugprone-use-after-move)
 }
 
+// What arrives at the input of a linear layer: its gradient, or relevance.
+at::Tensor arriving(const nn::Linear& layer) {
+  auto x = input().to(at::kFloat).requires_grad_();
+  layer->forward(x).sum().backward();
+  return x.grad();
+}
+
+TEST_CASE("an attachment may end on another thread: it serves no more") {
+  nn::Linear layer(3, 2);
+  auto plain = arriving(layer);
+  std::optional<Attachment> one, other;
+  std::promise<void> attached, ended;
+  std::thread thread([&] {
+    one.emplace(attach(rule("zplus"), layer));
+    other.emplace(attach(rule("gamma"), layer));
+    attached.set_value();
+    ended.get_future().wait();
+    CHECK(same_bits(arriving(layer), plain));
+    auto again = attach(rule("zplus"), layer);
+    CHECK(!same_bits(arriving(layer), plain));
+    again.remove();
+    CHECK(same_bits(arriving(layer), plain));
+  });
+  attached.get_future().wait();
+  one.reset();
+  other.reset();
+  CHECK(same_bits(arriving(layer), plain));
+  ended.set_value();
+  thread.join();
+}
+
+TEST_CASE("attachments may outlive their thread, be it as long as it or longer") {
+  nn::Linear layer(3, 2);
+  std::vector<Attachment> longer;
+  std::thread([&] {
+    // Made before anything is attached, it ends after all that attaching has made for this thread.
+    thread_local std::vector<Attachment> as_long;
+    for (int i = 0; i < 8; ++i) {
+      as_long.push_back(attach(rule("zplus"), layer));
+      longer.push_back(attach(rule("gamma"), layer));
+    }
+    CHECK(arriving(layer).defined());
+  }).join();
+  for (auto& each : longer) {
+    CHECK(each.report().size() == (&each == &longer.back() ? 1u : 0u));
+    each.remove();
+  }
+}
+
+TEST_CASE("a layer that is given what it cannot take fails as an Error, whether relevance could go there or not") {
+  nn::Linear layer(3, 2);
+  auto attached = attach(rule("zplus"), layer);
+  CHECK(mistake([&] { layer->forward(at::ones({2, 7}).requires_grad_()); }).starts_with("A0609 layer '"));
+  CHECK(mistake([&] { layer->forward(at::ones({2, 7})); }).starts_with("A0609 a layer (linear) cannot run: "));
+  CHECK(mistake([&] { layer->forward(at::ones({2, 3}, at::kLong)); }).starts_with("A0609 a layer (linear) "));
+  CHECK(mistake([&] { layer->forward(at::Tensor()); }).starts_with("A0609 a layer (linear) "));
+}
+
 TEST_CASE("undefined, empty, sparse, complex and misplaced inputs are refused by name") {
   auto model = net();
   auto rules = Pack::standard().composite("epsilon_plus");
@@ -102,7 +164,9 @@ TEST_CASE("devices that are not there are refused by name") {
   auto model = net();
   for (auto* name : {"", "gpu", "cuda:99", "cpu:banana", "mps"}) {
     INFO(name);
-    CHECK(mistake([&] { (void)model.to(name); }).starts_with("A0705 cannot use device '" + std::string(name) + "': "));
+    auto found = mistake([&] { (void)model.to(name); });
+    CHECK(found.starts_with("A0705 cannot use device '" + std::string(name) + "': "));
+    CHECK(found.size() < 250);  // no list of all backends
   }
 }
 
@@ -146,9 +210,31 @@ TEST_CASE("a module that fails under a rule fails as an Error, with and without 
 
 TEST_CASE("rules that are not there, and a tensor for a scalar, are refused") {
   auto& pack = Pack::standard();
-  CHECK(mistake([&] { (void)pack.rule("zpluss"); }).starts_with("A0202 "));
-  CHECK(mistake([&] { (void)pack.rule("gamma", {{"gamma", Numbers{{2}, {1, 2}}}}); }).starts_with("A0208 "));
-  CHECK(mistake([&] { (void)pack.rule("gamma", {{"gamma", Numbers{{3}, {1, 2}}}}); }).starts_with("A0208 "));
+  auto of = [&](const Arguments& arguments) { return mistake([&] { (void)pack.rule("gamma", arguments); }); };
+  CHECK(mistake([&] { (void)pack.rule("zpluss"); }) == "A0202 there is no rule `zpluss`");
+  CHECK(mistake([&] { (void)pack.rule("something else"); }) == "A0202 there is no rule `something else`");
+  CHECK(mistake([&] { (void)pack.composite(""); }) == "A0202 there is no composite ``");
+  CHECK(mistake([&] { (void)pack.call(""); }) == "A0101 expected a name, found the end of the call");
+  CHECK(of({{"gamma", Numbers{{2}, {1, 2}}}}) == "A0208 `gamma` of `gamma` takes a scalar, not a list of numbers");
+  CHECK(of({{"gamma", Stabilizer("relative")}}) == "A0208 `gamma` of `gamma` takes a scalar, not a stabilizer");
+  CHECK(of({{"zero_params", 1}}) == "A0208 `zero_params` of `gamma` takes a list of names, not a scalar");
+  CHECK(of({{"epsilon", std::vector<std::string>{"bias"}}}) ==
+        "A0208 `epsilon` of `gamma` takes a stabilizer, not a list of names");
+  CHECK(of({{"gamma", Numbers{{3}, {1, 2}}}}) == "A0208 `gamma` is given numbers of the shape [3] with 2 values");
+  CHECK(of({{"gamma", Numbers{{-1}, {}}}}) == "A0208 `gamma` is given numbers of the shape [-1]");
+  constexpr auto much = std::numeric_limits<std::int64_t>::max();
+  CHECK(of({{"gamma", Numbers{{much, 4}, {1}}}}).starts_with("A0208 `gamma` is given numbers of the shape [9"));
+  CHECK(of({{"gama", 1}}) == "A0302 `gamma` has no parameter `gama`");
+}
+
+TEST_CASE("places beyond a source are empty") {
+  Source source("net.rule", "rule\nmine", 5);
+  CHECK(source.line(5) == "rule");
+  CHECK(source.line(6) == "mine");
+  for (std::size_t line : {0, 1, 4, 7, 99}) CHECK(source.line(line).empty());
+  CHECK(source.text({5, 99}) == "mine");
+  CHECK(source.text({99, 100}).empty());
+  CHECK(source.text({3, 1}).empty());
 }
 
 TEST_CASE("the version of the headers is that of the library") {
