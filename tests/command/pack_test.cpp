@@ -159,7 +159,7 @@ TEST_CASE("every command that loads rules takes a search path, and asks ASCRIBE_
   }
 }
 
-TEST_CASE("--locked loads what a lock covers, and nothing else") {
+TEST_CASE("with --locked, what a lock covers is loaded, and nothing else") {
   Folder folder;
   write_packs(folder);
   auto check = [&](const std::string& what) { return run_shell(folder, "ascribe check --path lib --locked " + what); };
