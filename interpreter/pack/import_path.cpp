@@ -110,9 +110,10 @@ void refuse_ways_around(const Reading& reading, const std::string& written, cons
                     fmt::format("import it by its name, over the search path: `import \"{}\"` and `--path DIR`",
                                 shown(real.filename())));
   if (auto pack = found.folder ? std::nullopt : pack_around(reading, real))
-    throw refuse_at("is inside", *pack,
-                    own == pack ? "the files of a pack share one scope, but for hidden ones: rename it"
-                                : "import the pack: the folder that has the pack.rule");
+    throw refuse_at("is inside", *pack, "import the pack: the folder that has the pack.rule");
+  if (!found.folder && own && lies_in(real, *own))
+    throw refuse_at("is hidden in", *own,
+                    "rename it, so that it belongs to the pack: no part of its path begins with `.`");
   auto keeper = keeper_of_pack(reading, real);
   if (keeper && !lies_in(from, *keeper))
     throw refuse_at("stays inside", *keeper, "folders whose names begin with `_` are for their own pack: import that");

@@ -150,8 +150,12 @@ fs::path folder_of_pack(const Reading& reading, const fs::path& path) {
 }
 
 std::optional<fs::path> pack_around(const Reading& reading, const fs::path& real) {
-  for (auto& folder : folders_around(real))
+  auto inside = real;
+  for (auto& folder : folders_around(real)) {
+    if (is_hidden(inside.filename().string())) return {};
     if (is_pack(reading, folder)) return folder;
+    inside = folder;
+  }
   return {};
 }
 
@@ -160,6 +164,7 @@ std::optional<fs::path> keeper_of_pack(const Reading& reading, const fs::path& r
   auto inside = real;
   for (auto& folder : folders_around(real)) {
     kept = kept || inside.filename().string().starts_with('_');
+    if (is_hidden(inside.filename().string())) return {};
     if (kept && is_pack(reading, folder)) return folder;
     inside = folder;
   }

@@ -14,8 +14,8 @@
 namespace {
 
 using namespace ascribe;
-using Catch::Contains;
 using ascribe::test::pack_rule;
+using Catch::Contains;
 using test::from;
 using test::load;
 using test::Memory;

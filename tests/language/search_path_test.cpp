@@ -152,7 +152,7 @@ TEST_CASE("a pack's files lead out of it by the search path only") {
   // What is hidden is none of the pack's: no lock covers it, and imports do not bring it back.
   texts["acme/.hidden/plain.rule"] = "rule plain { map = R }\n";
   CHECK(importing(".hidden/plain.rule", "acme/more.rule") ==
-        "acme/more.rule:1:8 A0810 cannot import '.hidden/plain.rule': it is inside the pack 'acme'\n");
+        "acme/more.rule:1:8 A0810 cannot import '.hidden/plain.rule': it is hidden in the pack 'acme'\n");
   // So it is for a file of the pack that is read alone.
   texts["acme/more.rule"] = "import \"../base.rule\" as it\nrule more = it.plain\n";
   CHECK(loading(texts, "acme/more.rule", {}) == refused("../base.rule", "acme/more.rule"));
