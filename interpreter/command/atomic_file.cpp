@@ -12,16 +12,11 @@
 #include <system_error>
 #include <utility>
 
+#include "interpreter/pack/files.hpp"
+
 namespace ascribe::command {
 namespace fs = std::filesystem;
 namespace {
-
-// What the system says, in the form of our messages: "permission denied".
-std::string reason(int error) {
-  auto text = std::generic_category().message(error);
-  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  return text;
-}
 
 constexpr const char* readable_files = "give the path of a .npy, .png or .pt file";
 

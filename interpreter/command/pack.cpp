@@ -49,7 +49,7 @@ int for_each_path(const Options& options, Action action) {
 // A lock stands for a pack that this program can read: its pack.rule has to be sound.
 void check_manifest(const PackText& manifest) {
   std::vector<Diagnostic> mistakes;
-  auto tree = parse_file(std::make_shared<Source>(manifest.file.path.string(), manifest.text), mistakes);
+  auto tree = parse_file(manifest.source, mistakes);
   if (auto newer = language::needs_newer_language(tree)) throw Error(std::move(*newer));
   language::check_pack(tree, mistakes);
   if (has_errors(mistakes)) throw Error(std::move(mistakes));
@@ -59,8 +59,9 @@ int lock(const fs::path& path) {
   LoadOptions options;
   Reading reading(options);
   auto folder = folder_of_pack(reading, path);
-  refuse_linked_lock(reading, folder);
+  has_lock(reading, folder);  // what is no file is not overwritten
   auto texts = texts_of_pack(reading, folder);
+  reading.refuse_too_many(1);  // who loads the pack reads the lock, too
   check_manifest(texts.front());
   write_file(folder / lock_file_name, {lock_of(texts)});
   std::cout << fmt::format("{}: {}\n", (folder / lock_file_name).string(), counted(texts.size(), "file"));
@@ -102,7 +103,7 @@ int list(const fs::path& path, const LoadOptions& options) {
   auto folder = folder_of_pack(reading, path);
   auto loaded = load_files({folder}, options, Pack::standard().definitions());
   std::cout << fmt::format("{} {}, language {}, {}\n", loaded.name, loaded.version, loaded.language,
-                           find_lock(reading, folder) ? "locked" : "not locked");
+                           has_lock(reading, folder) ? "locked" : "not locked");
   std::vector<std::string> files, functions, imports;
   for (auto& each : files_of_pack(reading, folder)) files.push_back(shown(each.name));
   for (auto& [name, function] : loaded.definitions->functions) functions.push_back(name);

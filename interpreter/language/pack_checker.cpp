@@ -45,7 +45,7 @@ constexpr FieldInfo fields[] = {
        auto* text = std::get_if<syntax::StringLiteral>(&field.value->node);
        return text && is_version(text->value);
      }},
-    {"language", "language = 1", "a whole number",
+    {"language", "language = 1", "a whole number from 1 on",
      [](const syntax::Field& field, const SourcePointer& source) { return whole_number(field, source).has_value(); }},
 };
 

@@ -18,13 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the system says, in the form of our messages: "permission denied".
-std::string reason(int error) {
-  auto text = std::generic_category().message(error);
-  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  return text;
-}
-
 Files::Kind kind_of(const fs::file_status& status) {
   switch (status.type()) {
     case fs::file_type::not_found:
@@ -125,6 +118,17 @@ fs::path Files::resolve(const fs::path& path) const {
   return normal.empty() ? fs::path(".") : normal;
 }
 
+std::string reason(int error) {
+  auto text = std::generic_category().message(error);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+bool is_control(std::string_view text, std::size_t at) {
+  auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0xFF; };
+  return byte(at) < 0x20 || byte(at) == 0x7F || (byte(at) == 0xC2 && byte(at + 1) < 0xA0);
+}
+
 Error unreadable(const fs::path& path, std::string_view why, std::string help) {
   return Error({.code = Code::unreadable_file,
                 .message = fmt::format("cannot read '{}': {}", shown(path), why),
@@ -145,8 +149,8 @@ std::string shown(const fs::path& path) {
   if (auto bad = find_invalid_utf8(text); bad != std::string::npos)
     std::replace_if(
         text.begin() + static_cast<std::ptrdiff_t>(bad), text.end(), [](unsigned char c) { return c >= 0x80; }, '?');
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (is_control(text, i)) text.replace(i, text[i] == '\xC2' ? 2 : 1, "?");
   if (text.size() <= longest) return text;
   auto begin = text.size() - longest;
   while ((static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;

@@ -96,18 +96,27 @@ FoundImport find_import(const Reading& reading, const std::string& written, cons
   return found(false);
 }
 
-void refuse_insides(const Reading& reading, const std::string& written, const fs::path& importer,
-                    const FoundImport& found) {
-  auto real = fs::path(found.identity);
+void refuse_ways_around(const Reading& reading, const std::string& written, const fs::path& importer,
+                        const FoundImport& found) {
+  auto refuse_at = [&](const char* how, const fs::path& pack, std::string help) {
+    return refuse(Code::outside_of_pack,
+                  fmt::format("cannot import '{}': it {} the pack '{}'", shown(written), how, shown(pack)), "",
+                  std::move(help));
+  };
+  auto real = fs::path(found.identity), from = reading.resolve(importer);
+  auto own = pack_around(reading, from);
+  if (own && !found.searched && !lies_in(real, *own))
+    throw refuse_at("leads out of", *own,
+                    fmt::format("import it by its name, over the search path: `import \"{}\"` and `--path DIR`",
+                                shown(real.filename())));
   if (auto pack = found.folder ? std::nullopt : pack_around(reading, real))
-    throw refuse(Code::outside_of_pack,
-                 fmt::format("cannot import '{}': it is inside the pack '{}'", shown(written), shown(*pack)), "",
-                 "import the pack: the folder that has the pack.rule");
+    throw refuse_at("is inside", *pack, "import the pack: the folder that has the pack.rule");
+  if (!found.folder && own && lies_in(real, *own))
+    throw refuse_at("is hidden in", *own,
+                    "rename it, so that it belongs to the pack: no part of its path begins with `.`");
   auto keeper = keeper_of_pack(reading, real);
-  if (!keeper || lies_in(reading.resolve(importer), *keeper)) return;
-  throw refuse(Code::outside_of_pack,
-               fmt::format("cannot import '{}': it stays inside the pack '{}'", shown(written), shown(*keeper)), "",
-               "folders whose names begin with `_` are for their own pack: import that");
+  if (keeper && !lies_in(from, *keeper))
+    throw refuse_at("stays inside", *keeper, "folders whose names begin with `_` are for their own pack: import that");
 }
 
 }  // namespace ascribe

@@ -20,9 +20,10 @@ struct FoundImport {
 /// that name counts, whatever it is. Throws Error (bad_import).
 FoundImport find_import(const Reading& reading, const std::string& written, const std::filesystem::path& importer);
 
-/// Throws Error (outside_of_pack) for what only other files of its own pack may reach: one of a pack's files, or a
-/// nested pack in a folder whose name begins with `_`.
-void refuse_insides(const Reading& reading, const std::string& written, const std::filesystem::path& importer,
-                    const FoundImport& found);
+/// Throws Error (outside_of_pack) for a way out of the importing file's pack that is not the search path, and for what
+/// only other files of its own pack may reach: one of a pack's files, or a nested pack in a folder whose name begins
+/// with `_`.
+void refuse_ways_around(const Reading& reading, const std::string& written, const std::filesystem::path& importer,
+                        const FoundImport& found);
 
 }  // namespace ascribe

@@ -89,7 +89,6 @@ class Loader {
   const Definitions& standard_;
   std::vector<Diagnostic> diagnostics_;
   std::map<std::string, std::unique_ptr<LoadedFile>> files_;
-  std::map<std::string, std::string> verified_;  // texts that were read to be compared with a lock
   std::map<std::string, DefinitionsPointer> units_;
   std::map<std::string, language::PackInfo> packs_;
   std::map<std::string, Owner> owners_;  // of packs' names
@@ -166,26 +165,23 @@ Unit Loader::named_by_caller(const fs::path& path) const {
 const LoadedFile* Loader::file(const fs::path& path, const Label& from, bool of_pack) {
   auto identity = reading_.resolve(path).string();
   if (auto found = files_.find(identity); found != files_.end()) return found->second.get();
-  std::string text;
-  if (auto found = verified_.find(identity); found != verified_.end()) {
-    text = std::move(found->second);
-    verified_.erase(found);
-  } else {
-    try {
-      text = reading_.read(path);
-    } catch (const GiveUp&) {
-      throw;
-    } catch (const Error& error) {
-      report_all(error, from);
-      return nullptr;
-    }
+  SourcePointer source;
+  try {
+    source = reading_.read(path);
+  } catch (const GiveUp&) {
+    throw;
+  } catch (const Error& error) {
+    report_all(error, from);
+    return nullptr;
   }
-  auto source = std::make_shared<Source>(path.string(), std::move(text));
   std::vector<Diagnostic> mistakes;
   auto& slot = files_[identity];
   slot = std::make_unique<LoadedFile>(LoadedFile{path, identity, parse_file(source, mistakes)});
   if (of_pack)
-    if (auto newer = language::needs_newer_language(slot->tree)) mistakes = {std::move(*newer)};
+    if (auto newer = language::needs_newer_language(slot->tree)) {
+      if (from.source) newer->others.push_back({from.source, from.span, "imported here"});
+      mistakes = {std::move(*newer)};
+    }
   diagnostics_.insert(diagnostics_.end(), mistakes.begin(), mistakes.end());
   if (!of_pack) language::refuse_packs(slot->tree, diagnostics_);
   return slot.get();
@@ -230,8 +226,7 @@ std::optional<Contents> Loader::contents(const Unit& unit, const Label& from) tr
   return {};
 }
 
-// The pack's files where it has a lock: they are as that says, or this throws Error. What was read here is what will be
-// parsed.
+// The pack's files where it has a lock: they are as that says, or this throws Error.
 std::optional<std::vector<PackFile>> Loader::locked_files(const Unit& unit) {
   auto source = find_lock(reading_, unit.path);
   if (!source && reading_.options().require_lock) throw Error(has_no_lock(unit.path));
@@ -240,10 +235,7 @@ std::optional<std::vector<PackFile>> Loader::locked_files(const Unit& unit) {
   auto texts = texts_of_pack(reading_, unit.path);
   if (auto found = differences(lock, texts); !found.empty()) throw Error(differs(unit.path, found));
   std::vector<PackFile> out;
-  for (auto& each : texts) {
-    verified_.emplace(reading_.resolve(each.file.path).string(), std::move(each.text));
-    out.push_back(std::move(each.file));
-  }
+  for (auto& each : texts) out.push_back(std::move(each.file));
   return out;
 }
 
@@ -349,7 +341,7 @@ std::optional<Unit> Loader::imported_unit(const syntax::Import& written, const L
            "the files of a pack share one scope: leave the import out");
     return {};
   }
-  refuse_insides(reading_, written.path.value, importer.path, found);
+  refuse_ways_around(reading_, written.path.value, importer.path, found);
   return Unit{found.path, found.identity, found.folder, found.searched};
 } catch (const GiveUp&) {
   throw;

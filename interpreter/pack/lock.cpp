@@ -32,12 +32,6 @@ const char* why_no_name(std::string_view name) {
   return "";
 }
 
-// One line of a lock, without its end.
-struct Line {
-  std::string_view text;
-  std::size_t begin;  // in the source
-};
-
 class LockReader {
  public:
   explicit LockReader(const SourcePointer& source) : source_(source) {}
@@ -46,50 +40,44 @@ class LockReader {
     auto text = source_->text();
     for (std::size_t begin = 0; begin < text.size();) {
       auto end = text.find('\n', begin);
-      if (end == text.npos) {
-        report({begin, text.size()}, "the last line has no end");
-        break;
-      }
-      read({text.substr(begin, end - begin), begin});
+      if (end == text.npos) throw refuse({begin, text.size()}, "the last line has no end");
+      read({begin, end});
       begin = end + 1;
     }
-    cut(mistakes_);
-    if (!mistakes_.empty()) throw Error(std::move(mistakes_));
     return std::move(files_);
   }
 
  private:
-  void read(const Line& line) {
-    auto digest = line.text.substr(0, digest_digits);
-    Span all{line.begin, line.begin + line.text.size()};
-    if (line.text.ends_with('\r')) return report(all, "the line ends in a carriage return");
-    auto odd = digest.find_first_not_of("0123456789abcdef");
-    if (digest.size() < digest_digits || odd != digest.npos)
-      return report({line.begin, line.begin + std::min(odd, digest.size())},
-                    "a line begins with the 64 lower-case hexadecimal digits of a SHA-256 digest");
-    auto rest = line.text.substr(digest_digits);
-    if (!rest.starts_with(between)) return report(all, "two spaces stand between a digest and its file");
-    auto name = rest.substr(between.size());
-    Span where{line.begin + digest_digits + between.size(), all.end};
-    if (std::string_view why = why_no_name(name); !why.empty()) return report(where, std::string(why));
-    auto [first, fresh] = places_.emplace(name, where);
-    if (fresh) return files_.push_back({std::string(digest), std::string(name)});
-    report(where, fmt::format("'{}' is there twice", shown(fs::path(name))));
-    mistakes_.back().others.push_back({source_, first->second, "first here"});
+  // A line, without its end.
+  void read(Span line) {
+    auto text = source_->text(line);
+    if (text.ends_with('\r')) throw refuse(line, "the line ends in a carriage return");
+    auto digest = text.substr(0, digest_digits);
+    if (digest.size() < digest_digits || digest.find_first_not_of("0123456789abcdef") != digest.npos)
+      throw refuse(line, "a line begins with the 64 lower-case hexadecimal digits of a SHA-256 digest");
+    if (!text.substr(digest_digits).starts_with(between))
+      throw refuse(line, "two spaces stand between a digest and its file");
+    Span where{line.begin + digest_digits + between.size(), line.end};
+    auto name = source_->text(where);
+    if (std::string_view why = why_no_name(name); !why.empty()) throw refuse(where, std::string(why));
+    if (auto [first, fresh] = places_.emplace(name, where); !fresh)
+      throw refuse(where, fmt::format("'{}' is there twice", shown(fs::path(name))),
+                   {{source_, first->second, "first here"}});
+    files_.push_back({std::string(digest), std::string(name)});
   }
 
-  void report(Span where, std::string message) {
-    mistakes_.push_back(
-        {.code = Code::bad_lock,
-         .message = std::move(message),
-         .primary = {source_, where, ""},
-         .help = fmt::format("if the files are the right ones, write the lock anew: `ascribe pack lock {}`",
-                             in_shell(fs::path(source_->name()).parent_path()))});
+  // One message: a file that is no lock has something to say of each line.
+  Error refuse(Span where, std::string message, std::vector<Label> others = {}) const {
+    return Error({.code = Code::bad_lock,
+                  .message = std::move(message),
+                  .primary = {source_, where, ""},
+                  .others = std::move(others),
+                  .help = fmt::format("if the files are the right ones, write the lock anew: `ascribe pack lock {}`",
+                                      in_shell(fs::path(source_->name()).parent_path()))});
   }
 
   const SourcePointer& source_;
   std::vector<LockedFile> files_;
-  std::vector<Diagnostic> mistakes_;
   std::map<std::string_view, Span> places_;
 };
 
@@ -100,15 +88,15 @@ std::vector<PackText> texts_of_pack(Reading& reading, const fs::path& folder) {
   reading.refuse_too_many(files.size());
   std::vector<PackText> out;
   for (auto& file : files) {
-    auto text = reading.read(file.path);
-    out.push_back({std::move(file), std::move(text)});
+    auto source = reading.read(file.path);
+    out.push_back({std::move(file), std::move(source)});
   }
   return out;
 }
 
 std::string lock_of(const std::vector<PackText>& texts) {
   std::map<std::string_view, std::string_view> sorted;
-  for (auto& each : texts) sorted.emplace(each.file.name, each.text);
+  for (auto& each : texts) sorted.emplace(each.file.name, each.source->text());
   std::string out;
   for (auto& [name, text] : sorted) out += fmt::format("{}{}{}\n", sha256(text), between, name);
   return out;
@@ -124,7 +112,7 @@ const char* word_of(Difference::Kind kind) {
 std::vector<Difference> differences(const std::vector<LockedFile>& lock, const std::vector<PackText>& texts) {
   using Kind = Difference::Kind;
   std::map<std::string_view, std::string_view> there;
-  for (auto& each : texts) there.emplace(each.file.name, each.text);
+  for (auto& each : texts) there.emplace(each.file.name, each.source->text());
   std::vector<Difference> out;
   for (auto& [digest, name] : lock) {
     auto found = there.find(name);
@@ -140,21 +128,20 @@ std::vector<Difference> differences(const std::vector<LockedFile>& lock, const s
   return out;
 }
 
-void refuse_linked_lock(const Reading& reading, const fs::path& folder) {
+bool has_lock(const Reading& reading, const fs::path& folder) {
   auto path = folder / lock_file_name;
-  if (reading.kind(path) == Files::Kind::link)
+  auto kind = reading.kind(path);
+  if (kind == Files::Kind::link)
     throw Error({.code = Code::outside_of_pack,
                  .message = fmt::format("'{}' is a link: what a pack holds lies in its folder", shown(path)),
                  .help = fmt::format("remove it and write a lock: `ascribe pack lock {}`", in_shell(folder))});
+  if (kind != Files::Kind::file && kind != Files::Kind::nothing)
+    throw unreadable(path, "it is no regular file", "remove it, or rename it");
+  return kind == Files::Kind::file;
 }
 
 SourcePointer find_lock(Reading& reading, const fs::path& folder) {
-  auto path = folder / lock_file_name;
-  auto kind = reading.kind(path);
-  if (kind == Files::Kind::nothing) return nullptr;
-  refuse_linked_lock(reading, folder);
-  if (kind != Files::Kind::file) throw unreadable(path, "it is no regular file", "remove it, or rename it");
-  return std::make_shared<Source>(path.string(), reading.read(path));
+  return has_lock(reading, folder) ? reading.read(folder / lock_file_name) : nullptr;
 }
 
 Diagnostic has_no_lock(const fs::path& folder) {

@@ -14,7 +14,7 @@ namespace ascribe {
 /// A rule file of a pack, read.
 struct PackText {
   PackFile file;
-  std::string text;
+  SourcePointer source;
 };
 
 /// All rule files of a pack. Throws Error.
@@ -28,8 +28,8 @@ struct LockedFile {
   std::string digest, name;
 };
 
-/// Reads a lock. Throws Error (bad_lock) with every line that is none of a lock: digests are 64 lower-case hexadecimal
-/// digits, two spaces, then a path from the pack's folder; each file once.
+/// Reads a lock. Throws Error (bad_lock) at the first line that is none of a lock: digests are 64 lower-case
+/// hexadecimal digits, two spaces, then a path from the pack's folder; each file once.
 std::vector<LockedFile> read_lock(const SourcePointer& source);
 
 /// A file that is not as the lock says.
@@ -45,11 +45,11 @@ const char* word_of(Difference::Kind kind);
 /// What tells the files from the lock, by names.
 std::vector<Difference> differences(const std::vector<LockedFile>& lock, const std::vector<PackText>& texts);
 
+/// Whether a pack has a lock. Throws Error where that is no file: a link, a folder, a pipe.
+bool has_lock(const Reading& reading, const std::filesystem::path& folder);
+
 /// The lock of a pack, null where there is none. Throws Error: it cannot be read, or is no file.
 SourcePointer find_lock(Reading& reading, const std::filesystem::path& folder);
-
-/// Throws Error where the pack's lock is a link.
-void refuse_linked_lock(const Reading& reading, const std::filesystem::path& folder);
 
 /// The message for a pack without a lock.
 Diagnostic has_no_lock(const std::filesystem::path& folder);

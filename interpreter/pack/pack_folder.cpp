@@ -34,8 +34,9 @@ bool is_pack(const Reading& reading, const fs::path& folder) {
 }
 
 bool is_plain(const std::string& name) {
-  return find_invalid_utf8(name) == std::string::npos &&
-         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F || c == '\\'; });
+  return find_invalid_utf8(name) == std::string::npos && std::none_of(name.begin(), name.end(), [&](const char& c) {
+           return c == '\\' || is_control(name, static_cast<std::size_t>(&c - name.data()));
+         });
 }
 
 std::string in_lower_case(std::string name) {
@@ -71,7 +72,8 @@ class Walk {
   // `prefix` is empty or ends with a slash.
   void look_into(const std::string& prefix, std::size_t depth) {
     auto entries = reading_.list(prefix.empty() ? folder_ : folder_ / prefix.substr(0, prefix.size() - 1));
-    bool nested = std::any_of(entries.begin(), entries.end(), [](auto& each) { return each.name == pack_file_name; });
+    bool nested = std::any_of(entries.begin(), entries.end(),
+                              [](auto& each) { return each.name == pack_file_name && each.kind == Kind::file; });
     if (nested && depth > 0) return;
     for (auto& entry : entries) {
       if (is_hidden(entry.name)) continue;
@@ -133,7 +135,8 @@ std::string why_no_pack(const Reading& reading, const fs::path& folder) {
   return kind == Kind::file      ? ""
          : kind == Kind::nothing ? "without a pack.rule"
          : kind == Kind::link    ? "whose pack.rule is a link"
-                                 : "whose pack.rule is no file";
+         : kind == Kind::folder  ? "whose pack.rule is a folder"
+                                 : "whose pack.rule is no file that can be read";
 }
 
 fs::path folder_of_pack(const Reading& reading, const fs::path& path) {

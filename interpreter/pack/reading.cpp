@@ -18,8 +18,9 @@ template <typename Action>
 auto guarded(const fs::path& path, Action action) {
   try {
     return action();
-  } catch (const Error&) {
-    throw;
+  } catch (const Error& error) {
+    if (has_errors(error.diagnostics())) throw;
+    throw unreadable(path, error.what(), "check where it comes from");
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& failure) {
@@ -67,7 +68,9 @@ void Reading::tell(const fs::path& next) const {
   }
 }
 
-std::string Reading::read(const fs::path& path) {
+SourcePointer Reading::read(const fs::path& path) {
+  auto& source = sources_[resolve(path)];
+  if (source) return source;
   before_next();
   refuse_too_many(1);
   tell(path);
@@ -82,7 +85,7 @@ std::string Reading::read(const fs::path& path) {
   bytes_ += text.size();
   if (bytes_ > options_.limits.bytes)
     throw beyond(fmt::format("the files that are loaded together have more than {} bytes", options_.limits.bytes));
-  return text;
+  return source = std::make_shared<Source>(path.string(), std::move(text));
 }
 
 std::vector<Files::Entry> Reading::list(const fs::path& folder) {
@@ -92,6 +95,9 @@ std::vector<Files::Entry> Reading::list(const fs::path& folder) {
   if (entries.size() > most)
     throw beyond(fmt::format("the folders of packs hold more than {} files and folders", options_.limits.entries));
   entries_ += entries.size();
+  for (auto& [name, kind] : entries)
+    if (name.empty() || name == "." || name == ".." || name.find_first_of(std::string_view("/\0", 2)) != name.npos)
+      throw unreadable(folder, fmt::format("a file in it is called '{}'", shown(name)), "check where it comes from");
   return entries;
 }
 

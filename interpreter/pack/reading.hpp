@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "ascribe/files.hpp"
 #include "ascribe/pack.hpp"
+#include "grammar/diagnostic.hpp"
 
 namespace ascribe {
 
@@ -27,8 +29,9 @@ class Reading {
   Files::Kind behind(const std::filesystem::path& path) const { return kind(resolve(path)); }
   std::filesystem::path resolve(const std::filesystem::path& path) const;
 
-  /// A file's text. Throws Error (unreadable_file, too_large) or GiveUp.
-  std::string read(const std::filesystem::path& path);
+  /// A file. It is read once: who asks again, by whatever path, gets what was read then, so that what was compared with
+  /// a lock is what is parsed. Throws Error (unreadable_file, too_large) or GiveUp.
+  SourcePointer read(const std::filesystem::path& path);
   /// What is in a folder. Throws Error (unreadable_file) or GiveUp.
   std::vector<Files::Entry> list(const std::filesystem::path& folder);
   /// Throws GiveUp where so many more files are not to be read.
@@ -42,6 +45,7 @@ class Reading {
 
   const LoadOptions& options_;
   std::shared_ptr<const Files> files_;
+  std::map<std::filesystem::path, SourcePointer> sources_;  // by resolved paths
   std::size_t count_ = 0, bytes_ = 0, entries_ = 0;
 };
 

@@ -1,7 +1,5 @@
 #include "interpreter/pack/rule_sources.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iostream>
 #include <set>
@@ -24,14 +22,10 @@ std::vector<fs::path> rule_paths(const fs::path& path) {
     if (entry->path().extension() == ".rule" && !entry->is_directory(unknown)) out.push_back(entry->path());
     entry.increment(error);
   }
-  if (error)
-    throw Error({.code = Code::unreadable_file,
-                 .message = fmt::format("cannot read '{}': {}", shown(path), error.message()),
-                 .help = "check its permissions"});
+  if (error) throw unreadable(path, reason(error.value()), "check its permissions");
   if (out.empty())
-    throw Error({.code = Code::unreadable_file,
-                 .message = fmt::format("cannot read '{}': the folder holds no .rule file", shown(path)),
-                 .help = "give the path of a .rule file, or of a folder that holds some"});
+    throw unreadable(path, "the folder holds no .rule file",
+                     "give the path of a .rule file, or of a folder that holds some");
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -52,7 +46,7 @@ std::vector<fs::path> pack_paths(const fs::path& path) {
 
 SourcePointer read_source(const fs::path& path) {
   LoadOptions options;
-  if (path != "-") return std::make_shared<Source>(path.string(), Reading(options).read(path));
+  if (path != "-") return Reading(options).read(path);
   // One byte more than is allowed: what has no end is not read to its end.
   std::string text(limits.source_bytes + 1, '\0');
   std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -35,9 +35,10 @@ std::string outside_of_code(const std::string& markdown) {
 
 void write_acme(const Folder& folder) {
   std::filesystem::create_directories(folder / "acme/parts");
+  std::filesystem::create_directories(folder / "acme/other");
   folder.file("acme/pack.rule",
               "## The rules of `acme`.\npack acme { version = \"1.2.0\"; language = 1 }\n"
-              "import \"../other.rule\" as other\nrule far = other.distant\nrule zero(by: "
+              "import \"other\" as other\nrule far = other.distant\nrule zero(by: "
               "stabilizer=0){map=R/stabilize(y,by)}\n");
   folder.file("acme/b.rule",
               "## Soft, by\n## a tenth. More.\n## Formula: x\n##   + y\n## Example: any => soft\n"
@@ -46,6 +47,7 @@ void write_acme(const Folder& folder) {
   folder.file("acme/parts/a.rule",
               "fn _part(z, part) = stabilize(z, part)\nrule _inner = epsilon\nrule A {}\nrule a {}");
   folder.file("other.rule", "rule distant {}");
+  folder.file("acme/other/pack.rule", "pack other { version = \"1.0.0\"; language = 1 } rule distant {}");
 }
 
 }  // namespace

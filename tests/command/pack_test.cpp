@@ -109,6 +109,24 @@ TEST_CASE("pack lock refuses what is no sound pack, and keeps the lock that was 
   CHECK(linked.code == 1);
   CHECK_THAT(linked.err, Contains("error[A0810]: 'acme/pack.lock' is a link"));
   CHECK(bytes_of(folder / "elsewhere") == "what was there");
+  for (auto* other : {"mkfifo acme/pack.lock", "mkdir acme/pack.lock"}) {
+    fs::remove(folder / "acme/pack.lock");
+    auto outcome = run_shell(folder, std::string(other) + " && timeout 10 ascribe pack lock acme");
+    CHECK(outcome.code == 3);
+    CHECK_THAT(outcome.err, Contains("error[A0001]: cannot read 'acme/pack.lock': it is no regular file"));
+  }
+}
+
+TEST_CASE("pack lock writes no lock that loading could not read") {
+  Folder folder;
+  fs::create_directory(folder / "acme");
+  folder.file("acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 1 }");
+  CHECK(run_shell(folder, "cd acme && seq -f '%g.rule' 999 | xargs touch").code == 0);
+  CHECK(run_shell(folder, "ascribe check acme").code == 0);
+  CHECK(run_shell(folder, "ascribe pack lock acme").code == 4);
+  CHECK_FALSE(fs::exists(folder / "acme/pack.lock"));
+  fs::remove(folder / "acme/1.rule");
+  CHECK(run_shell(folder, "ascribe pack lock acme && ascribe check --locked acme").code == 0);
 }
 
 TEST_CASE("pack list shows what a pack is") {

@@ -115,14 +115,14 @@ TEST_CASE("names that cannot be files in memory are refused") {
 }
 
 TEST_CASE("packs come from memory, with what they import") {
-  auto files = Files::memory({{"acme/pack.rule", test::pack_rule("acme") + "import \"../base.rule\" as base"},
-                              {"acme/deep/soft.rule", "import \"../../base.rule\" as base\nrule soft = base.plain"},
-                              {"base.rule", "rule plain { map = R / 2 }"}});
+  auto files = Files::memory({{"acme/pack.rule", test::pack_rule("acme") + "import \"./base\" as base"},
+                              {"acme/deep/soft.rule", "import \"../base\" as base\nrule soft = base.plain"},
+                              {"acme/base/pack.rule", test::pack_rule("base") + "rule plain { map = R / 2 }"}});
   // The first file's import is unused: a message, with its name.
   CHECK_THROWS_WITH(Pack::load("acme", {.files = files}), Contains("acme/pack.rule:2:") && Contains("A0210"));
   files = Files::memory({{"acme/pack.rule", test::pack_rule("acme")},
-                         {"acme/deep/soft.rule", "import \"../../base.rule\" as base\nrule soft = base.plain"},
-                         {"base.rule", "rule plain { map = R / 2 }"}});
+                         {"acme/deep/soft.rule", "import \"../base\" as base\nrule soft = base.plain"},
+                         {"acme/base/pack.rule", test::pack_rule("base") + "rule plain { map = R / 2 }"}});
   auto pack = Pack::load("acme", {.files = files});
   files = nullptr;
   CHECK(pack.name() == "acme");
@@ -148,6 +148,27 @@ TEST_CASE("what a host's files throw is an Error that names the path") {
   test::Memory files({{"acme/pack.rule", test::pack_rule("acme")}});
   files.vanishing = "acme/pack.rule";
   CHECK(test::messages(files, {"acme"}) == "A0001 cannot read 'acme/pack.rule': it is gone\n");
+}
+
+TEST_CASE("names that a host's files make up cannot lead out of a folder") {
+  struct Odd : test::Memory {
+    explicit Odd(std::string name) : Memory({{"acme/pack.rule", test::pack_rule("acme")}}), odd(std::move(name)) {}
+    std::vector<Entry> list(const fs::path&, std::size_t) const override {
+      return {{"pack.rule", Kind::file}, {odd, Kind::file}};
+    }
+    std::string odd;
+  };
+  for (auto& name : {std::string(), std::string(".."), std::string("../out.rule"), std::string("/etc/a.rule"),
+                     std::string("a\0.rule", 7)})
+    CHECK_THAT(test::messages(Odd(name), {"acme"}), Contains("A0001 cannot read 'acme': a file in it is called '"));
+}
+
+TEST_CASE("an Error of a host's files that tells no mistake ends the loading all the same") {
+  struct Empty : test::Memory {
+    Empty() : Memory(std::map<std::string, std::string>{{"a.rule", ""}}) {}
+    std::string read(const fs::path&, std::size_t) const override { throw Error(std::vector<Diagnostic>{}); }
+  };
+  CHECK_THAT(test::messages(Empty(), {"a.rule"}), Contains("A0001 cannot read 'a.rule'"));
 }
 
 TEST_CASE("the disk gives regular files only, and waits for nothing") {

@@ -14,6 +14,7 @@
 namespace {
 
 using namespace ascribe;
+using ascribe::test::pack_rule;
 using Catch::Contains;
 using test::from;
 using test::load;
@@ -121,15 +122,17 @@ TEST_CASE("imports that lead in a circle give one message that shows it") {
   Memory disk({{"a.rule", "import \"b.rule\" as b; rule r = b.r"},
                {"b.rule", "import \"sub\" as sub; rule r = sub.r"},
                {"sub/pack.rule", acme},
-               {"sub/rules.rule", "import \"../a.rule\" as a; rule r = a.r"},
+               {"sub/rules.rule", "import \"a.rule\" as a; rule r = a.r"},
                {"self/pack.rule", acme + "import \"../self\" as self; rule r = self.s; rule s { map = R }"},
                {"one.rule", "import \"one.rule\" as one; rule r = one.r"}});
+  auto searching = from(disk);
+  searching.path = {"."};
   CHECK(
-      messages(disk, {"a.rule"}) ==
+      messages({"a.rule"}, searching) ==
       "sub/rules.rule:1:8 A0802 imports lead in a circle: 'a.rule' imports 'b.rule' imports 'sub' imports 'a.rule'\n");
   CHECK(messages(disk, {"self"}) == "self/pack.rule:2:8 A0802 the pack imports itself\n");
   CHECK(messages(disk, {"one.rule"}) == "one.rule:1:8 A0802 the file imports itself\n");
-  CHECK_THROWS_WITH(load({"a.rule"}, from(disk)), Contains("b.rule:1:8"));
+  CHECK_THROWS_WITH(load({"a.rule"}, searching), Contains("b.rule:1:8"));
   // Given together, the files are one scope; what they import is a scope of its own.
   CHECK_THAT(messages(disk, {"a.rule", "one.rule"}), Contains("A0205 `r` is defined twice"));
 }
@@ -146,11 +149,11 @@ TEST_CASE("the files of a pack do not import each other") {
 
 TEST_CASE("an alias belongs to its file") {
   Memory disk({{"acme/pack.rule", acme},
-               {"acme/a.rule", "import \"../one.rule\" as it; rule a = it.r"},
-               {"acme/b.rule", "import \"../two.rule\" as it; rule b = it.s"},
+               {"acme/a.rule", "import \"one\" as it; rule a = it.r"},
+               {"acme/b.rule", "import \"two\" as it; rule b = it.s"},
                {"acme/c.rule", "rule c = it.r"},
-               {"one.rule", "rule r { map = R }"},
-               {"two.rule", "rule s { map = R }"}});
+               {"acme/one/pack.rule", pack_rule("one") + "rule r { map = R }"},
+               {"acme/two/pack.rule", pack_rule("two") + "rule s { map = R }"}});
   CHECK(messages(disk, {"acme"}) == "acme/c.rule:1:10 A0202 unknown pack `it`\n");
 }
 
@@ -163,7 +166,7 @@ TEST_CASE("pack.rule says which pack it is, which version, which language") {
         "`version`\n");
   CHECK(mistakes("pack a { version = 1.2; language = \"1\" }") ==
         "acme/pack.rule:1:20 A0803 `version` takes three numbers in a string\n"
-        "acme/pack.rule:1:36 A0803 `language` takes a whole number\n");
+        "acme/pack.rule:1:36 A0803 `language` takes a whole number from 1 on\n");
   for (auto* version :
        {"", "1", "1.2", "1.2.", "1.2.x", "1.2.3.4", "a.b.c", " 1.2.3", "1.2.3 ", "1..3", "1.2.1234567890"})
     CHECK_THAT(mistakes("pack a { version = \"" + std::string(version) + "\"; language = 1 }"), Contains("A0803"));
@@ -268,12 +271,19 @@ TEST_CASE("links, devices, folders called like files and odd names in a pack are
   CHECK(with("acme/SOFT.rule", [](auto& path) {
           std::ofstream{path};
         }).starts_with("A0803 'SOFT.rule' and 'soft.rule' of the pack '"));
+  CHECK(with("acme/c1\xc2\x9bname.rule", [](auto& path) { std::ofstream{path}; }) ==
+        "A0803 'acme/c1?name.rule' has a name that a pack's file cannot have");
+  // What is called pack.rule makes a nested pack of its folder only where it is a file: nothing is left out unsaid.
+  CHECK(with("acme/deep/pack.rule", link_to("../soft.rule")) ==
+        "A0810 'acme/deep/pack.rule' is a link: what a pack holds lies in its folder");
+  CHECK(with("acme/deep/pack.rule", [](auto& path) { fs::create_directory(path); }) ==
+        "A0803 'acme/deep/pack.rule' cannot be read: it is no regular file");
   CHECK(loaded() == "no error");
   fs::rename(folder / "acme/pack.rule", folder / "real.rule");
   CHECK(with("acme/pack.rule", link_to("../real.rule")).ends_with("it is a folder whose pack.rule is a link"));
   CHECK(with("acme/pack.rule", [](auto& path) {
           fs::create_directory(path);
-        }).ends_with("it is a folder whose pack.rule is no file"));
+        }).ends_with("it is a folder whose pack.rule is a folder"));
   CHECK(loaded().ends_with("it is a folder without a pack.rule"));
 }
 

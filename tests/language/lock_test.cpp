@@ -65,7 +65,10 @@ TEST_CASE("SHA-256 is right around the ends of blocks") {
 }
 
 TEST_CASE("a lock has the files sorted by their names' bytes") {
-  auto out = lock_of({{{"pack.rule", ""}, "p"}, {{"b/a.rule", ""}, "1"}, {{"b.rule", ""}, "2"}, {{"B.rule", ""}, "3"}});
+  auto text = [](const char* name, const char* bytes) {
+    return PackText{{name, ""}, std::make_shared<Source>(name, bytes)};
+  };
+  auto out = lock_of({text("pack.rule", "p"), text("b/a.rule", "1"), text("b.rule", "2"), text("B.rule", "3")});
   CHECK(out == line("B.rule", "3") + line("b.rule", "2") + line("b/a.rule", "1") + line("pack.rule", "p"));
   CHECK(read_lock(std::make_shared<Source>("pack.lock", out)).size() == 4);
 }
@@ -77,8 +80,9 @@ TEST_CASE("what is no line of a lock gets a message with its place") {
   auto at = [](const std::string& place, const std::string& message) {
     return "acme/pack.lock:" + place + " A0807 " + message + "\n";
   };
-  CHECK(mistakes("\n" + digest + "  a.rule\n# comment\n") ==
-        std::string("acme/pack.lock:1") + no_digest + "acme/pack.lock:3" + no_digest);
+  CHECK(mistakes("\n" + digest + "  a.rule\n# comment\n") == std::string("acme/pack.lock:1") + no_digest);
+  CHECK(mistakes(digest + "  a.rule\n# comment\n#\n") == std::string("acme/pack.lock:2") + no_digest);
+  CHECK(mistakes("\xef\xbb\xbf" + digest + "  a.rule\n") == std::string("acme/pack.lock:1") + no_digest);
   CHECK(mistakes(digest.substr(1) + "  a.rule\n") == std::string("acme/pack.lock:1") + no_digest);
   CHECK(mistakes(std::string(64, 'A') + "  a.rule\n") == std::string("acme/pack.lock:1") + no_digest);
   CHECK(mistakes(digest + " a.rule\n") == at("1:1", "two spaces stand between a digest and its file"));
@@ -159,12 +163,31 @@ TEST_CASE("where a lock is required, nothing is loaded that none covers") {
   texts = locked_pack();
   texts["main.rule"] = "import \"acme\" as acme; rule r = acme.soft";
   CHECK(loading(texts, true, "main.rule") == "A0809 no lock covers 'main.rule'\n");
-  texts["acme/pack.rule"] += "import \"../base.rule\" as base\nrule r = base.plain\n";
+  texts["acme/pack.rule"] += "import \"base.rule\" as base\nrule r = base.plain\n";
   texts["base.rule"] = "rule plain { map = R }";
   texts["acme/pack.lock"] =
       line("deep/soft.rule", texts["acme/deep/soft.rule"]) + line("pack.rule", texts["acme/pack.rule"]);
-  CHECK(loading(texts) == "");
-  CHECK(loading(texts, true) == "acme/pack.rule:2:8 A0809 no lock covers 'base.rule'\n");
+  test::Memory files(texts);
+  auto options = test::from(files);
+  options.path = {"."};
+  CHECK(messages({"acme"}, options) == "");
+  options.require_lock = true;
+  CHECK(messages({"acme"}, options) == "acme/pack.rule:2:8 A0809 no lock covers 'base.rule'\n");
+}
+
+TEST_CASE("what was compared with the lock is what is parsed, although the files change meanwhile") {
+  // A file is another one each time that it is read.
+  struct Changing : test::Memory {
+    using Memory::Memory;
+    std::string read(const std::filesystem::path& path, std::size_t most) const override {
+      auto text = Memory::read(path, most);
+      return times[path.string()]++ == 0 ? text : text + " broken";
+    }
+    mutable std::map<std::string, int> times;
+  };
+  CHECK(messages(Changing(locked_pack()), {"acme"}) == "");
+  CHECK(messages(Changing(locked_pack()), {"acme/deep/soft.rule", "acme"}) ==
+        "acme/deep/soft.rule:1:6 A0205 `soft` is defined twice\n");
 }
 
 TEST_CASE("a lock that is no file is refused") {

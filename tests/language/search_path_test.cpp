@@ -125,6 +125,35 @@ TEST_CASE("imports do not reach into packs, but their nested packs that are no s
   CHECK(importing("acme/more.rule") == refused("acme/more.rule", "is inside"));
   CHECK(importing("acme/_private/deep") == refused("acme/_private/deep", "stays inside"));
   CHECK(importing("acme/_private/deep/pack.rule") == refused("acme/_private/deep/pack.rule", "stays inside"));
-  texts["other/pack.rule"] = pack_rule("other") + imports("../acme/_private/deep", "acme.soft");
-  CHECK_THAT(loading(texts, "other", {}), Contains("A0810 cannot import '../acme/_private/deep': it stays inside"));
+  texts["other/pack.rule"] = pack_rule("other") + imports("_private/deep", "acme.soft");
+  CHECK_THAT(loading(texts, "other", {"acme"}), Contains("A0810 cannot import '_private/deep': it stays inside"));
+}
+
+TEST_CASE("a pack's files lead out of it by the search path only") {
+  Texts texts;
+  add_pack(texts, "acme", "acme", "soft");
+  add_pack(texts, "base", "base", "plain");
+  texts["base.rule"] = "rule plain { map = R }\n";
+  auto importing = [&](const std::string& what, const char* file = "acme/deep/more.rule") {
+    texts[file] = "import \"" + what + "\" as it\nrule more = it.plain\n";
+    auto out = loading(texts, "acme", {"."});
+    texts.erase(file);
+    return out;
+  };
+  auto refused = [](const std::string& what, const std::string& file = "acme/deep/more.rule") {
+    return file + ":1:8 A0810 cannot import '" + what + "': it leads out of the pack 'acme'\n";
+  };
+  CHECK(importing("../../base") == refused("../../base"));
+  CHECK(importing("../../base.rule") == refused("../../base.rule"));
+  CHECK(importing("inner/../../../base/pack.rule") == refused("inner/../../../base/pack.rule"));
+  CHECK(importing("base") == "");
+  CHECK(importing("base.rule") == "");
+  CHECK_THAT(importing("/base"), Contains("A0801"));
+  // What is hidden is none of the pack's: no lock covers it, and imports do not bring it back.
+  texts["acme/.hidden/plain.rule"] = "rule plain { map = R }\n";
+  CHECK(importing(".hidden/plain.rule", "acme/more.rule") ==
+        "acme/more.rule:1:8 A0810 cannot import '.hidden/plain.rule': it is hidden in the pack 'acme'\n");
+  // So it is for a file of the pack that is read alone.
+  texts["acme/more.rule"] = "import \"../base.rule\" as it\nrule more = it.plain\n";
+  CHECK(loading(texts, "acme/more.rule", {}) == refused("../base.rule", "acme/more.rule"));
 }

@@ -129,7 +129,8 @@ struct LoadOptions {
 
   /// The search path: folders in which an import such as `import "acme" as acme` is looked for, in this order, when
   /// there is nothing of that name beside the importing file. Imports that begin with `./` or `../` are not looked for
-  /// here. What is not there is passed over. The environment is not asked: ASCRIBE_PATH is the command's.
+  /// here. This is the only way by which a pack's files lead out of its folder. What is not there is passed over. The
+  /// environment is not asked: ASCRIBE_PATH is the command's.
   std::vector<std::filesystem::path> path{};
 
   /// Loads only what a lock covers: each pack, imported ones included, needs its pack.lock, and rule files that belong
