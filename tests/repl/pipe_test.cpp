@@ -107,28 +107,14 @@ TEST_CASE("an input that cannot be read is no empty one") {
   }
 }
 
-TEST_CASE("a mistake has the message that `ascribe check` has") {
+TEST_CASE("an import has the message that `ascribe check` has") {
   Folder folder;
-  for (std::string text :
-       {"rule r { map = Q }", "rule r { param = w * x }", "rule r { map = R / y; map = R }", "rule zplus { input = y }",
-        "composite c { linear => zplsu; any => epsilon(1, 2, 3) }", "composite c { liner => pass }",
-        "fn f(z) = sum(z, 0)", "fn f(z, z) = z", "rule r = r", "rule r(unused = 2) { backward = R }",
-        "pack acme { version = \"1.0.0\"; language = 1 }", "rule r {\n  foo = 2\n}", "rule r { backward = 0 < y < 1 }",
-        "test \"t\" { model = relu }", "rule a { map = R / y }", "rule \xff { }"}) {
-    INFO(text);
-    folder.file("input", text + "\n");
-    auto check = run_shell(folder, "ascribe check - < input"), session = run_shell(folder, "ascribe repl < input");
-    CHECK(session.err == check.err);
-    CHECK(session.err != "");
-    CHECK(session.code == check.code);
-  }
+  std::filesystem::create_directories(folder / "folder");
   for (std::string import : {"import \"nowhere\" as a", "import \"/nowhere\" as a", "import \"\" as a",
-                             "import \"folder\" as a", "import \"input.txt\" as a", "import \"mine.rule\" as std"}) {
+                             "import \"folder\" as a", "import \"input.txt\" as a"}) {
     INFO(import);
-    std::filesystem::create_directories(folder / "folder");
     folder.file("input.txt", import + "\nrule r = a.r\n");
-    folder.file("mine.rule", "rule r = epsilon\n");
-    auto check = run_shell(folder, "mkdir -p one; cp input.txt given.rule; ascribe check given.rule");
+    auto check = run_shell(folder, "cp input.txt given.rule; ascribe check given.rule");
     auto session = run_shell(folder, "ascribe repl < input.txt");
     auto as_file = session.err;
     auto name = as_file.find("<stdin>");

@@ -185,6 +185,25 @@ TEST_CASE("every mistake has its code and place, and changes nothing") {
   CHECK_THAT(enter("relevance(all)").text, StartsWith("float64 [1, 2]"));
 }
 
+TEST_CASE("a definition has the messages that it has in a file") {
+  for (std::string text :
+       {"rule r { map = Q }", "rule r { param = w * x }", "rule r { map = R / y; map = R }", "rule zplus { input = y }",
+        "composite c { linear => zplsu; any => epsilon(1, 2, 3) }", "composite c { liner => pass }", "fn f(z, z) = z",
+        "rule r = r", "rule r(unused = 2) { backward = R }", "pack acme { version = \"1.0.0\"; language = 1 }",
+        "rule r {\n  foo = 2\n}", "rule r { backward = 0 < y < 1 }", "test \"t\" { model = relu }",
+        "rule a { map = R / y }", "rule \xff { }"}) {
+    INFO(text);
+    std::vector<Diagnostic> of_file;
+    try {
+      of_file = Pack::parse(text, "input:1").warnings();
+    } catch (const Error& error) {
+      of_file = error.diagnostics();
+    }
+    CHECK(!of_file.empty());
+    CHECK(render_text(Entering()(text).messages) == render_text(of_file));
+  }
+}
+
 TEST_CASE("what needs a model or an input says so") {
   Entering enter;
   CHECK(mistake(enter("y")) == "A0201 input:1:1:1 there is no model yet");
