@@ -210,8 +210,9 @@ std::optional<Completion> of_command(const State& state, std::string_view text, 
     case Command::Argument::expression:
       return {};
     case Command::Argument::none:
-      return Completion{text.size(), {}};
+      break;
   }
+  return Completion{text.size(), {}};
 }
 
 }  // namespace
