@@ -30,6 +30,7 @@ TEST_CASE("an expression prints its value") {
   CHECK(enter("[[1, -2], [3, 4]]").text == "float64 [2, 2], range -2 to 4, sum 6, NaN 0\n[[ 1, -2],\n [ 3,  4]]\n");
   CHECK_THAT(enter("log([[-1, 1]])").text, StartsWith("float64 [1, 2], range 0 to 0, sum nan, NaN 1\n"));
   CHECK_THAT(enter("1 / [[0, 1]]").text, Contains("infinite 1"));
+  CHECK(enter("[[0]] / [[0]]").text == "float64 [1, 1], sum nan, NaN 1\n[[nan]]\n");  // however the machine signs it
   CHECK(enter("[[1, 2]] > 1").text == "false: 1 of 2 hold\n");
 }
 

@@ -54,7 +54,8 @@ what is loaded, which in turn is in front of the standard pack: `std.zplus` is a
   test "it keeps the sum" { model = linear(2, 2, bias = 0); x = [[1, 2]]; expect sum(relevance(epsilon)) == sum(y) within 1e-3 }
   import "packs/acme" as acme
 
-A test runs at once. `:save mine.rule` writes what was entered, `:load` and `:reload` read rule files, `:rules` lists all.
+A test runs at once. An import begins at the working directory, or in a folder of the search path (`ascribe repl --path DIR`,
+ASCRIBE_PATH). `:save mine.rule` writes what was entered, `:load` and `:reload` read rule files, `:rules` lists all.
 An input with a mistake changes nothing.)"},
     {"relevance", "relevance of x: as numbers, as a picture, compared",
      R"(  relevance(zplus)                        the relevance of x for the current model, as a tensor
