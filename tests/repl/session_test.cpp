@@ -401,11 +401,12 @@ TEST_CASE("packs are imported over the search path, and read anew") {
     std::filesystem::create_directories((folder / place).string());
     folder.file(place + "/pack.rule", "pack " + name + " { version = \"1.0.0\"; language = 1 }\n" + content);
   };
-  pack("acme", "acme", "rule twice { backward = 2 * R }\n");
+  pack("acme", "acme", "## Twice as much.\nrule twice { backward = 2 * R }\n");
   Entering enter({.loading = {.path = {folder.path}}});
   enter("layer = relu; x = [[1, 2]]");
   CHECK(enter("import \"acme\" as acme").text == "acme: 1 rule from acme\n");
   CHECK_THAT(enter("relevance(acme.twice)").text, Contains("[[2, 4]]"));
+  CHECK(enter(":help acme.twice").text == "rule twice\n\nTwice as much.\n");
   enter("rule mine = acme.twice");
   CHECK_THAT(enter("relevance(mine)").text, Contains("[[2, 4]]"));
 
@@ -422,8 +423,8 @@ TEST_CASE("packs are imported over the search path, and read anew") {
   pack("acme", "acme", "rule twice { backward = 4 * R }\n");
   pack("other/nested", "acme", "");
   CHECK_THAT(mistake(enter("import \"other/nested\" as nested")), Contains("two packs are called `acme`"));
-  CHECK(mistake(enter("import \"" + (folder / "acme").string() + "\" as absolute")) ==
-        "A0801 input:12:1:8 an import's path begins at its file or on the search path, not at `/`");
+  CHECK_THAT(mistake(enter("import \"" + (folder / "acme").string() + "\" as absolute")),
+             StartsWith("A0801") && Contains("an import's path begins at its file or on the search path, not at `/`"));
 }
 
 TEST_CASE("packs are verified, and needed to be where the session wants locks") {
