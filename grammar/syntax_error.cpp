@@ -286,13 +286,17 @@ class Explanation {
     auto token = token_at(text_, at_);
     auto found = source_->text(token);
     if (std::find(reserved_.begin(), reserved_.end(), found) == reserved_.end()) return {};
-    bool inside = !expected_.has(expecting::expression) && expected_.has(expecting::name);
+    auto next = text_.find_first_not_of(" \t", token.end);
+    auto is_named = [&] {
+      return next != std::string_view::npos && text_[next] == '=' && text_.substr(next, 2) != "=>";
+    };
+    // Only a session's inputs give values names where definitions stand: `input = load("x.npy")`.
+    bool inside = (!expected_.has(expecting::expression) && expected_.has(expecting::name)) ||
+                  (expected_.has(expecting::item) && expected_.has(expecting::expression) && is_named());
     // Where a whole expression was due, a reserved word mostly begins the next clause: then the plain message is right.
-    if (!inside &&
-        !(expected_.has(expecting::expression) && text_.find_first_not_of(" \t", token.end) != std::string_view::npos &&
-          std::string_view(",)+-*/^]}\n").find(text_[text_.find_first_not_of(" \t", token.end)]) !=
-              std::string_view::npos))
-      return {};
+    bool ends =
+        next != std::string_view::npos && std::string_view(",)+-*/^]}\n").find(text_[next]) != std::string_view::npos;
+    if (!inside && !(expected_.has(expecting::expression) && ends)) return {};
     return make(Code::reserved_name, token, fmt::format("`{}` is a reserved word, not a name", found),
                 "choose another name");
   }

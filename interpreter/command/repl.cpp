@@ -7,6 +7,7 @@
 
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/load_arguments.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -15,6 +16,7 @@ struct Options {
   std::vector<std::string> paths;
   std::uint64_t memory = repl::Limits{}.memory;
   double seconds = std::chrono::duration<double>(repl::Limits{}.time).count();
+  LoadArguments load;
 };
 
 int run_session(const Options& options) {
@@ -24,7 +26,8 @@ int run_session(const Options& options) {
   if (options.memory == 0) throw usage_error("--memory takes bytes, more than 0", "write `--memory 2GB`");
   auto time = std::chrono::duration<double>(options.seconds);
   return repl::run({{options.paths.begin(), options.paths.end()},
-                    {options.memory, std::chrono::ceil<std::chrono::milliseconds>(time)}});
+                    {options.memory, std::chrono::ceil<std::chrono::milliseconds>(time)},
+                    options.load.options()});
 }
 
 }  // namespace
@@ -37,7 +40,10 @@ Run add_repl(CLI::App& app) {
       ->type_name("SECONDS");
   command->add_option("--memory", options->memory, "bytes that one evaluation may take, such as 2GB (default: 4GB)")
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->transform(
+          CLI::Validator([](std::string& written) { return written.starts_with('-') ? "less than 0" : ""; }, ""))
       ->type_name("BYTES");
+  options->load.add_to(*command);
   return [options] { return run_session(*options); };
 }
 

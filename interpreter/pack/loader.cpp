@@ -64,8 +64,11 @@ class Loader {
   Loader(const LoadOptions& options, const Definitions& standard) : reading_(options), standard_(standard) {}
 
   Loaded load(const std::vector<fs::path>& paths);
+  LoadedImports load_imports(const std::vector<const syntax::File*>& entered);
 
  private:
+  template <typename Action>
+  std::vector<Diagnostic> finish(Action action);
   void load_all(const std::vector<fs::path>& paths, Loaded& out);
   Unit named_by_caller(const fs::path& path) const;
   const LoadedFile* file(const fs::path& path, const Label& from, bool of_pack = false);
@@ -76,8 +79,8 @@ class Loader {
   DefinitionsPointer unit(const Unit& unit, const Label& from);
   Definitions check(const std::vector<const LoadedFile*>& files, const Definitions* beside);
 
-  DefinitionsPointer import(const syntax::Import& written, const LoadedFile& file);
-  std::optional<Unit> imported_unit(const syntax::Import& written, const LoadedFile& file, const Label& where);
+  DefinitionsPointer import(const syntax::Import& written, const SourcePointer& source, const fs::path& importer);
+  std::optional<Unit> imported_unit(const syntax::Import& written, const fs::path& importer, const Label& where);
   void report_circle(std::size_t first, const Label& where);
   void join(Definitions& all, const Definitions& pack);
 
@@ -96,10 +99,11 @@ class Loader {
   std::vector<Open> open_;               // one imports the next
 };
 
-Loaded Loader::load(const std::vector<fs::path>& paths) {
-  Loaded out;
+// Throws what was found, and gives the warnings where that is all there is.
+template <typename Action>
+std::vector<Diagnostic> Loader::finish(Action action) {
   try {
-    load_all(paths, out);
+    action();
   } catch (const GiveUp& reason) {  // its place is the import that is followed
     report_all(reason, open_.empty() ? Label{} : open_.back().import);
   } catch (const Error& error) {
@@ -108,7 +112,25 @@ Loaded Loader::load(const std::vector<fs::path>& paths) {
   put_in_order(diagnostics_);
   cut(diagnostics_);
   if (has_errors(diagnostics_)) throw Error(std::move(diagnostics_));
-  out.warnings = std::move(diagnostics_);
+  return std::move(diagnostics_);
+}
+
+Loaded Loader::load(const std::vector<fs::path>& paths) {
+  Loaded out;
+  out.warnings = finish([&] { load_all(paths, out); });
+  return out;
+}
+
+LoadedImports Loader::load_imports(const std::vector<const syntax::File*>& entered) {
+  LoadedImports out;
+  out.warnings = finish([&] {
+    open_.push_back({Unit{"", "", false}, {}});  // which nothing can import
+    for (auto* each : entered)
+      for (auto& item : each->items)
+        if (auto* written = std::get_if<syntax::Import>(&item.node))
+          out.definitions[written->name.text] = import(*written, each->source, "entered");
+    open_.pop_back();
+  });
   return out;
 }
 
@@ -282,7 +304,7 @@ Definitions Loader::check(const std::vector<const LoadedFile*>& files, const Def
     trees.push_back(&each->tree);
     for (auto& item : each->tree.items)
       if (auto* written = std::get_if<syntax::Import>(&item.node))
-        surroundings.imports.emplace(written, import(*written, *each));
+        surroundings.imports.emplace(written, import(*written, each->tree.source, each->path));
   }
   return language::check(trees, surroundings, diagnostics_);
 }
@@ -306,8 +328,9 @@ void Loader::join(Definitions& all, const Definitions& pack) {
 
 // ------------------------------------------------------------------------------------------------------------ imports
 
-DefinitionsPointer Loader::import(const syntax::Import& written, const LoadedFile& importer) {
-  Label where{importer.tree.source, written.path.span, ""};
+DefinitionsPointer Loader::import(const syntax::Import& written, const SourcePointer& source,
+                                  const fs::path& importer) {
+  Label where{source, written.path.span, ""};
   auto leads = imported_unit(written, importer, where);
   if (!leads) return nullptr;
   for (std::size_t i = 0; i < open_.size(); ++i)
@@ -332,16 +355,16 @@ DefinitionsPointer Loader::import(const syntax::Import& written, const LoadedFil
   return nullptr;
 }
 
-std::optional<Unit> Loader::imported_unit(const syntax::Import& written, const LoadedFile& importer,
+std::optional<Unit> Loader::imported_unit(const syntax::Import& written, const fs::path& importer,
                                           const Label& where) try {
-  auto found = find_import(reading_, written.path.value, importer.path);
+  auto found = find_import(reading_, written.path.value, importer);
   if (!found.folder && open_.back().unit.folder && open_.back().files.contains(found.identity)) {
     report(Code::bad_import, where,
            fmt::format("cannot import '{}': it belongs to this pack", shown(written.path.value)),
            "the files of a pack share one scope: leave the import out");
     return {};
   }
-  refuse_ways_around(reading_, written.path.value, importer.path, found);
+  refuse_ways_around(reading_, written.path.value, importer, found);
   return Unit{found.path, found.identity, found.folder, found.searched};
 } catch (const GiveUp&) {
   throw;
@@ -398,6 +421,11 @@ void Loader::report_all(const Error& error, const Label& from) {
 
 Loaded load_files(const std::vector<fs::path>& paths, const LoadOptions& options, const Definitions& standard) {
   return Loader(options, standard).load(paths);
+}
+
+LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const LoadOptions& options,
+                           const Definitions& standard) {
+  return Loader(options, standard).load_imports(entered);
 }
 
 Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* standard) {

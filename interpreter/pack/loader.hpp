@@ -2,11 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "grammar/diagnostic.hpp"
+#include "grammar/syntax.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/reading.hpp"
 
@@ -27,10 +29,21 @@ struct Loaded {
   std::vector<LoadedImport> imports{};  ///< of that pack, in the order of its files
 };
 
+/// What imports lead to, by their aliases.
+struct LoadedImports {
+  std::map<std::string, std::shared_ptr<const language::Definitions>> definitions;
+  std::vector<Diagnostic> warnings;
+};
+
 /// Loads `.rule` files, which share one scope, and packs (folders with a pack.rule), whose public names join it. Throws
 /// Error with every mistake that was found.
 Loaded load_files(const std::vector<std::filesystem::path>& paths, const LoadOptions& options,
                   const language::Definitions& standard);
+
+/// Loads what the imports of these texts lead to. They were entered: they are as a file would be that lies in the
+/// working directory. Throws Error with every mistake that was found; the texts themselves are not checked.
+LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const LoadOptions& options,
+                           const language::Definitions& standard);
 
 /// Loads texts that share one scope and lie in no folder, so that they can import nothing. `standard` is null for the
 /// standard pack's own.

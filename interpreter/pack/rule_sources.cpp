@@ -1,6 +1,7 @@
 #include "interpreter/pack/rule_sources.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <set>
 
@@ -44,15 +45,20 @@ std::vector<fs::path> pack_paths(const fs::path& path) {
   return {out.begin(), out.end()};
 }
 
+void refuse_unreadable_input() {
+  // The stream takes every end for the same; the C library beneath it knows.
+  if (std::ferror(stdin))
+    throw Error(
+        {.code = Code::unreadable_file, .message = "cannot read standard input", .help = "check where it comes from"});
+}
+
 SourcePointer read_source(const fs::path& path) {
   LoadOptions options;
   if (path != "-") return Reading(options).read(path);
   // One byte more than is allowed: what has no end is not read to its end.
   std::string text(limits.source_bytes + 1, '\0');
   std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (std::cin.bad())
-    throw Error(
-        {.code = Code::unreadable_file, .message = "cannot read standard input", .help = "check where it comes from"});
+  refuse_unreadable_input();
   text.resize(static_cast<std::size_t>(std::cin.gcount()));
   return std::make_shared<Source>("<stdin>", std::move(text));
 }

@@ -16,6 +16,9 @@ std::vector<std::filesystem::path> rule_paths(const std::filesystem::path& path)
 /// What is loaded together: of `rule_paths`, packs by their folders and the other files each by itself.
 std::vector<std::filesystem::path> pack_paths(const std::filesystem::path& path);
 
+/// Throws Error where reading standard input came to more than its end. To be asked at that end.
+void refuse_unreadable_input();
+
 /// A file's text, or that of standard input for `-`, which messages call <stdin>. Throws Error.
 SourcePointer read_source(const std::filesystem::path& path);
 

@@ -27,7 +27,7 @@ TEST_CASE("commands are completed from their table") {
   Entering enter;
   CHECK(words(enter, ":re") == Words{":reload", ":reset "});
   CHECK(words(enter, ":").size() == repl::commands().size());
-  CHECK(words(enter, ":help zpl") == Words{"zplus"});
+  CHECK(words(enter, ":help zpl") == Words{"zplus", "zplus_fast"});
   CHECK(words(enter, ":help val") == Words{"values"});
   CHECK(words(enter, ":nothing x").empty());
 }
@@ -42,8 +42,9 @@ TEST_CASE("names of everything that can be used are completed") {
   CHECK(words(enter, "expl") == Words{"explain("});
   CHECK(words(enter, "conv2") == Words{"conv2d("});
   CHECK(words(enter, "epsilon_p") == Words{"epsilon_plus", "epsilon_plus_flat"});
-  CHECK(words(enter, "std.zpl") == Words{"zplus"});
+  CHECK(words(enter, "std.zplus_") == Words{"zplus_fast"});
   CHECK(words(enter, ":type phot") == Words{"photograph"});
+  CHECK(words(enter, ":rules phot").empty());
   CHECK(words(enter, ":reset my") == Words{"my_own"});
   CHECK(words(enter, "").empty());
   auto found = repl::complete(enter.session.state(), "", "2 * phot + 1", 8);
@@ -53,8 +54,8 @@ TEST_CASE("names of everything that can be used are completed") {
 
 TEST_CASE("names of arguments are completed where an argument begins") {
   Entering enter;
-  enter("rule mine(strength = 2) { backward = strength * R }");
-  CHECK(words(enter, "relevance(mine(str") == Words{"strength = "});
+  enter("rule mine(amount = 2) { backward = amount * R }");
+  CHECK(words(enter, "relevance(mine(amo") == Words{"amount = "});
   CHECK(words(enter, "explain(zplus, tar") == Words{"target = "});
   CHECK(words(enter, "conv2d(3, 8, ker") == Words{"kernel = "});
   CHECK_THAT(words(enter, "epsilon("), VectorContains(std::string("zero_params = ")));

@@ -1,7 +1,7 @@
 // From lines to inputs: what is whole, what goes on, and what is not worth waiting for.
 #include "interpreter/command/repl/input.hpp"
 
-#include <chrono>
+#include <ctime>
 
 #include "tests/catch.hpp"
 
@@ -101,7 +101,7 @@ TEST_CASE("what is not whole at the end of all lines has a message") {
 }
 
 TEST_CASE("long inputs are read in a time that grows with their length") {
-  auto begin = std::chrono::steady_clock::now();
+  auto begin = std::clock();  // of this process, however busy the machine is
   InputReader reader(InputReader::Naming::by_number);
   std::optional<repl::Entered> entered;
   SECTION("a composite of many lines") {
@@ -127,5 +127,6 @@ TEST_CASE("long inputs are read in a time that grows with their length") {
     REQUIRE(entered);
     CHECK(entered->mistakes.front().code == Code::too_large);
   }
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+  constexpr int enough = 60;  // seconds, where it takes less than one; parsing after each line would take an hour
+  CHECK((std::clock() - begin) / CLOCKS_PER_SEC < enough);
 }

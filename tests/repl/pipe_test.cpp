@@ -59,7 +59,8 @@ TEST_CASE("the first mistake ends it, with its place among all lines and its exi
            {":nothing\n", "", 2, "error[A0705]: "},
            {"layer = relu; x = [[1]]\nexplain(pass, target = 3)\n", "", 2, "error[A0704]: "},
            {"1\n", "--time 0", 2, "error[A0705]: "},
-           {"1\n", "--memory none", 2, "error[A0705]: "}}) {
+           {"1\n", "--memory none", 2, "error[A0705]: "},
+           {"1\n", "--memory -1", 2, "error[A0705]: "}}) {
     INFO(input << " " << options);
     auto outcome = run_input(folder, input, options);
     CHECK(outcome.code == code);
@@ -83,6 +84,71 @@ TEST_CASE("binary junk gives one message") {
     CHECK(outcome.err.find("error[", 1) == std::string::npos);
     CHECK_THAT(outcome.err, !Contains("c10::") && !Contains("terminate"));
   }
+}
+
+TEST_CASE("a line that nobody writes is its mistake, whatever it says") {
+  Folder folder;
+  for (auto* begin : {"", "# ", ":load ", "x = \""}) {
+    INFO(begin);
+    auto outcome = run_input(folder, "1\n" + (begin + std::string(3 << 20, 'a')) + "\n2\n");
+    CHECK(outcome.code == 4);
+    CHECK(outcome.out == "1\n");
+    CHECK_THAT(outcome.err, StartsWith("error[A0004]: ") && Contains("<stdin>:2:1"));
+  }
+}
+
+TEST_CASE("an input that cannot be read is no empty one") {
+  Folder folder;
+  for (auto* command : {"ascribe repl < .", "ascribe repl <&-", "ascribe check - < ."}) {
+    INFO(command);
+    auto outcome = run_shell(folder, command);
+    CHECK(outcome.code == 3);
+    CHECK(outcome.err == "error[A0001]: cannot read standard input\n  = help: check where it comes from\n");
+  }
+}
+
+TEST_CASE("an import has the message that `ascribe check` has") {
+  Folder folder;
+  std::filesystem::create_directories(folder / "folder");
+  for (std::string import : {"import \"nowhere\" as a", "import \"/nowhere\" as a", "import \"\" as a",
+                             "import \"folder\" as a", "import \"input.txt\" as a"}) {
+    INFO(import);
+    folder.file("input.txt", import + "\nrule r = a.r\n");
+    auto check = run_shell(folder, "cp input.txt given.rule; ascribe check given.rule");
+    auto session = run_shell(folder, "ascribe repl < input.txt");
+    auto as_file = session.err;
+    auto name = as_file.find("<stdin>");
+    REQUIRE(name != std::string::npos);
+    as_file.replace(name, 7, "given.rule");
+    CHECK(as_file == check.err);
+    CHECK(session.code == check.code);
+  }
+}
+
+TEST_CASE("imports and files are found as the other commands find them") {
+  Folder folder;
+  for (auto* name : {"one/acme", "two/other"}) std::filesystem::create_directories(folder / name);
+  folder.file("one/acme/pack.rule",
+              "pack acme { version = \"1.0.0\"; language = 1 }\nrule twice { backward = 2 * R }\n");
+  folder.file("two/other/pack.rule", "pack other { version = \"1.0.0\"; language = 1 }\nrule same { backward = R }\n");
+  folder.file("mine.rule", "import \"acme\" as a\nimport \"other\" as o\nrule mine = a.twice\nrule also = o.same\n");
+  folder.file(
+      "input",
+      "import \"other\" as o\nimport \"acme\" as a\n:load mine.rule\n:reload\nrule own = a.twice\n:save own.rule\n");
+  auto outcome = run_shell(folder,
+                           "export ASCRIBE_PATH=two\nascribe repl --path one mine.rule < input && "
+                           "ascribe check --path one own.rule");
+  CHECK(outcome.err == "");
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("own.rule: fine"));
+  CHECK(run_shell(folder, "ascribe repl --path one mine.rule < /dev/null").code == 1);
+
+  CHECK_THAT(run_shell(folder, "ascribe repl --locked mine.rule < /dev/null").err, Contains("no lock covers"));
+  outcome = run_shell(folder,
+                      "ascribe pack lock one/acme && echo 'rule more = twice' >> one/acme/pack.rule && "
+                      "echo 1 | ascribe repl one/acme");
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, StartsWith("error[A0808]: ") || StartsWith("error[A0807]: ") || StartsWith("error[A0809]: "));
 }
 
 TEST_CASE("a megabyte of input is read to its end") {

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -91,6 +92,19 @@ class Terminal {
   void resize(unsigned short columns) {
     winsize size{.ws_row = 40, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
     REQUIRE(::ioctl(master_, TIOCSWINSZ, &size) == 0);
+  }
+
+  /// As a shell has it with Ctrl-Z and `fg`: meanwhile the terminal is the shell's.
+  void stop_and_continue() {
+    ::kill(child_, SIGSTOP);
+    int status = 0;
+    REQUIRE(::waitpid(child_, &status, WUNTRACED) == child_);
+    REQUIRE(WIFSTOPPED(status));
+    termios modes{};
+    REQUIRE(::tcgetattr(master_, &modes) == 0);
+    modes.c_lflag |= ICANON | ECHO;
+    REQUIRE(::tcsetattr(master_, TCSANOW, &modes) == 0);
+    ::kill(child_, SIGCONT);
   }
 
   void hang_up() {

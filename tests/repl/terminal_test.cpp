@@ -216,10 +216,24 @@ TEST_CASE("a terminal that is closed ends the session, and loses nothing") {
   }
 }
 
+TEST_CASE("a session that was stopped goes on where it was") {
+  Folder folder;
+  Terminal terminal(folder);
+  terminal.type("1 + 1");
+  terminal.wait_for("1 + 1");
+  terminal.stop_and_continue();
+  terminal.wait_for("1 + 1");
+  terminal.type(
+      "\x01"
+      "40 + \n");  // Ctrl-A is a key, not a character of the line
+  terminal.wait_for("\n42\r\n");
+}
+
 TEST_CASE("without line editing, a terminal gives plain lines") {
   Folder folder;
   Terminal terminal(folder, {}, {{"TERM", "dumb"}});
   terminal.enter("1 + 2", "\n3\r\n");
+  CHECK_THAT(terminal.enter("zz", "help: "), Contains("error[A0201]: unknown name") && !Contains("\033"));
   terminal.type("half");
   terminal.type(control_c);
   terminal.wait_for("> ");

@@ -70,7 +70,7 @@ Words names_of(const State& state, const std::string& pack) {
   Words out;
   if (pack == "std") add_definitions(out, Pack::standard().definitions());
   auto& imports = state.definitions.imports();
-  if (auto found = imports.find(pack); found != imports.end()) add_definitions(out, *found->second.definitions);
+  if (auto found = imports.find(pack); found != imports.end()) add_definitions(out, *found->second);
   return out;
 }
 
@@ -109,7 +109,7 @@ Words argument_names(const State& state, std::string called) {
     called.erase(0, dot + 1);
     auto& imports = state.definitions.imports();
     auto found = imports.find(pack);
-    places = {found != imports.end() ? found->second.definitions.get() : &Pack::standard().definitions()};
+    places = {found != imports.end() ? found->second.get() : &Pack::standard().definitions()};
   }
   for (auto* place : places) {
     if (auto found = place->targets.find(called); found != place->targets.end()) {
@@ -173,7 +173,8 @@ std::optional<std::size_t> open_string(std::string_view text) {
   return {};
 }
 
-Completion of_command(const State& state, std::string_view text, std::size_t colon) {
+// Nothing where an expression stands behind the command.
+std::optional<Completion> of_command(const State& state, std::string_view text, std::size_t colon) {
   auto end = text.find(' ', colon);
   Words words;
   if (end == std::string_view::npos) {
@@ -183,7 +184,7 @@ Completion of_command(const State& state, std::string_view text, std::size_t col
   auto typed = text.substr(colon + 1, end - colon - 1);
   auto table = commands();
   auto command = std::find_if(table.begin(), table.end(), [&](auto& each) { return each.name.starts_with(typed); });
-  if (command == table.end()) return {text.size(), {}};
+  if (command == table.end()) return Completion{text.size(), {}};
   auto begin = text.find_last_of(" \"") + 1;
   auto begun = text.substr(begin);
   switch (command->argument) {
@@ -206,9 +207,12 @@ Completion of_command(const State& state, std::string_view text, std::size_t col
       for (auto& [name, each] : state.values) words.insert(name);
       for (auto& each : state.definitions.entered()) words.insert(each->name);
       return among(words, begun, begin);
-    default:
-      return {text.size(), {}};
+    case Command::Argument::expression:
+      return {};
+    case Command::Argument::none:
+      break;
   }
+  return Completion{text.size(), {}};
 }
 
 }  // namespace
@@ -226,15 +230,8 @@ std::string Completion::common() const {
 Completion complete(const State& state, std::string_view before, std::string_view line, std::size_t cursor) {
   auto text = line.substr(0, cursor);
   auto colon = text.find_first_not_of(" \t");
-  bool is_command = before.empty() && colon != std::string_view::npos && text[colon] == ':';
-  if (is_command) {
-    auto found = of_command(state, text, colon);
-    auto space = text.find(' ', colon);
-    if (!found.words.empty() || space == std::string_view::npos) return found;
-    auto typed = text.substr(colon + 1, space - colon - 1);
-    for (auto& each : commands())
-      if (each.name.starts_with(typed) && each.argument != Command::Argument::expression) return found;
-  }
+  if (before.empty() && colon != std::string_view::npos && text[colon] == ':')
+    if (auto found = of_command(state, text, colon)) return *found;
   if (auto begin = open_string(text)) {
     auto begun = std::string(text.substr(*begin));
     bool imports = text.find("import") != std::string_view::npos;

@@ -11,6 +11,7 @@
 #include "interpreter/language/pack_checker.hpp"
 #include "interpreter/language/scope.hpp"
 #include "interpreter/language/test_checker.hpp"
+#include "interpreter/pack/loader.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -55,20 +56,12 @@ EnteredDefinition as_entered(syntax::Item item, const SourcePointer& source) {
   return out;
 }
 
-std::shared_ptr<const language::Definitions> imported(const syntax::Import& written, const SourcePointer& source) {
-  try {
-    auto pack = Pack::load(fs::path(written.path.value));
-    return std::make_shared<const language::Definitions>(language::exported(pack.definitions()));
-  } catch (const Error& error) {
-    auto diagnostics = error.diagnostics();
-    for (auto& each : diagnostics)
-      if (!each.primary.source) {
-        each.primary = {source, written.path.span, ""};
-        if (each.code == Code::unreadable_file) each.code = Code::bad_import;
-      }
-    throw Error(std::move(diagnostics));
-  }
-}
+// A definition's names, where none of them is known.
+class SessionScope : public language::FileScope {
+ public:
+  using language::FileScope::FileScope;
+  std::string help_for_unknown_target() const override { return unknown_target_help; }
+};
 
 // Mistakes in earlier inputs come from what was entered now: names that they use mean something else.
 std::vector<Diagnostic> explained(std::vector<Diagnostic> mistakes, const SourcePointer& added) {
@@ -85,19 +78,16 @@ Definitions::Definitions()
       own_(std::make_shared<const language::Definitions>()),
       visible_(std::make_shared<const language::Definitions>()) {}
 
-Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePointer& source,
+Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePointer& source, const LoadOptions& loading,
                               std::vector<Diagnostic>& warnings) const {
   auto out = *this;
   std::vector<Diagnostic> mistakes;
   std::map<std::pair<Sort, std::string>, Span> seen;
+  bool imports = false;
   for (auto& item : items) {
-    if (std::holds_alternative<syntax::Pack>(item.node))
-      throw Error({.code = Code::bad_pack,
-                   .message = "`pack` stands in the file pack.rule of a pack's folder",
-                   .primary = {source, item.span, ""},
-                   .help = "`:load` takes such a folder"});
     auto span = item.span;
     auto added = as_entered(std::move(item), source);
+    language::refuse_packs(added.file, mistakes);
     auto [first, fresh] = seen.emplace(std::pair(added.sort, added.name), span);
     if (!fresh) {
       mistakes.push_back({.code = Code::duplicate_name,
@@ -107,10 +97,7 @@ Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePoint
                           .help = "rename one of them"});
       continue;
     }
-    if (added.sort == Sort::import) {
-      auto& written = std::get<syntax::Import>(added.file.items.front().node);
-      out.imports_[added.name] = {written.path.value, imported(written, source)};
-    }
+    imports = imports || added.sort == Sort::import;
     std::erase_if(out.entered_, [&](auto& each) { return each->sort == added.sort && each->name == added.name; });
     out.entered_.push_back(std::make_shared<const EnteredDefinition>(std::move(added)));
   }
@@ -120,27 +107,40 @@ Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePoint
                  .message = fmt::format("a session holds {} definitions at most", most_definitions),
                  .primary = {source, {0, 0}, ""},
                  .help = "`:save` them into a file, `:reset`, and `:load` it"});
+  if (imports) out.load_imports(loading, warnings);
   out.check(source, warnings);
   return out;
 }
 
-Definitions Definitions::without(const std::string& name) const {
+Definitions Definitions::without(const std::set<std::string>& names) const {
   auto out = *this;
-  std::erase_if(out.entered_, [&](auto& each) { return each->name == name; });
-  out.imports_.erase(name);
+  std::erase_if(out.entered_, [&](auto& each) { return names.contains(each->name); });
+  std::erase_if(out.imports_, [&](auto& each) { return names.contains(each.first); });
   std::vector<Diagnostic> warnings;
   out.check(nullptr, warnings);
   return out;
 }
 
-Definitions Definitions::with_loaded(std::vector<fs::path> paths, std::vector<Diagnostic>& warnings) const {
+Definitions Definitions::with_loaded(std::vector<fs::path> paths, const LoadOptions& loading,
+                                     std::vector<Diagnostic>& warnings) const {
   auto out = *this;
-  out.loaded_ = paths.empty() ? Pack::parse("") : Pack::load(paths);
+  out.loaded_ = paths.empty() ? Pack::parse("") : Pack::load(paths, loading);
   out.paths_ = std::move(paths);
+  warnings.insert(warnings.end(), out.loaded_.warnings().begin(), out.loaded_.warnings().end());
+  out.load_imports(loading, warnings);
   std::vector<Diagnostic> of_entered;
   out.check(nullptr, of_entered);
-  warnings.insert(warnings.end(), out.loaded_.warnings().begin(), out.loaded_.warnings().end());
   return out;
+}
+
+// All of them at once: two packs of one name are a mistake whenever they were entered.
+void Definitions::load_imports(const LoadOptions& loading, std::vector<Diagnostic>& warnings) {
+  std::vector<const syntax::File*> files;
+  for (auto& each : entered_)
+    if (each->sort == Sort::import) files.push_back(&each->file);
+  auto found = ascribe::load_imports(files, loading, Pack::standard().definitions());
+  imports_ = std::move(found.definitions);
+  warnings.insert(warnings.end(), found.warnings.begin(), found.warnings.end());
 }
 
 bool Definitions::has(const std::string& name) const {
@@ -165,11 +165,11 @@ void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& war
   language::Surroundings surroundings{&Pack::standard().definitions(), &beside};
   language::Definitions own;
   language::Scope scope(surroundings, found);
-  std::deque<language::FileScope> views;  // what is declared points at them
+  std::deque<SessionScope> views;  // what is declared points at them
   language::until_stopped(found, [&] {
     for (auto& each : entered_) {
       auto& view = views.emplace_back(scope, each->file.source);
-      for (auto& [name, import] : imports_) view.add_alias(name, import.definitions);
+      for (auto& [name, import] : imports_) view.add_alias(name, import);
       auto& item = each->file.items.front();
       if (each->sort == Sort::import) {
         auto& alias = std::get<syntax::Import>(item.node).name;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,30 +23,32 @@ struct EnteredDefinition {
   syntax::File file;
 };
 
-/// What an import leads to.
-struct Imported {
-  std::string path;
-  std::shared_ptr<const language::Definitions> definitions;
-};
+/// Where a rule or composite may come from that is not there.
+inline constexpr const char* unknown_target_help =
+    "`:load` reads the file that defines it, `:rules` lists what there is";
 
 class Definitions {
  public:
+  using Imports = std::map<std::string, std::shared_ptr<const language::Definitions>>;
+
   Definitions();
 
   /// With these definitions, each in the place of one of its name. Throws Error with all mistakes; `warnings` get what
-  /// is worth knowing about what was added.
-  Definitions with(std::vector<syntax::Item> items, const SourcePointer& source,
+  /// is worth knowing about what was added. Where an import is among them, all imports are read.
+  Definitions with(std::vector<syntax::Item> items, const SourcePointer& source, const LoadOptions& loading,
                    std::vector<Diagnostic>& warnings) const;
-  /// Without the definitions of this name. Throws Error where others need them.
-  Definitions without(const std::string& name) const;
-  /// With these files and packs loaded, and no others.
-  Definitions with_loaded(std::vector<std::filesystem::path> paths, std::vector<Diagnostic>& warnings) const;
+  /// Without the definitions of these names. Throws Error where others need them.
+  Definitions without(const std::set<std::string>& names) const;
+  /// With these files and packs loaded, and no others; what was imported is read anew, too.
+  Definitions with_loaded(std::vector<std::filesystem::path> paths, const LoadOptions& loading,
+                          std::vector<Diagnostic>& warnings) const;
 
   bool has(const std::string& name) const;
   const std::vector<std::shared_ptr<const EnteredDefinition>>& entered() const { return entered_; }
   const std::vector<std::filesystem::path>& paths() const { return paths_; }
   const Pack& loaded() const { return loaded_; }
-  const std::map<std::string, Imported>& imports() const { return imports_; }
+  /// What the imports that were entered lead to.
+  const Imports& imports() const { return imports_; }
   /// What was entered.
   const language::Definitions& own() const { return *own_; }
   /// What expressions see besides the standard pack.
@@ -54,12 +57,13 @@ class Definitions {
   std::shared_ptr<const language::Test> test(const std::string& name) const;
 
  private:
+  void load_imports(const LoadOptions& loading, std::vector<Diagnostic>& warnings);
   void check(const SourcePointer& added, std::vector<Diagnostic>& warnings);
 
   std::vector<std::filesystem::path> paths_;
   Pack loaded_;
   std::vector<std::shared_ptr<const EnteredDefinition>> entered_;
-  std::map<std::string, Imported> imports_;
+  Imports imports_;
   std::shared_ptr<const language::Definitions> own_, visible_;
 };
 

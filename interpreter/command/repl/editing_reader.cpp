@@ -54,6 +54,7 @@ class EditingReader : public LineReader {
 
   Line read(const std::string& prompt) override {
     prompt_ = prompt;
+    el_set(editor_, EL_PREP_TERM, 1);  // before the prompt: what is typed behind it are keys, Ctrl-D as well
     int count = 0;
     auto* text = el_gets(editor_, &count);
     if (!text && signals_.interrupted() && !signals_.ending()) {
@@ -88,6 +89,7 @@ class EditingReader : public LineReader {
     while (true) {
       auto on_signal = [&] {
         if (signals.continued()) {
+          el_set(editor, EL_PREP_TERM, 0);  // it takes the terminal to be as it was before
           el_set(editor, EL_PREP_TERM, 1);
           el_set(editor, EL_REFRESH);
         }

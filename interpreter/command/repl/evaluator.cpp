@@ -43,9 +43,7 @@ class InputScope : public language::FileScope {
     return std::shared_ptr<const language::Function>();
   }
 
-  std::string help_for_unknown_target() const override {
-    return "`:load` reads the file that defines it, `:rules` lists what there is";
-  }
+  std::string help_for_unknown_target() const override { return unknown_target_help; }
 
   std::vector<std::string> function_names() const override {
     auto out = language::FileScope::function_names();
@@ -115,7 +113,7 @@ Evaluator::Evaluator(const State& state, SourcePointer source, Surroundings surr
                    .is_one_layer = [this] { return current_model().layers.size() == 1; },
                    .named_value = [this](const std::string& name) { return named_value(name); }}),
       output_(state.output) {
-  for (auto& [name, import] : state.definitions.imports()) view_->add_alias(name, import.definitions);
+  for (auto& [name, import] : state.definitions.imports()) view_->add_alias(name, import);
   for (auto& [name, value] : state.values) {
     language::SessionValue known{language::unknown, {}};
     if (auto* number = std::get_if<double>(&value)) known = {language::scalar, *number};
@@ -271,7 +269,8 @@ at::Tensor Evaluator::named_value(const std::string& name) const {
 
 at::Tensor Evaluator::quantity(Quantity quantity) {
   if (quantity == Quantity::x) return x();
-  auto output = y(current_model(), x());
+  auto model = current_model();
+  auto output = y(model, x());
   if (quantity == Quantity::R)
     if (auto given = R(output)) return *given;
   return output;

@@ -125,9 +125,9 @@ Result compare(Evaluator& evaluator, const CallArguments& arguments) {
   if (maps[0].relevance.dim() <= 5) text = draw(maps, evaluator.surroundings().screen) + "\n";
   for (auto& each : maps) widest = std::max(widest, count_characters(each.title));
   for (auto& each : maps)
-    text += fmt::format("{}{}  sum {:.6g}, largest magnitude {:.6g}\n", each.title,
-                        std::string(widest - count_characters(each.title), ' '), total(each.relevance),
-                        each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>());
+    text += fmt::format("{}{}  sum {}, largest magnitude {}\n", each.title,
+                        std::string(widest - count_characters(each.title), ' '), number(total(each.relevance)),
+                        number(each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>()));
   auto a = maps[0].relevance.to(at::kDouble).flatten(), b = maps[1].relevance.to(at::kDouble).flatten();
   auto norms = a.norm().item<double>() * b.norm().item<double>();
   if (norms > 0)

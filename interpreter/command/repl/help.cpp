@@ -54,7 +54,8 @@ what is loaded, which in turn is in front of the standard pack: `std.zplus` is a
   test "it keeps the sum" { model = linear(2, 2, bias = 0); x = [[1, 2]]; expect sum(relevance(epsilon)) == sum(y) within 1e-3 }
   import "packs/acme" as acme
 
-A test runs at once. `:save mine.rule` writes what was entered, `:load` and `:reload` read rule files, `:rules` lists all.
+A test runs at once. An import begins at the working directory, or in a folder of the search path (`ascribe repl --path DIR`,
+ASCRIBE_PATH). `:save mine.rule` writes what was entered, `:load` and `:reload` read rule files, `:rules` lists all.
 An input with a mistake changes nothing.)"},
     {"relevance", "relevance of x: as numbers, as a picture, compared",
      R"(  relevance(zplus)                        the relevance of x for the current model, as a tensor
@@ -169,18 +170,39 @@ std::vector<PageSource> sources(const State& state, bool standard) {
   return {{state.definitions.loaded(), ""}};
 }
 
+std::string text_of(const language::DocComment& documentation) {
+  std::string out;
+  if (!documentation.description.empty()) out += "\n" + documentation.description + "\n";
+  for (auto& label : language::doc_labels())
+    for (auto text : documentation.texts(label.label)) out += fmt::format("\n{}: {}\n", label.word, text);
+  return out;
+}
+
 // A definition that was loaded, or a standard one, as its page has it.
 std::string documented(const State& state, bool standard, const std::string& name) {
   auto page = make_page("", "", sources(state, standard));
   for (auto& section : page.sections)
-    for (auto& each : section.definitions) {
-      if (each.name != name) continue;
-      auto out = each.code + "\n";
-      if (!each.documentation.description.empty()) out += "\n" + each.documentation.description + "\n";
-      for (auto& label : language::doc_labels())
-        for (auto text : each.documentation.texts(label.label)) out += fmt::format("\n{}: {}\n", label.word, text);
-      return out;
-    }
+    for (auto& each : section.definitions)
+      if (each.name == name) return each.code + "\n" + text_of(each.documentation);
+  return "";
+}
+
+const std::string& documentation_of(const language::Definition& definition) {
+  return std::visit([](auto& each) -> const std::string& { return each->documentation; }, definition);
+}
+
+// What an import leads to, `acme.zplus`: how it is called and what it says about itself.
+std::string imported(const State& state, const std::string& name) {
+  auto& imports = state.definitions.imports();
+  auto dot = std::min(name.find('.'), name.size());
+  auto found = imports.find(name.substr(0, dot));
+  if (dot == name.size() || found == imports.end()) return "";
+  auto& targets = found->second->targets;
+  auto& functions = found->second->functions;
+  if (auto target = targets.find(name.substr(dot + 1)); target != targets.end())
+    return signature(target->second) + "\n" + text_of(language::read_doc_comment(documentation_of(target->second)));
+  if (auto function = functions.find(name.substr(dot + 1)); function != functions.end())
+    return signature(*function->second) + "\n";
   return "";
 }
 
@@ -192,6 +214,7 @@ std::string definition(const State& state, std::string name) {
       if (each->name == name) return each->text + "\n";
     if (auto found = documented(state, false, name); !found.empty()) return found;
   }
+  if (auto found = imported(state, name); !found.empty()) return found;
   return documented(state, true, name);
 }
 
@@ -228,8 +251,7 @@ std::string page_of(const State& state, const std::string& topic) {
 }
 
 std::string summary_of(const language::Definition& definition) {
-  auto& text = std::visit([](auto& each) -> const std::string& { return each->documentation; }, definition);
-  return language::read_doc_comment(text).summary();
+  return language::read_doc_comment(documentation_of(definition)).summary();
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ std::string_view without_blanks(std::string_view line) {
 std::optional<Entered> InputReader::add(std::string_view line) {
   ++lines_;
   auto bare = without_blanks(line);
-  if (!look_.has_code) {
+  bool too_long = line.size() > limits.source_bytes;  // which is its mistake, whatever it says
+  if (!look_.has_code && !too_long) {
     if (bare.starts_with(':')) {  // comments before a command document nothing
       drop();
       first_line_ = lines_;
@@ -48,7 +49,7 @@ std::optional<Entered> InputReader::add(std::string_view line) {
   auto had_code = look_.has_code;
   look_at(line);
   bool says_something = !bare.empty() && !bare.starts_with('#');
-  if (text_.size() > limits.source_bytes + 1) return parse(/*at_end=*/true);
+  if (too_long || text_.size() > limits.source_bytes + 1) return parse(/*at_end=*/true);
   if (!look_.has_code || look_.dangles || (had_code && !says_something)) return {};
   // Inside brackets only a mistake ends an input. Early ones are told early; what is long is not tried line by line.
   constexpr std::size_t short_enough = 1 << 14;

@@ -10,6 +10,7 @@
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/repl/line_editor.hpp"
 #include "interpreter/command/repl/session.hpp"
+#include "interpreter/pack/rule_sources.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -28,7 +29,8 @@ class Terminal {
  public:
   explicit Terminal(const LoopOptions& options)
       : options_(options),
-        session_({options.limits, [this] { return signals_.interrupted(); }, [] { return screen_of(STDOUT_FILENO); }}),
+        session_({options.limits, options.loading, [this] { return signals_.interrupted(); },
+                  [] { return screen_of(STDOUT_FILENO); }}),
         history_(history_file()) {
     auto completer = [this](std::string_view line, std::size_t cursor) {
       return complete(session_.state(), input_.text(), line, cursor);
@@ -106,7 +108,7 @@ bool read_line(std::streambuf& in, std::string& line) {
 }
 
 int run_lines(const LoopOptions& options) {
-  Session session({options.limits, {}, [] { return screen_of(STDOUT_FILENO); }});
+  Session session({options.limits, options.loading, {}, [] { return screen_of(STDOUT_FILENO); }});
   InputReader input(InputReader::Naming::by_line);
   auto ended_by = [](const Answer& answer) -> std::optional<int> {
     print(answer);
@@ -124,6 +126,7 @@ int run_lines(const LoopOptions& options) {
     if (!entered) continue;
     if (auto code = ended_by(session.run(std::move(*entered)))) return *code;
   }
+  refuse_unreadable_input();
   if (auto rest = input.finish())
     if (auto code = ended_by(session.run(std::move(*rest)))) return *code;
   return command::fine;

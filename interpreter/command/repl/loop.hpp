@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "ascribe/pack.hpp"
 #include "interpreter/command/repl/limits.hpp"
 
 namespace ascribe::repl {
@@ -11,6 +12,7 @@ namespace ascribe::repl {
 struct LoopOptions {
   std::vector<std::filesystem::path> paths{};  ///< rule files and packs that are loaded first
   Limits limits{};
+  LoadOptions loading{};
 };
 
 /// Runs a session on standard input until it ends, and gives the exit code: at a terminal mistakes end nothing;

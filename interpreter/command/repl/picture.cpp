@@ -233,8 +233,11 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
   }
   auto maps = maps_of(titled.relevance);
   bool strips = maps.front().size(0) == 1;
-  auto per_row = strips ? 1 : std::min<std::int64_t>(static_cast<std::int64_t>(maps.size()), 4);
-  auto width = std::max<std::int64_t>(4, (columns - gap * (per_row - 1)) / per_row);
+  auto count = static_cast<std::int64_t>(maps.size());
+  constexpr std::int64_t most_per_row = 4, narrowest = 4;
+  auto fitting = std::max<std::int64_t>(1, (columns + gap) / (narrowest + gap));
+  auto per_row = strips ? 1 : std::min({count, most_per_row, fitting});
+  auto width = (columns - gap * (per_row - 1)) / per_row;
   auto height = std::max<std::int64_t>(16, 2 * (screen.lines - 6));
   auto size = size_of(maps.front(), width, height);
   for (auto& each : maps) each = resized(each, size);
@@ -250,8 +253,7 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
     for (auto& line : beside(row).lines) out.add(std::move(line.text), line.width);
   }
   auto samples = titled.relevance.dim() < 2 ? 1 : titled.relevance.size(0);
-  if (samples > static_cast<std::int64_t>(maps.size()))
-    out.add(cut(fmt::format("… {} samples more", samples - static_cast<std::int64_t>(maps.size())), columns));
+  if (samples > count) out.add(cut(fmt::format("… {} samples more", samples - count), columns));
   out.add(cut(fmt::format("scale: ±{:.4g}", scale), columns));
   return out;
 }
@@ -271,12 +273,9 @@ Screen screen_of(int descriptor) {
     if (size.ws_col >= 20) out.columns = std::min<int>(size.ws_col, 500);
     if (size.ws_row >= 8) out.lines = std::min<int>(size.ws_row, 200);
   }
-  auto variable = [](const char* name) {
-    auto* value = std::getenv(name);
-    return std::string_view(value ? value : "");
-  };
-  if (!command::wants_colour(descriptor) || variable("TERM") == "dumb" || variable("TERM").empty()) return out;
-  auto depth = variable("COLORTERM");
+  if (!command::wants_colour(descriptor)) return out;
+  auto* said = std::getenv("COLORTERM");
+  auto depth = std::string_view(said ? said : "");
   out.colour = depth == "truecolor" || depth == "24bit" ? Screen::Colour::full : Screen::Colour::palette;
   return out;
 }

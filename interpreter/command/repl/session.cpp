@@ -22,15 +22,11 @@ Answer Session::guarded(const std::function<void(Answer&)>& action) {
   guard_ = &guard;
   auto fail = [&](std::vector<Diagnostic> mistakes) {
     // What an evaluation was stopped by went through other people's code, which may have called it anything.
-    if (guard.was_interrupted()) {
-      answer = {};
-      answer.interrupted = true;
-      return;
-    }
-    if (guard.passed_limit()) mistakes = {guard.diagnostic()};
+    answer = {};  // what was printed about changes is not so
+    answer.interrupted = guard.was_interrupted();
+    if (answer.interrupted) return;
     answer.failed = true;
-    answer.quits = false;
-    answer.messages = std::move(mistakes);
+    answer.messages = guard.passed_limit() ? std::vector{guard.diagnostic()} : std::move(mistakes);
   };
   try {
     action(answer);
@@ -57,6 +53,12 @@ Answer Session::run(Entered entered) {
 
 Answer Session::load(const std::vector<fs::path>& paths) {
   return guarded([&](Answer& answer) { load(paths, answer); });
+}
+
+LoadOptions Session::loading() const {
+  auto out = options_.loading;
+  out.progress = [this](const LoadProgress&) { guard_->check(); };
+  return out;
 }
 
 // -------------------------------------------------------------------------------------------- definitions and values
@@ -93,7 +95,7 @@ void Session::define(State& state, std::vector<syntax::Item> items, const Source
   for (auto& item : items)
     if (auto* test = std::get_if<syntax::Test>(&item.node)) tests.push_back(test->name.value);
   auto before = state.definitions.entered();
-  state.definitions = state.definitions.with(std::move(items), source, answer.messages);
+  state.definitions = state.definitions.with(std::move(items), source, loading(), answer.messages);
   auto& own = state.definitions.own();
   for (auto& each : state.definitions.entered()) {
     if (std::find(before.begin(), before.end(), each) != before.end()) continue;
@@ -101,8 +103,9 @@ void Session::define(State& state, std::vector<syntax::Item> items, const Source
     if (each->sort == EnteredDefinition::Sort::target) answer.text += signature(own.targets.at(name)) + "\n";
     if (each->sort == EnteredDefinition::Sort::function) answer.text += signature(*own.functions.at(name)) + "\n";
     if (each->sort != EnteredDefinition::Sort::import) continue;
-    auto& import = state.definitions.imports().at(name);
-    answer.text += fmt::format("{}: {} from {}\n", name, content_of(*import.definitions), import.path);
+    auto& import = std::get<syntax::Import>(each->file.items.front().node);
+    answer.text +=
+        fmt::format("{}: {} from {}\n", name, content_of(*state.definitions.imports().at(name)), import.path.value);
   }
   for (auto& name : tests) {
     auto test = state.definitions.test(name);

@@ -19,6 +19,8 @@ namespace ascribe::repl {
 
 struct SessionOptions {
   Limits limits{};
+  /// How rule files, packs and imports are loaded.
+  LoadOptions loading{};
   /// Asked while something is evaluated, on any thread: whether it is to end.
   std::function<bool()> interrupted{};
   /// Asked before something is drawn.
@@ -50,6 +52,7 @@ class Session {
   void run_command(const SourcePointer& source, Answer& answer);
   void define(State& state, std::vector<syntax::Item> items, const SourcePointer& source, Answer& answer);
   void assign(State& state, const syntax::Name& name, Value value, const SourcePointer& source) const;
+  LoadOptions loading() const;  // which ends where the evaluation is to end
   Screen screen() const { return options_.screen ? options_.screen() : Screen{}; }
 
   // The commands; `argument` is what stands behind the name, without blanks around it.

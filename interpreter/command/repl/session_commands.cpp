@@ -47,6 +47,20 @@ fs::path path_of(const std::string& word) {
   return word;
 }
 
+// What comes from a file, or from the files of a pack.
+language::Definitions part_of(language::Definitions definitions, const fs::path& path) {
+  std::error_code error;
+  auto place = fs::weakly_canonical(path.filename() == "pack.rule" ? path / ".." : path, error);
+  auto is_elsewhere = [&](const language::Place& written) {
+    auto file = fs::weakly_canonical(written.source->name(), error);
+    return std::mismatch(place.begin(), place.end(), file.begin(), file.end()).first != place.end();
+  };
+  std::erase_if(definitions.targets, [&](auto& each) { return is_elsewhere(language::place_of(each.second)); });
+  std::erase_if(definitions.functions, [&](auto& each) { return is_elsewhere(language::place_of(each.second)); });
+  std::erase_if(definitions.tests, [&](auto& each) { return is_elsewhere(each->place); });
+  return definitions;
+}
+
 // The expression behind a command, with places in the whole line.
 syntax::Statement expression_of(const SourcePointer& line, Span argument) {
   // Blanks in the place of the command: what is written stays where it was.
@@ -133,16 +147,12 @@ void Session::load(const std::vector<fs::path>& paths, Answer& answer) {
   auto all = state_.definitions.paths();
   for (auto& path : paths)
     if (std::find(all.begin(), all.end(), path) == all.end()) all.push_back(path);
-  auto next = state_.definitions.with_loaded(all, answer.messages);
-  state_.definitions = std::move(next);
-  for (auto& path : paths) {
-    auto pack = Pack::load(path);
-    answer.text += fmt::format("{}: {}\n", path.string(), content_of(pack.definitions()));
-  }
+  state_.definitions = state_.definitions.with_loaded(all, loading(), answer.messages);
+  auto& loaded = state_.definitions.loaded().definitions();
+  for (auto& path : paths) answer.text += fmt::format("{}: {}\n", path.string(), content_of(part_of(loaded, path)));
   std::vector<std::string> hidden;
   for (auto& each : state_.definitions.entered())
-    if (state_.definitions.loaded().definitions().targets.contains(each->name) ||
-        state_.definitions.loaded().definitions().functions.contains(each->name))
+    if (loaded.targets.contains(each->name) || loaded.functions.contains(each->name))
       hidden.push_back(fmt::format("`{}`", each->name));
   if (!hidden.empty())
     answer.text += fmt::format("entered here, and in front of what is loaded: {}\n", fmt::join(hidden, ", "));
@@ -150,11 +160,14 @@ void Session::load(const std::vector<fs::path>& paths, Answer& answer) {
 
 void Session::reload(Answer& answer) {
   auto& paths = state_.definitions.paths();
-  if (paths.empty())
+  if (paths.empty() && state_.definitions.imports().empty())
     throw Error({.code = Code::usage, .message = "no file is loaded", .help = "write `:load mine.rule`"});
-  state_.definitions = state_.definitions.with_loaded(paths, answer.messages);
-  answer.text =
-      fmt::format("{}: {}\n", counted(paths.size(), "path"), content_of(state_.definitions.loaded().definitions()));
+  state_.definitions = state_.definitions.with_loaded(paths, loading(), answer.messages);
+  if (!paths.empty())
+    answer.text =
+        fmt::format("{}: {}\n", counted(paths.size(), "path"), content_of(state_.definitions.loaded().definitions()));
+  for (auto& [name, import] : state_.definitions.imports())
+    answer.text += fmt::format("{}: {}\n", name, content_of(*import));
 }
 
 void Session::save(const CommandLine& line, Answer& answer) {
@@ -221,13 +234,11 @@ void Session::reset(const CommandLine& line, Answer& answer) {
     return;
   }
   auto next = state_;
+  std::set<std::string> definitions;
   for (auto& name : words_of(line.text())) {
     auto known = next.values.erase(name) > 0;
     if (next.model == name) next.model.clear();
-    if (next.definitions.has(name)) {
-      next.definitions = next.definitions.without(name);
-      known = true;
-    }
+    if (next.definitions.has(name)) known = definitions.insert(name).second;
     if (known) continue;
     std::vector<std::string> names;
     for (auto& [each, value] : next.values) names.push_back(each);
@@ -239,6 +250,7 @@ void Session::reset(const CommandLine& line, Answer& answer) {
          .help = did_you_mean(name, names,
                               names.empty() ? "nothing was entered" : fmt::format("there are: {}", listed(names)))});
   }
+  if (!definitions.empty()) next.definitions = next.definitions.without(definitions);
   state_ = std::move(next);
 }
 

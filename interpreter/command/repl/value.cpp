@@ -6,13 +6,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::repl {
 namespace {
 
-std::string number(double value) { return fmt::format("{:.6g}", value == 0 ? 0.0 : value); }  // no negative zero
+// The sign of a zero or of a NaN says nothing.
+double without_idle_sign(double value) {
+  if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();
+  return value == 0 ? 0 : value;
+}
 
 std::string with_count(std::int64_t count, const std::string& word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
@@ -51,7 +56,7 @@ Shown shown_of(std::int64_t size, std::int64_t dimensions_below, bool all) {
 
 std::string element(const at::Tensor& tensor) {
   if (tensor.scalar_type() == at::kBool) return tensor.item<bool>() ? "true" : "false";
-  return fmt::format("{:.4g}", tensor.item<double>() == 0 ? 0.0 : tensor.item<double>());
+  return fmt::format("{:.4g}", without_idle_sign(tensor.item<double>()));
 }
 
 template <typename Visit>
@@ -138,6 +143,8 @@ std::string layers_of(const ModelValue& value) {
 
 }  // namespace
 
+std::string number(double value) { return fmt::format("{:.6g}", without_idle_sign(value)); }
+
 std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 std::string type_name(const at::Tensor& tensor) {
@@ -158,7 +165,7 @@ std::string type_name(const at::Tensor& tensor) {
 }
 
 std::string summary(const Value& value) {
-  if (auto* it = std::get_if<double>(&value)) return fmt::format("{}", *it);
+  if (auto* it = std::get_if<double>(&value)) return fmt::format("{}", without_idle_sign(*it));
   if (auto* it = std::get_if<bool>(&value)) return *it ? "true" : "false";
   if (auto* it = std::get_if<TensorValue>(&value)) return summary_of(*it);
   return summary_of(std::get<ModelValue>(value));

@@ -36,6 +36,8 @@ std::string describe(const Value& value);
 /// What it is, without its content: `a tensor, float64 [1, 3]`.
 std::string type_of(const Value& value);
 
+/// A number among others: six digits.
+std::string number(double value);
 /// `[1, 3]`
 std::string shown(at::IntArrayRef shape);
 /// `float64`
