@@ -57,8 +57,8 @@ class SupervisorHook : public torch::autograd::FunctionPostHook {
   torch::autograd::variable_list operator()(const torch::autograd::variable_list& outputs,
                                             const torch::autograd::variable_list&) override {
     if (*inactive_ == 0) {
-      supervisor_->passed(*report_);
       supervisor_->before_layer(*report_);
+      supervisor_->passed(*report_);
     }
     return outputs;
   }

@@ -10,6 +10,7 @@
 
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/dispatch.hpp"
 #include "interpreter/evaluate/failure.hpp"
 #include "interpreter/model/model_state.hpp"
 #include "interpreter/model/target.hpp"
@@ -149,7 +150,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   Attribution out;
   at::Tensor y;
   {
-    Attachment attached(state);
+    attaching::Serving attached(state);  // also within a callback, where the mode is off
     y = model::chosen_output(model.run(given.tensors), target);
   }
   check_entries(state->report(), rules);
@@ -221,7 +222,7 @@ Report layers(const Model& model, const Composite& rules, const std::vector<at::
   try {
     auto given = prepared(*model.state().program, inputs, /*keeps_history=*/false);
     auto state = attachment_to(model, rules, {});
-    Attachment attached(state);
+    attaching::Serving attached(state);  // also within a callback, where the mode is off
     (void)model.run(given.tensors);
     return state->report();
   } catch (const Error&) {

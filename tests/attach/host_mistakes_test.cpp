@@ -78,7 +78,7 @@ TEST_CASE("what was moved from is what it was, or nothing") {
 }
 
 // What arrives at the input of a linear layer: its gradient, or relevance.
-at::Tensor arriving(const nn::Linear& layer) {
+at::Tensor arriving(nn::Linear layer) {
   auto x = input().to(at::kFloat).requires_grad_();
   layer->forward(x).sum().backward();
   return x.grad();

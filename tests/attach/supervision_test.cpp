@@ -139,16 +139,22 @@ TEST_CASE("what a progress callback throws comes out as it is") {
   }
 }
 
-TEST_CASE("a callback may compute, attach and attribute") {
+TEST_CASE("a callback may compute, and attribute in the forward pass; in the backward pass it is told that it cannot") {
   auto model = loaded(net());
   auto before = attribute(model, rules(), input(), 1).relevance;
-  std::size_t right = 0;
-  AttributeOptions options{.progress = [&](const Progress&) {
+  std::size_t right = 0, refused = 0;
+  AttributeOptions options{.progress = [&](const Progress& step) {
     at::AutoGradMode record(true);
-    right += same_bits(attribute(model, rules(), input(), 1).relevance, before);
+    right += at::ones({2}).sum().item<double>() == 2;
+    try {
+      right += same_bits(attribute(model, rules(), input(), 1).relevance, before);
+    } catch (const Error& error) {
+      refused += error.diagnostics().front().code == Code::gradient_disabled && step.pass == Pass::backward;
+    }
   }};
   CHECK(same_bits(attribute(model, rules(), input(), 1, options).relevance, before));
-  CHECK(right == 6);
+  CHECK(right == 6 + 3);
+  CHECK(refused == 3);
 }
 
 TEST_CASE("a stop that comes after the attribution does not touch its relevance's gradient") {
