@@ -393,6 +393,10 @@ TEST_CASE("files that need each other are loaded together") {
   CHECK(enter(":load " + composite + " " + rule).text ==
         composite + ": 1 composite\n" + rule + ": 1 rule, 1 function\n");
   CHECK(enter(":reload").text == "2 paths: 1 rule, 1 composite, 1 function\n");
+  std::filesystem::create_directory(folder / "acme");
+  auto pack =
+      folder.file("acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 1 }\nrule acme { }\n").string();
+  CHECK(enter(":load " + pack).text == pack + ": 1 rule\n");
 }
 
 TEST_CASE("packs are imported over the search path, and read anew") {

@@ -56,7 +56,7 @@ EnteredDefinition as_entered(syntax::Item item, const SourcePointer& source) {
   return out;
 }
 
-// A definition's names, where none of them is known.
+// The names that a definition sees; those that it lacks, a file may bring.
 class SessionScope : public language::FileScope {
  public:
   using language::FileScope::FileScope;

@@ -50,7 +50,7 @@ fs::path path_of(const std::string& word) {
 // What comes from a file, or from the files of a pack.
 language::Definitions part_of(language::Definitions definitions, const fs::path& path) {
   std::error_code error;
-  auto place = fs::weakly_canonical(path.filename() == "pack.rule" ? path / ".." : path, error);
+  auto place = fs::weakly_canonical(path.filename() == "pack.rule" ? path.parent_path() / "." : path, error);
   auto is_elsewhere = [&](const language::Place& written) {
     auto file = fs::weakly_canonical(written.source->name(), error);
     return std::mismatch(place.begin(), place.end(), file.begin(), file.end()).first != place.end();
@@ -238,7 +238,10 @@ void Session::reset(const CommandLine& line, Answer& answer) {
   for (auto& name : words_of(line.text())) {
     auto known = next.values.erase(name) > 0;
     if (next.model == name) next.model.clear();
-    if (next.definitions.has(name)) known = definitions.insert(name).second;
+    if (next.definitions.has(name)) {
+      definitions.insert(name);
+      known = true;
+    }
     if (known) continue;
     std::vector<std::string> names;
     for (auto& [each, value] : next.values) names.push_back(each);
