@@ -172,7 +172,7 @@ TEST_CASE("where a lock is required, nothing is loaded that none covers") {
   options.path = {"."};
   CHECK(messages({"acme"}, options) == "");
   options.require_lock = true;
-  CHECK(messages({"acme"}, options) == "acme/pack.rule:2:8 A0809 no lock covers 'base.rule'\n");
+  CHECK(messages({"acme"}, options) == "acme/pack.rule:2:8 A0809 no lock covers './base.rule'\n");
 }
 
 TEST_CASE("what was compared with the lock is what is parsed, although the files change meanwhile") {
