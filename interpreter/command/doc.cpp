@@ -101,7 +101,8 @@ std::optional<Page> page_of(const std::vector<std::string>& paths, const LoadOpt
       std::error_code unknown;
       // Of several paths the whole names of files are shown, so that they can be told apart.
       auto folder = paths.size() > 1 ? "" : fs::is_directory(given, unknown) ? given : given.parent_path();
-      auto units = pack_paths(given);
+      // A pack's page is its own: packs that are nested in it have theirs.
+      auto units = fs::exists(given / "pack.rule", unknown) ? std::vector{given} : pack_paths(given);
       for (auto& unit : units) attempt([&] { sources.push_back(load(unit, folder, options)); });
       if (worst == fine) heads.push_back(head_of(given, units, sources.back().pack));
     });
