@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <deque>
+#include <iterator>
 
 #include "grammar/formatter.hpp"
 #include "grammar/limits.hpp"
@@ -219,9 +221,25 @@ std::string content_of(const language::Definitions& definitions) {
   return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
-std::string as_rule_file(const Definitions& definitions, const fs::path& folder) {
+EnteredDefinitions for_rule_file(const EnteredDefinitions& entered) {
+  auto is_in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  auto names = [&](const std::string& text, const std::string& alias) {  // `acme.` as a word of its own
+    for (auto at = text.find(alias + "."); at != std::string::npos; at = text.find(alias + ".", at + 1))
+      if (at == 0 || !is_in_name(text[at - 1])) return true;
+    return false;
+  };
+  EnteredDefinitions out;
+  std::copy_if(entered.begin(), entered.end(), std::back_inserter(out), [&](auto& each) {
+    return each->sort != Sort::import || std::any_of(entered.begin(), entered.end(), [&](auto& other) {
+             return other->sort != Sort::import && names(other->text, each->name);
+           });
+  });
+  return out;
+}
+
+std::string as_rule_file(const EnteredDefinitions& entered, const fs::path& folder) {
   std::string text;
-  for (auto& each : definitions.entered()) {
+  for (auto& each : entered) {
     if (!text.empty()) text += "\n";
     auto* import = std::get_if<syntax::Import>(&each->file.items.front().node);
     std::error_code error;

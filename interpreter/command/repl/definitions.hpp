@@ -73,7 +73,12 @@ std::string counted(std::size_t count, const char* word);
 /// `2 rules, 1 composite`: what is there.
 std::string content_of(const language::Definitions& definitions);
 
+using EnteredDefinitions = std::vector<std::shared_ptr<const EnteredDefinition>>;
+
+/// What a rule file may hold of what was entered: all but imports that nothing uses, which are mistakes there.
+EnteredDefinitions for_rule_file(const EnteredDefinitions& entered);
+
 /// The definitions as a rule file's text in canonical form, as if it lay in `folder`.
-std::string as_rule_file(const Definitions& definitions, const std::filesystem::path& folder);
+std::string as_rule_file(const EnteredDefinitions& entered, const std::filesystem::path& folder);
 
 }  // namespace ascribe::repl

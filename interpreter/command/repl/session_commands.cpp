@@ -184,7 +184,8 @@ void Session::save(const CommandLine& line, Answer& answer) {
   if (path.extension() != ".rule")
     throw refuse(Code::usage, "the names of rule files end in `.rule`",
                  fmt::format("write `:save {}.rule`", words.front()));
-  if (state_.definitions.entered().empty())
+  auto definitions = for_rule_file(state_.definitions.entered());
+  if (definitions.empty())
     throw refuse(Code::usage, "no definition was entered, so there is nothing to save",
                  "define a rule: `rule mine = epsilon(0.1)`");
   std::error_code error;
@@ -192,9 +193,9 @@ void Session::save(const CommandLine& line, Answer& answer) {
   if (fs::exists(path, error) && !saved_.contains(known))
     throw refuse(Code::unwritable_file, fmt::format("{} is there already", command::quoted(path)),
                  "choose another name: only files that this session wrote are written again");
-  command::write_file(path, {as_rule_file(state_.definitions, path.parent_path())});
+  command::write_file(path, {as_rule_file(definitions, path.parent_path())});
   saved_.insert(fs::weakly_canonical(path, error));
-  answer.text = fmt::format("{}: {}\n", path.string(), counted(state_.definitions.entered().size(), "definition"));
+  answer.text = fmt::format("{}: {}\n", path.string(), counted(definitions.size(), "definition"));
 }
 
 void Session::type(const CommandLine& line, Answer& answer) {
