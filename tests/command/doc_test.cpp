@@ -33,9 +33,11 @@ std::string outside_of_code(const std::string& markdown) {
   return out;
 }
 
+// A pack, and what it imports by its name.
+const std::string searching = "export ASCRIBE_PATH=\"$PWD\"; ";
 void write_acme(const Folder& folder) {
   std::filesystem::create_directories(folder / "acme/parts");
-  std::filesystem::create_directories(folder / "acme/other");
+  std::filesystem::create_directories(folder / "other");
   folder.file("acme/pack.rule",
               "## The rules of `acme`.\npack acme { version = \"1.2.0\"; language = 1 }\n"
               "import \"other\" as other\nrule far = other.distant\nrule zero(by: "
@@ -47,7 +49,7 @@ void write_acme(const Folder& folder) {
   folder.file("acme/parts/a.rule",
               "fn _part(z, part) = stabilize(z, part)\nrule _inner = epsilon\nrule A {}\nrule a {}");
   folder.file("other.rule", "rule distant {}");
-  folder.file("acme/other/pack.rule", "pack other { version = \"1.0.0\"; language = 1 } rule distant {}");
+  folder.file("other/pack.rule", "pack other { version = \"1.0.0\"; language = 1 } rule distant {}");
 }
 
 }  // namespace
@@ -68,19 +70,20 @@ TEST_CASE("a page is the same wherever it is made") {
   Folder folder;
   write_acme(folder);
   for (std::string format : {"markdown", "html"}) {
-    auto usual = run_shell(folder, "ascribe doc --format " + format + "; ascribe doc acme --format " + format).out;
+    auto usual =
+        run_shell(folder, searching + "ascribe doc --format " + format + "; ascribe doc acme --format " + format).out;
     CHECK_THAT(usual, Contains("acme 1.2.0"));
     for (std::string elsewhere : {"cd acme; LC_ALL=C ascribe doc --format F; LC_ALL=C ascribe doc . --format F",
                                   "LC_ALL=C.UTF-8 ascribe doc --format F; ascribe doc \"$PWD/acme/\" --format F",
                                   "ascribe doc --format F; ascribe doc acme/pack.rule --format F"})
-      CHECK(run_shell(folder, std::regex_replace(elsewhere, std::regex("F"), format)).out == usual);
+      CHECK(run_shell(folder, searching + std::regex_replace(elsewhere, std::regex("F"), format)).out == usual);
   }
 }
 
 TEST_CASE("a pack's page has its public names, in the order of its files") {
   Folder folder;
   write_acme(folder);
-  auto page = run_shell(folder, "ascribe doc acme");
+  auto page = run_shell(folder, searching + "ascribe doc acme");
   CHECK(page.code == 0);
   CHECK(page.err == "");
   CHECK_THAT(page.out, StartsWith("# acme 1.2.0\n\nThe rules of `acme`.\n\n| Rule | |\n|---|---|\n"
@@ -109,7 +112,7 @@ TEST_CASE("the HTML page has an anchor for every definition, and every link lead
   Folder folder;
   write_acme(folder);
   for (std::string path : {"", "acme", "other.rule"}) {
-    auto page = run_shell(folder, "ascribe doc --format html " + path).out;
+    auto page = run_shell(folder, searching + "ascribe doc --format html " + path).out;
     CHECK_THAT(page, StartsWith("<!DOCTYPE html>\n") && Catch::EndsWith("</html>\n"));
     std::regex id("id=\"([^\"]*)\""), link("href=\"#([^\"]*)\"");
     std::vector<std::string> ids;
@@ -241,7 +244,7 @@ TEST_CASE("several paths make one page") {
   CHECK(page.code == 0);
   CHECK_THAT(page.out, StartsWith("# other.rule, second.rule\n") && Contains("| [distant](#distant) |") &&
                            Contains("| [distant](#distant-1) |") && Contains("[`distant`](#distant-1)"));
-  CHECK_THAT(run_shell(folder, "ascribe doc acme other.rule").out,
+  CHECK_THAT(run_shell(folder, searching + "ascribe doc acme other.rule").out,
              StartsWith("# acme 1.2.0, other.rule\n\n|") && Contains("**Definition**, in `acme/b.rule`"));
 }
 
