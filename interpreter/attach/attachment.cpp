@@ -316,7 +316,12 @@ std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
 }
 
 Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) {
-  if (state_) switch_on(state_);
+  if (!state_) return;
+  if (attaching::paused())
+    throw Error({.code = Code::gradient_disabled,
+                 .message = "rules cannot be attached within a progress callback: operators go through it as they are",
+                 .help = "attach before, or after the attribution; `attribute` works there"});
+  switch_on(state_);
 }
 Attachment::Attachment(Attachment&& other) noexcept = default;
 Attachment::~Attachment() { remove(); }

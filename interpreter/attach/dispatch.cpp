@@ -130,12 +130,12 @@ const Stacks& stacks() {
 }  // namespace
 
 Pause::Pause() : guard_(mode) {}
+bool paused() { return c10::impl::tls_is_dispatch_key_excluded(mode); }
 
 void switch_on(std::shared_ptr<Interceptor> interceptor) { stacks().push(std::move(interceptor)); }
 void switch_off(const Interceptor* interceptor) { stacks().remove(interceptor); }
 
-Serving::Serving(std::shared_ptr<Interceptor> interceptor)
-    : interceptor_(interceptor.get()), was_paused_(c10::impl::tls_is_dispatch_key_excluded(mode)) {
+Serving::Serving(std::shared_ptr<Interceptor> interceptor) : interceptor_(interceptor.get()), was_paused_(paused()) {
   switch_on(std::move(interceptor));
   c10::impl::tls_set_dispatch_key_excluded(mode, false);
 }

@@ -49,4 +49,7 @@ class Pause {
   c10::impl::ExcludeDispatchKeyGuard guard_;
 };
 
+/// Whether one lives on this thread: then what is switched on does not work.
+bool paused();
+
 }  // namespace ascribe::attaching

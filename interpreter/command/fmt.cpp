@@ -28,6 +28,7 @@ constexpr const char* standard_input = "-";
 
 // Formats one file as the options say; gives the exit code. Throws Error.
 int format_file(const std::filesystem::path& path, const Options& options) {
+  if (path != standard_input) refuse_newer_language(path);  // what is written there may mean something else
   auto source = read_source(path);
   std::vector<Diagnostic> diagnostics;
   auto formatted = format_source(source, diagnostics);

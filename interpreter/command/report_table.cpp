@@ -14,7 +14,10 @@ namespace {
 constexpr std::int64_t most_predictions = 8;  // of a batch, as text
 
 std::string shown(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
-std::string shown(const std::optional<double>& sum) { return sum ? fmt::format("{:.5g}", *sum) : ""; }
+std::string shown(const std::optional<double>& sum) {
+  if (!sum) return "";
+  return std::isnan(*sum) ? "nan" : fmt::format("{:.5g}", *sum);  // of a NaN, the sign means nothing
+}
 // What rounding leaves is nothing.
 std::string shown_rest(const LayerReport& layer) {
   constexpr double rounding = 1e-5;

@@ -107,6 +107,7 @@ int test(const Options& options) {
                  .message = options.filter == "*" ? "there is no test in these files"
                                                   : fmt::format("no test is called '{}'", options.filter),
                  .help = "write one: test \"…\" { model = …; x = …; expect … }"});
+  if (tests.empty() && options.format == "text") return worst;  // nothing could be loaded, as was said
   std::vector<TestResult> results;
   std::size_t failed = 0;
   for (auto& each : tests) {

@@ -259,6 +259,12 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
                      fmt::format("a pack's functions are called: `{}(…)`", shown(path)));
     return nullptr;
   }
+  if (term == local_.terms.end() && clause == Clause::session && !find_quantity(qualifier) &&
+      !local_.values.contains(qualifier)) {
+    reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown pack `{}`", qualifier),
+                     fmt::format("`import \"{0}\" as {0}` makes it known", qualifier));
+    return nullptr;
+  }
   if (term == local_.terms.end()) {
     if (find_quantity(qualifier) || parameter_index(qualifier) || local_.lets.contains(qualifier) ||
         local_.values.contains(qualifier)) {

@@ -360,8 +360,9 @@ Made make(const Arguments& a) {
 at::Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   if (product(shape) > static_cast<double>(limits.test_elements))
     throw Error({.code = Code::too_large,
-                 .message = fmt::format("a random tensor of shape {}", shown(shape)),
-                 .help = fmt::format("{} numbers are the limit", limits.test_elements)});
+                 .message = fmt::format("a random tensor of shape {} has more than {} numbers", shown(shape),
+                                        limits.test_elements),
+                 .help = "take a smaller one"});
   auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
   return at::randn(shape, generator, at::kDouble);
 }

@@ -89,8 +89,7 @@ FoundImport find_import(const Reading& reading, const std::string& written, cons
     throw cannot_import(written, "it is a folder " + why, from_here,
                         fmt::format("name one of its .rule files, or give it a pack.rule: `{}`", pack_example));
   }
-  if (kind != Kind::file)
-    throw cannot_import(written, "it is neither a file nor a folder that can be read", from_here, "name a .rule file");
+  if (kind != Kind::file) throw cannot_import(written, cannot_be_looked_at, from_here, check_permissions);
   if (path.extension() != ".rule")
     throw cannot_import(written, "it is no .rule file", from_here, "the names of rule files end in `.rule`");
   return found(false);

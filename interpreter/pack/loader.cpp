@@ -53,15 +53,10 @@ struct Open {
   std::set<std::string> files{};
 };
 
-// Who has a pack's name, where that is written, and the import that led there.
-struct Owner {
-  std::string identity;
-  Label named, import;
-};
-
 class Loader {
  public:
-  Loader(const LoadOptions& options, const Definitions& standard) : reading_(options), standard_(standard) {}
+  Loader(const LoadOptions& options, const Definitions& standard, PackOwners before = {})
+      : reading_(options), standard_(standard), owners_(std::move(before)) {}
 
   Loaded load(const std::vector<fs::path>& paths);
   LoadedImports load_imports(const std::vector<const syntax::File*>& entered);
@@ -94,9 +89,9 @@ class Loader {
   std::map<std::string, std::unique_ptr<LoadedFile>> files_;
   std::map<std::string, DefinitionsPointer> units_;
   std::map<std::string, language::PackInfo> packs_;
-  std::map<std::string, Owner> owners_;  // of packs' names
-  std::vector<LoadedImport> imports_;    // of the first unit
-  std::vector<Open> open_;               // one imports the next
+  PackOwners owners_;
+  std::vector<LoadedImport> imports_;  // of the first unit
+  std::vector<Open> open_;             // one imports the next
 };
 
 // Throws what was found, and gives the warnings where that is all there is.
@@ -118,6 +113,7 @@ std::vector<Diagnostic> Loader::finish(Action action) {
 Loaded Loader::load(const std::vector<fs::path>& paths) {
   Loaded out;
   out.warnings = finish([&] { load_all(paths, out); });
+  out.packs = std::make_shared<const PackOwners>(std::move(owners_));
   return out;
 }
 
@@ -176,7 +172,7 @@ Unit Loader::named_by_caller(const fs::path& path) const {
   if (kind == Kind::nothing) throw unreadable(path, "no such file", give_rule_files);
   if (kind == Kind::file)
     return path.filename() == pack_file_name ? unit(folder_of_pack(reading_, path), true) : unit(path, false);
-  if (kind != Kind::folder) throw unreadable(path, "it is neither a file nor a folder", give_rule_files);
+  if (kind != Kind::folder) throw unreadable(path, cannot_be_looked_at, check_permissions);
   if (auto why = why_no_pack(reading_, path); !why.empty())
     throw unreadable(path, "it is a folder " + why, give_rule_files);
   return unit(path, true);
@@ -264,7 +260,7 @@ std::optional<std::vector<PackFile>> Loader::locked_files(const Unit& unit) {
 bool Loader::owns_name(const Unit& unit, const language::PackInfo& info) {
   if (info.name.empty()) return true;  // that has its message
   auto import = open_.back().import;
-  auto [owner, fresh] = owners_.emplace(info.name, Owner{unit.identity, info.named, import});
+  auto [owner, fresh] = owners_.by_name.emplace(info.name, PackOwner{unit.identity, info.named, import});
   if (fresh || owner->second.identity == unit.identity) return true;
   auto& diagnostic = report(Code::repeated_pack, info.named, fmt::format("two packs are called `{}`", info.name),
                             "rename one of them, or import one and the same from everywhere");
@@ -423,9 +419,9 @@ Loaded load_files(const std::vector<fs::path>& paths, const LoadOptions& options
   return Loader(options, standard).load(paths);
 }
 
-LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const LoadOptions& options,
-                           const Definitions& standard) {
-  return Loader(options, standard).load_imports(entered);
+LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const PackOwners& before,
+                           const LoadOptions& options, const Definitions& standard) {
+  return Loader(options, standard, before).load_imports(entered);
 }
 
 Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* standard) {
@@ -446,7 +442,8 @@ Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* 
   auto definitions = language::check(pointers, {standard}, diagnostics);
   cut(diagnostics);
   if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
-  return {std::make_shared<const Definitions>(std::move(definitions)), std::move(diagnostics), "", "", 0, {}};
+  return {.definitions = std::make_shared<const Definitions>(std::move(definitions)),
+          .warnings = std::move(diagnostics)};
 }
 
 }  // namespace ascribe

@@ -21,12 +21,24 @@ struct LoadedImport {
   std::string name, version;  ///< of the pack that it leads to; empty for a file
 };
 
+/// Who has a pack's name: where it lies, what says so, and the import that led there.
+struct PackOwner {
+  std::string identity;
+  Label named, import;
+};
+
+/// The packs of a loading, by their names: no two may have one.
+struct PackOwners {
+  std::map<std::string, PackOwner> by_name{};
+};
+
 struct Loaded {
   std::shared_ptr<const language::Definitions> definitions;
   std::vector<Diagnostic> warnings;
-  std::string name, version;            ///< of the pack, where one pack is all that was loaded
+  std::string name{}, version{};        ///< of the pack, where one pack is all that was loaded
   int language = 0;                     ///< of that pack
   std::vector<LoadedImport> imports{};  ///< of that pack, in the order of its files
+  std::shared_ptr<const PackOwners> packs = std::make_shared<const PackOwners>();  ///< imported ones, too
 };
 
 /// What imports lead to, by their aliases.
@@ -41,9 +53,10 @@ Loaded load_files(const std::vector<std::filesystem::path>& paths, const LoadOpt
                   const language::Definitions& standard);
 
 /// Loads what the imports of these texts lead to. They were entered: they are as a file would be that lies in the
-/// working directory. Throws Error with every mistake that was found; the texts themselves are not checked.
-LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const LoadOptions& options,
-                           const language::Definitions& standard);
+/// working directory, beside what was loaded before. Throws Error with every mistake that was found; the texts
+/// themselves are not checked.
+LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const PackOwners& before,
+                           const LoadOptions& options, const language::Definitions& standard);
 
 /// Loads texts that share one scope and lie in no folder, so that they can import nothing. `standard` is null for the
 /// standard pack's own.

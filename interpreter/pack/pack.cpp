@@ -108,6 +108,7 @@ Composite::Composite(const Rule& rule)
 
 Pack::Pack(Loaded loaded)
     : definitions_(std::move(loaded.definitions)),
+      packs_(std::move(loaded.packs)),
       warnings_(std::make_shared<const std::vector<Diagnostic>>(std::move(loaded.warnings))),
       name_(std::move(loaded.name)),
       version_(std::move(loaded.version)) {}

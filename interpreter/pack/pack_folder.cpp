@@ -145,6 +145,7 @@ fs::path folder_of_pack(const Reading& reading, const fs::path& path) {
   if (kind == Kind::file && path.filename() == pack_file_name) return parent_of(path);
   auto why = kind == Kind::folder ? why_no_pack(reading, path) : "";
   if (kind == Kind::folder && why.empty()) return path;
+  if (kind == Kind::other) throw unreadable(path, cannot_be_looked_at, check_permissions);
   throw unreadable(path, kind == Kind::folder ? "it is a folder " + why : "it is no folder",
                    "give the path of a pack: a folder with a pack.rule");
 }

@@ -93,7 +93,11 @@ std::vector<Files::Entry> Reading::list(const fs::path& folder) {
   auto most = options_.limits.entries - entries_;
   auto entries = guarded(folder, [&] { return files_->list(folder, most); });
   if (entries.size() > most)
-    throw beyond(fmt::format("the folders of packs hold more than {} files and folders", options_.limits.entries));
+    throw GiveUp({.code = Code::too_large,
+                  .message = fmt::format("the folders of packs hold more than {} files and folders, those of '{}' "
+                                         "among them",
+                                         options_.limits.entries, shown(folder)),
+                  .help = "keep in a pack's folder what belongs to the pack"});
   entries_ += entries.size();
   for (auto& [name, kind] : entries)
     if (name.empty() || name == "." || name == ".." || name.find_first_of(std::string_view("/\0", 2)) != name.npos)

@@ -6,7 +6,10 @@
 #include <set>
 
 #include "grammar/limits.hpp"
+#include "grammar/parser.hpp"
+#include "interpreter/language/pack_checker.hpp"
 #include "interpreter/pack/files.hpp"
+#include "interpreter/pack/pack_folder.hpp"
 #include "interpreter/pack/reading.hpp"
 
 namespace ascribe {
@@ -43,6 +46,17 @@ std::vector<fs::path> pack_paths(const fs::path& path) {
     out.insert(packs.contains(folder) ? folder : file);
   }
   return {out.begin(), out.end()};
+}
+
+void refuse_newer_language(const fs::path& path) {
+  LoadOptions options;
+  Reading reading(options);
+  auto folder = pack_around(reading, reading.resolve(path));
+  if (!folder) return;
+  std::vector<Diagnostic> mistakes;  // for whoever checks the pack
+  auto manifest = path.filename() == pack_file_name ? path : *folder / pack_file_name;
+  if (auto newer = language::needs_newer_language(parse_file(reading.read(manifest), mistakes)))
+    throw Error({std::move(*newer)});
 }
 
 void refuse_unreadable_input() {

@@ -16,6 +16,9 @@ std::vector<std::filesystem::path> rule_paths(const std::filesystem::path& path)
 /// What is loaded together: of `rule_paths`, packs by their folders and the other files each by itself.
 std::vector<std::filesystem::path> pack_paths(const std::filesystem::path& path);
 
+/// Throws Error (newer_language) where a file belongs to a pack in a newer language than this program's.
+void refuse_newer_language(const std::filesystem::path& path);
+
 /// Throws Error where reading standard input came to more than its end. To be asked at that end.
 void refuse_unreadable_input();
 

@@ -151,10 +151,15 @@ TEST_CASE("a callback may compute, and attribute in the forward pass; in the bac
     } catch (const Error& error) {
       refused += error.diagnostics().front().code == Code::gradient_disabled && step.pass == Pass::backward;
     }
+    try {
+      (void)attach(rules(), torch::nn::Linear(2, 2));
+    } catch (const Error& error) {
+      refused += error.diagnostics().front().code == Code::gradient_disabled;
+    }
   }};
   CHECK(same_bits(attribute(model, rules(), input(), 1, options).relevance, before));
   CHECK(right == 6 + 3);
-  CHECK(refused == 3);
+  CHECK(refused == 3 + 6);  // attaching never works there
 }
 
 TEST_CASE("a stop that comes after the attribution does not touch its relevance's gradient") {

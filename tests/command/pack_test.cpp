@@ -191,19 +191,55 @@ TEST_CASE("with --locked, what a lock covers is loaded, and nothing else") {
 
 TEST_CASE("an unreadable file, ten thousand files and a gigabyte end in one message") {
   Folder folder;
+  fs::create_symlink("/proc/self/mem", folder / "unreadable.rule");  // a file whose beginning nobody may read
+  auto unreadable = run_shell(folder, "ascribe check unreadable.rule");
+  CHECK(unreadable.code == 3);
+  CHECK(unreadable.err ==
+        "error[A0001]: cannot read 'unreadable.rule': input/output error\n  = help: check the disk\n");
   fs::create_directory(folder / "acme");
   folder.file("acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 1 }");
   fs::resize_file(folder.file("acme/large.rule", ""), std::uintmax_t{1} << 30);
   for (auto* command : {"ascribe check acme", "ascribe pack lock acme", "ascribe pack list acme"}) {
     auto outcome = run_shell(folder, command);
     CHECK(outcome.code == 4);
-    CHECK_THAT(outcome.err, Contains("error[A0004]: cannot read 'acme/large.rule': it has more than 1048576 bytes"));
+    CHECK(outcome.err ==
+          "error[A0004]: cannot read 'acme/large.rule': it has more than 1048576 bytes\n"
+          "  = help: cut it into several files\n");
   }
   fs::remove(folder / "acme/large.rule");
   CHECK(run_shell(folder, "cd acme && seq -f '%g.rule' 9999 | xargs touch").code == 0);
   for (auto* command : {"ascribe check acme", "ascribe pack lock acme"}) {
     auto outcome = run_shell(folder, command);
     CHECK(outcome.code == 4);
-    CHECK_THAT(outcome.err, Contains("error[A0004]: more than 1000 files are loaded together"));
+    CHECK(outcome.err ==
+          "error[A0004]: more than 1000 files are loaded together\n"
+          "  = help: load less at a time: one pack, with what it imports\n");
   }
+  CHECK(run_shell(folder, "rm -r acme && mkdir acme && cd acme && echo > pack.rule && seq 10000 | xargs touch").code ==
+        0);
+  CHECK(run_shell(folder, "ascribe check acme").err ==
+        "error[A0004]: the folders of packs hold more than 10000 files and folders, those of 'acme' among them\n"
+        "  = help: keep in a pack's folder what belongs to the pack\n");
+}
+
+TEST_CASE("a pack in a newer language is not formatted") {
+  Folder folder;
+  fs::create_directory(folder / "acme");
+  std::string manifest = "pack acme {version = \"1.0.0\"; language = 2}\n", more = "rule  a  =  epsilon\n";
+  folder.file("acme/pack.rule", manifest + "rule b { newer ? : }\n");
+  folder.file("acme/more.rule", more);
+  auto outcome = run_shell(folder, "ascribe fmt acme");
+  CHECK(outcome.code == 1);
+  CHECK(outcome.out == "");
+  CHECK_THAT(outcome.err, Contains("error[A0804]: the pack `acme` needs language 2, this is language 1"));
+  CHECK_THAT(outcome.err, !Contains("A01"));
+  CHECK(bytes_of(folder / "acme/more.rule") == more);
+}
+
+TEST_CASE("tests of a pack that does not load are not counted") {
+  Folder folder;
+  folder.file("wrong.rule", "rule r { backward = Q }\n");
+  auto outcome = run_shell(folder, "ascribe test wrong.rule");
+  CHECK(outcome.code == 1);
+  CHECK(outcome.out == "");
 }

@@ -309,7 +309,7 @@ TEST_CASE("what an import names may be anything") {
     auto file = folder.file("main.rule", "import \"" + path + "\" as it\nrule r = it.r");
     return test::failure(folder, [&] { Pack::load(file); });
   };
-  constexpr auto nothing = "': it is neither a file nor a folder that can be read";
+  constexpr auto nothing = "': it is neither a file nor a folder that can be looked into";
   REQUIRE(::mkfifo((folder / "pipe.rule").c_str(), 0600) == 0);
   CHECK(imports("pipe.rule") == std::string("A0801 cannot import 'pipe.rule") + nothing);
   fs::create_symlink("/dev/zero", folder / "endless.rule");

@@ -1,6 +1,7 @@
 // Threads that load at the same time, and ask packs while others reload them. The same tests run under the thread
 // sanitizer (`./dev test`).
 #include <atomic>
+#include <fstream>
 #include <latch>
 #include <mutex>
 #include <thread>
@@ -67,20 +68,29 @@ TEST_CASE("threads load at the same time, sound packs and others") {
 TEST_CASE("threads keep the pack that they have while one reloads it from disk") {
   test::Folder folder;
   std::filesystem::create_directory(folder / "acme");
-  folder.file("acme/pack.rule", pack_rule("acme") + "rule soft(a = 1) { map = a * R }");
+  auto write = [&](int number) {
+    std::ofstream(folder / "acme/pack.rule") << pack_rule("acme") << "rule soft(a = " << number << ") { map = a * R }";
+    return "soft(a = " + std::to_string(number) + ")";
+  };
+  write(0);
   std::mutex mutex;
   auto current = Pack::load(folder / "acme");
+  int reloads = 0;  // of the thread that does it
   auto failures = in_threads([&](std::size_t i) {
     auto mine = [&] {
       std::lock_guard lock(mutex);
       return current;
     }();
+    auto before = mine.rule("soft").description();
     if (i == 0) {
+      auto written = write(++reloads);
       auto newer = mine.reload();
+      if (newer.rule("soft").description() != written) throw std::logic_error("what was before, once more");
       std::lock_guard lock(mutex);
       current = newer;
     }
-    if (mine.rule("soft").description() != "soft(a = 1)") throw std::logic_error("a broken rule");
+    if (mine.rule("soft").description() != before) throw std::logic_error("another one's rule");
   });
   CHECK(failures == 0);
+  CHECK(current.rule("soft").description() == "soft(a = " + std::to_string(reloads) + ")");
 }

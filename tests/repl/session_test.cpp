@@ -427,6 +427,11 @@ TEST_CASE("packs are imported over the search path, and read anew") {
   pack("acme", "acme", "rule twice { backward = 4 * R }\n");
   pack("other/nested", "acme", "");
   CHECK_THAT(mistake(enter("import \"other/nested\" as nested")), Contains("two packs are called `acme`"));
+  CHECK_THAT(mistake(enter(":load " + (folder / "other/nested").string())), Contains("two packs are called `acme`"));
+  CHECK(!enter(":load " + (folder / "acme").string()).failed);
+  Entering after({.loading = {.path = {folder.path}}});
+  CHECK(!after(":load " + (folder / "other/nested").string()).failed);
+  CHECK_THAT(mistake(after("import \"acme\" as acme")), Contains("two packs are called `acme`"));
   CHECK_THAT(mistake(enter("import \"" + (folder / "acme").string() + "\" as absolute")),
              StartsWith("A0801") && Contains("an import's path begins at its file or on the search path, not at `/`"));
 }
@@ -486,4 +491,33 @@ TEST_CASE("large and deep inputs work or are refused") {
   CHECK_THAT(mistake(enter("b = " + std::string(1 << 20, ' ') + "1")), StartsWith("A0004"));
   CHECK_THAT(mistake(enter("random(100000000)")), Contains("a whole number from 0 to 16777216"));
   CHECK_THAT(mistake(enter("random(10000, 10000)")), StartsWith("A0004"));
+}
+
+TEST_CASE("what a definition needs is not taken from it, and the message says so") {
+  Entering enter;
+  enter("rule a = epsilon");
+  enter("rule b = a");
+  auto answer = enter(":reset a");
+  CHECK(mistake(answer) == "A0202 unknown rule or composite `a`");
+  CHECK(answer.messages[0].note == "this was entered, and needs what would be gone or replaced");
+  CHECK(answer.messages[0].help == "`:reset` it, too, or enter it anew first");
+  CHECK(!enter(":reset a b").failed);
+}
+
+TEST_CASE("commands on an expression take no names for values") {
+  Entering enter;
+  for (auto* command : {":time a = 1 + 1", ":type a = 1 + 1"})
+    CHECK(mistake(enter(command)) == "A0705 one expression is needed here");
+  CHECK(mistake(enter("k.soft")) == "A0201 unknown pack `k`");
+}
+
+TEST_CASE("the user's home may be written in short") {
+  Folder folder;
+  auto before = std::getenv("HOME") ? std::string(std::getenv("HOME")) : "";
+  setenv("HOME", folder.path.c_str(), 1);
+  folder.file("mine.rule", "rule mine { backward = R }\n");
+  Entering enter;
+  CHECK(!enter(":load ~/mine.rule").failed);
+  CHECK_THAT(mistake(enter("x = load(\"~/x.npy\")")), Contains((folder / "x.npy").string()));
+  setenv("HOME", before.c_str(), 1);
 }

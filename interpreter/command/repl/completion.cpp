@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -11,6 +10,7 @@
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
 #include "interpreter/command/repl/help.hpp"
+#include "interpreter/command/repl/home.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -128,14 +128,14 @@ Words argument_names(const State& state, std::string called) {
   return out;
 }
 
-// Files whose path begins so; folders end with `/`.
-Words files(const std::string& begun, bool rules_only) {
+// Files whose path begins so; folders end with `/`. An import's path has no home.
+enum class Wanted { rules, imported_rules, all };
+Words files(const std::string& begun, Wanted wanted) {
   Words out;
   auto slash = begun.rfind('/');
   auto folder = slash == std::string::npos ? std::string() : begun.substr(0, slash + 1);
   auto name = begun.substr(folder.size());
-  auto place = folder.empty() ? std::string(".") : folder;
-  if (auto* home = std::getenv("HOME"); home && place.starts_with("~/")) place = std::string(home) + place.substr(1);
+  auto place = folder.empty() ? fs::path(".") : wanted == Wanted::imported_rules ? fs::path(folder) : with_home(folder);
   std::error_code error;
   constexpr std::size_t most = 10'000;  // entries of a folder that are looked at
   std::size_t seen = 0;
@@ -145,7 +145,7 @@ Words files(const std::string& begun, bool rules_only) {
     if (!found.starts_with(name) || (found.starts_with('.') && !name.starts_with('.'))) continue;
     std::error_code unknown;
     bool is_folder = entry->is_directory(unknown);
-    if (rules_only && !is_folder && entry->path().extension() != ".rule") continue;
+    if (wanted != Wanted::all && !is_folder && entry->path().extension() != ".rule") continue;
     if (std::any_of(found.begin(), found.end(), [](unsigned char c) { return c < 0x20 || c == '"' || c == '\\'; }))
       continue;
     out.insert(folder + found + (is_folder ? "/" : ""));
@@ -189,7 +189,7 @@ std::optional<Completion> of_command(const State& state, std::string_view text, 
   auto begun = text.substr(begin);
   switch (command->argument) {
     case Command::Argument::rule_file:
-      return among(files(std::string(begun), true), begun, begin);
+      return among(files(std::string(begun), Wanted::rules), begun, begin);
     case Command::Argument::topic:
       if (command->id == Command::Id::help) {
         for (auto& each : help_topics()) words.insert(each);
@@ -235,7 +235,7 @@ Completion complete(const State& state, std::string_view before, std::string_vie
   if (auto begin = open_string(text)) {
     auto begun = std::string(text.substr(*begin));
     bool imports = text.find("import") != std::string_view::npos;
-    auto found = among(files(begun, imports), begun, *begin);
+    auto found = among(files(begun, imports ? Wanted::imported_rules : Wanted::all), begun, *begin);
     // A file that was found whole ends its string.
     for (auto& each : found.words)
       if (!each.ends_with('/')) each += '"';

@@ -65,11 +65,15 @@ class SessionScope : public language::FileScope {
   std::string help_for_unknown_target() const override { return unknown_target_help; }
 };
 
-// Mistakes in earlier inputs come from what was entered now: names that they use mean something else.
+// Mistakes in earlier inputs come from what was entered now (null: from what would go, or is loaded now): names that
+// they use mean something else. What is near to a name is no help then.
 std::vector<Diagnostic> explained(std::vector<Diagnostic> mistakes, const SourcePointer& added) {
-  for (auto& each : mistakes)
-    if (each.primary.source && added && each.primary.source != added && each.note.empty())
-      each.note = "this was entered before, and needs what would be replaced: enter both as one input";
+  for (auto& each : mistakes) {
+    if (!each.primary.source || each.primary.source == added || !each.note.empty()) continue;
+    each.note = added ? "this was entered before, and needs what would be replaced: enter both as one input"
+                      : "this was entered, and needs what would be gone or replaced";
+    if (!added) each.help = "`:reset` it, too, or enter it anew first";
+  }
   return mistakes;
 }
 
@@ -140,7 +144,7 @@ void Definitions::load_imports(const LoadOptions& loading, std::vector<Diagnosti
   std::vector<const syntax::File*> files;
   for (auto& each : entered_)
     if (each->sort == Sort::import) files.push_back(&each->file);
-  auto found = ascribe::load_imports(files, loading, Pack::standard().definitions());
+  auto found = ascribe::load_imports(files, loaded_.packs(), loading, Pack::standard().definitions());
   imports_ = std::move(found.definitions);
   warnings.insert(warnings.end(), found.warnings.begin(), found.warnings.end());
 }

@@ -285,8 +285,7 @@ at::Tensor Evaluator::relevance(const Composite& rules) {
   return attribute(model.model, rules, input, target, {.sums = false, .stop = surroundings_.stop}).relevance;
 }
 
-// ----------------------------------------------------------------------------------------- models and what they are
-// given
+// ------------------------------------------------------------------------------------ models, and what they are given
 
 std::string Evaluator::string(const syntax::Expression& written, const char* what) const {
   if (auto* text = std::get_if<syntax::StringLiteral>(&written.node)) return text->value;

@@ -34,7 +34,7 @@ class Guard {
   void check();
 
   bool was_interrupted() const { return reason_ == Reason::interruption; }
-  /// Whether a limit was passed, and `error` is about it.
+  /// Whether a limit was passed: then `diagnostic` is about it.
   bool passed_limit() const { return reason_ == Reason::memory || reason_ == Reason::time; }
   /// What to say about the limit that was passed.
   Diagnostic diagnostic() const;

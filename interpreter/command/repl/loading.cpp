@@ -7,6 +7,7 @@
 
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/command/repl/home.hpp"
 #include "interpreter/command/tensor_file.hpp"
 
 namespace ascribe::repl {
@@ -58,7 +59,7 @@ at::Tensor per_channel(Evaluator& evaluator, const syntax::Expression& written, 
 
 Result load(Evaluator& evaluator, const CallArguments& arguments) {
   auto& written = *arguments.positional.front();
-  auto path = evaluator.string(written, "the file");
+  auto path = with_home(evaluator.string(written, "the file")).string();
   auto ending = ending_of(path);
   if (ending == ".rule" || std::filesystem::path(path).filename() == "pack.rule")
     throw evaluator.refusal(Code::usage, written.span,
@@ -70,7 +71,7 @@ Result load(Evaluator& evaluator, const CallArguments& arguments) {
 }
 
 Result image(Evaluator& evaluator, const CallArguments& arguments) {
-  auto out = tensor_from(evaluator.string(*arguments.positional.front(), "the file"));
+  auto out = tensor_from(with_home(evaluator.string(*arguments.positional.front(), "the file")).string());
   auto *mean = arguments.find("mean"), *deviation = arguments.find("std");
   if ((mean || deviation) && !out.tensor.is_floating_point()) out.tensor = out.tensor.to(at::kFloat);
   if (mean) out.tensor = out.tensor - per_channel(evaluator, *mean, out.tensor, "mean");

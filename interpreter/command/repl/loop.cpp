@@ -22,8 +22,7 @@ void print(const Answer& answer) {
     std::cerr << render_text(answer.messages, command::wants_colour(STDERR_FILENO)) << std::flush;
 }
 
-// -------------------------------------------------------------------------------------------------------- at a
-// terminal
+// ------------------------------------------------------------------------------------------------------ at a terminal
 
 class Terminal {
  public:
@@ -36,11 +35,13 @@ class Terminal {
       return complete(session_.state(), input_.text(), line, cursor);
     };
     reader_ = editing_reader(signals_, completer, history_);
-    if (!reader_) reader_ = plain_reader(signals_, isatty(STDOUT_FILENO) ? STDOUT_FILENO : STDERR_FILENO);
+    if (!reader_) reader_ = plain_reader(signals_, answers_are_seen ? STDOUT_FILENO : STDERR_FILENO);
   }
 
   int run() {
-    std::cout << "Ascribe, for relevance rules. `:help` shows what can be entered; Ctrl-D quits.\n" << std::flush;
+    (answers_are_seen ? std::cout : std::cerr)
+        << "Ascribe, for relevance rules. `:help` shows what can be entered; Ctrl-D quits.\n"
+        << std::flush;
     if (!options_.paths.empty()) show(session_.load(options_.paths));
     bool goes_on = true;
     while (goes_on && !signals_.ending()) {
@@ -84,6 +85,8 @@ class Terminal {
     return !answer.quits;
   }
 
+  // Otherwise they go to a file: what is only for the eyes stays out of it.
+  const bool answers_are_seen = isatty(STDOUT_FILENO) != 0;
   const LoopOptions& options_;
   Signals signals_;
   Session session_;

@@ -129,7 +129,7 @@ void Session::assign(State& state, const syntax::Name& name, Value value, const 
   if (name.text != "x" && name.text != "R" && name.text != "layer" && language::is_protected(name.text))
     throw refuse(Code::protected_name, fmt::format("`{}` cannot be redefined", name.text), "choose another name");
   if (name.text == "x" && !(numbers && tensor->tensor.dim() > 0))
-    throw refuse(Code::wrong_input, fmt::format("`x` is a tensor with a batch, not {}", type_of(value)),
+    throw refuse(Code::wrong_input, fmt::format("`x` is numbers with a batch dimension, not {}", type_of(value)),
                  "write `x = [[1]]`: one sample with one value");
   if (name.text == "R" && !numbers && !std::holds_alternative<double>(value))
     throw refuse(Code::wrong_type, fmt::format("`R` is a number or a tensor, not {}", type_of(value)),

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/help.hpp"
+#include "interpreter/command/repl/home.hpp"
 #include "interpreter/command/repl/session.hpp"
 
 namespace ascribe::repl {
@@ -37,14 +37,6 @@ std::vector<std::string> words_of(std::string_view text) {
     }
   }
   return out;
-}
-
-// `~` is the user's home, as in a shell.
-fs::path path_of(const std::string& word) {
-  auto* home = std::getenv("HOME");
-  if (home && (word == "~" || word.starts_with("~/")))
-    return fs::path(home) / fs::path(word.substr(std::min<std::size_t>(word.size(), 2)));
-  return word;
 }
 
 // What comes from a file, or from the files of a pack.
@@ -76,11 +68,11 @@ syntax::Statement expression_of(const SourcePointer& line, Span argument) {
   auto* statement = parsed.input && parsed.input->parts.size() == 1
                         ? std::get_if<syntax::Statement>(&parsed.input->parts.front())
                         : nullptr;
-  if (statement) return std::move(*statement);
+  if (statement && !statement->name) return std::move(*statement);
   throw Error({.code = Code::usage,
                .message = "one expression is needed here",
                .primary = {line, argument, ""},
-               .help = "definitions are entered by themselves"});
+               .help = "definitions and values are entered by themselves"});
 }
 
 }  // namespace
@@ -115,7 +107,7 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
       break;
     case Command::Id::load: {
       std::vector<fs::path> paths;
-      for (auto& word : words_of(line.text())) paths.push_back(path_of(word));
+      for (auto& word : words_of(line.text())) paths.push_back(with_home(word));
       load(paths, answer);
       break;
     }
@@ -180,7 +172,7 @@ void Session::save(const CommandLine& line, Answer& answer) {
   };
   if (words.size() != 1)
     throw refuse(Code::usage, "`:save` takes one file", "a name with blanks stands in double quotes");
-  auto path = path_of(words.front());
+  auto path = with_home(words.front());
   if (path.extension() != ".rule")
     throw refuse(Code::usage, "the names of rule files end in `.rule`",
                  fmt::format("write `:save {}.rule`", words.front()));

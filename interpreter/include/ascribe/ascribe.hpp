@@ -8,8 +8,8 @@
 //   hooked.hpp     a rule on one module
 //   model.hpp      saved models
 //   attribute.hpp  the relevance of a saved model's inputs, in one call
-//   progress.hpp   how far that is
-//   report.hpp     what happened at each layer
+//   progress.hpp   how far that is                                                no LibTorch
+//   report.hpp     what happened at each layer                                     no LibTorch
 //   heatmap.hpp    relevance as a picture
 //
 // What holds for all of them:

@@ -89,8 +89,8 @@ class ASCRIBE_EXPORT Attachment {
 /// recorded. Relevance starts as the gradient that backward() is given, and arrives in the input's grad(), which the
 /// input has to ask for (requires_grad_()). No parameter gets one.
 ///
-/// Throws Error: gradient_disabled (under NoGradGuard or InferenceMode, or within a backward pass), wrong_model (an
-/// empty holder).
+/// Throws Error: gradient_disabled (under NoGradGuard or InferenceMode, within a backward pass or a progress callback),
+/// wrong_model (an empty holder).
 ///
 /// From the model's forward, by codes: rule_does_not_fit, a rule that a layer cannot be served by; refused_layer, where
 /// the rules say so; no_batch, a convolution or pooling without a batch dimension; training_mode, batch norm or dropout

@@ -117,7 +117,7 @@ ASCRIBE_EXPORT Attribution attribute(const Model& model, const Composite& rules,
                                      const Target& target = Target::largest(), const AttributeOptions& options = {});
 
 /// Which layer gets which rule, and by which entry. Runs the model once forward, and no rule backward: there are no
-/// sums in it. Throws Error as attribute() does.
+/// sums in it. It takes as long as the model does, and cannot be stopped. Throws Error as attribute() does.
 ASCRIBE_EXPORT Report layers(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs);
 /// A model's layers, without any rules.
 ASCRIBE_EXPORT Report layers(const Model& model, const std::vector<at::Tensor>& inputs);

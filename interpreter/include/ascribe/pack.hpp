@@ -32,6 +32,7 @@ struct BoundComposite;
 struct Definitions;
 }  // namespace language
 struct Loaded;
+struct PackOwners;
 
 /// Numbers with a shape, in C order, for parameters that are tensors: `{{3}, {-2.1, -2.0, -1.8}}` is one bound per
 /// channel.
@@ -107,7 +108,7 @@ class ASCRIBE_EXPORT Composite {
 /// come from anywhere.
 struct LoadLimits {
   std::size_t files = 1'000;         ///< files that are read, imported ones and locks included
-  std::size_t file_bytes = 1 << 20;  ///< bytes of one file; never more than 1 MiB, of which a larger one is not read
+  std::size_t file_bytes = 1 << 20;  ///< bytes of one file; 1 MiB at most, whatever is set here
   std::size_t bytes = 16 << 20;      ///< bytes of all files
   std::size_t entries = 10'000;      ///< files and folders that are looked at to find the files of packs
   std::size_t folder_depth = 32;     ///< folders in the folder of a pack, one inside another
@@ -160,12 +161,14 @@ class ASCRIBE_EXPORT Pack {
   /// Names that begin with `_` cannot be asked of a pack, but of a file that is loaded itself. Warnings do not stop
   /// loading. The path may be a link, or have some on its way; a pack itself holds none.
   ///
-  /// Errors: every mistake of all files that are loaded; a file that cannot be read (A0001), a limit (A0004, A0005), a
-  /// stop (A0612), imports (A0801, A0802), packs (A0803 to A0806, A0810) and their locks (A0807 to A0809).
+  /// Throws Error with every mistake of all files that are loaded; unreadable_file, too_large and too_deep (a limit),
+  /// stopped; bad_import, import_cycle, outside_of_pack; of packs bad_pack, newer_language, repeated_pack; of their
+  /// locks bad_lock, differs_from_lock, not_locked.
   static Pack load(const std::filesystem::path& path, const LoadOptions& options = {});
   /// Several: the files share one scope, which the public names of the packs join.
   static Pack load(const std::vector<std::filesystem::path>& paths, const LoadOptions& options = {});
-  /// Rules from text, which imports nothing; `name` is what messages call it.
+  /// Rules from text, which imports nothing (bad_import); `name` is what messages call it. Throws Error with every
+  /// mistake of the text.
   static Pack parse(std::string text, std::string name = "text");
 
   /// The same once more, as its files are now: from the same paths (relative ones from the working directory of now),
@@ -175,17 +178,20 @@ class ASCRIBE_EXPORT Pack {
   /// as it is.
   Pack reload(std::stop_token stop = {}, std::function<void(const LoadProgress& progress)> progress = {}) const;
 
-  /// A rule or composite of this pack, or else of the standard one. Errors: an unknown name (with the nearest known
-  /// one), an argument that the definition lacks or cannot take, a violated `require`.
+  /// A rule or composite of this pack, or else of the standard one. Throws Error: unknown_rule (with the nearest known
+  /// name), private_name; of arguments unknown_argument, missing_argument, wrong_type; requirement_violated.
   Rule rule(const std::string& name, const Arguments& arguments = {}) const;
   Composite composite(const std::string& name, const Arguments& arguments = {}) const;
 
   /// From a call as it is written in a composite: `epsilon_gamma_box(low = -3, high = 3)`, or a rule for all linear
-  /// layers. What is loaded is called by its own name; imports are known in their files only.
+  /// layers. What is loaded is called by its own name; imports are known in their files only. Throws Error with every
+  /// mistake of the text.
   Composite call(const std::string& text, const std::string& name = "call") const;
 
   /// For Ascribe's own parts: what was checked.
   const language::Definitions& definitions() const { return *definitions_; }
+  /// For Ascribe's own parts: the packs that were loaded, imported ones included.
+  const PackOwners& packs() const { return *packs_; }
 
   /// What pack.rule says: `acme`, `1.2.0`. Empty unless one pack is what was loaded.
   const std::string& name() const { return name_; }
@@ -198,6 +204,7 @@ class ASCRIBE_EXPORT Pack {
   explicit Pack(Loaded loaded);
 
   std::shared_ptr<const language::Definitions> definitions_;
+  std::shared_ptr<const PackOwners> packs_;
   std::shared_ptr<const std::vector<Diagnostic>> warnings_;
   std::string name_, version_;
   struct Origin;

@@ -24,7 +24,7 @@ struct Progress {
 
 /// Called after each layer, on the thread that computes it: the caller's, or one of autograd's where the model is on a
 /// GPU. Never by two threads at once. What it throws ends the attribution, and comes out of it as it is. It may compute
-/// with tensors, and in the forward pass attribute, but not attach; in the backward pass both are an Error
+/// with tensors, and attribute in the forward pass; attaching, and in the backward pass attributing, too, is an Error
 /// (gradient_disabled).
 using ProgressCallback = std::function<void(const Progress& progress)>;
 

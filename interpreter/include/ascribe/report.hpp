@@ -17,8 +17,8 @@ namespace ascribe {
 
 /// One call of a layer, in the order of execution. A layer that is called twice has two.
 struct LayerReport {
-  std::string
-      name;  ///< the module's whole name (`features.0`), or the kind and a number where there is none (`relu#3`)
+  /// The module's whole name (`features.0`), or the kind and a number where there is none (`relu#3`).
+  std::string name;
   std::string kind;                 ///< `conv2d`, `relu`, `add`, …
   std::vector<std::int64_t> shape;  ///< of its output, dimension 0 the batch
   /// The rule with its arguments; `gradient` where no entry is for the layer; `merge` for batch norm that is one layer
