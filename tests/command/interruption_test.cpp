@@ -76,7 +76,7 @@ TEST_CASE("long work shows how far it is on a terminal, and Ctrl-C ends it with 
 
   auto began = std::chrono::steady_clock::now();
   OnTerminal run({ASCRIBE_COMMAND, "run", "--model", folder / "model.pt", "--input", folder / "x.npy", "--rules",
-                    "zplus", "--target", "all", "--output", folder / "r.npy", "--heatmap", folder / "h.png"});
+                  "zplus", "--target", "all", "--output", folder / "r.npy", "--heatmap", folder / "h.png"});
   run.read_until(" layers  ");
   CHECK(std::chrono::steady_clock::now() - began > std::chrono::seconds(1));
   CHECK_THAT(run.said, Contains("\r\033[Kforward   ") && Contains(" (conv2d)"));

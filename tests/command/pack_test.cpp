@@ -215,8 +215,7 @@ TEST_CASE("an unreadable file, ten thousand files and a gigabyte end in one mess
           "error[A0004]: more than 1000 files are loaded together\n"
           "  = help: load less at a time: one pack, with what it imports\n");
   }
-  CHECK(run_shell(folder, "rm -r acme && mkdir acme && cd acme && echo > pack.rule && seq 10000 | xargs touch").code ==
-        0);
+  CHECK(run_shell(folder, "cd acme && rm *[0-9].rule && seq 10000 | xargs touch").code == 0);
   CHECK(run_shell(folder, "ascribe check acme").err ==
         "error[A0004]: the folders of packs hold more than 10000 files and folders, those of 'acme' among them\n"
         "  = help: keep in a pack's folder what belongs to the pack\n");

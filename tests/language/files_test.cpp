@@ -188,8 +188,10 @@ TEST_CASE("the disk gives regular files only, and waits for nothing") {
   CHECK(names_in(*disk, folder.path) == Names{"a.rule", "linked.rule", "pipe.rule"});
   auto loading = [&](const fs::path& path) { return test::failure(folder, [&] { Pack::load(path); }); };
   CHECK(loading(folder / "linked.rule") == "no error");
-  CHECK(loading(folder / "pipe.rule") == "A0001 cannot read 'pipe.rule': it is neither a file nor a folder that can be looked into");
-  CHECK(loading("/dev/zero") == "A0001 cannot read '/dev/zero': it is neither a file nor a folder that can be looked into");
+  CHECK(loading(folder / "pipe.rule") ==
+        "A0001 cannot read 'pipe.rule': it is neither a file nor a folder that can be looked into");
+  CHECK(loading("/dev/zero") ==
+        "A0001 cannot read '/dev/zero': it is neither a file nor a folder that can be looked into");
   CHECK(loading(folder / "none.rule") == "A0001 cannot read 'none.rule': no such file");
   CHECK(test::failure(folder, [&] { disk->read(folder / "pipe.rule", 10); }) ==
         "A0001 cannot read 'pipe.rule': it is no regular file");

@@ -33,7 +33,8 @@ TEST_CASE("a host sets limits to what is loaded") {
   CHECK(loading(texts, {.file_bytes = 45}) == "A0004 cannot read 'acme/pack.rule': it has more than 45 bytes\n");
   CHECK(loading(texts, {.bytes = 50}) == "A0004 the files that are loaded together have more than 50 bytes\n");
   CHECK(loading(texts, {.entries = 5}) == "");
-  CHECK(loading(texts, {.entries = 4}) == "A0004 the folders of packs hold more than 4 files and folders\n");
+  CHECK(loading(texts, {.entries = 4}) ==
+        "A0004 the folders of packs hold more than 4 files and folders, those of 'acme/b/c' among them\n");
   CHECK(loading(texts, {.folder_depth = 2}) == "");
   CHECK(loading(texts, {.folder_depth = 1}) == "A0005 'acme/b/c' lies more than 1 folders deep\n");
 }
@@ -42,7 +43,8 @@ TEST_CASE("of ten thousand files none is read before there are too many, and of 
   Texts many{{"acme/pack.rule", pack_rule("acme")}};
   for (int i = 0; i < 10'000; ++i) many["acme/r" + std::to_string(i) + ".rule"] = "rule r { map = R }";
   test::Memory files(many);
-  CHECK(test::messages(files, {"acme"}) == "A0004 the folders of packs hold more than 10000 files and folders\n");
+  CHECK(test::messages(files, {"acme"}) ==
+        "A0004 the folders of packs hold more than 10000 files and folders, those of 'acme' among them\n");
   many.erase("acme/r0.rule");
   test::Memory fewer(many);
   CHECK(test::messages(fewer, {"acme"}) == "A0004 more than 1000 files are loaded together\n");

@@ -126,8 +126,8 @@ TEST_CASE("every mistake has its code and place, and changes nothing") {
   auto [input, message] = GENERATE(values<Case>({
       {"z", "A0201 input:5:1:1 unknown name `z`"},
       {"k = 7; z", "A0201 input:5:1:8 unknown name `z`"},
-      {"x = 3", "A0703 input:5:1:1 `x` is a tensor with a batch, not a number"},
-      {"x = layer", "A0703 input:5:1:1 `x` is a tensor with a batch, not a model of 1 layer"},
+      {"x = 3", "A0703 input:5:1:1 `x` is numbers with a batch dimension, not a number"},
+      {"x = layer", "A0703 input:5:1:1 `x` is numbers with a batch dimension, not a model of 1 layer"},
       {"y = 3", "A0206 input:5:1:1 `y` cannot be redefined"},
       {"w = 3", "A0206 input:5:1:1 `w` cannot be redefined"},
       {"model = 3", "A0208 input:5:1:1 `model` is a model, not a number"},
@@ -498,7 +498,7 @@ TEST_CASE("what a definition needs is not taken from it, and the message says so
   enter("rule a = epsilon");
   enter("rule b = a");
   auto answer = enter(":reset a");
-  CHECK(mistake(answer) == "A0202 unknown rule or composite `a`");
+  CHECK(mistake(answer) == "A0202 input:2:1:10 unknown rule or composite `a`");
   CHECK(answer.messages[0].note == "this was entered, and needs what would be gone or replaced");
   CHECK(answer.messages[0].help == "`:reset` it, too, or enter it anew first");
   CHECK(!enter(":reset a b").failed);
@@ -506,9 +506,9 @@ TEST_CASE("what a definition needs is not taken from it, and the message says so
 
 TEST_CASE("commands on an expression take no names for values") {
   Entering enter;
-  for (auto* command : {":time a = 1 + 1", ":type a = 1 + 1"})
-    CHECK(mistake(enter(command)) == "A0705 one expression is needed here");
-  CHECK(mistake(enter("k.soft")) == "A0201 unknown pack `k`");
+  CHECK(mistake(enter(":time a = 1 + 1")) == "A0705 input:1:1:7 one expression is needed here");
+  CHECK(mistake(enter(":type a = 1 + 1")) == "A0705 input:2:1:7 one expression is needed here");
+  CHECK(mistake(enter("k.soft")) == "A0201 input:3:1:1 unknown pack `k`");
 }
 
 TEST_CASE("the user's home may be written in short") {

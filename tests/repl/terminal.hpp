@@ -45,8 +45,11 @@ class Terminal {
       ::_exit(98);
     }
     wait_for("Ctrl-D quits.");
-    wait_for("> ");
+    beginning_ = wait_for("> ");
   }
+
+  /// What is shown before the first prompt, and it.
+  const std::string& beginning() const { return beginning_; }
 
   ~Terminal() {
     hang_up();
@@ -141,7 +144,7 @@ class Terminal {
 
   pid_t child_ = -1;
   int master_ = -1;
-  std::string shown_;
+  std::string beginning_, shown_;
 };
 
 }  // namespace ascribe::test
