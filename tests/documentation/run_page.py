@@ -134,9 +134,10 @@ def run_page(page, repository, folder, variables):
     home = folder.parent / (folder.name + ".home")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
-    # What a page writes to `~` is not to be the user's, but what is cached there serves.
-    caches = os.environ.get("XDG_CACHE_HOME") or str(pathlib.Path.home() / ".cache")
-    shell = Shell(folder, {"HOME": str(home), "XDG_CACHE_HOME": caches, **variables})
+    # What a page writes to `~` is not to be the user's, but what is cached and configured there serves.
+    kept = {"XDG_CACHE_HOME": ".cache", "XDG_CONFIG_HOME": ".config"}
+    users = {name: os.environ.get(name) or str(pathlib.Path.home() / place) for name, place in kept.items()}
+    shell = Shell(folder, {"HOME": str(home), **users, **variables})
     printed, end = "", -1
     for begin, mark, text, last in blocks(page):
         print(f"{page.name}:{begin}: {mark}", flush=True)
