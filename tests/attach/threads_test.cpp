@@ -17,7 +17,8 @@
 
 #ifdef __SANITIZE_THREAD__
 // LibTorch notes in a node that it has a parent, which all threads that share a result do; it is never unset.
-extern "C" const char* __tsan_default_suppressions();
+// The sanitizer is a library of its own and has to see this.
+extern "C" [[gnu::visibility("default")]] const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() { return "race:torch::autograd::Node::topological_nr\n"; }
 #endif
 
