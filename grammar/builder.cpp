@@ -1,10 +1,9 @@
 #include "grammar/builder.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 
 namespace ascribe {
@@ -72,8 +71,7 @@ class Builder {
   bool few(std::size_t parts, std::size_t most, const char* what, const Node& node) const {
     if (parts <= most) return true;
     report(Code::too_large, {span(node).begin, span(node).begin + 1},
-           fmt::format("the definition has {} {}; {} is the limit", parts, what, most),
-           "make several definitions of it");
+           filled("the definition has {} {}; {} is the limit", parts, what, most), "make several definitions of it");
     return false;
   }
 
@@ -108,7 +106,7 @@ class Builder {
     Name out{std::string(text(node)), span(node)};
     if (out.text.size() > limits.name_bytes)
       report(Code::too_large, out.span,
-             fmt::format("the name has {} characters; {} is the limit", out.text.size(), limits.name_bytes),
+             filled("the name has {} characters; {} is the limit", out.text.size(), limits.name_bytes),
              "choose a shorter one");
     return out;
   }
@@ -152,7 +150,7 @@ class Builder {
       lines.push_back(written);
       begin = comment->begin;
     }
-    return fmt::format("{}", fmt::join(lines.rbegin(), lines.rend(), "\n"));
+    return filled("{}", fmt::join(lines.rbegin(), lines.rend(), "\n"));
   }
 
   // ------------------------------------------------------------------------------------------------- expressions
@@ -201,7 +199,7 @@ class Builder {
     }
     if (out.operands.size() > limits.chain_operands)
       report(Code::too_large, span(node),
-             fmt::format("the chain has {} operands; {} is the limit", out.operands.size(), limits.chain_operands),
+             filled("the chain has {} operands; {} is the limit", out.operands.size(), limits.chain_operands),
              "name parts of it with `let`");
     return out;
   }

@@ -1,10 +1,9 @@
 #include "grammar/diagnostic.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/text_width.hpp"
 
@@ -102,33 +101,32 @@ void render_excerpt(std::string& out, const Label& label, char mark, std::size_t
   auto begin = std::min(label.span.begin - line_begin, line.size());
   auto end = std::min(std::max(label.span.end, label.span.begin) - line_begin, line.size());
   auto excerpt = excerpt_of(line, {begin, std::max(end, begin + 1)});
-  out += fmt::format("{}{:>{}} |{} {}\n", paint.frame, number, gutter, paint.off, excerpt.shown);
-  out += fmt::format("{}{:>{}} |{} {}{}{}{}{}\n", paint.frame, "", gutter, paint.off,
-                     mark == '^' ? paint.error : paint.frame, std::string(excerpt.marks_begin, ' '),
-                     std::string(excerpt.marks_end - excerpt.marks_begin, mark),
-                     label.text.empty() ? "" : " " + printable(label.text), paint.off);
+  out += filled("{}{:>{}} |{} {}\n", paint.frame, number, gutter, paint.off, excerpt.shown);
+  out +=
+      filled("{}{:>{}} |{} {}{}{}{}{}\n", paint.frame, "", gutter, paint.off, mark == '^' ? paint.error : paint.frame,
+             std::string(excerpt.marks_begin, ' '), std::string(excerpt.marks_end - excerpt.marks_begin, mark),
+             label.text.empty() ? "" : " " + printable(label.text), paint.off);
 }
 
 std::string place(const Label& label) {
   auto [line, column] = label.source->position(label.span.begin);
   auto name = printable(label.source->name());
   std::replace(name.begin(), name.end(), '\n', '?');
-  return fmt::format("{}:{}:{}", name, line, column);
+  return filled("{}:{}:{}", name, line, column);
 }
 
 }  // namespace
 
-std::string code_name(Code code) { return fmt::format("A{:04}", static_cast<int>(code)); }
+std::string code_name(Code code) { return filled("A{:04}", static_cast<int>(code)); }
 
 std::string render_text(const Diagnostic& d, bool colour) {
   const auto& paint = colour ? coloured : plain;
   bool error = d.severity == Severity::error;
-  auto out = fmt::format("{}{}[{}]{}: {}{}{}\n", error ? paint.error : paint.warning, error ? "error" : "warning",
-                         code_name(d.code), paint.off, paint.bold, printable(d.message), paint.off);
+  auto out = filled("{}{}[{}]{}: {}{}{}\n", error ? paint.error : paint.warning, error ? "error" : "warning",
+                    code_name(d.code), paint.off, paint.bold, printable(d.message), paint.off);
   std::size_t gutter = 1;
   auto widen = [&](const Label& label) {
-    if (label.source)
-      gutter = std::max(gutter, fmt::formatted_size("{}", label.source->position(label.span.begin).line));
+    if (label.source) gutter = std::max(gutter, std::to_string(label.source->position(label.span.begin).line).size());
   };
   widen(d.primary);
   for (auto& label : d.others) widen(label);
@@ -136,7 +134,7 @@ std::string render_text(const Diagnostic& d, bool colour) {
   auto excerpt = [&](const Label& label, char mark) {
     if (!label.source) return;
     if (!previous || previous->source != label.source || mark == '^')
-      out += fmt::format("{}{:>{}}-->{} {}\n", paint.frame, "", gutter, paint.off, place(label));
+      out += filled("{}{:>{}}-->{} {}\n", paint.frame, "", gutter, paint.off, place(label));
     render_excerpt(out, label, mark, gutter, paint);
     previous = &label;
   };
@@ -144,7 +142,7 @@ std::string render_text(const Diagnostic& d, bool colour) {
   for (auto& label : d.others) excerpt(label, '-');
   auto remark = [&](const char* word, const std::string& text) {
     if (!text.empty())
-      out += fmt::format("{}{:>{}} ={} {}: {}\n", paint.frame, "", gutter, paint.off, word, printable(text));
+      out += filled("{}{:>{}} ={} {}: {}\n", paint.frame, "", gutter, paint.off, word, printable(text));
   };
   remark("note", d.note);
   remark("help", d.help);
@@ -180,10 +178,9 @@ void put_in_order(std::vector<Diagnostic>& diagnostics) {
 void cut(std::vector<Diagnostic>& diagnostics) {
   if (diagnostics.size() <= limits.messages) return;
   diagnostics.resize(limits.messages);
-  diagnostics.push_back(
-      {.code = Code::too_large,
-       .message = fmt::format("there are more than {} messages; the others are left out", limits.messages),
-       .help = "mend these first"});
+  diagnostics.push_back({.code = Code::too_large,
+                         .message = filled("there are more than {} messages; the others are left out", limits.messages),
+                         .help = "mend these first"});
 }
 
 }  // namespace ascribe

@@ -1,11 +1,10 @@
 #include "grammar/explanation.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/text_width.hpp"
 
 namespace ascribe {
@@ -31,7 +30,7 @@ class Lines {
 };
 
 [[noreturn]] void malformed(std::string_view line, const char* why) {
-  throw std::logic_error(fmt::format("explanations: {}: '{}'", why, line));
+  throw std::logic_error(filled("explanations: {}: '{}'", why, line));
 }
 
 Example read_example(std::string_view opening, Lines& lines) {
@@ -42,7 +41,7 @@ Example read_example(std::string_view opening, Lines& lines) {
     if (lines.over()) malformed(opening, "the example has no end");
     auto line = lines.next();
     if (line == "```") return out;
-    out.text += fmt::format("{}\n", line);
+    out.text += filled("{}\n", line);
   }
 }
 
@@ -71,7 +70,7 @@ std::string indented(std::string_view text) {
   std::string out;
   for (Lines lines(text); !lines.over();) {
     auto line = lines.next();
-    out += line.empty() ? "\n" : fmt::format("    {}\n", line);
+    out += line.empty() ? "\n" : filled("    {}\n", line);
   }
   return out;
 }
@@ -144,11 +143,11 @@ std::string render_explanation(const Explanation& page,
                                bool colour) {
   constexpr std::size_t widest = 100;
   auto bold = [&](const std::string& text) { return colour ? "\033[1m" + text + "\033[0m" : text; };
-  auto out = bold(fmt::format("{}: {}", code_name(page.code), page.title)) + "\n\n" + wrapped(page.text, widest);
-  out += fmt::format("\n{}\n\n{}", bold("This fails:"), indented(page.failing.text));
+  auto out = bold(filled("{}: {}", code_name(page.code), page.title)) + "\n\n" + wrapped(page.text, widest);
+  out += filled("\n{}\n\n{}", bold("This fails:"), indented(page.failing.text));
   if (page.failing.kind == Example::Kind::rule)
     out += "\n" + indented(render_text(messages(page.failing.text), colour));
-  out += fmt::format("\n{}\n\n{}", bold("This is right:"), indented(page.mended.text));
+  out += filled("\n{}\n\n{}", bold("This is right:"), indented(page.mended.text));
   return out;
 }
 

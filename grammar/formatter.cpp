@@ -1,9 +1,8 @@
 #include "grammar/formatter.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/layout.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/parser.hpp"
@@ -458,7 +457,7 @@ class Formatter : TokenWriter {
 
 Diagnostic fault(SourcePointer source, const char* what) {
   return {.code = Code::internal_fault,
-          .message = fmt::format("formatting would change {}", what),
+          .message = filled("formatting would change {}", what),
           .primary = {std::move(source), {0, 0}, ""},
           .help = "this is a fault of Ascribe's; please report it with the file, which is left as it is"};
 }
@@ -481,8 +480,8 @@ std::optional<std::string> format_source(SourcePointer source, std::vector<Diagn
     auto text = Formatter(file, tokens).run();
     if (text.size() > limits.source_bytes)
       return refuse({.code = Code::too_large,
-                     .message = fmt::format("formatted, the source would have {} bytes; {} is the limit", text.size(),
-                                            limits.source_bytes),
+                     .message = filled("formatted, the source would have {} bytes; {} is the limit", text.size(),
+                                       limits.source_bytes),
                      .primary = {source, {0, 0}, ""},
                      .help = "cut it into several files"});
     auto again = parse_file(std::make_shared<Source>(source->name(), text), mistakes);

@@ -1,11 +1,10 @@
 #include "grammar/parser.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
 
 #include "grammar/builder.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/syntax_error.hpp"
 
@@ -173,7 +172,7 @@ std::unique_ptr<Node> parse_piece(TextInput& in, std::size_t begin, const Source
     progress.starts.clear();
     progress.expectations.note(here, expecting::end);
     diagnostics.push_back({.code = Code::too_deep,
-                           .message = fmt::format("expressions are nested more than {} deep", limits.nesting),
+                           .message = filled("expressions are nested more than {} deep", limits.nesting),
                            .primary = {source, {here, here + 1}, ""},
                            .help = "name parts of it with `let`"});
   }
@@ -227,9 +226,8 @@ bool readable(const SourcePointer& source, std::vector<Diagnostic>& diagnostics)
     return false;
   };
   if (text.size() > limits.source_bytes)
-    return refuse(Code::too_large,
-                  fmt::format("the source has {} bytes; {} is the limit", text.size(), limits.source_bytes), {0, 0},
-                  "cut it into several files");
+    return refuse(Code::too_large, filled("the source has {} bytes; {} is the limit", text.size(), limits.source_bytes),
+                  {0, 0}, "cut it into several files");
   auto control = std::find_if(text.begin(), text.end(), [](unsigned char c) {
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
   });
@@ -237,9 +235,8 @@ bool readable(const SourcePointer& source, std::vector<Diagnostic>& diagnostics)
       std::min(find_invalid_utf8(text),
                control == text.end() ? std::string_view::npos : static_cast<std::size_t>(control - text.begin()));
   if (bad != std::string_view::npos)
-    return refuse(Code::not_text,
-                  fmt::format("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])), {bad, bad},
-                  "rule files are UTF-8 text");
+    return refuse(Code::not_text, filled("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])),
+                  {bad, bad}, "rule files are UTF-8 text");
   return true;
 }
 

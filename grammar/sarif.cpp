@@ -1,11 +1,10 @@
 #include "grammar/sarif.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "grammar/explanation.hpp"
+#include "grammar/filled_text.hpp"
 
 namespace ascribe {
 namespace {
@@ -18,7 +17,7 @@ std::string uri(std::string_view path) {
   for (unsigned char byte : path) {
     bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
                  std::string_view("-._~/").find(static_cast<char>(byte)) != std::string_view::npos;
-    out += plain ? std::string(1, static_cast<char>(byte)) : fmt::format("%{:02X}", byte);
+    out += plain ? std::string(1, static_cast<char>(byte)) : filled("%{:02X}", byte);
   }
   return out;
 }
@@ -38,15 +37,15 @@ ordered_json location(const Label& label) {
 ordered_json rules() {
   auto out = ordered_json::array();
   for (auto& page : explanations()) {
-    auto example = [](const Example& each) { return fmt::format("```\n{}```\n", each.text); };
+    auto example = [](const Example& each) { return filled("```\n{}```\n", each.text); };
     auto failing = "This fails:\n\n" + example(page.failing), mended = "This is right:\n\n" + example(page.mended);
     out.push_back({{"id", code_name(page.code)},
                    {"shortDescription", {{"text", page.title}}},
                    {"fullDescription", {{"text", page.text}}},
                    {"help",
-                    {{"text", fmt::format("{}\n\nThis fails:\n\n{}\nThis is right:\n\n{}", page.text, page.failing.text,
-                                          page.mended.text)},
-                     {"markdown", fmt::format("{}\n\n{}\n{}", page.text, failing, mended)}}}});
+                    {{"text", filled("{}\n\nThis fails:\n\n{}\nThis is right:\n\n{}", page.text, page.failing.text,
+                                     page.mended.text)},
+                     {"markdown", filled("{}\n\n{}\n{}", page.text, failing, mended)}}}});
   }
   return out;
 }

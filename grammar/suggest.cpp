@@ -1,11 +1,12 @@
 #include "grammar/suggest.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <numeric>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe {
 namespace {
@@ -44,12 +45,12 @@ std::string nearest(std::string_view written, const std::vector<std::string>& ca
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 40;
   auto end = names.begin() + static_cast<std::ptrdiff_t>(std::min(most, names.size()));
-  return fmt::format("{}{}", fmt::join(names.begin(), end, ", "), names.size() > most ? ", …" : "");
+  return filled("{}{}", fmt::join(names.begin(), end, ", "), names.size() > most ? ", …" : "");
 }
 
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates, std::string otherwise) {
   auto best = nearest(written, candidates);
-  return best.empty() ? otherwise : fmt::format("did you mean `{}`?", best);
+  return best.empty() ? otherwise : filled("did you mean `{}`?", best);
 }
 
 }  // namespace ascribe

@@ -1,12 +1,11 @@
 #include "grammar/syntax_error.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <optional>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/habits.hpp"
 #include "grammar/suggest.hpp"
 
@@ -72,7 +71,7 @@ class Explanation {
     if (auto found = missing_operator()) return *found;
     auto token = token_at(text_, at_);
     auto out = make(Code::syntax, at_end() ? last_token() : token,
-                    fmt::format("expected {}, found {}", expected_.listed(), shown(token)), help(token));
+                    filled("expected {}, found {}", expected_.listed(), shown(token)), help(token));
     label_open_bracket(out);
     return out;
   }
@@ -83,8 +82,7 @@ class Explanation {
   }
 
   std::string shown(Span token) const {
-    return token.begin >= text_.size() ? fmt::format("the end of {}", whole_)
-                                       : fmt::format("`{}`", source_->text(token));
+    return token.begin >= text_.size() ? filled("the end of {}", whole_) : filled("`{}`", source_->text(token));
   }
 
   bool at_end() const { return at_ >= text_.size(); }
@@ -191,16 +189,16 @@ class Explanation {
           std::string whole(digits);
           std::copy_if(letters.begin(), letters.end(), std::back_inserter(whole), is_digit);
           return make(Code::malformed_number, {at_, rest.end}, "the digits of a number stand together",
-                      fmt::format("write `{}`", whole));
+                      filled("write `{}`", whole));
         }
         if (letters == "e" || letters == "E")
           return make(Code::malformed_number, {at_, rest.end}, "the exponent has no digits",
-                      fmt::format("write `{}e-6`", digits));
+                      filled("write `{}e-6`", digits));
         if (digits == "0" && (letters[0] == 'x' || letters[0] == 'b') && letters.size() > 1)
           return make(Code::malformed_number, {at_, rest.end}, "numbers are decimal", "write `255` or `2.55e2`");
         return make(Code::missing_operator, {at_, rest.end},
-                    fmt::format("an operator is missing between `{}` and `{}`", digits, letters),
-                    fmt::format("write `{} * {}`", digits, letters));
+                    filled("an operator is missing between `{}` and `{}`", digits, letters),
+                    filled("write `{} * {}`", digits, letters));
       }
     }
     bool digit_follows = at_ + 1 < text_.size() && is_digit(text_[at_ + 1]);
@@ -216,10 +214,10 @@ class Explanation {
       if (digit_before && digit_follows) {  // the grammar took a point already
         while (begin > 0 && (is_digit(text_[begin - 1]) || text_[begin - 1] == '.')) --begin;
         return make(Code::malformed_number, {begin, end}, "a number has one point",
-                    fmt::format("a version is a string: `\"{}\"`", text_.substr(begin, end - begin)));
+                    filled("a version is a string: `\"{}\"`", text_.substr(begin, end - begin)));
       }
       return make(Code::malformed_number, {begin, end}, "a number has digits on both sides of its point",
-                  fmt::format("write `{}{}{}`", digit_before ? "" : "0", written, digit_follows ? "" : "0"));
+                  filled("write `{}{}{}`", digit_before ? "" : "0", written, digit_follows ? "" : "0"));
     }
     return {};
   }
@@ -297,7 +295,7 @@ class Explanation {
     bool ends =
         next != std::string_view::npos && std::string_view(",)+-*/^]}\n").find(text_[next]) != std::string_view::npos;
     if (!inside && !(expected_.has(expecting::expression) && ends)) return {};
-    return make(Code::reserved_name, token, fmt::format("`{}` is a reserved word, not a name", found),
+    return make(Code::reserved_name, token, filled("`{}` is a reserved word, not a name", found),
                 "choose another name");
   }
 
@@ -314,8 +312,8 @@ class Explanation {
     if (before.empty() || begin == '(')
       return make(Code::missing_operator, token, "an operator is missing here", "write `a * b`");
     return make(Code::missing_operator, token,
-                fmt::format("an operator is missing between `{}` and `{}`", before, source_->text(token)),
-                fmt::format("write `{} * {}`", before, source_->text(token)));
+                filled("an operator is missing between `{}` and `{}`", before, source_->text(token)),
+                filled("write `{} * {}`", before, source_->text(token)));
   }
 
   // The word that was meant, of those that could stand here.
@@ -339,7 +337,7 @@ class Explanation {
     auto found = source_->text(token);
     if (text_.find_first_not_of(" \t\r\n") == std::string_view::npos)
       return "write a call: `epsilon_plus`, `gamma(0.25)`";
-    if (auto word = meant(found); !word.empty()) return fmt::format("did you mean `{}`?", word);
+    if (auto word = meant(found); !word.empty()) return filled("did you mean `{}`?", word);
     bool reserved = std::find(reserved_.begin(), reserved_.end(), found) != reserved_.end();
     bool value = !found.empty() && (is_name_character(found[0]) || found == "\"" || found == "[" || found == "(");
     if (value && !reserved && expected_.has(expecting::comma)) return "write a `,` between the two";
@@ -349,7 +347,7 @@ class Explanation {
       auto next = text_.find_first_not_of(" \t", token.end);
       auto assigned = next == std::string_view::npos ? "" : text_.substr(next, 2);
       if (assigned.starts_with('=') || assigned.ends_with('='))
-        return fmt::format("a value gets a name by `let`, once: `let {} = …`", found);
+        return filled("a value gets a name by `let`, once: `let {} = …`", found);
     }
     return "";
   }
@@ -390,9 +388,9 @@ class Explanation {
     if (!open.empty() && text_[open.back()] == wanted) return {};
     bool other = !open.empty() && text_[open.back()] != '{';
     Diagnostic out{.code = Code::syntax,
-                   .message = fmt::format("this `{}` closes nothing", text_[at_]),
+                   .message = filled("this `{}` closes nothing", text_[at_]),
                    .primary = {source_, {at_, at_ + 1}, ""},
-                   .help = other ? fmt::format("write `{}`", text_[open.back()] == '(' ? ')' : ']') : "leave it out"};
+                   .help = other ? filled("write `{}`", text_[open.back()] == '(' ? ')' : ']') : "leave it out"};
     if (other) out.others.push_back({source_, {open.back(), open.back() + 1}, "opened here"});
     return out;
   }
@@ -412,8 +410,8 @@ class Explanation {
     bool same_line = text_.substr(begin, at_ - begin).find('\n') == std::string_view::npos;
     if (!(at_end() || definition || (close != expecting::close_brace && expected_.has(close) && !same_line))) return;
     out.others.push_back({source_, {begin, begin + 1}, "opened here"});
-    if (out.help.empty() && (expected_.has(close) || definition)) out.help = fmt::format("close it with {}", close);
-    if (definition) out.message = fmt::format("expected {} before `{}`", close, found);
+    if (out.help.empty() && (expected_.has(close) || definition)) out.help = filled("close it with {}", close);
+    if (definition) out.message = filled("expected {} before `{}`", close, found);
   }
 
   const SourcePointer& source_;

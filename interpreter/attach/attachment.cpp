@@ -1,7 +1,6 @@
 #include "interpreter/attach/attachment.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/graph_task.h>
@@ -10,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
 #include "interpreter/evaluate/failure.hpp"
@@ -92,7 +92,7 @@ void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& s
       if (serving_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
         auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name);
         if (!row || row->kind.empty()) throw;
-        serving_ = fmt::format("a layer ({})", row->kind);
+        serving_ = filled("a layer ({})", row->kind);
       }
       throw Error(evaluate::describe(failure, serving_, Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
@@ -117,9 +117,9 @@ void attaching::refuse_training_mode(const Row& row, const std::vector<c10::IVal
   if (row.kind == "instance_norm" && !is_tensor(arguments[running_mean])) return;
   bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
   throw Error({.code = Code::training_mode,
-               .message = fmt::format("layer '{}' ({}) {}", name, row.kind,
-                                      own_statistics ? "is in training mode"
-                                                     : "takes the statistics of the batch: it has none of its own"),
+               .message = filled("layer '{}' ({}) {}", name, row.kind,
+                                 own_statistics ? "is in training mode"
+                                                : "takes the statistics of the batch: it has none of its own"),
                .help = own_statistics ? "call eval() on the model first"
                                       : "build it with track_running_stats, and train it so"});
 }
@@ -142,7 +142,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
     return;
   }
   *has_input_ = true;
-  auto shown = fmt::format("layer '{}' ({})", found->name, found->kind_name);
+  auto shown = filled("layer '{}' ({})", found->name, found->kind_name);
   if (!found->kind_name.empty()) serving_ = shown;
   struct OverAfterFailure {  // what the same input computes next is another forward pass
     std::shared_ptr<ForwardPass> pass;
@@ -164,7 +164,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Sta
   }
   if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
     throw Error({.code = Code::no_batch,
-                 .message = fmt::format("{}: its input has {} dimensions, without a batch", shown, rank),
+                 .message = filled("{}: its input has {} dimensions, without a batch", shown, rank),
                  .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
   serve(op, stack, std::move(*found));
 }
@@ -230,9 +230,9 @@ void Attachment::State::refuse_forward(const LayerCall& call) {
   for (auto& choice : call.choices)
     if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
       throw Error({.code = Code::rule_does_not_fit,
-                   .message = fmt::format("{}: `last` is settled after the forward pass, the rule `{}` replaces the "
-                                          "output in it",
-                                          call.shown(), bound->description),
+                   .message = filled("{}: `last` is settled after the forward pass, the rule `{}` replaces the "
+                                     "output in it",
+                                     call.shown(), bound->description),
                    .primary = {choice.entry->place.source, choice.entry->place.span, ""},
                    .help = "name the layer by a glob: `linear \"classifier.*\"`"});
 }

@@ -1,11 +1,11 @@
 // The part of an attachment that tells which calls are a layer's, and which layer's.
 #include <ATen/ATen.h>
 #include <ATen/ExpandUtils.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
@@ -22,7 +22,7 @@ const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::I
   std::string name(row.kind);
   if (row.form == Form::convolution) {
     bool transposed = row.transposed >= 0 && arguments[static_cast<std::size_t>(row.transposed)].toBool();
-    name = fmt::format("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
+    name = filled("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
   } else if (row.form == Form::hardtanh && arguments[1].toScalar().toDouble() == 0 &&
              arguments[2].toScalar().toDouble() == 6) {
     name = "relu6";
@@ -104,10 +104,10 @@ class NoInputNode : public torch::autograd::Node {
       : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
   torch::autograd::variable_list apply(torch::autograd::variable_list&&) override {
     if (*has_input_) return {};
-    throw Error({.code = Code::no_input,
-                 .message = fmt::format(
-                     "{}: nothing that it was called with depends on an input that requires a gradient", layer_),
-                 .help = "call x.requires_grad_() before the model"});
+    throw Error(
+        {.code = Code::no_input,
+         .message = filled("{}: nothing that it was called with depends on an input that requires a gradient", layer_),
+         .help = "call x.requires_grad_() before the model"});
   }
   std::string name() const override { return "NoInput"; }
 
@@ -195,8 +195,8 @@ bool Attachment::State::without_input(const c10::OperatorHandle& op, const Row& 
   auto module = module_of(*name);
   torch::autograd::set_history(
       output_of(op, stack).toTensor(),
-      c10::make_intrusive<NoInputNode>(
-          has_input_, fmt::format("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
+      c10::make_intrusive<NoInputNode>(has_input_,
+                                       filled("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
   return true;
 }
 
@@ -229,9 +229,9 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
 }
 
 std::string Attachment::State::name_of(const Candidate& candidate) {
-  return candidate.module.empty() ? fmt::format("{}#{}", candidate.kind_name,
-                                                candidate.pass->calls_of_kind[std::string(candidate.kind_name)] + 1)
-                                  : candidate.module;
+  return candidate.module.empty()
+             ? filled("{}#{}", candidate.kind_name, candidate.pass->calls_of_kind[std::string(candidate.kind_name)] + 1)
+             : candidate.module;
 }
 
 std::string Attachment::State::module_name(const std::vector<c10::IValue>& arguments) const {

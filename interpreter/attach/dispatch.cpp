@@ -5,7 +5,6 @@
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <dlfcn.h>
-#include <fmt/format.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <thread>
 
 #include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::attaching {
 namespace {
@@ -80,7 +80,7 @@ void stay_loaded() {
 bool register_stacks() {
   auto shared = std::make_unique<torch::Library>(torch::Library::FRAGMENT, "ascribe", std::nullopt, "ascribe", 0);
   try {
-    shared->def(fmt::format("dispatch_mode.{}() -> int", stacks_version).c_str(), &address_of_stacks);
+    shared->def(filled("dispatch_mode.{}() -> int", stacks_version).c_str(), &address_of_stacks);
   } catch (const c10::Error&) {  // somebody was faster
     return false;
   }

@@ -1,9 +1,9 @@
 #include "ascribe/hooked.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attach/dispatch.hpp"
 #include "interpreter/attach/layer_operators.hpp"
@@ -93,7 +93,7 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, fmt::format("module '{}'", name_), Code::model_failed, "cannot run",
+    throw Error(evaluate::describe(failure, filled("module '{}'", name_), Code::model_failed, "cannot run",
                                    "give it the shape and type that it was made for"));
   }
 }
@@ -101,7 +101,7 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
 at::Tensor HookedImpl::run(const at::Tensor& x) {
   if (!x.defined())
     throw Error({.code = Code::wrong_input,
-                 .message = fmt::format("module '{}' is given an undefined tensor", name_),
+                 .message = filled("module '{}' is given an undefined tensor", name_),
                  .help = "give it an input"});
   if (!at::GradMode::is_enabled() || !x.requires_grad() || *inactive_ > 0) return forward_(*module_, x);
   Parameters parameters;

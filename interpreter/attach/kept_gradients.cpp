@@ -1,11 +1,11 @@
 // The part of an attachment that leaves layers and operators their gradient, and says so in the report.
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
 #include <mutex>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attach/batch_norm.hpp"
 #include "interpreter/attach/operator_call.hpp"
@@ -120,10 +120,10 @@ void refuse_dropout(const c10::OperatorHandle& op, const std::vector<c10::IValue
   auto* training = find("train");
   if (!chance || !chance->isDouble() || chance->toDouble() == 0) return;
   if (training && training->isBool() && !training->toBool()) return;
-  throw Error({.code = Code::training_mode,
-               .message = fmt::format("layer '{}' ({}) is in training mode: it drops out", name,
-                                      base_name(op.operator_name().name)),
-               .help = "call eval() on the model first"});
+  throw Error(
+      {.code = Code::training_mode,
+       .message = filled("layer '{}' ({}) is in training mode: it drops out", name, base_name(op.operator_name().name)),
+       .help = "call eval() on the model first"});
 }
 
 }  // namespace

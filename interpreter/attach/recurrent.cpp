@@ -1,12 +1,12 @@
 #include "interpreter/attach/recurrent.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/layer_operators.hpp"
 #include "interpreter/attach/operator_call.hpp"
 
@@ -30,7 +30,7 @@ class Check {
   void run() {
     bool packed = op_.operator_name().overload_name == "data";
     auto input = argument(packed ? "data" : "input").toTensor();
-    if (input.dim() != (packed ? 2 : 3)) refuse(fmt::format("its input has {} dimensions", input.dim()));
+    if (input.dim() != (packed ? 2 : 3)) refuse(filled("its input has {} dimensions", input.dim()));
     auto batch = packed                             ? first(argument("batch_sizes").toTensor())
                  : argument("batch_first").toBool() ? input.size(0)
                                                     : input.size(1);
@@ -39,14 +39,14 @@ class Check {
     auto layers = argument("num_layers").toInt();
     auto blocks = layers * directions;
     if (layers < 1 || parameters.empty() || static_cast<std::int64_t>(parameters.size()) % blocks != 0)
-      refuse(fmt::format("it has {} parameters for {} layers", parameters.size(), layers));
+      refuse(filled("it has {} parameters for {} layers", parameters.size(), layers));
     bool biases = argument("has_biases").toBool();
     auto each = parameters.size() / static_cast<std::size_t>(blocks);
     std::size_t weights = biases ? 4 : 2;
     bool projects = kind_.name == "lstm" && each == weights + 1;
-    if (each != weights && !projects) refuse(fmt::format("it has {} parameters for each direction", each));
+    if (each != weights && !projects) refuse(filled("it has {} parameters for each direction", each));
     if (parameters[0].dim() != 2 || parameters[0].size(0) % kind_.gates != 0)
-      refuse(fmt::format("its first weight has the shape {}", shown(parameters[0].sizes())));
+      refuse(filled("its first weight has the shape {}", shown(parameters[0].sizes())));
     auto hidden = parameters[0].size(0) / kind_.gates, rows = kind_.gates * hidden;
     if (projects && parameters[weights].dim() != 2) refuse("its projection is no matrix");
     auto given = projects ? parameters[weights].size(0) : hidden;
@@ -69,31 +69,31 @@ class Check {
     for_each_tensor(states, [&](const at::Tensor& state) {
       expect("its state", state, {blocks, batch, number++ == 0 ? given : hidden});
     });
-    if (number != (kind_.name == "lstm" ? 2 : 1)) refuse(fmt::format("it has {} states", number));
+    if (number != (kind_.name == "lstm" ? 2 : 1)) refuse(filled("it has {} states", number));
   }
 
  private:
   c10::IValue& argument(const char* name) {
     auto place = op_.schema().argumentIndexWithName(name);
-    if (!place) refuse(fmt::format("it has no argument {}", name));
+    if (!place) refuse(filled("it has no argument {}", name));
     return (stack_.end() - static_cast<std::ptrdiff_t>(op_.schema().arguments().size()))[*place];
   }
 
   static std::int64_t first(const at::Tensor& numbers) {
     return numbers.numel() == 0 ? 0 : numbers.flatten()[0].item<std::int64_t>();
   }
-  static std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.vec(), ", ")); }
+  static std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.vec(), ", ")); }
 
   void expect(const char* what, const at::Tensor& tensor, const Shape& shape) const {
     if (tensor.sizes() != at::IntArrayRef(shape))
-      refuse(fmt::format("{} has the shape {}, not {}", what, shown(tensor.sizes()), shown(shape)));
+      refuse(filled("{} has the shape {}, not {}", what, shown(tensor.sizes()), shown(shape)));
   }
 
   [[noreturn]] void refuse(const std::string& why) const {
-    throw Error({.code = Code::model_failed,
-                 .message = fmt::format("layer '{}' ({}) cannot run: {}", layer_.empty() ? kind_.name : layer_,
-                                        kind_.name, why),
-                 .help = "give it the shape and type that it was made for"});
+    throw Error(
+        {.code = Code::model_failed,
+         .message = filled("layer '{}' ({}) cannot run: {}", layer_.empty() ? kind_.name : layer_, kind_.name, why),
+         .help = "give it the shape and type that it was made for"});
   }
 
   const RecurrentOperator& kind_;

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/impl/COW.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/functions/basic_ops.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/graph_task.h>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "ascribe/pack.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/dispatch.hpp"
 #include "interpreter/evaluate/failure.hpp"
 
@@ -45,7 +45,7 @@ KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
 at::Tensor KeptTensor::get(const std::string& what) const {
   if (version_ >= 0 && version_ != static_cast<std::int64_t>(tensor_._version()))
     throw Error({.code = Code::overwritten_tensor,
-                 .message = fmt::format("{} was changed after the forward pass", what),
+                 .message = filled("{} was changed after the forward pass", what),
                  .help = "run the model forward again before the backward pass"});
   return tensor_;
 }
@@ -74,7 +74,7 @@ void LayerCall::take(const language::BoundEntry* entry) {
   if (rule) return;
   if (std::get<language::Engine>(entry->target) == language::Engine::refuse)
     throw Error({.code = Code::refused_layer,
-                 .message = fmt::format("{} is refused by the rules", shown()),
+                 .message = filled("{} is refused by the rules", shown()),
                  .primary = {place.source, place.span, "by this entry"},
                  .help = "give it a rule of its own in an entry above"});
   rule = &pass.bound();
@@ -84,12 +84,12 @@ evaluate::Layer LayerCall::layer() const {
   evaluate::Layer out{apply, {}, gets_relevance, {}, {}};
   for (auto& input : inputs) out.inputs.push_back(input.get("the input of " + shown()));
   for (auto& [name, kept] : parameters)
-    out.parameters.emplace_back(name, kept.get(fmt::format("the {} of {}", name, shown())));
+    out.parameters.emplace_back(name, kept.get(filled("the {} of {}", name, shown())));
   if (output.defined()) out.output = output.get("the output of " + shown());
   return out;
 }
 
-std::string LayerCall::shown() const { return fmt::format("layer '{}' ({})", report->name, report->kind); }
+std::string LayerCall::shown() const { return filled("layer '{}' ({})", report->name, report->kind); }
 
 at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished) {
   auto* rule = call.rule ? call.rule->rule.get() : nullptr;
@@ -102,8 +102,8 @@ at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor
 
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
   auto out = diagnostic;
-  out.message = fmt::format("{}, rule `{}`: {}", call.shown(), call.rule ? call.rule->description : "gradient",
-                            diagnostic.message);
+  out.message =
+      filled("{}, rule `{}`: {}", call.shown(), call.rule ? call.rule->description : "gradient", diagnostic.message);
   if (!out.primary.source)
     out.primary = {call.place.source, call.place.span, ""};
   else if (call.place.source)
@@ -153,7 +153,7 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   at::NoGradGuard no_grad;
   if (released_)
     throw Error({.code = Code::released_graph,
-                 .message = fmt::format("{}: relevance went through this graph before", call_.shown()),
+                 .message = filled("{}: relevance went through this graph before", call_.shown()),
                  .help = "run the model forward again, or keep the graph: retain_graph"});
   pass_->over = true;
   bool active = !call_.inactive || *call_.inactive == 0;

@@ -1,8 +1,7 @@
 #include "interpreter/attach/supervisor.hpp"
 
-#include <fmt/format.h>
-
 #include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/dispatch.hpp"
 
 namespace ascribe::attaching {
@@ -10,21 +9,21 @@ namespace {
 
 Error stopped(const std::string& where) {
   return Error({.code = Code::stopped,
-                .message = fmt::format("stopped as requested, {}", where),
+                .message = filled("stopped as requested, {}", where),
                 .help = "begin again: nothing is left of it"});
 }
 
-std::string shown(const LayerReport& layer) { return fmt::format("layer '{}' ({})", layer.name, layer.kind); }
+std::string shown(const LayerReport& layer) { return filled("layer '{}' ({})", layer.name, layer.kind); }
 
 }  // namespace
 
 void Supervisor::before_operator(const LayerReport* layer) const {
   if (!stop_.stop_requested()) return;
-  throw stopped(layer ? fmt::format("in the forward pass after {}", shown(*layer)) : "before the first layer");
+  throw stopped(layer ? filled("in the forward pass after {}", shown(*layer)) : "before the first layer");
 }
 
 void Supervisor::before_layer(const LayerReport& layer) const {
-  if (stop_.stop_requested()) throw stopped(fmt::format("in the backward pass at {}", shown(layer)));
+  if (stop_.stop_requested()) throw stopped(filled("in the backward pass at {}", shown(layer)));
 }
 
 void Supervisor::called(const LayerReport& layer, std::size_t count) {

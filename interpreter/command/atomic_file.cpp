@@ -1,7 +1,6 @@
 #include "interpreter/command/atomic_file.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/files.hpp"
 
 namespace ascribe::command {
@@ -22,13 +22,13 @@ constexpr const char* readable_files = "give the path of a .npy, .png or .pt fil
 
 [[noreturn]] void cannot_read(const fs::path& path, const std::string& why) {
   throw Error(Diagnostic{.code = Code::unreadable_file,
-                         .message = fmt::format("cannot read {}: {}", quoted(path), why),
+                         .message = filled("cannot read {}: {}", quoted(path), why),
                          .help = readable_files});
 }
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why, std::string help) {
   throw Error(Diagnostic{.code = Code::unwritable_file,
-                         .message = fmt::format("cannot write {}: {}", quoted(path), why),
+                         .message = filled("cannot write {}: {}", quoted(path), why),
                          .help = std::move(help)});
 }
 
@@ -86,7 +86,7 @@ class TemporaryFile {
   TemporaryFile(const fs::path& folder, const fs::path& shown) {
     static std::atomic<unsigned> counter = 0;
     do {
-      path_ = folder / fmt::format(".ascribe-{}-{}.part", ::getpid(), counter++);
+      path_ = folder / filled(".ascribe-{}-{}.part", ::getpid(), counter++);
       descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (descriptor_ < 0 && errno == EEXIST);
     if (descriptor_ < 0) writing_failed(shown, errno);
@@ -136,8 +136,8 @@ InputFile::InputFile(const fs::path& path) : path_(path) {
   if (!refused.empty() || status.st_size == 0) {
     ::close(descriptor_);
     if (!refused.empty()) cannot_read(path, refused);
-    throw Error(Diagnostic{
-        .code = Code::wrong_tensor, .message = fmt::format("{} is empty", quoted(path)), .help = readable_files});
+    throw Error(
+        Diagnostic{.code = Code::wrong_tensor, .message = filled("{} is empty", quoted(path)), .help = readable_files});
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
@@ -170,12 +170,11 @@ void check_writable(const fs::path& path) {
   auto folder = folder_of(path);
   auto folder_status = fs::status(folder, ignored);
   if (!fs::exists(folder_status))
-    cannot_write(path, fmt::format("the folder {} does not exist", quoted(folder)),
-                 fmt::format("mkdir -p {}", quoted(folder)));
+    cannot_write(path, filled("the folder {} does not exist", quoted(folder)), filled("mkdir -p {}", quoted(folder)));
   if (!fs::is_directory(folder_status))
-    cannot_write(path, fmt::format("{} is not a folder", quoted(folder)), "choose another folder");
+    cannot_write(path, filled("{} is not a folder", quoted(folder)), "choose another folder");
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    cannot_write(path, fmt::format("the folder {} is not writable", quoted(folder)), "choose another folder");
+    cannot_write(path, filled("the folder {} is not writable", quoted(folder)), "choose another folder");
 }
 
 void write_file(const fs::path& path, std::initializer_list<std::string_view> parts) try {

@@ -1,11 +1,11 @@
 // `ascribe check`: every mistake of rule files, before anything runs.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
 
 #include "ascribe/pack.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/json.hpp"
 #include "grammar/sarif.hpp"
 #include "interpreter/command/colour.hpp"
@@ -24,7 +24,7 @@ struct Options {
 };
 
 std::string counted(std::size_t count, const char* word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
 std::vector<Diagnostic> check(const std::filesystem::path& path, const LoadOptions& options) {
@@ -41,7 +41,7 @@ std::string summary(const std::vector<Diagnostic>& diagnostics) {
   if (diagnostics.empty()) return "fine";
   auto errors = static_cast<std::size_t>(
       std::count_if(diagnostics.begin(), diagnostics.end(), [](auto& d) { return d.severity == Severity::error; }));
-  return fmt::format("{}, {}", counted(errors, "error"), counted(diagnostics.size() - errors, "warning"));
+  return filled("{}, {}", counted(errors, "error"), counted(diagnostics.size() - errors, "warning"));
 }
 
 int check(const Options& options) {

@@ -1,5 +1,4 @@
 // `ascribe doc`: the page of a pack, made from its doc comments.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <optional>
 
 #include "ascribe/pack.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
@@ -44,7 +44,7 @@ auto writer_for(const Options& options) {
   for (auto& format : formats)
     if (options.format.empty() ? output.extension() == format.ending : options.format == format.name)
       return format.write;
-  throw usage_error(fmt::format("the ending of {} says no format", quoted(output)),
+  throw usage_error(filled("the ending of {} says no format", quoted(output)),
                     "name a .md or .html file, or give --format markdown or --format html");
 }
 
@@ -81,7 +81,7 @@ Head head_of(const fs::path& given, const std::vector<fs::path>& units, const Pa
   if (units.size() > 1 || last.name().empty()) return {last_name(given), ""};
   std::error_code unknown;
   auto folder = fs::is_directory(units[0], unknown) ? units[0] : units[0].parent_path();
-  return {fmt::format("{} {}", last.name(), last.version()), pack_documentation(folder)};
+  return {filled("{} {}", last.name(), last.version()), pack_documentation(folder)};
 }
 
 // The page of all paths. Throws Error, or gives nothing and says why in `worst`, after messages for every mistake.
@@ -109,7 +109,7 @@ std::optional<Page> page_of(const std::vector<std::string>& paths, const LoadOpt
   if (worst != fine) return {};
   std::vector<std::string> titles;
   for (auto& head : heads) titles.push_back(head.title);
-  return make_page(fmt::format("{}", fmt::join(titles, ", ")), heads.size() == 1 ? heads[0].introduction : "", sources);
+  return make_page(filled("{}", fmt::join(titles, ", ")), heads.size() == 1 ? heads[0].introduction : "", sources);
 }
 
 int document(const Options& options) {

@@ -1,11 +1,11 @@
 // `ascribe explain`: what a message's code means, with an example that fails and one that does not.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <iostream>
 
 #include "ascribe/pack.hpp"
 #include "grammar/explanation.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
@@ -28,10 +28,10 @@ Error unknown_code(const std::string& written) {
   auto number = read_code(written);
   auto meant = nearest(number ? code_name(static_cast<Code>(*number)) : written, known);
   return Error({.code = Code::usage,
-                .message = fmt::format("there is no code '{}'", written),
-                .help = meant.empty() ? fmt::format("codes go from {} to {}; `ascribe explain` lists them",
-                                                    known.front(), known.back())
-                                      : fmt::format("did you mean `ascribe explain {}`?", meant)});
+                .message = filled("there is no code '{}'", written),
+                .help = meant.empty() ? filled("codes go from {} to {}; `ascribe explain` lists them", known.front(),
+                                               known.back())
+                                      : filled("did you mean `ascribe explain {}`?", meant)});
 }
 
 int explain(const std::string& written) {

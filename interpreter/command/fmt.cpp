@@ -1,5 +1,4 @@
 // `ascribe fmt`: rule files in canonical form.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,10 +1,10 @@
 #include "interpreter/command/line_diff.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <vector>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -82,8 +82,8 @@ void find_edits(const Lines& before, const Lines& after, std::vector<Edit>& edit
 
 // "12,3": from which line on, and how many; the line before where there are none.
 std::string range(std::size_t begin, std::size_t count) {
-  if (count == 1) return fmt::format("{}", begin + 1);
-  return fmt::format("{},{}", count == 0 ? begin : begin + 1, count);
+  if (count == 1) return filled("{}", begin + 1);
+  return filled("{},{}", count == 0 ? begin : begin + 1, count);
 }
 
 std::string show(const std::vector<Edit>& edits) {
@@ -111,7 +111,7 @@ std::string show(const std::vector<Edit>& edits) {
                                                     [&](auto& edit) { return edit.mark != mark; }));
     };
     auto of_before = count('+'), of_after = count('-');
-    out += fmt::format("@@ -{} +{} @@\n", range(before, of_before), range(after, of_after));
+    out += filled("@@ -{} +{} @@\n", range(before, of_before), range(after, of_after));
     for (auto i = begin; i < end; ++i) {
       out.append(1, edits[i].mark).append(edits[i].line);
       if (!edits[i].line.ends_with('\n')) out += "\n\\ No newline at end of file\n";
@@ -135,7 +135,7 @@ std::string unified_diff(std::string_view name, std::string_view before, std::st
   for (auto line = old_lines.begin(); line != old_begin; ++line) edits.push_back({' ', *line});
   find_edits({old_begin, old_end.base()}, {new_begin, new_end.base()}, edits);
   for (auto line = old_end.base(); line != old_lines.end(); ++line) edits.push_back({' ', *line});
-  return fmt::format("--- {}\n+++ {}\n", name, name) + show(edits);
+  return filled("--- {}\n+++ {}\n", name, name) + show(edits);
 }
 
 }  // namespace ascribe::command

@@ -2,11 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <filesystem>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/tensor_file.hpp"
@@ -18,9 +18,9 @@ namespace {
 at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& image, const char* option) {
   auto channels = image.size(1);
   if (values.size() != 1 && static_cast<std::int64_t>(values.size()) != channels)
-    throw usage_error(fmt::format("{} has {} values, the picture {} channel{}", option, values.size(), channels,
-                                  channels == 1 ? "" : "s"),
-                      "give one value, or one for each channel");
+    throw usage_error(
+        filled("{} has {} values, the picture {} channel{}", option, values.size(), channels, channels == 1 ? "" : "s"),
+        "give one value, or one for each channel");
   return at::tensor(values, image.options()).reshape({1, -1, 1, 1});
 }
 
@@ -76,14 +76,14 @@ std::vector<at::Tensor> ModelArguments::read_inputs() const {
     }
     if (x.dim() == 0 && inputs.size() == 1)
       throw Error({.code = Code::wrong_input,
-                   .message = fmt::format("input {} is a single number, without a batch", quoted_name(path)),
+                   .message = filled("input {} is a single number, without a batch", quoted_name(path)),
                    .help = "dimension 0 counts samples"});
     if (x.is_floating_point() && !x.isfinite().all().item<bool>()) {
       auto place = x.isfinite().logical_not().nonzero()[0];
       std::vector<std::int64_t> index(place.data_ptr<std::int64_t>(), place.data_ptr<std::int64_t>() + place.numel());
       throw Error({.code = Code::wrong_input,
-                   .message = fmt::format("input {} holds a value that is not finite, first at [{}]", quoted_name(path),
-                                          fmt::join(index, ", ")),
+                   .message = filled("input {} holds a value that is not finite, first at [{}]", quoted_name(path),
+                                     fmt::join(index, ", ")),
                    .help = "relevance of such an input would mean nothing: mend the input"});
     }
     out.push_back(std::move(x));

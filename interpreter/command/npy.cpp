@@ -1,7 +1,6 @@
 #include "interpreter/command/npy.hpp"
 
 #include <ATen/ops/empty.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
@@ -43,7 +43,7 @@ constexpr std::size_t most_dimensions = 64;  // NumPy's own limit
 [[noreturn]] void refuse(const fs::path& path, const std::string& what, std::string_view array = "array") {
   throw Error(Diagnostic{.code = Code::wrong_tensor,
                          .message = quoted(path) + " " + what,
-                         .help = fmt::format("write it again: numpy.save('array.npy', {})", array)});
+                         .help = filled("write it again: numpy.save('array.npy', {})", array)});
 }
 
 struct Header {
@@ -168,7 +168,7 @@ const Type& type_of(const Header& header, const fs::path& path) {
   bool has_order = descr.size() >= 2 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
   for (auto& type : types)
     if (has_order && descr.substr(1) == type.code) return type;
-  refuse(path, fmt::format("holds {} ({})", kind_of(has_order ? descr[1] : '?'), quoted_name(descr)),
+  refuse(path, filled("holds {} ({})", kind_of(has_order ? descr[1] : '?'), quoted_name(descr)),
          "array.astype('float32')");
 }
 
@@ -187,7 +187,7 @@ std::uint64_t data_size(const Header& header, std::size_t item_size, const fs::p
 
 // As Python writes a tuple: (), (3,), (3, 4)
 std::string shape_text(at::IntArrayRef shape) {
-  return fmt::format("({}{})", fmt::join(shape.begin(), shape.end(), ", "), shape.size() == 1 ? "," : "");
+  return filled("({}{})", fmt::join(shape.begin(), shape.end(), ", "), shape.size() == 1 ? "," : "");
 }
 
 // The header and the offset of the data behind it.
@@ -198,7 +198,7 @@ std::pair<Header, std::uint64_t> read_header(const InputFile& file, const fs::pa
   if (!std::equal(magic.begin(), magic.end(), start.begin())) refuse(path, "is not a NumPy array file");
   auto major = start[6], minor = start[7];
   if (major < 1 || major > 3 || minor != 0)
-    refuse(path, fmt::format("has the format version {}.{}, not 1.0, 2.0 or 3.0", major, minor));
+    refuse(path, filled("has the format version {}.{}, not 1.0, 2.0 or 3.0", major, minor));
   std::uint64_t length = start[8] | start[9] << 8;
   if (major > 1) length |= static_cast<std::uint64_t>(start[10]) << 16 | static_cast<std::uint64_t>(start[11]) << 24;
   std::uint64_t begin = major == 1 ? 10 : 12;
@@ -223,8 +223,8 @@ at::Tensor read_npy(const fs::path& path) try {
   auto& type = type_of(header, path);
   auto size = data_size(header, at::elementSize(type.stored), path);
   if (file.size() - begin != size)
-    refuse(path, fmt::format("has {} bytes of data where shape {} of {} needs {}", file.size() - begin,
-                             shape_text(header.shape), quoted_name(header.descr), size));
+    refuse(path, filled("has {} bytes of data where shape {} of {} needs {}", file.size() - begin,
+                        shape_text(header.shape), quoted_name(header.descr), size));
 
   // Fortran order is C order with the dimensions reversed.
   auto& shape = header.shape;
@@ -250,12 +250,12 @@ void write_npy(const fs::path& path, const at::Tensor& tensor) try {
   auto type = std::find_if(types.begin(), types.end(), [&](auto& t) { return t.result == array.scalar_type(); });
   if (type == types.end())
     throw Error(Diagnostic{.code = Code::wrong_tensor,
-                           .message = fmt::format("cannot write {}: a tensor of {} numbers has no place in a .npy file",
-                                                  quoted(path), at::toString(array.scalar_type())),
+                           .message = filled("cannot write {}: a tensor of {} numbers has no place in a .npy file",
+                                             quoted(path), at::toString(array.scalar_type())),
                            .help = "write real numbers"});
 
-  auto header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                            array.element_size() == 1 ? '|' : '<', type->code, shape_text(array.sizes()));
+  auto header = filled("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
+                       array.element_size() == 1 ? '|' : '<', type->code, shape_text(array.sizes()));
   // The data begins at a multiple of 64 bytes, after magic, version, the header's length, and a line end.
   header.append(63 - (10 + header.size()) % 64, ' ').push_back('\n');
   auto start = std::string("\x93NUMPY\x01\x00", 8);

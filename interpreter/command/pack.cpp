@@ -1,10 +1,10 @@
 // `ascribe pack`: what a pack is made of, and its lock.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <iostream>
 
 #include "ascribe/pack.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
@@ -28,7 +28,7 @@ struct Options {
 };
 
 std::string counted(std::size_t count, const char* word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
 // Does the same for every path; one that is wrong does not keep the others from it. Gives the worst exit code.
@@ -64,7 +64,7 @@ int lock(const fs::path& path) {
   reading.refuse_too_many(1);  // who loads the pack reads the lock, too
   check_manifest(texts.front());
   write_file(folder / lock_file_name, {lock_of(texts)});
-  std::cout << fmt::format("{}: {}\n", (folder / lock_file_name).string(), counted(texts.size(), "file"));
+  std::cout << filled("{}: {}\n", (folder / lock_file_name).string(), counted(texts.size(), "file"));
   return fine;
 }
 
@@ -77,10 +77,9 @@ int verify(const fs::path& path) {
   auto lock = read_lock(source);
   auto texts = texts_of_pack(reading, folder);
   auto found = differences(lock, texts);
-  for (auto& each : found) std::cout << fmt::format("{:7}  {}\n", word_of(each.kind), shown(folder / each.name));
-  std::cout << (found.empty()
-                    ? fmt::format("{}: {}, all as locked\n", shown(folder), counted(texts.size(), "file"))
-                    : fmt::format("{}: {} from its lock\n", shown(folder), counted(found.size(), "difference")));
+  for (auto& each : found) std::cout << filled("{:7}  {}\n", word_of(each.kind), shown(folder / each.name));
+  std::cout << (found.empty() ? filled("{}: {}, all as locked\n", shown(folder), counted(texts.size(), "file"))
+                              : filled("{}: {} from its lock\n", shown(folder), counted(found.size(), "difference")));
   return found.empty() ? fine : findings;
 }
 
@@ -102,14 +101,14 @@ int list(const fs::path& path, const LoadOptions& options) {
   Reading reading(options);
   auto folder = folder_of_pack(reading, path);
   auto loaded = load_files({folder}, options, Pack::standard().definitions());
-  std::cout << fmt::format("{} {}, language {}, {}\n", loaded.name, loaded.version, loaded.language,
-                           has_lock(reading, folder) ? "locked" : "not locked");
+  std::cout << filled("{} {}, language {}, {}\n", loaded.name, loaded.version, loaded.language,
+                      has_lock(reading, folder) ? "locked" : "not locked");
   std::vector<std::string> files, functions, imports;
   for (auto& each : files_of_pack(reading, folder)) files.push_back(shown(each.name));
   for (auto& [name, function] : loaded.definitions->functions) functions.push_back(name);
   for (auto& each : loaded.imports) {
-    auto pack = each.name.empty() ? "" : fmt::format("{} {}, ", each.name, each.version);
-    imports.push_back(fmt::format("{}: {}{}", each.alias, pack, shown(each.leads)));
+    auto pack = each.name.empty() ? "" : filled("{} {}, ", each.name, each.version);
+    imports.push_back(filled("{}: {}{}", each.alias, pack, shown(each.leads)));
   }
   print("files", files);
   print("rules", names_of<language::Rule>(*loaded.definitions));

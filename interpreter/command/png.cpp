@@ -2,7 +2,6 @@
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
-#include <fmt/format.h>
 #include <png.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 
 namespace ascribe::command {
@@ -98,7 +98,7 @@ std::string read_bytes(const fs::path& path) {
   if (png_sig_cmp(signature, 0, sizeof signature) != 0)
     refuse(Code::wrong_tensor, path, "is not a PNG picture", "save the picture as PNG, or give a .npy or .pt file");
   if (file.size() > most_bytes)
-    refuse(Code::too_large, path, fmt::format("has {} bytes; the limit is {}", file.size(), most_bytes),
+    refuse(Code::too_large, path, filled("has {} bytes; the limit is {}", file.size(), most_bytes),
            "give a smaller picture, or a .npy file");
   std::string bytes(file.size(), '\0');
   file.read(0, bytes.data(), bytes.size());
@@ -112,18 +112,18 @@ at::Tensor read_png(const fs::path& path) try {
   Decoder decoder(bytes);
   auto check = [&](bool fine) {
     if (!fine)
-      refuse(Code::wrong_tensor, path, fmt::format("is not a whole PNG picture: {}", decoder.message),
+      refuse(Code::wrong_tensor, path, filled("is not a whole PNG picture: {}", decoder.message),
              "save the picture again");
   };
   check(read_header(decoder));
   std::uint64_t width = png_get_image_width(decoder.png, decoder.info);
   std::uint64_t height = png_get_image_height(decoder.png, decoder.info);
   if (width * height > most_pixels)
-    refuse(Code::too_large, path, fmt::format("has {} × {} pixels; the limit is {}", width, height, most_pixels),
+    refuse(Code::too_large, path, filled("has {} × {} pixels; the limit is {}", width, height, most_pixels),
            "give a smaller picture");
   // Deflate expands a byte to 1032 at most: a picture that needs more cannot be in the file.
   if (height * png_get_rowbytes(decoder.png, decoder.info) / 1032 > bytes.size())
-    refuse(Code::wrong_tensor, path, fmt::format("is too short for {} × {} pixels", width, height),
+    refuse(Code::wrong_tensor, path, filled("is too short for {} × {} pixels", width, height),
            "save the picture again");
 
   check(start_rows(decoder));

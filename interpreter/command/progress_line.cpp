@@ -1,12 +1,13 @@
 #include "interpreter/command/progress_line.hpp"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -19,10 +20,9 @@ std::size_t terminal_width() {
 }  // namespace
 
 std::string progress_text(const Progress& progress, std::size_t width) {
-  auto out =
-      fmt::format("{}  {}{} layer{}  {} ({})", progress.pass == Progress::Pass::forward ? "forward " : "backward",
-                  progress.done, progress.total ? fmt::format(" of {}", *progress.total) : "",
-                  progress.total.value_or(progress.done) == 1 ? "" : "s", progress.layer, progress.kind);
+  auto out = filled("{}  {}{} layer{}  {} ({})", progress.pass == Progress::Pass::forward ? "forward " : "backward",
+                    progress.done, progress.total ? filled(" of {}", *progress.total) : "",
+                    progress.total.value_or(progress.done) == 1 ? "" : "s", progress.layer, progress.kind);
   for (auto& c : out)  // names come from the model's file
     if (c < 0x20 || c > 0x7E) c = '?';
   if (out.size() > width) out.resize(width);

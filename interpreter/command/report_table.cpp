@@ -1,22 +1,23 @@
 #include "interpreter/command/report_table.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "grammar/filled_text.hpp"
+
 namespace ascribe::command {
 namespace {
 
 constexpr std::int64_t most_predictions = 8;  // of a batch, as text
 
-std::string shown(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string shown(const std::vector<std::int64_t>& shape) { return filled("[{}]", fmt::join(shape, ", ")); }
 std::string shown(const std::optional<double>& sum) {
   if (!sum) return "";
-  return std::isnan(*sum) ? "nan" : fmt::format("{:.5g}", *sum);  // of a NaN, the sign means nothing
+  return std::isnan(*sum) ? "nan" : filled("{:.5g}", *sum);  // of a NaN, the sign means nothing
 }
 // What rounding leaves is nothing.
 std::string shown_rest(const LayerReport& layer) {
@@ -46,17 +47,17 @@ std::vector<Prediction> predictions(const at::Tensor& output) {
 // but for their title are left out.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right) {
   std::vector<std::size_t> widths(rows.front().size());
-  std::vector<bool> filled(widths.size());
+  std::vector<bool> used(widths.size());
   for (auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], count_characters(row[i]));
-      filled[i] = filled[i] || (&row != &rows.front() && !row[i].empty());
+      used[i] = used[i] || (&row != &rows.front() && !row[i].empty());
     }
   std::string out;
   for (auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!filled[i]) continue;
+      if (!used[i]) continue;
       auto padding = std::string(widths[i] - count_characters(row[i]), ' ');
       line += (line.empty() ? "" : "  ") + (i >= from_right ? padding + row[i] : row[i] + padding);
     }
@@ -75,9 +76,8 @@ std::string without_entry(const Report& report) {
     ++found->second;
   }
   std::vector<std::string> words;
-  for (auto& [kind, calls] : kinds) words.push_back(calls == 1 ? kind : fmt::format("{} ({} calls)", kind, calls));
-  return words.empty() ? ""
-                       : fmt::format("no entry is for, so that they keep their gradient: {}\n", fmt::join(words, ", "));
+  for (auto& [kind, calls] : kinds) words.push_back(calls == 1 ? kind : filled("{} ({} calls)", kind, calls));
+  return words.empty() ? "" : filled("no entry is for, so that they keep their gradient: {}\n", fmt::join(words, ", "));
 }
 
 // What all layers together kept of the relevance.
@@ -89,7 +89,7 @@ std::string losses(const Report& report) {
     bias += layer.bias.value_or(0);
     stabilizer += layer.stabilizer.value_or(0);
   }
-  return known ? fmt::format("biases took {:.5g}, stabilizers {:.5g}\n", bias, stabilizer) : "";
+  return known ? filled("biases took {:.5g}, stabilizers {:.5g}\n", bias, stabilizer) : "";
 }
 
 nlohmann::json as_json(const Report& report) {
@@ -116,12 +116,12 @@ std::string dump(const nlohmann::json& json) {
 }  // namespace
 
 std::string describe_as_text(const Attribution& attribution, const std::string& rules) {
-  auto out = fmt::format("rules: {}\n", rules);
+  auto out = filled("rules: {}\n", rules);
   auto found = predictions(attribution.output);
   for (std::size_t i = 0; i < found.size() && i < most_predictions; ++i)
-    out += fmt::format("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? fmt::format(" of sample {}", i) : "",
-                       found[i].index, found[i].value);
-  if (found.size() > most_predictions) out += fmt::format("… and {} samples more\n", found.size() - most_predictions);
+    out += filled("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? filled(" of sample {}", i) : "",
+                  found[i].index, found[i].value);
+  if (found.size() > most_predictions) out += filled("… and {} samples more\n", found.size() - most_predictions);
   std::vector<std::vector<std::string>> rows{
       {"layer", "kind", "output", "rule", "entry", "above", "below", "bias", "stabilizer", "rest"}};
   for (auto& layer : attribution.report)
@@ -129,9 +129,9 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
                     shown(layer.below), shown(layer.bias), shown(layer.stabilizer), shown_rest(layer)});
   out += "\n" + table(rows, 5) + "\n" + losses(attribution.report) + without_entry(attribution.report);
   if (attribution.relevance.defined())
-    out += fmt::format("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
-                       shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
-                       attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
+    out += filled("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
+                  shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
+                  attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
   return out;
 }
 

@@ -1,6 +1,5 @@
 // `ascribe run`: a model, an input and rules in; relevance and a heatmap out.
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +9,7 @@
 
 #include "ascribe/attribute.hpp"
 #include "ascribe/heatmap.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -38,11 +38,11 @@ std::vector<std::string> read_labels(const std::string& path) {
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.empty())
     throw Error({.code = Code::unreadable_file,
-                 .message = fmt::format("cannot read labels {}, or there are none in it", quoted_name(path)),
+                 .message = filled("cannot read labels {}, or there are none in it", quoted_name(path)),
                  .help = "give a text file with a name on each line"});
   if (text.size() > largest)
     throw Error({.code = Code::too_large,
-                 .message = fmt::format("labels {} have more than {} bytes", quoted_name(path), largest),
+                 .message = filled("labels {} have more than {} bytes", quoted_name(path), largest),
                  .help = "give a text file with a name on each line"});
   std::vector<std::string> lines;
   std::istringstream stream(text);
@@ -67,7 +67,7 @@ Target chosen_target(const Options& options) {
       continue;
     }
     if (labels.empty())
-      throw usage_error(fmt::format("--target {} is no index", quoted_name(text)),
+      throw usage_error(filled("--target {} is no index", quoted_name(text)),
                         "give the outputs' names with --labels, or write `--target 3` or `--target all`");
     indices.push_back(Target::named({text}, labels).indices().front());
   }
@@ -79,7 +79,7 @@ Target target_of(const Options& options) {
     if (options.start == "output") return chosen_target(options);
     if (options.start == "one") return chosen_target(options).from_one();
     if (!options.start.ends_with(".npy"))
-      throw usage_error(fmt::format("--start is `output`, `one` or a .npy file, not '{}'", options.start),
+      throw usage_error(filled("--start is `output`, `one` or a .npy file, not '{}'", options.start),
                         "write `--start one`");
     if (!options.targets.empty())
       throw usage_error("--target and a --start file exclude each other",
@@ -91,7 +91,7 @@ Target target_of(const Options& options) {
 
 void check_ending(const std::string& path, const char* what, const char* ending, const char* example) {
   if (!path.ends_with(ending))
-    throw usage_error(fmt::format("{} is a {} file, not '{}'", what, ending, path), fmt::format("write `{}`", example));
+    throw usage_error(filled("{} is a {} file, not '{}'", what, ending, path), filled("write `{}`", example));
 }
 
 // A file that is to be written, and the tensor that goes there.
@@ -106,7 +106,7 @@ std::vector<std::pair<std::string, std::string>> inner_layers(const Options& opt
   for (auto& text : options.at) {
     auto equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0)
-      throw usage_error(fmt::format("--at {} names no layer and file", quoted_name(text)),
+      throw usage_error(filled("--at {} names no layer and file", quoted_name(text)),
                         "write `--at features.0=inner.npy`");
     out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     check_ending(out.back().second, "--at's file", ".npy", "--at features.0=inner.npy");
@@ -123,8 +123,8 @@ std::vector<Result> results(const Options& options, const Attribution& attributi
   if (options.outputs.size() == 1) relevances = {attribution.relevance};  // of the first input that gets some
   if (!options.outputs.empty() && relevances.size() != options.outputs.size())
     throw usage_error(
-        fmt::format("{} input{} get{} relevance, and there are {} files for it", relevances.size(),
-                    relevances.size() == 1 ? "" : "s", relevances.size() == 1 ? "s" : "", options.outputs.size()),
+        filled("{} input{} get{} relevance, and there are {} files for it", relevances.size(),
+               relevances.size() == 1 ? "" : "s", relevances.size() == 1 ? "s" : "", options.outputs.size()),
         "give --output once for each of them, or once for the first");
   for (std::size_t i = 0; i < options.outputs.size(); ++i) out.push_back({options.outputs[i], relevances[i]});
   for (auto& [layer, path] : inner_layers(options)) {
@@ -132,15 +132,15 @@ std::vector<Result> results(const Options& options, const Attribution& attributi
     for (std::size_t i = 0; i < calls.size(); ++i) {
       if (!calls[i].defined())
         throw Error({.code = Code::unknown_layer,
-                     .message = fmt::format("no relevance reaches layer '{}'", layer),
+                     .message = filled("no relevance reaches layer '{}'", layer),
                      .help = "choose a layer on the way from the target to the input"});
       auto stem = path.substr(0, path.size() - std::string_view(".npy").size());
-      out.push_back({calls.size() == 1 ? path : fmt::format("{}.{}.npy", stem, i + 1), calls[i]});
+      out.push_back({calls.size() == 1 ? path : filled("{}.{}.npy", stem, i + 1), calls[i]});
     }
   }
   for (auto& each : out)
     if (std::count_if(out.begin(), out.end(), [&](auto& other) { return other.path == each.path; }) > 1)
-      throw usage_error(fmt::format("'{}' is to be written twice", each.path), "give each result a file of its own");
+      throw usage_error(filled("'{}' is to be written twice", each.path), "give each result a file of its own");
   return out;
 }
 
@@ -150,11 +150,11 @@ void warn_where_not_finite(const Attribution& attribution) {
     for (auto& each : calls) finite = finite && (!each.defined() || each.isfinite().all().item<bool>());
   if (finite) return;
   auto* found = first_not_finite(attribution.report);
-  auto place = found ? fmt::format("first below layer '{}', rule `{}`", found->name, found->rule)
+  auto place = found ? filled("first below layer '{}', rule `{}`", found->name, found->rule)
                      : std::string("in the input itself");
   std::cerr << render_text({.code = Code::not_finite,
                             .severity = Severity::warning,
-                            .message = fmt::format("the relevance is not finite, {}", place),
+                            .message = filled("the relevance is not finite, {}", place),
                             .help = "give that layer a larger stabilizer, or another rule"});
 }
 
@@ -177,7 +177,7 @@ int run(const Options& options) {
   }
   for (auto& path : files) {
     if (std::count(files.begin(), files.end(), path) > 1)
-      throw usage_error(fmt::format("'{}' is to be written twice", path), "give each result a file of its own");
+      throw usage_error(filled("'{}' is to be written twice", path), "give each result a file of its own");
     check_writable(path);
   }
 

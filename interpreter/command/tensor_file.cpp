@@ -3,7 +3,6 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 #include <caffe2/serialize/inline_container.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/npy.hpp"
 #include "interpreter/command/png.hpp"
@@ -234,15 +234,15 @@ class Pickle {
 [[noreturn]] void refuse_pickle(const fs::path& path, std::string_view pickle) {
   if (!pickle.starts_with("\x80\x02"))
     refuse(path, "has a pickle of another protocol than torch.save's own, 2",
-           fmt::format("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
+           filled("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
   auto body = pickle.substr(2);
   if (body.starts_with(']')) refuse(path, "holds a list, not a tensor");
   if (body.starts_with('}')) refuse(path, "holds a dictionary, not a tensor");
   if (!body.starts_with('c')) refuse(path, "does not hold a tensor");
   auto module = body.substr(1, body.find('\n') - 1);
   body.remove_prefix(std::min(module.size() + 2, body.size()));
-  auto name = fmt::format("{}.{}", module, body.substr(0, body.find('\n')));
-  auto again = [](std::string_view tensor) { return fmt::format("torch.save({}, 'tensor.pt')", tensor); };
+  auto name = filled("{}.{}", module, body.substr(0, body.find('\n')));
+  auto again = [](std::string_view tensor) { return filled("torch.save({}, 'tensor.pt')", tensor); };
   if (name == "collections.OrderedDict")
     refuse(path, "holds a dictionary (such as a model's state), not a tensor", again("dictionary['the name']"));
   if (name == "torch._utils._rebuild_tensor_v2" || name == "torch._utils._rebuild_parameter")
@@ -255,7 +255,7 @@ class Pickle {
     refuse(path, "holds a quantized tensor, not plain numbers", again("tensor.dequantize()"));
   if (name == "torch._utils._rebuild_tensor_v3")
     refuse(path, "holds a tensor of an unusual type of numbers", again("tensor.float()"));
-  refuse(path, fmt::format("holds a Python object ({}), not a tensor", quoted_name(name)));
+  refuse(path, filled("holds a Python object ({}), not a tensor", quoted_name(name)));
 }
 
 struct Type {
@@ -274,7 +274,7 @@ constexpr std::array types{
 
 const Type& type_of(const Storage& storage, const fs::path& path) {
   auto type = std::find_if(types.begin(), types.end(), [&](auto& t) { return t.name == storage.type; });
-  if (type == types.end()) refuse(path, fmt::format("holds {} numbers, not real ones", quoted_name(storage.type)));
+  if (type == types.end()) refuse(path, filled("holds {} numbers, not real ones", quoted_name(storage.type)));
   return *type;
 }
 
@@ -369,7 +369,7 @@ at::Tensor read_pt(const fs::path& path) {
   std::string_view start(magic.data(), magic.size());
   if (start.starts_with("\x80\x02"))
     refuse(path, "is in the format of torch.save before PyTorch 1.6",
-           fmt::format("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
+           filled("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
   if (start != "PK\x03\x04") refuse(path, "is not what torch.save writes");
 
   Archive archive(file, path);

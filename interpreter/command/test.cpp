@@ -1,5 +1,4 @@
 // `ascribe test`: the `test` blocks of rule files.
-#include <fmt/format.h>
 #include <fnmatch.h>
 #include <unistd.h>
 
@@ -7,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ascribe/pack.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/json.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
@@ -50,21 +50,21 @@ std::string escaped(const std::string& text) {
 }
 
 std::string junit(const std::vector<TestResult>& results, std::size_t failed) {
-  auto out = fmt::format(
+  auto out = filled(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"ascribe\" tests=\"{}\" "
       "failures=\"{}\" errors=\"0\" skipped=\"0\">\n",
       results.size(), failed);
   for (auto& each : results) {
     auto& source = *each.test->place.source;
-    out += fmt::format("<testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.6f}\"",
-                       escaped(each.test->name), escaped(source.name()), escaped(source.name()),
-                       source.position(each.test->place.span.begin).line, each.seconds);
+    out += filled("<testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.6f}\"",
+                  escaped(each.test->name), escaped(source.name()), escaped(source.name()),
+                  source.position(each.test->place.span.begin).line, each.seconds);
     if (each.failures.empty()) {
       out += "/>\n";
       continue;
     }
-    out += fmt::format("><failure message=\"{}\">{}</failure></testcase>\n", escaped(each.failures.front().message),
-                       escaped(render_text(each.failures)));
+    out += filled("><failure message=\"{}\">{}</failure></testcase>\n", escaped(each.failures.front().message),
+                  escaped(render_text(each.failures)));
   }
   return out + "</testsuite>\n</testsuites>\n";
 }
@@ -105,7 +105,7 @@ int test(const Options& options) {
   if (tests.empty() && worst == fine)
     throw Error({.code = Code::no_tests,
                  .message = options.filter == "*" ? "there is no test in these files"
-                                                  : fmt::format("no test is called '{}'", options.filter),
+                                                  : filled("no test is called '{}'", options.filter),
                  .help = "write one: test \"…\" { model = …; x = …; expect … }"});
   if (tests.empty() && options.format == "text") return worst;  // nothing could be loaded, as was said
   std::vector<TestResult> results;
@@ -116,7 +116,7 @@ int test(const Options& options) {
     if (options.format == "text") print_text(results.back());
   }
   if (options.format == "text")
-    std::cout << fmt::format("{} of {} tests passed\n", results.size() - failed, results.size());
+    std::cout << filled("{} of {} tests passed\n", results.size() - failed, results.size());
   else
     std::cout << (options.format == "json" ? json(results, failed) : junit(results, failed));
   return failed > 0 ? std::max<int>(worst, findings) : worst;

@@ -1,13 +1,13 @@
 #include "interpreter/evaluate/expression.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "grammar/diagnostic.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/constant.hpp"
 
@@ -32,7 +32,7 @@ at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank) {
   return value.reshape(shape);
 }
 
-std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 // Refuses shapes that do not fit before LibTorch sees them, and those that would become gigabytes.
 void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
@@ -45,7 +45,7 @@ void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
       if (size != 1 && shape[i] != 1 && size != shape[i])
         throw Error(
             {.code = Code::rule_does_not_fit,
-             .message = fmt::format("a tensor of shape {} does not meet one of shape {}", shown(other), shown(shape)),
+             .message = filled("a tensor of shape {} does not meet one of shape {}", shown(other), shown(shape)),
              .help = "shapes are equal, or 1 where a value is to be spread"});
       if (shape[i] == 1) shape[i] = size;
     }
@@ -53,8 +53,8 @@ void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
   }
   if (elements > static_cast<double>(limits.broadcast_elements))
     throw Error({.code = Code::too_large,
-                 .message = fmt::format("values would be spread to the shape {}", shown(shape)),
-                 .help = fmt::format("{} elements are the limit", limits.broadcast_elements)});
+                 .message = filled("values would be spread to the shape {}", shown(shape)),
+                 .help = filled("{} elements are the limit", limits.broadcast_elements)});
 }
 
 // Operands as tensors that broadcast against each other. At least one of them is a tensor, and gives type and device.
@@ -190,8 +190,8 @@ at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, cons
   auto rank = static_cast<std::size_t>(like.dim());
   auto refuse = [&] {
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = fmt::format("`{}` has the shape {}, which does not fit {} of shape {}", name,
-                                        shown(array.shape), language::describe(space), shown(like.sizes())),
+                 .message = filled("`{}` has the shape {}, which does not fit {} of shape {}", name, shown(array.shape),
+                                   language::describe(space), shown(like.sizes())),
                  .help = space == Space::param
                              ? "a tensor for a parameter has the parameter's shape"
                              : "give one value per channel, one per element of a sample, or a shape that broadcasts"});
@@ -290,8 +290,8 @@ bool ExpressionEvaluator::holds(const Expression& expression) {
   bool values = is_tensor(left) && is_tensor(right) && left.space != Space::sample && right.space != Space::sample;
   if (values && tensor(left).sizes() != tensor(right).sizes())  // spread, they could be equal by chance
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = fmt::format("a tensor of shape {} is compared with one of shape {}",
-                                        shown(tensor(left).sizes()), shown(tensor(right).sizes())),
+                 .message = filled("a tensor of shape {} is compared with one of shape {}", shown(tensor(left).sizes()),
+                                   shown(tensor(right).sizes())),
                  .help = "tensors are compared with tensors of their shape, or with one number"});
   bool negated = comparison->op == Operator::not_equal;
   return every(compare(negated ? Operator::equal : comparison->op, left, right, tolerance ? &*tolerance : nullptr)) !=
@@ -377,14 +377,14 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
     auto counted = d < 0 ? d + t.dim() : d;
     if (counted < 0 || counted >= t.dim() || (counted == 0 && z.space != Space::param))
       throw Error({.code = Code::rule_does_not_fit,
-                   .message = fmt::format("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
-                                          shown(t.sizes())),
+                   .message = filled("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
+                                     shown(t.sizes())),
                    .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
                                         : "the tensor has no such dimension"});
     if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
       throw Error({.code = Code::rule_does_not_fit,
-                   .message = fmt::format("`{}` names dimension {} of a tensor of shape {} twice",
-                                          info(node.builtin).name, counted, shown(t.sizes())),
+                   .message = filled("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name,
+                                     counted, shown(t.sizes())),
                    .help = "name each dimension once"});
     d = counted;
   }
@@ -401,7 +401,7 @@ double ExpressionEvaluator::share(const Expression& expression) {
   auto value = is_tensor(scalar) ? tensor(scalar).item<double>() : std::get<double>(scalar.value);
   if (language::is_share(value)) return value;
   throw Error({.code = Code::rule_does_not_fit,
-               .message = fmt::format("the share of `quantile` lies between 0 and 1, here it is {}", value),
+               .message = filled("the share of `quantile` lies between 0 and 1, here it is {}", value),
                .help = "let the rule refuse such arguments: `require share >= 0 and share <= 1`"});
 }
 

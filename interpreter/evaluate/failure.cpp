@@ -1,11 +1,12 @@
 #include "interpreter/evaluate/failure.hpp"
 
 #include <c10/util/Exception.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <new>
 #include <string_view>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::evaluate {
 namespace {
@@ -45,9 +46,9 @@ Diagnostic describe(const std::exception& failure, const std::string& what, Code
                     std::string help) {
   if (out_of_memory(failure))
     return {.code = Code::too_large,
-            .message = fmt::format("{}: memory is exhausted", what),
+            .message = filled("{}: memory is exhausted", what),
             .help = "give smaller inputs, or fewer samples at a time"};
-  return {.code = code, .message = fmt::format("{} {}: {}", what, so, reason(failure)), .help = std::move(help)};
+  return {.code = code, .message = filled("{} {}: {}", what, so, reason(failure)), .help = std::move(help)};
 }
 
 }  // namespace ascribe::evaluate

@@ -1,7 +1,6 @@
 #include "interpreter/evaluate/reference.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "interpreter/evaluate/expression.hpp"

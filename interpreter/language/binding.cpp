@@ -1,10 +1,10 @@
 #include "interpreter/language/binding.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -30,14 +30,14 @@ std::vector<Value> match(const std::string& name, const std::vector<Parameter>& 
   for (auto& [given, value] : arguments)
     if (std::find(known.begin(), known.end(), given) == known.end())
       throw Error({.code = Code::unknown_argument,
-                   .message = fmt::format("`{}` has no parameter `{}`", name, given),
-                   .help = did_you_mean(given, known,
-                                        known.empty() ? fmt::format("`{}` takes no arguments", name)
-                                                      : fmt::format("it has: {}", listed(known)))});
+                   .message = filled("`{}` has no parameter `{}`", name, given),
+                   .help = did_you_mean(
+                       given, known,
+                       known.empty() ? filled("`{}` takes no arguments", name) : filled("it has: {}", listed(known)))});
   for (auto each = arguments.begin(); each != arguments.end(); ++each)
     if (std::any_of(arguments.begin(), each, [&](auto& earlier) { return earlier.first == each->first; }))
       throw Error({.code = Code::repeated_argument,
-                   .message = fmt::format("`{}` of `{}` is given twice", each->first, name),
+                   .message = filled("`{}` of `{}` is given twice", each->first, name),
                    .help = "leave one out"});
   std::vector<Value> out;
   for (auto& parameter : parameters) {
@@ -46,17 +46,17 @@ std::vector<Value> match(const std::string& name, const std::vector<Parameter>& 
       if (given != parameter.name) continue;
       if (!accepts(parameter.type, type_of(each)))
         throw Error({.code = Code::wrong_type,
-                     .message = fmt::format("`{}` of `{}` takes {}, not {}", given, name, describe(parameter.type),
-                                            describe(type_of(each))),
-                     .help = fmt::format("write `{} = {}`", given, example(parameter.type))});
+                     .message = filled("`{}` of `{}` takes {}, not {}", given, name, describe(parameter.type),
+                                       describe(type_of(each))),
+                     .help = filled("write `{} = {}`", given, example(parameter.type))});
       value = each;
       if (parameter.type == stabilizer && std::holds_alternative<double>(each))
         value = Stabilizer{std::get<double>(each), nullptr, {}};
     }
     if (!value)
       throw Error({.code = Code::missing_argument,
-                   .message = fmt::format("`{}` needs `{}`", name, parameter.name),
-                   .help = fmt::format("write `{}({} = …)`", name, parameter.name)});
+                   .message = filled("`{}` needs `{}`", name, parameter.name),
+                   .help = filled("write `{}({} = …)`", name, parameter.name)});
     out.push_back(std::move(*value));
   }
   return out;
@@ -68,9 +68,9 @@ std::string description(const std::string& name, const std::vector<Parameter>& p
   for (std::size_t i = 0; i < values.size(); ++i) {
     auto* list = std::get_if<Names>(&values[i]);
     if (list && list->empty()) continue;  // "no names" is what everybody expects
-    parts.push_back(fmt::format("{} = {}", parameters[i].name, describe(values[i])));
+    parts.push_back(filled("{} = {}", parameters[i].name, describe(values[i])));
   }
-  return parts.empty() ? name : fmt::format("{}({})", name, fmt::join(parts, ", "));
+  return parts.empty() ? name : filled("{}({})", name, fmt::join(parts, ", "));
 }
 
 // What cannot be computed is reported where it is written; `source` holds the definition that the expression is in.
@@ -140,7 +140,7 @@ BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> value
       computed(rule->place.source, [&] { try_parts(*requirement.condition, values, budget); });
     if (!requirement.about_layer && !holds(requirement, *rule, values, budget))
       throw Error({.code = Code::requirement_violated,
-                   .message = fmt::format("`{}` is refused: {}", shown, requirement.message),
+                   .message = filled("`{}` is refused: {}", shown, requirement.message),
                    .primary = {rule->place.source, requirement.span, "this does not hold"}});
   }
   return {std::move(rule), std::move(values), std::move(shown)};
@@ -216,22 +216,22 @@ BoundComposite for_linear_layers(BoundRule rule) {
 
 std::string describe(const Value& value) {
   struct {
-    std::string operator()(double number) const { return fmt::format("{}", number); }
+    std::string operator()(double number) const { return filled("{}", number); }
     std::string operator()(const Array& values) const {
       return values.values->size() <= 4 && values.shape.size() == 1
-                 ? fmt::format("[{}]", fmt::join(*values.values, ", "))
-                 : fmt::format("a tensor [{}]", fmt::join(values.shape, ", "));
+                 ? filled("[{}]", fmt::join(*values.values, ", "))
+                 : filled("a tensor [{}]", fmt::join(values.shape, ", "));
     }
     std::string operator()(const Names& list) const {
       std::vector<std::string> quoted;
-      for (auto& name : list) quoted.push_back(fmt::format("\"{}\"", name));
-      return fmt::format("[{}]", fmt::join(quoted, ", "));
+      for (auto& name : list) quoted.push_back(filled("\"{}\"", name));
+      return filled("[{}]", fmt::join(quoted, ", "));
     }
     std::string operator()(const Stabilizer& it) const {
-      if (!it.function) return fmt::format("{}", it.epsilon);
+      if (!it.function) return filled("{}", it.epsilon);
       std::vector<std::string> parts;
       for (auto& each : it.rest) parts.push_back(describe(each));
-      return parts.empty() ? it.function->name : fmt::format("{}({})", it.function->name, fmt::join(parts, ", "));
+      return parts.empty() ? it.function->name : filled("{}({})", it.function->name, fmt::join(parts, ", "));
     }
   } visitor;
   return std::visit(visitor, value);
@@ -240,7 +240,7 @@ std::string describe(const Value& value) {
 std::string describe(const Place& place) {
   if (!place.source) return "";
   auto [line, column] = place.source->position(place.span.begin);
-  return fmt::format("{}:{}:{}", place.source->name(), line, column);
+  return filled("{}:{}:{}", place.source->name(), line, column);
 }
 
 }  // namespace ascribe::language

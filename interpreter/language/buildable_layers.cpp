@@ -1,9 +1,10 @@
 #include "interpreter/language/buildable_layers.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -98,8 +99,8 @@ std::optional<std::size_t> find_argument(const BuildableLayer& layer, std::strin
 std::string signature(const BuildableLayer& layer) {
   std::vector<std::string> parts;
   for (auto& each : layer.arguments)
-    parts.push_back(each.standard ? fmt::format("{} = {}", each.name, *each.standard) : std::string(each.name));
-  return fmt::format("{}({})", layer.name, fmt::join(parts, ", "));
+    parts.push_back(each.standard ? filled("{} = {}", each.name, *each.standard) : std::string(each.name));
+  return filled("{}({})", layer.name, fmt::join(parts, ", "));
 }
 
 }  // namespace ascribe::language

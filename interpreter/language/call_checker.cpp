@@ -1,9 +1,8 @@
 #include "interpreter/language/call_checker.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/rule_checker.hpp"
@@ -16,8 +15,8 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
   auto& name = call.path.name.text;
   if (!call.path.qualifier && is_engine_word(name)) {
     if (!call.has_arguments) return Target{name == "merge" ? Engine::merge : Engine::refuse, {}, call.span};
-    reporter.report(Code::engine_target, call.span, fmt::format("`{}` takes no arguments", name),
-                    fmt::format("write `{}`", name));
+    reporter.report(Code::engine_target, call.span, filled("`{}` takes no arguments", name),
+                    filled("write `{}`", name));
     return {};
   }
   auto definition = file.find_target(call.path, reporter);
@@ -41,10 +40,10 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
       sound = sound && type.form != Form::unknown && well_shaped(*(*arguments)[i], reporter);
       continue;
     }
-    reporter.report(Code::wrong_type, (*arguments)[i]->span,
-                    fmt::format("`{}` of `{}` takes {}, not {}", parameters[i].name, name, describe(parameters[i].type),
-                                describe(type)),
-                    fmt::format("write `{} = {}`", parameters[i].name, example(parameters[i].type)));
+    reporter.report(
+        Code::wrong_type, (*arguments)[i]->span,
+        filled("`{}` of `{}` takes {}, not {}", parameters[i].name, name, describe(parameters[i].type), describe(type)),
+        filled("write `{} = {}`", parameters[i].name, example(parameters[i].type)));
     sound = false;
   }
   if (!sound) return {};

@@ -1,10 +1,10 @@
 // The part of NameResolver that resolves calls: which function or built-in, and what each argument is for.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/habits.hpp"
@@ -31,9 +31,8 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call)
   auto known = functions_.function_names();
   for (auto& row : builtins()) known.emplace_back(row.name);
   auto help = help_for_foreign_call(call, *reporter_.source());
-  if (help.empty())
-    help = did_you_mean(path.name.text, known, fmt::format("define it: `fn {}(z) = …`", path.name.text));
-  reporter_.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)), help);
+  if (help.empty()) help = did_you_mean(path.name.text, known, filled("define it: `fn {}(z) = …`", path.name.text));
+  reporter_.report(Code::unknown_function, path.span, filled("unknown function `{}`", shown(path)), help);
   return nullptr;
 }
 
@@ -41,12 +40,12 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   auto named = std::find_if(call.arguments.begin(), call.arguments.end(),
                             [](auto& argument) { return argument.name.has_value(); });
   if (info.place == BuiltinPlace::require && clause != Clause::require) {
-    reporter_.report(Code::not_visible, call.span, fmt::format("`{}` belongs to `require`", info.name),
+    reporter_.report(Code::not_visible, call.span, filled("`{}` belongs to `require`", info.name),
                      "write `require has(\"weight\")`");
     return nullptr;
   }
   if (info.place == BuiltinPlace::test && !is_in_test(clause)) {
-    reporter_.report(Code::not_visible, call.span, fmt::format("`{}` belongs to tests", info.name),
+    reporter_.report(Code::not_visible, call.span, filled("`{}` belongs to tests", info.name),
                      "a rule is tried in a block of its own: `test \"…\" { model = …; x = …; expect … }`");
     return nullptr;
   }
@@ -56,9 +55,8 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
       !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
     std::vector<std::string_view> values;
     for (auto& argument : call.arguments) values.push_back(reporter_.source()->text(argument.value->span));
-    reporter_.report(Code::unknown_argument, named->name->span,
-                     fmt::format("`{}` takes no argument by name", info.name),
-                     fmt::format("write `{}({})`", info.name, fmt::join(values, ", ")));
+    reporter_.report(Code::unknown_argument, named->name->span, filled("`{}` takes no argument by name", info.name),
+                     filled("write `{}({})`", info.name, fmt::join(values, ", ")));
     return nullptr;
   }
   auto count = call.arguments.size();
@@ -66,14 +64,13 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
     bool extremum = (info.id == Builtin::min || info.id == Builtin::max) && count == 1;
     reporter_.report(
         Code::wrong_argument_count, call.span,
-        fmt::format("`{}` takes {}, not {}", info.name,
-                    info.most == SIZE_MAX     ? fmt::format("{} arguments or more", info.least)
-                    : info.least == info.most ? fmt::format("{} argument{}", info.least, info.least == 1 ? "" : "s")
-                                              : fmt::format("{} or {} arguments", info.least, info.most),
-                    count),
-        extremum
-            ? fmt::format("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name)
-            : fmt::format("it is called as `{}`", info.signature));
+        filled("`{}` takes {}, not {}", info.name,
+               info.most == SIZE_MAX     ? filled("{} arguments or more", info.least)
+               : info.least == info.most ? filled("{} argument{}", info.least, info.least == 1 ? "" : "s")
+                                         : filled("{} or {} arguments", info.least, info.most),
+               count),
+        extremum ? filled("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name)
+                 : filled("it is called as `{}`", info.signature));
     return nullptr;
   }
   if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
@@ -85,7 +82,7 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
       auto d = dimension(argument);
       if (!d) return nullptr;
       if (std::find(out.dimensions.begin(), out.dimensions.end(), *d) != out.dimensions.end()) {
-        reporter_.report(Code::bad_dimension, argument.span, fmt::format("dimension {} is there twice", *d),
+        reporter_.report(Code::bad_dimension, argument.span, filled("dimension {} is there twice", *d),
                          "name each dimension once");
         return nullptr;
       }
@@ -105,7 +102,7 @@ std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& ex
   constexpr double most = 64;  // dimensions of a LibTorch tensor
   if (number && number->value > most) {
     reporter_.report(Code::bad_dimension, expression.span,
-                     fmt::format("no tensor has more than {} dimensions", static_cast<int>(most)),
+                     filled("no tensor has more than {} dimensions", static_cast<int>(most)),
                      "write `sum(x, 1)` or `sum(x, -1)`");
     return {};
   }
@@ -142,8 +139,7 @@ ExpressionPointer NameResolver::has_call(const syntax::Call& call) {
   if (!is_parameter_name(name->value)) {
     std::vector<std::string> known;
     for (auto each : parameter_names()) known.emplace_back(each);
-    reporter_.report(Code::unknown_parameter_name, name->span,
-                     fmt::format("no layer has a parameter \"{}\"", name->value),
+    reporter_.report(Code::unknown_parameter_name, name->span, filled("no layer has a parameter \"{}\"", name->value),
                      did_you_mean(name->value, known, "layers have \"weight\" and \"bias\""));
     return nullptr;
   }
@@ -177,10 +173,10 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
           first + static_cast<std::size_t>(std::find(known.begin(), known.end(), argument.name->text) - known.begin());
       if (index == parameters.size()) {
         reporter_.report(Code::unknown_argument, argument.name->span,
-                         fmt::format("`{}` has no parameter `{}`", name, argument.name->text),
+                         filled("`{}` has no parameter `{}`", name, argument.name->text),
                          did_you_mean(argument.name->text, known,
-                                      known.empty() ? fmt::format("`{}` takes no arguments", name)
-                                                    : fmt::format("it has: {}", listed(known))));
+                                      known.empty() ? filled("`{}` takes no arguments", name)
+                                                    : filled("it has: {}", listed(known))));
         sound = false;
         continue;
       }
@@ -188,13 +184,13 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
     if (index >= parameters.size()) {
       reporter_.report(
           Code::wrong_argument_count, argument.span,
-          fmt::format("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
-          known.empty() ? "" : fmt::format("it has: {}", listed(known)));
+          filled("`{}` takes {} argument{}, not {}", name, most, most == 1 ? "" : "s", call.arguments.size()),
+          known.empty() ? "" : filled("it has: {}", listed(known)));
       return {};
     }
     if (given[index]) {
       auto& diagnostic = reporter_.report(Code::repeated_argument, argument.span,
-                                          fmt::format("`{}` is given twice", parameters[index].name), "leave one out");
+                                          filled("`{}` is given twice", parameters[index].name), "leave one out");
       diagnostic.others.push_back({reporter_.source(), given[index]->span, "first here"});
       sound = false;
       continue;
@@ -209,8 +205,8 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
     } else if (parameter.default_expression) {
       out[i] = parameter.default_expression;
     } else if (sound) {
-      reporter_.report(Code::missing_argument, call.span, fmt::format("`{}` needs `{}`", name, parameter.name),
-                       fmt::format("write `{}({} = …)`", name, parameter.name));
+      reporter_.report(Code::missing_argument, call.span, filled("`{}` needs `{}`", name, parameter.name),
+                       filled("write `{}({} = …)`", name, parameter.name));
       sound = false;
     }
   }
@@ -233,9 +229,9 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
     }
     if (strings && !list->elements.empty() && parameter.type.form != Form::names) {
       reporter_.report(Code::wrong_type, expression.span,
-                       fmt::format("`{}` takes {}, not a list of names", parameter.name,
-                                   parameter.type.form == Form::unknown ? "a number" : describe(parameter.type)),
-                       fmt::format("a parameter for names is declared as `{}: names`", parameter.name));
+                       filled("`{}` takes {}, not a list of names", parameter.name,
+                              parameter.type.form == Form::unknown ? "a number" : describe(parameter.type)),
+                       filled("a parameter for names is declared as `{}: names`", parameter.name));
       return nullptr;
     }
     if (strings && parameter.type.form == Form::names) {
@@ -259,8 +255,8 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
   if (auto* string = std::get_if<syntax::StringLiteral>(&expression.node);
       string && parameter.type.form == Form::names) {
     reporter_.report(Code::wrong_type, expression.span,
-                     fmt::format("`{}` takes a list of names, not one string", parameter.name),
-                     fmt::format("write `[\"{}\"]`", string->value));
+                     filled("`{}` takes a list of names, not one string", parameter.name),
+                     filled("write `[\"{}\"]`", string->value));
     return nullptr;
   }
   return resolve(expression, clause);
@@ -279,8 +275,8 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
                     local_.values.contains(call->path.name.text) || is_protected(call->path.name.text));
   if (!own_value && !call->path.qualifier && !call->has_arguments && find_builtin(call->path.name.text)) {
     auto& name = call->path.name.text;
-    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` is built in, and no stabilizer by itself", name),
-                     fmt::format("make a function of it: `fn mine(z) = {}(z)`, then `mine`", name));
+    reporter_.report(Code::wrong_type, call->span, filled("`{}` is built in, and no stabilizer by itself", name),
+                     filled("make a function of it: `fn mine(z) = {}(z)`, then `mine`", name));
     return nullptr;
   }
   if (own_value || (!call->path.qualifier && call->has_arguments && find_builtin(call->path.name.text)))
@@ -297,7 +293,7 @@ ExpressionPointer NameResolver::stabilizer_argument(const syntax::Expression& ex
   auto found = function(*call);
   if (!found) return nullptr;
   if (found->parameters.empty()) {
-    reporter_.report(Code::wrong_type, call->span, fmt::format("`{}` takes no value to stabilize", found->name),
+    reporter_.report(Code::wrong_type, call->span, filled("`{}` takes no value to stabilize", found->name),
                      "a stabilizer is a function whose first parameter is the value");
     return nullptr;
   }

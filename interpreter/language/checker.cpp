@@ -1,10 +1,9 @@
 #include "interpreter/language/checker.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <deque>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/import_checker.hpp"
@@ -30,7 +29,7 @@ class Tests {
     if (fresh) return;
     auto& diagnostic =
         file.reporter().report(Code::duplicate_name, here.span,
-                               fmt::format("the test \"{}\" is there twice", written.name.value), "rename one of them");
+                               filled("the test \"{}\" is there twice", written.name.value), "rename one of them");
     diagnostic.others.push_back(found->second);
   }
 
@@ -130,7 +129,7 @@ std::optional<Value> check_stabilizer(syntax::Call call, const SourcePointer& so
     if (type.form == Form::unknown) return;
     if (!accepts(wanted->type, type)) {
       reporter.report(Code::wrong_type, span,
-                      fmt::format("`{}` takes {}, not {}", parameter, describe(wanted->type), describe(type)));
+                      filled("`{}` takes {}, not {}", parameter, describe(wanted->type), describe(type)));
       return;
     }
     // The others are left at their defaults: which they are does not matter for what the function has to do.

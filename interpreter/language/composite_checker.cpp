@@ -1,7 +1,6 @@
 #include "interpreter/language/composite_checker.hpp"
 
-#include <fmt/format.h>
-
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/habits.hpp"
@@ -39,7 +38,7 @@ std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, 
         std::vector<std::string> known;
         for (auto word : kind_words()) known.emplace_back(word);
         auto help = help_for_kind(selector.kind, known);
-        reporter.report(Code::unknown_kind, each.kind->span, fmt::format("unknown layer kind `{}`", selector.kind),
+        reporter.report(Code::unknown_kind, each.kind->span, filled("unknown layer kind `{}`", selector.kind),
                         !help.empty() ? help
                                       : "kinds are `linear`, `convolution`, `activation`, `any`, …; a module is named "
                                         "by a string: `\"features.*\"`");
@@ -73,11 +72,10 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
     out->alias = check_target_call(*written.alias, file, local, Clause::argument, file.reporter());
     sound = out->alias.has_value();
     if (out->alias && !std::holds_alternative<std::shared_ptr<const Composite>>(out->alias->definition))
-      reporter.report(Code::unknown_rule, written.alias->path.span,
-                      fmt::format("`{}` is no composite", written.alias->path.name.text),
-                      std::holds_alternative<Engine>(out->alias->definition)
-                          ? engine_help
-                          : "a rule's alias is written `rule a = b`");
+      reporter.report(
+          Code::unknown_rule, written.alias->path.span, filled("`{}` is no composite", written.alias->path.name.text),
+          std::holds_alternative<Engine>(out->alias->definition) ? engine_help
+                                                                 : "a rule's alias is written `rule a = b`");
   }
   Mentions mentions;
   if (written.alias) collect_mentions(*written.alias, mentions);
@@ -94,8 +92,8 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
   for (auto& each : out->entries) out->operations += operations_of(each.target);
   if (out->all_entries > limits.composite_entries)
     reporter.report(Code::too_large, written.name.span,
-                    fmt::format("the composite `{}` has {} entries, those that it leads to included; {} is the limit",
-                                written.name.text, out->all_entries, limits.composite_entries),
+                    filled("the composite `{}` has {} entries, those that it leads to included; {} is the limit",
+                           written.name.text, out->all_entries, limits.composite_entries),
                     "let fewer entries lead to composites");
   if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
   if (!sound) return {};

@@ -1,6 +1,5 @@
 #include "interpreter/language/constant.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <numeric>
 
 #include "grammar/diagnostic.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/elementwise.hpp"
 #include "interpreter/language/traverse.hpp"
@@ -71,7 +71,7 @@ double of_one(Builtin builtin, double z) {
 
 std::string shown(const NumberOrArray& value) {
   auto* tensor = std::get_if<Array>(&value);
-  return tensor ? fmt::format("[{}]", fmt::join(tensor->shape, ", ")) : "[]";
+  return tensor ? filled("[{}]", fmt::join(tensor->shape, ", ")) : "[]";
 }
 
 // Between the two nearest values, in proportion; NaN where one is.
@@ -241,8 +241,7 @@ class Evaluation {
       auto counted = d < 0 ? d + rank : d;
       if (counted < 0 || counted >= rank ||
           std::find(dimensions.begin(), dimensions.end(), static_cast<std::size_t>(counted)) != dimensions.end())
-        refuse(Code::bad_dimension, where,
-               fmt::format("`{}` over dimension {} of a tensor of shape {}", name, d, shown(z)),
+        refuse(Code::bad_dimension, where, filled("`{}` over dimension {} of a tensor of shape {}", name, d, shown(z)),
                "name dimensions that it has, each once");
       dimensions.push_back(static_cast<std::size_t>(counted));
     }
@@ -262,7 +261,7 @@ class Evaluation {
     auto& written = *node.arguments[1];
     auto share = std::get<double>(number(written));  // the checker let no tensor through
     if (!is_share(share))
-      refuse(Code::wrong_type, written.span, fmt::format("a share lies between 0 and 1, this is {}", share),
+      refuse(Code::wrong_type, written.span, filled("a share lies between 0 and 1, this is {}", share),
              "for the largest tenth write `quantile(z, 0.9)`");
     return share;
   }
@@ -326,14 +325,14 @@ class Evaluation {
   std::vector<std::int64_t> fitted(const NumberOrArray& a, const NumberOrArray& b, Span where) {
     auto shape = common_shape(a, b);
     if (!shape)
-      refuse(Code::wrong_type, where, fmt::format("tensors of shape {} and {} do not fit", shown(a), shown(b)),
+      refuse(Code::wrong_type, where, filled("tensors of shape {} and {} do not fit", shown(a), shown(b)),
              "they have as many dimensions, and in each the same size, or 1");
     double elements = 1;
     for (auto each : *shape) elements *= static_cast<double>(each);
     if (elements > static_cast<double>(std::max({limits.spread_elements, size_of(a), size_of(b)})))
       refuse(Code::too_large, where,
-             fmt::format("tensors of shape {} and {} make one that is too large", shown(a), shown(b)),
-             fmt::format("the limit is {} elements", limits.spread_elements));
+             filled("tensors of shape {} and {} make one that is too large", shown(a), shown(b)),
+             filled("the limit is {} elements", limits.spread_elements));
     count(static_cast<std::size_t>(elements), where);
     return std::move(*shape);
   }
@@ -354,7 +353,7 @@ class Evaluation {
     budget_.elements -= enough ? elements : budget_.elements;
     if (!enough)
       refuse(Code::too_large, where, "too much is computed before a layer is met",
-             fmt::format("the limit is {} elements, those of every operation counted", limits.constant_elements));
+             filled("the limit is {} elements, those of every operation counted", limits.constant_elements));
   }
 
   std::vector<Value> given(const FunctionCall& node) {

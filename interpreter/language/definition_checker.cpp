@@ -1,7 +1,6 @@
 #include "interpreter/language/definition_checker.hpp"
 
-#include <fmt/format.h>
-
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/composite_checker.hpp"
 #include "interpreter/language/mentions.hpp"
@@ -26,15 +25,15 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
   LocalNames local{.parameters = &out->parameters};
   if (written.alias) {
     auto leads = check_target_call(*written.alias, file, local, Clause::argument, file.reporter());
-    if (leads && !std::holds_alternative<std::shared_ptr<const Rule>>(leads->definition)) {
+    if (leads && std::holds_alternative<std::shared_ptr<const Rule>>(leads->definition)) {
+      check_constant_call(*leads, reporter);
+      out->alias = std::move(leads);
+    } else if (leads) {
       reporter.report(
-          Code::unknown_rule, written.alias->path.span, fmt::format("`{}` is no rule", written.alias->path.name.text),
+          Code::unknown_rule, written.alias->path.span, filled("`{}` is no rule", written.alias->path.name.text),
           std::holds_alternative<Engine>(leads->definition) ? engine_help
                                                             : "a composite's alias is written `composite a = b`");
-      leads.reset();
     }
-    out->alias = std::move(leads);
-    if (out->alias) check_constant_call(*out->alias, reporter);
   } else {
     RuleChecker(reporter, local, file).check(written, *out);
   }

@@ -1,6 +1,5 @@
 #include "interpreter/language/habits.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <iterator>
 #include <vector>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/builtins.hpp"
 
@@ -107,9 +107,9 @@ constexpr ForeignName foreign_kinds[] = {
 constexpr std::string_view modules[] = {"torch", "np", "numpy", "nn", "F", "math", "tf", "jnp", "self", "Tensor"};
 
 std::string clamped(const std::string& value, std::string_view low, std::string_view high) {
-  if (low.empty() && high.empty()) return fmt::format("max({0}, 0)` or `min({0}, 0)", value);
-  auto out = low.empty() ? value : fmt::format("max({}, {})", value, low);
-  return high.empty() ? out : fmt::format("min({}, {})", out, high);
+  if (low.empty() && high.empty()) return filled("max({0}, 0)` or `min({0}, 0)", value);
+  auto out = low.empty() ? value : filled("max({}, {})", value, low);
+  return high.empty() ? out : filled("min({}, {})", out, high);
 }
 
 // "batchnorm2d" of "BatchNorm2d" and "batch_norm2d".
@@ -138,7 +138,7 @@ std::string help_for_kind(std::string_view written, const std::vector<std::strin
     same = first_that([&](auto& word) { return letters_of(word).starts_with(letters); });
   if (same == known.end())
     same = first_that([&](auto& word) { return letters_of(word) == without_dimensions(letters); });
-  return same == known.end() ? did_you_mean(written, known) : fmt::format("did you mean `{}`?", *same);
+  return same == known.end() ? did_you_mean(written, known) : filled("did you mean `{}`?", *same);
 }
 
 std::string help_for_foreign_call(const syntax::Call& call, const Source& source) {
@@ -158,21 +158,21 @@ std::string help_for_foreign_call(const syntax::Call& call, const Source& source
     }
     arguments.emplace_back(written);
   }
-  if (clamps) return fmt::format("write `{}`", clamped(arguments.empty() ? "x" : arguments[0], low, high));
+  if (clamps) return filled("write `{}`", clamped(arguments.empty() ? "x" : arguments[0], low, high));
   auto found =
       std::find_if(std::begin(foreign_calls), std::end(foreign_calls), [&](auto& row) { return row.name == name; });
   if (found != std::end(foreign_calls)) {
     std::size_t wanted = 0;
     for (std::size_t i = 0; i < 3; ++i)
-      if (found->written.find(fmt::format("{{{}}}", i)) != std::string_view::npos) wanted = i + 1;
-    if (arguments.size() < wanted) return fmt::format("write `{}`", found->shown);
+      if (found->written.find(filled("{{{}}}", i)) != std::string_view::npos) wanted = i + 1;
+    if (arguments.size() < wanted) return filled("write `{}`", found->shown);
     arguments.resize(3);
-    return fmt::format("write `{}`",
-                       fmt::format(fmt::runtime(found->written), arguments[0], arguments[1], arguments[2]));
+    return filled("write `{}`", fill<fmt::format_args>(
+                                    found->written, fmt::make_format_args(arguments[0], arguments[1], arguments[2])));
   }
   if (!call.path.qualifier || !find_builtin(name)) return "";
-  return fmt::format("functions stand in front of their values: `{}({})`", name,
-                     arguments.empty() ? "x" : fmt::format("{}", fmt::join(arguments, ", ")));
+  return filled("functions stand in front of their values: `{}({})`", name,
+                arguments.empty() ? "x" : filled("{}", fmt::join(arguments, ", ")));
 }
 
 std::string_view help_for_foreign_name(std::string_view name) {

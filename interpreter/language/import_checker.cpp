@@ -1,7 +1,6 @@
 #include "interpreter/language/import_checker.hpp"
 
-#include <fmt/format.h>
-
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/mentions.hpp"
 
 namespace ascribe::language {
@@ -11,15 +10,14 @@ void ImportChecker::add(const syntax::Import& written) {
   auto& alias = written.name.text;
   if (alias == "std" || is_protected(alias) || is_engine_word(alias)) {
     reporter.report(Code::protected_name, written.name.span,
-                    fmt::format("`{}` means something already and cannot be an import's name", alias),
+                    filled("`{}` means something already and cannot be an import's name", alias),
                     "choose another name behind `as`");
     return;
   }
   auto [first, fresh] = known_.emplace(alias, &written);
   if (!fresh) {
-    auto& diagnostic =
-        reporter.report(Code::duplicate_name, written.name.span, fmt::format("two imports are called `{}`", alias),
-                        "choose another name behind `as`");
+    auto& diagnostic = reporter.report(Code::duplicate_name, written.name.span,
+                                       filled("two imports are called `{}`", alias), "choose another name behind `as`");
     diagnostic.others.push_back({file_.source(), first->second->name.span, "first here"});
     return;
   }
@@ -34,8 +32,8 @@ void ImportChecker::report_unused(const syntax::File& file) const {
     auto found = imports_.find(each);
     bool loaded = found != imports_.end() && found->second;  // otherwise it has its message already
     if (loaded && !used.contains(name))
-      file_.reporter().report(Code::unused, each->name.span, fmt::format("the import `{}` is never used", name),
-                              fmt::format("leave it out, or write `{}.name`", name));
+      file_.reporter().report(Code::unused, each->name.span, filled("the import `{}` is never used", name),
+                              filled("leave it out, or write `{}.name`", name));
   }
 }
 

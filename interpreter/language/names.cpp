@@ -1,11 +1,11 @@
 #include "interpreter/language/names.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
@@ -65,7 +65,7 @@ bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
 }  // namespace
 
 std::string shown(const syntax::Path& path) {
-  return path.qualifier ? fmt::format("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
+  return path.qualifier ? filled("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
 }
 
 bool is_in_test(Clause clause) { return clause >= Clause::test; }
@@ -73,7 +73,7 @@ bool is_protected(std::string_view name) { return find_quantity(name) || name ==
 
 std::string describe(Clause clause) {
   auto word = sight(clause).word;
-  return word.find(' ') == std::string_view::npos ? fmt::format("`{}`", word) : std::string(word);
+  return word.find(' ') == std::string_view::npos ? filled("`{}`", word) : std::string(word);
 }
 
 Diagnostic& Reporter::report(Code code, Span where, std::string message, std::string help) const {
@@ -104,9 +104,9 @@ std::size_t Reporter::count(Severity severity) const {
 
 void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::vector<std::string>& known,
                          const Reporter& reporter) {
-  reporter.report(code, qualifier.span, fmt::format("unknown pack `{}`", qualifier.text),
+  reporter.report(code, qualifier.span, filled("unknown pack `{}`", qualifier.text),
                   did_you_mean(qualifier.text, known,
-                               fmt::format("`import \"../{0}\" as {0}` makes it known in this file", qualifier.text)));
+                               filled("`import \"../{0}\" as {0}` makes it known in this file", qualifier.text)));
 }
 
 ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node, std::size_t operations) {
@@ -116,7 +116,7 @@ ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node,
   if (operations_ >= limits.rule_operations) {
     if (within)
       reporter_.report(Code::too_large, span,
-                       fmt::format("the definition has more than {} operations", limits.rule_operations),
+                       filled("the definition has more than {} operations", limits.rule_operations),
                        "use fewer lets inside lets, fewer functions inside functions");
     return nullptr;
   }
@@ -133,7 +133,7 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
   if (auto* it = std::get_if<syntax::Call>(&node)) return call(*it, clause);
   if (auto* it = std::get_if<syntax::StringLiteral>(&node)) {
     reporter_.report(Code::wrong_type, span, "a string is no value here",
-                     fmt::format("strings name parameters and modules: `param \"{}\" = 0`", it->value));
+                     filled("strings name parameters and modules: `param \"{}\" = 0`", it->value));
     return nullptr;
   }
   if (std::holds_alternative<syntax::List>(node)) {
@@ -197,8 +197,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
   if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);
   if (is_term(name)) {
-    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a term, not a value", name),
-                     fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", name));
+    reporter_.report(Code::wrong_type, path.span, filled("`{}` is a term, not a value", name),
+                     filled("write `{0}.x`, `{0}.y` or `{0}.v`", name));
     return nullptr;
   }
   if (name == "layer") {
@@ -206,8 +206,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
     return nullptr;
   }
   if (find_builtin(name) || functions_.is_function(name)) {
-    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a function, not a value", name),
-                     fmt::format("call it: `{}(…)`", name));
+    reporter_.report(Code::wrong_type, path.span, filled("`{}` is a function, not a value", name),
+                     filled("call it: `{}(…)`", name));
     return nullptr;
   }
   std::vector<std::string> candidates{local_.terms};
@@ -225,14 +225,14 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
     help = candidates.empty() ? is_in_test(clause)
                                     ? "numbers, lists and lets can stand here"
                                     : "numbers, strings and lists can stand here; defaults see no parameters"
-                              : fmt::format("known here: {}", listed(candidates));
-  reporter_.report(Code::unknown_name, path.span, fmt::format("unknown name `{}`", name), help);
+                              : filled("known here: {}", listed(candidates));
+  reporter_.report(Code::unknown_name, path.span, filled("unknown name `{}`", name), help);
   return nullptr;
 }
 
 ExpressionPointer NameResolver::session_value(const syntax::Path& path, const SessionValue& value) {
   if (value.type.form == Form::unknown) {
-    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is a model, not a value", path.name.text),
+    reporter_.report(Code::wrong_type, path.span, filled("`{}` is a model, not a value", path.name.text),
                      "`y` is the output of the current model for x, `relevance(epsilon)` the relevance of x");
     return nullptr;
   }
@@ -249,41 +249,41 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
   if (qualifier == "layer") {
     if (name == "x" || name == "y")
       return quantity(path, name == "x" ? Quantity::layer_x : Quantity::layer_y, this_term, clause);
-    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a layer has no `{}`", name),
+    reporter_.report(Code::unknown_name, path.name.span, filled("a layer has no `{}`", name),
                      "write `layer.x` or `layer.y`");
     return nullptr;
   }
   auto term = std::find(local_.terms.begin(), local_.terms.end(), qualifier);
   if (term == local_.terms.end() && functions_.is_pack(qualifier)) {
-    reporter_.report(Code::wrong_type, path.span, fmt::format("`{}` is no value", shown(path)),
-                     fmt::format("a pack's functions are called: `{}(…)`", shown(path)));
+    reporter_.report(Code::wrong_type, path.span, filled("`{}` is no value", shown(path)),
+                     filled("a pack's functions are called: `{}(…)`", shown(path)));
     return nullptr;
   }
   if (term == local_.terms.end() && clause == Clause::session && !find_quantity(qualifier) &&
       !local_.values.contains(qualifier)) {
-    reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown pack `{}`", qualifier),
-                     fmt::format("`import \"{0}\" as {0}` makes it known", qualifier));
+    reporter_.report(Code::unknown_name, path.qualifier->span, filled("unknown pack `{}`", qualifier),
+                     filled("`import \"{0}\" as {0}` makes it known", qualifier));
     return nullptr;
   }
   if (term == local_.terms.end()) {
     if (find_quantity(qualifier) || parameter_index(qualifier) || local_.lets.contains(qualifier) ||
         local_.values.contains(qualifier)) {
-      reporter_.report(Code::unknown_name, path.span, fmt::format("`{}` is a value and has no `{}`", qualifier, name),
+      reporter_.report(Code::unknown_name, path.span, filled("`{}` is a value and has no `{}`", qualifier, name),
                        "terms have parts, `positive.y`; functions stand in front of their values: `abs(x)`");
       return nullptr;
     }
     auto candidates = local_.terms;
     candidates.push_back("layer");
-    auto help = is_foreign_qualifier(qualifier) && find_quantity(name) ? fmt::format("write `{}`", name)
+    auto help = is_foreign_qualifier(qualifier) && find_quantity(name) ? filled("write `{}`", name)
                                                                        : std::string(help_for_foreign_name(qualifier));
-    reporter_.report(Code::unknown_name, path.qualifier->span, fmt::format("unknown term `{}`", qualifier),
+    reporter_.report(Code::unknown_name, path.qualifier->span, filled("unknown term `{}`", qualifier),
                      help.empty() ? did_you_mean(qualifier, candidates) : help);
     return nullptr;
   }
   auto* found = find_quantity(name);
   if (!found || !(name == "x" || name == "y" || name == "v")) {
-    reporter_.report(Code::unknown_name, path.name.span, fmt::format("a term has no `{}`", name),
-                     fmt::format("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
+    reporter_.report(Code::unknown_name, path.name.span, filled("a term has no `{}`", name),
+                     filled("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
     return nullptr;
   }
   return quantity(path, found->quantity, static_cast<int>(term - local_.terms.begin()), clause);
@@ -302,17 +302,17 @@ ExpressionPointer NameResolver::quantity(const syntax::Path& path, Quantity want
         for (auto& row : quantity_names)
           if (row.quantity == each) visible.emplace_back(row.name);
     }
-    reporter_.report(Code::not_visible, path.span, fmt::format("{} does not see `{}`", describe(clause), shown(path)),
-                     visible.empty() ? fmt::format("{} sees {} only", describe(clause),
-                                                   is_in_test(clause) ? "numbers and lets" : "parameters")
-                                     : fmt::format("{} sees {}", describe(clause), fmt::join(visible, ", ")));
+    reporter_.report(Code::not_visible, path.span, filled("{} does not see `{}`", describe(clause), shown(path)),
+                     visible.empty() ? filled("{} sees {} only", describe(clause),
+                                              is_in_test(clause) ? "numbers and lets" : "parameters")
+                                     : filled("{} sees {}", describe(clause), fmt::join(visible, ", ")));
     return nullptr;
   }
   bool ambiguous = term == this_term && !local_.terms.empty() && (clause == Clause::reduce || !open_lets_.empty()) &&
                    (wanted == Quantity::x || wanted == Quantity::y || wanted == Quantity::v);
   if (ambiguous) {
-    reporter_.report(Code::not_visible, path.span, fmt::format("which term's `{}`?", shown(path)),
-                     fmt::format("write `{}.{}`", local_.terms.front(), shown(path)));
+    reporter_.report(Code::not_visible, path.span, filled("which term's `{}`?", shown(path)),
+                     filled("write `{}.{}`", local_.terms.front(), shown(path)));
     return nullptr;
   }
   return make(path.span, QuantityReference{wanted, term});
@@ -323,12 +323,12 @@ ExpressionPointer NameResolver::let(const syntax::Let& let, Span use, Clause cla
   auto found = lets_.find(key);
   if (found == lets_.end()) {
     if (std::find(open_lets_.begin(), open_lets_.end(), let.name.text) != open_lets_.end()) {
-      reporter_.report(Code::cycle, let.name.span, fmt::format("the let `{}` uses itself", let.name.text),
+      reporter_.report(Code::cycle, let.name.span, filled("the let `{}` uses itself", let.name.text),
                        "a let is made of values that are already there");
       return nullptr;
     }
     if (open_lets_.size() >= limits.let_depth) {
-      reporter_.report(Code::too_deep, use, fmt::format("lets use lets more than {} deep", limits.let_depth),
+      reporter_.report(Code::too_deep, use, filled("lets use lets more than {} deep", limits.let_depth),
                        "write it flatter");
       return nullptr;
     }

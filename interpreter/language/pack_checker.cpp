@@ -1,10 +1,9 @@
 #include "interpreter/language/pack_checker.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/names.hpp"
 
@@ -70,15 +69,15 @@ PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
     if (known == std::end(fields)) {
       std::vector<std::string> names;
       for (auto& row : fields) names.emplace_back(row.name);
-      reporter.report(Code::bad_pack, field.name.span, fmt::format("a pack has no `{}`", name),
+      reporter.report(Code::bad_pack, field.name.span, filled("a pack has no `{}`", name),
                       did_you_mean(name, names, "it has `version` and `language`"));
     } else if (auto [first, fresh] = given.emplace(known->name, &field); !fresh) {
       auto& diagnostic =
-          reporter.report(Code::bad_pack, field.name.span, fmt::format("`{}` is given twice", name), "leave one out");
+          reporter.report(Code::bad_pack, field.name.span, filled("`{}` is given twice", name), "leave one out");
       diagnostic.others.push_back({reporter.source(), first->second->name.span, "first here"});
     } else if (!known->fits(field, reporter.source())) {
-      reporter.report(Code::bad_pack, field.value->span, fmt::format("`{}` takes {}", name, known->takes),
-                      fmt::format("write `{}`", known->example));
+      reporter.report(Code::bad_pack, field.value->span, filled("`{}` takes {}", name, known->takes),
+                      filled("write `{}`", known->example));
     } else if (auto* text = std::get_if<syntax::StringLiteral>(&field.value->node)) {
       info.version = text->value;
     } else {
@@ -87,8 +86,8 @@ PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
   }
   for (auto& row : fields)
     if (!given.contains(row.name))
-      reporter.report(Code::bad_pack, pack.name.span, fmt::format("the pack `{}` needs `{}`", info.name, row.name),
-                      fmt::format("write `{}`", row.example));
+      reporter.report(Code::bad_pack, pack.name.span, filled("the pack `{}` needs `{}`", info.name, row.name),
+                      filled("write `{}`", row.example));
   return info;
 }
 
@@ -118,11 +117,11 @@ std::optional<Diagnostic> needs_newer_language(const syntax::File& pack_file) {
       if (!needed || *needed <= language_version) continue;
       auto span = field.value->span;
       return Diagnostic{.code = Code::newer_language,
-                        .message = fmt::format("the pack `{}` needs language {}, this is language {}", pack.name.text,
-                                               pack_file.source->text(span), language_version),
+                        .message = filled("the pack `{}` needs language {}, this is language {}", pack.name.text,
+                                          pack_file.source->text(span), language_version),
                         .primary = {pack_file.source, span, ""},
-                        .help = fmt::format("take a newer Ascribe, or a version of `{}` for language {}",
-                                            pack.name.text, language_version)};
+                        .help = filled("take a newer Ascribe, or a version of `{}` for language {}", pack.name.text,
+                                       language_version)};
     }
   }
   return {};

@@ -1,10 +1,10 @@
 #include "interpreter/language/parameters.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/rule_checker.hpp"
@@ -23,8 +23,8 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
     if (found == std::end(type_words)) {
       std::vector<std::string> known;
       for (auto& row : type_words) known.emplace_back(row.word);
-      reporter.report(Code::unknown_name, written.type->span, fmt::format("unknown type `{}`", written.type->text),
-                      did_you_mean(written.type->text, known, fmt::format("the types are {}", fmt::join(known, ", "))));
+      reporter.report(Code::unknown_name, written.type->span, filled("unknown type `{}`", written.type->text),
+                      did_you_mean(written.type->text, known, filled("the types are {}", fmt::join(known, ", "))));
       out.type = unknown;
     } else {
       out.type = found->type;
@@ -35,8 +35,8 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
     if (strings)
       out.type = names;
     else {
-      reporter.report(Code::wrong_type, written.span, fmt::format("of which space is `{}`?", written.name.text),
-                      fmt::format("write `{}: input = …`", written.name.text));
+      reporter.report(Code::wrong_type, written.span, filled("of which space is `{}`?", written.name.text),
+                      filled("write `{}: input = …`", written.name.text));
       out.type = unknown;
     }
   }
@@ -52,7 +52,7 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
   if (!accepts(out.type, type) || !well_shaped(*resolved, reporter)) {
     if (!accepts(out.type, type))
       reporter.report(Code::wrong_type, resolved->span,
-                      fmt::format("`{}` is {}, its default is {}", out.name, describe(out.type), describe(type)));
+                      filled("`{}` is {}, its default is {}", out.name, describe(out.type), describe(type)));
     return out;
   }
   if (type.form == Form::unknown) return out;
@@ -74,10 +74,10 @@ std::vector<Parameter> check_parameters(const std::vector<syntax::Parameter>& wr
   std::vector<Parameter> out;
   for (auto& each : written) {
     if (std::any_of(out.begin(), out.end(), [&](auto& other) { return other.name == each.name.text; }))
-      reporter.report(Code::duplicate_name, each.name.span,
-                      fmt::format("the parameter `{}` is there twice", each.name.text), "rename one of them");
+      reporter.report(Code::duplicate_name, each.name.span, filled("the parameter `{}` is there twice", each.name.text),
+                      "rename one of them");
     else if (is_protected(each.name.text))
-      reporter.report(Code::protected_name, each.name.span, fmt::format("`{}` cannot be redefined", each.name.text),
+      reporter.report(Code::protected_name, each.name.span, filled("`{}` cannot be redefined", each.name.text),
                       "choose another name");
     out.push_back(check_parameter(each, file, of_function));
   }
@@ -87,7 +87,7 @@ std::vector<Parameter> check_parameters(const std::vector<syntax::Parameter>& wr
 void report_unused(const Mentions& mentions, const std::vector<syntax::Parameter>& written, const Reporter& reporter) {
   for (auto& each : written)
     if (!mentions.contains(each.name.text) && !is_protected(each.name.text))
-      reporter.report(Code::unused, each.name.span, fmt::format("the parameter `{}` is never used", each.name.text),
+      reporter.report(Code::unused, each.name.span, filled("the parameter `{}` is never used", each.name.text),
                       "use it or leave it out");
 }
 

@@ -1,9 +1,8 @@
 #include "interpreter/language/rule_checker.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
@@ -71,7 +70,7 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
     if (auto* it = std::get_if<syntax::Outcome>(&clause)) {
       if (auto [found, fresh] = outcomes.emplace(it->stage, it); !fresh) {
         auto& diagnostic = reporter_.report(Code::repeated_clause, it->keyword,
-                                            fmt::format("a second `{}`", stage_info(it->stage).word), "leave one out");
+                                            filled("a second `{}`", stage_info(it->stage).word), "leave one out");
         diagnostic.others.push_back({reporter_.source(), found->second->keyword, "first here"});
         continue;
       }
@@ -97,8 +96,7 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   }
   if (terms.size() > limits.terms) {
     reporter_.report(Code::too_large, terms[limits.terms]->name.span,
-                     fmt::format("the rule has {} terms; {} is the limit", terms.size(), limits.terms),
-                     "write fewer terms");
+                     filled("the rule has {} terms; {} is the limit", terms.size(), limits.terms), "write fewer terms");
     return;
   }
   bool only_forward = outcomes.contains(Stage::forward) && terms_place == Span{};
@@ -116,12 +114,12 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)
     if (mentions.unused_lets.contains(name))
-      reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name),
+      reporter_.report(Code::unused, let->name.span, filled("the let `{}` is never used", name),
                        "use it or leave it out");
   if (rule.reduce)
     for (auto* each : terms)
       if (!mentions.names.contains(each->name.text))
-        reporter_.report(Code::unused, each->name.span, fmt::format("the term `{}` is never used", each->name.text),
+        reporter_.report(Code::unused, each->name.span, filled("the term `{}` is never used", each->name.text),
                          "`reduce` says what becomes of the terms: use it there");
 }
 
@@ -132,10 +130,10 @@ void RuleChecker::report_unreachable() {
     if (!applied.ever && applied.covered) late[modifier->stage].push_back(modifier->keyword);
   for (auto& [stage, places] : late) {
     std::sort(places.begin(), places.end(), [](Span a, Span b) { return a.begin < b.begin; });
-    auto& diagnostic = reporter_.report(
-        Code::unreachable_modifier, places.front(),
-        fmt::format("this `{}` can never apply: what stands before it always does", stage_info(stage).word),
-        "the first that fits wins: move it up, or leave it out");
+    auto& diagnostic =
+        reporter_.report(Code::unreachable_modifier, places.front(),
+                         filled("this `{}` can never apply: what stands before it always does", stage_info(stage).word),
+                         "the first that fits wins: move it up, or leave it out");
     for (std::size_t i = 1; i < places.size(); ++i)
       diagnostic.others.push_back({reporter_.source(), places[i], "nor can this"});
   }
@@ -156,13 +154,13 @@ void RuleChecker::collect_names(const syntax::Rule& written) {
 // Whether the name leads to this.
 bool RuleChecker::define(const syntax::Name& name, const char* what) {
   if (is_protected(name.text)) {
-    reporter_.report(Code::protected_name, name.span, fmt::format("`{}` cannot be redefined", name.text),
-                     fmt::format("choose another name for the {}", what));
+    reporter_.report(Code::protected_name, name.span, filled("`{}` cannot be redefined", name.text),
+                     filled("choose another name for the {}", what));
     return true;  // so that its uses are known
   }
   if (auto [found, fresh] = names_.emplace(name.text, name.span); !fresh) {
-    auto& diagnostic = reporter_.report(Code::duplicate_name, name.span,
-                                        fmt::format("`{}` is defined twice", name.text), "rename one of them");
+    auto& diagnostic = reporter_.report(Code::duplicate_name, name.span, filled("`{}` is defined twice", name.text),
+                                        "rename one of them");
     diagnostic.others.push_back({reporter_.source(), found->second, "first here"});
     return false;
   }
@@ -221,8 +219,7 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     if (is_parameter_name(name.value)) return true;
     std::vector<std::string> known;
     for (auto each : parameter_names()) known.emplace_back(each);
-    reporter_.report(Code::unknown_parameter_name, name.span,
-                     fmt::format("no layer has a parameter \"{}\"", name.value),
+    reporter_.report(Code::unknown_parameter_name, name.span, filled("no layer has a parameter \"{}\"", name.value),
                      did_you_mean(name.value, known, "layers have \"weight\" and \"bias\""));
     return false;
   };
@@ -251,8 +248,8 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     if (parameter.name != name.text) continue;
     if (parameter.type == names || parameter.type == unknown) return ParameterSelector{{}, i};
     reporter_.report(Code::wrong_type, name.span,
-                     fmt::format("`{}` is {}, no list of names", name.text, describe(parameter.type)),
-                     fmt::format("declare it as `{}: names`", name.text));
+                     filled("`{}` is {}, no list of names", name.text, describe(parameter.type)),
+                     filled("declare it as `{}: names`", name.text));
     return {};
   }
   std::vector<std::string> known;
@@ -260,9 +257,9 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     if (parameter.type == names) known.push_back(parameter.name);
   bool forgot_quotes = is_parameter_name(name.text);
   reporter_.report(
-      Code::unknown_name, name.span, fmt::format("unknown name `{}`", name.text),
+      Code::unknown_name, name.span, filled("unknown name `{}`", name.text),
       forgot_quotes
-          ? fmt::format("write `param \"{}\" = …`", name.text)
+          ? filled("write `param \"{}\" = …`", name.text)
           : did_you_mean(name.text, known, "`param` takes a string, a list of strings, or a parameter of type names"));
   return {};
 }
@@ -322,7 +319,7 @@ void RuleChecker::requirement(const syntax::Require& written) {
     return;
   }
   auto message = written.message ? written.message->value
-                                 : fmt::format("it requires `{}`", reporter_.source()->text(written.condition->span));
+                                 : filled("it requires `{}`", reporter_.source()->text(written.condition->span));
   rule_->requirements.push_back({condition, std::move(message), about_layer, written.condition->span});
 }
 

@@ -1,10 +1,10 @@
 #include "interpreter/language/scope.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/definition_checker.hpp"
@@ -31,22 +31,22 @@ void collect(const std::map<std::string, Named, std::less<>>& named, std::vector
 }
 
 void report_private(const std::string& written, const Place& place, Span use, const Reporter& reporter) {
-  auto& diagnostic = reporter.report(Code::private_name, use, fmt::format("`{}` stays inside its pack", written),
+  auto& diagnostic = reporter.report(Code::private_name, use, filled("`{}` stays inside its pack", written),
                                      "names that begin with `_` are for the pack's own files: use a name without it");
   diagnostic.others.push_back({place.source, place.span, "defined here"});
 }
 
 std::string listed(const std::string& pack, const std::vector<std::string>& known) {
   constexpr std::size_t most = 8;
-  if (known.empty()) return fmt::format("`{}` has none", pack);
-  return known.size() > most ? "" : fmt::format("`{}` has: {}", pack, fmt::join(known, ", "));
+  if (known.empty()) return filled("`{}` has none", pack);
+  return known.size() > most ? "" : filled("`{}` has: {}", pack, fmt::join(known, ", "));
 }
 
 // "did you mean `acme.relative`?"
 std::string did_you_mean_in(const std::string& pack, const std::string& written, const std::vector<std::string>& known,
                             const std::string& otherwise) {
   auto best = nearest(written, known);
-  return best.empty() ? otherwise : fmt::format("did you mean `{}.{}`?", pack, best);
+  return best.empty() ? otherwise : filled("did you mean `{}.{}`?", pack, best);
 }
 
 }  // namespace
@@ -64,14 +64,13 @@ void Scope::declare(const syntax::Item& item, FileScope& file) {
   if (is_protected(name.text) || name.text == "std" || is_engine_word(name.text) ||
       (function && find_builtin(name.text))) {
     reporter.report(Code::protected_name, name.span,
-                    fmt::format("`{}` means something already and cannot be redefined", name.text),
-                    "choose another name");
+                    filled("`{}` means something already and cannot be redefined", name.text), "choose another name");
     return;
   }
   auto before = function ? declare(functions_, &Definitions::functions, name.text, item, file)
                          : declare(targets_, &Definitions::targets, name.text, item, file);
   if (!before) return;
-  auto& diagnostic = reporter.report(Code::duplicate_name, name.span, fmt::format("`{}` is defined twice", name.text),
+  auto& diagnostic = reporter.report(Code::duplicate_name, name.span, filled("`{}` is defined twice", name.text),
                                      "rename one of them");
   diagnostic.others.push_back({before->source, before->span, "first here"});
 }
@@ -110,8 +109,7 @@ template <typename Result, typename Check>
 Result Scope::once(Pending<Result>& pending, const std::string& name, Span use, const Reporter* user, Check check) {
   if (pending.state == Pending<Result>::done) return pending.result;
   if (pending.state == Pending<Result>::open) {
-    user->report(Code::cycle, use, fmt::format("`{}` is made of itself", name),
-                 "let one of the definitions say what it is");
+    user->report(Code::cycle, use, filled("`{}` is made of itself", name), "let one of the definitions say what it is");
     return {};
   }
   if (user && too_deep(deepest_.size(), use, *user)) return {};
@@ -137,7 +135,7 @@ std::shared_ptr<const Function> Scope::check(Pending<std::shared_ptr<const Funct
 
 bool Scope::too_deep(std::size_t depth, Span use, const Reporter& user) const {
   if (depth < limits.let_depth) return false;
-  user.report(Code::too_deep, use, fmt::format("definitions lead to definitions more than {} deep", limits.let_depth),
+  user.report(Code::too_deep, use, filled("definitions lead to definitions more than {} deep", limits.let_depth),
               "write it flatter");
   return true;
 }
@@ -187,26 +185,26 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
     if (!is_pack(pack)) {
       auto* beside = scope_.surroundings_.beside;
       if (beside && beside->targets.contains(name))
-        reporter.report(Code::unknown_rule, path.qualifier->span, fmt::format("unknown pack `{}`", pack),
-                        fmt::format("what is loaded is called by its own name: write `{}`", name));
+        reporter.report(Code::unknown_rule, path.qualifier->span, filled("unknown pack `{}`", pack),
+                        filled("what is loaded is called by its own name: write `{}`", name));
       else
         report_unknown_pack(*path.qualifier, Code::unknown_rule, packs(), reporter);
       return {};
     }
     if (auto* there = behind(pack)) collect(there->targets, known);
-    reporter.report(Code::unknown_rule, path.span, fmt::format("unknown rule or composite `{}`", shown(path)),
+    reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", shown(path)),
                     did_you_mean_in(pack, name, known, listed(pack, known)));
     return {};
   }
   auto otherwise = help_for_unknown_target();
-  if (is_pack(name)) otherwise = fmt::format("`{0}` is an import: write `{0}.name`", name);
+  if (is_pack(name)) otherwise = filled("`{0}` is an import: write `{0}.name`", name);
   for (auto& [alias, there] : aliases_)
-    if (there && there->targets.contains(name)) otherwise = fmt::format("did you mean `{}.{}`?", alias, name);
+    if (there && there->targets.contains(name)) otherwise = filled("did you mean `{}.{}`?", alias, name);
   collect(scope_.targets_, known);
   for (auto word : engine_words) known.emplace_back(word);
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->targets, known);
-  reporter.report(Code::unknown_rule, path.span, fmt::format("unknown rule or composite `{}`", name),
+  reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),
                   otherwise.starts_with("did") ? otherwise : did_you_mean(name, known, otherwise));
   return {};
 }
@@ -217,7 +215,7 @@ std::optional<std::shared_ptr<const Function>> FileScope::find(const syntax::Pat
   auto& pack = path.qualifier->text;
   std::vector<std::string> known;
   if (auto* there = behind(pack)) collect(there->functions, known);
-  reporter.report(Code::unknown_function, path.span, fmt::format("unknown function `{}`", shown(path)),
+  reporter.report(Code::unknown_function, path.span, filled("unknown function `{}`", shown(path)),
                   did_you_mean_in(pack, path.name.text, known, listed(pack, known)));
   return std::shared_ptr<const Function>();
 }
@@ -242,7 +240,7 @@ void FileScope::spend(std::size_t operations, Span where) {
   if (scope_.operations_ <= limits.all_operations) return;
   throw StopChecking{
       Diagnostic{.code = Code::too_large,
-                 .message = fmt::format("the definitions have more than {} operations together", limits.all_operations),
+                 .message = filled("the definitions have more than {} operations together", limits.all_operations),
                  .primary = {source_, where, ""},
                  .help = "use fewer functions inside functions, fewer composites inside composites"}};
 }

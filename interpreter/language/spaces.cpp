@@ -1,7 +1,6 @@
 #include "interpreter/language/spaces.hpp"
 
-#include <fmt/format.h>
-
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/constant.hpp"
 
 namespace ascribe::language {
@@ -42,13 +41,12 @@ bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::strin
     if (join(actual.space, wanted.space) == wanted.space && space == wanted.space) return true;
     bool reduces = actual.space == Space::input || actual.space == Space::output;
     reporter_.report(Code::wrong_space, where,
-                     fmt::format("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
+                     filled("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
                      reduces ? "reduce it to one number per sample: `sum(…)` or `mean(…)`" : "");
     return false;
   }
   if (actual.form == wanted.form) return true;
-  reporter_.report(Code::wrong_type, where,
-                   fmt::format("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
+  reporter_.report(Code::wrong_type, where, filled("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
                    actual.form == Form::truth ? "write `if c then 1 else 0`" : "");
   return false;
 }
@@ -60,7 +58,7 @@ Type SpaceChecker::joined(Type a, Type b, Span where) {
   if (space) return Type::number(*space);
   if (where == Span{}) return unknown;
   bool param = a.space == Space::param || b.space == Space::param;
-  reporter_.report(Code::wrong_space, where, fmt::format("{} does not meet {}", describe(a), describe(b)),
+  reporter_.report(Code::wrong_space, where, filled("{} does not meet {}", describe(a), describe(b)),
                    param ? "reduce the parameter to a scalar: `sum(w)` or `mean(w)`"
                          : "reduce one of them to one number per sample: `sum(…)` or `mean(…)`");
   return unknown;
@@ -82,7 +80,7 @@ Type SpaceChecker::number(Type type, Span where) {
   std::string help;
   if (type.form == Form::truth) help = "write `if c then a else b`";
   if (type.form == Form::stabilizer) help = "a stabilizer is used by `stabilize(z, …)`";
-  reporter_.report(Code::wrong_type, where, fmt::format("{} is no number", describe(type)), help);
+  reporter_.report(Code::wrong_type, where, filled("{} is no number", describe(type)), help);
   return unknown;
 }
 
@@ -91,7 +89,7 @@ Type SpaceChecker::truth_of(const ExpressionPointer& expression, const char* wha
   if (type.form == Form::truth) return Type::number(type.space);
   if (type.form != Form::truth && type.form != Form::unknown)
     reporter_.report(Code::wrong_type, expression->span,
-                     fmt::format("{} takes a truth value, this is {}", what, describe(type)), "compare: `y > 0`");
+                     filled("{} takes a truth value, this is {}", what, describe(type)), "compare: `y > 0`");
   return unknown;
 }
 
@@ -166,7 +164,7 @@ Type SpaceChecker::let(const Expression& value) {
   auto type = infer(value);
   if (type.form == Form::stabilizer || type.form == Form::names) {
     reporter_.report(Code::wrong_type, value.span,
-                     fmt::format("a let holds a number or a truth value, this is {}", describe(type)),
+                     filled("a let holds a number or a truth value, this is {}", describe(type)),
                      "use the parameter itself");
     type = unknown;
   }
@@ -179,7 +177,7 @@ Type SpaceChecker::list(const List& node) {
     auto type = infer(*each);
     if (type == scalar || type == array) continue;
     if (type.form != Form::unknown)
-      reporter_.report(Code::wrong_type, each->span, fmt::format("a list holds numbers, this is {}", describe(type)),
+      reporter_.report(Code::wrong_type, each->span, filled("a list holds numbers, this is {}", describe(type)),
                        "write them out: `[1, 2]`");
     sound = false;
   }
@@ -204,14 +202,14 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   if (type.form == Form::unknown) return type;
   auto name = info(node.builtin).name;
   if (type.space == Space::scalar || type.space == Space::sample) {
-    reporter_.report(Code::wrong_space, where,
-                     fmt::format("`{}` has nothing to reduce: this is {}", name, describe(type)), nothing_to_reduce);
+    reporter_.report(Code::wrong_space, where, filled("`{}` has nothing to reduce: this is {}", name, describe(type)),
+                     nothing_to_reduce);
     return unknown;
   }
   if (moment_ == Moment::before_layer && type.space != Space::param) {
     reporter_.report(
         Code::wrong_space, where,
-        fmt::format("`{}` of {} is known only where a layer is met, this is computed before", name, describe(type)),
+        filled("`{}` of {} is known only where a layer is met, this is computed before", name, describe(type)),
         "compute it in a clause: `map`, `reduce`, …");
     return unknown;
   }
@@ -219,10 +217,9 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
   for (auto d : node.dimensions)
     if (d == 0 && type.space != Space::param) {
-      reporter_.report(
-          Code::bad_dimension, where, fmt::format("`{}` over dimension 0 would mix samples", name),
-          fmt::format("dimension 0 is the batch; `{}` reduces each sample",
-                      node.builtin == Builtin::quantile ? "quantile(z, 0.9)" : fmt::format("{}(z)", name)));
+      reporter_.report(Code::bad_dimension, where, filled("`{}` over dimension 0 would mix samples", name),
+                       filled("dimension 0 is the batch; `{}` reduces each sample",
+                              node.builtin == Builtin::quantile ? "quantile(z, 0.9)" : filled("{}(z)", name)));
       return unknown;
     }
   return type;
@@ -233,14 +230,14 @@ bool SpaceChecker::share(const Expression& expression) {
   if (type.form == Form::unknown) return true;
   if (type != scalar) {
     reporter_.report(Code::wrong_space, expression.span,
-                     fmt::format("the share of `quantile` is a scalar, this is {}", describe(type)),
+                     filled("the share of `quantile` is a scalar, this is {}", describe(type)),
                      "for the largest tenth write `quantile(z, 0.9)`");
     return false;
   }
   if (!is_constant(expression)) return true;  // decided where its value is known
   auto value = evaluate_number(expression, {});
   if (is_share(value)) return true;
-  reporter_.report(Code::wrong_type, expression.span, fmt::format("a share lies between 0 and 1, this is {}", value),
+  reporter_.report(Code::wrong_type, expression.span, filled("a share lies between 0 and 1, this is {}", value),
                    "for the largest tenth write `quantile(z, 0.9)`");
   return false;
 }
@@ -264,8 +261,8 @@ std::vector<Given> SpaceChecker::kept(const StabilizerFunction& node) {
     bool tensor = moment_ != Moment::before_layer && each.type.form == Form::number && each.type.space != Space::scalar;
     if (tensor || !accepts(wanted, each.type)) {
       reporter_.report(Code::wrong_type, node.rest[i]->span,
-                       fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, node.function->name,
-                                   describe(tensor ? scalar : wanted), describe(each.type)),
+                       filled("`{}` of `{}` takes {}, not {}", parameter.name, node.function->name,
+                              describe(tensor ? scalar : wanted), describe(each.type)),
                        tensor ? "a stabilizer that is handed on is given numbers only" : "");
       each.type = unknown;
     } else if (wanted.form == Form::number && each.type.form != Form::unknown) {
@@ -292,7 +289,7 @@ Type SpaceChecker::stabilize(const Stabilize& node, Span where) {
   auto type = apply(function, std::move(arguments), where);
   if (type.is_number()) return type;
   reporter_.report(Code::wrong_type, where,
-                   fmt::format("a stabilizer yields a number, `{}` yields {}", function.name, describe(type)),
+                   filled("a stabilizer yields a number, `{}` yields {}", function.name, describe(type)),
                    "compare where it is used: `if … then … else …`");
   return unknown;
 }
@@ -311,8 +308,8 @@ Type SpaceChecker::apply(const Function& function, std::vector<Given> arguments,
     if (!fits) {
       reporter_.report(
           Code::wrong_type, where,
-          fmt::format("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
-                      parameter.type.form == Form::unknown ? "a number" : describe(parameter.type), describe(type)),
+          filled("`{}` of `{}` takes {}, not {}", parameter.name, function.name,
+                 parameter.type.form == Form::unknown ? "a number" : describe(parameter.type), describe(type)),
           type.form == Form::number && parameter.type.form == Form::number
               ? "without a type, a function's parameter takes every space"
               : "");
@@ -328,9 +325,9 @@ Type SpaceChecker::apply(const Function& function, std::vector<Given> arguments,
   if (inside.empty()) return type;
   auto& found = inside.front();
   // Which call was meant is not known here, so nothing is to be left out of the function.
-  auto help = found.help == nothing_to_reduce ? fmt::format("`{}` is not for this value", function.name) : found.help;
+  auto help = found.help == nothing_to_reduce ? filled("`{}` is not for this value", function.name) : found.help;
   auto& diagnostic =
-      reporter_.report(found.code, where, fmt::format("in `{}`: {}", function.name, found.message), std::move(help));
+      reporter_.report(found.code, where, filled("in `{}`: {}", function.name, found.message), std::move(help));
   diagnostic.others.push_back({found.primary.source, found.primary.span, "here"});
   return unknown;
 }

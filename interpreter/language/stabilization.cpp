@@ -1,9 +1,9 @@
 #include "interpreter/language/stabilization.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -83,17 +83,16 @@ void DivisionChecker::report(const std::vector<Finding>& findings) const {
   constexpr std::size_t longest = 60;  // of a divisor that the help repeats
   for (auto& each : findings) {
     if (each.callee) {
-      reporter_.warn(
-          Code::unstabilized_division, each.where,
-          fmt::format("`{}` divides by what it is given here, and nothing stabilizes that", each.callee->name),
-          "stabilize what it is given: `stabilize(…)`",
-          {{each.callee->place.source, each.inside, "it divides by this"}});
+      reporter_.warn(Code::unstabilized_division, each.where,
+                     filled("`{}` divides by what it is given here, and nothing stabilizes that", each.callee->name),
+                     "stabilize what it is given: `stabilize(…)`",
+                     {{each.callee->place.source, each.inside, "it divides by this"}});
       continue;
     }
     auto divisor = std::string(reporter_.source()->text(each.where));
     bool short_enough = divisor.size() <= longest && divisor.find('\n') == std::string::npos;
     reporter_.warn(Code::unstabilized_division, each.where, "nothing stabilizes this divisor: it may be zero",
-                   fmt::format("write `stabilize({})`", short_enough ? divisor : "…"));
+                   filled("write `stabilize({})`", short_enough ? divisor : "…"));
   }
 }
 

@@ -1,18 +1,17 @@
 #include "interpreter/language/stabilizer_uses.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
 namespace {
 
 std::string key_of(const Given& given) {
-  auto out = fmt::format("{}:{}:{}", static_cast<int>(given.type.form), static_cast<int>(given.type.space),
-                         static_cast<const void*>(given.function.get()));
-  for (auto& each : given.rest) out += fmt::format("({})", key_of(each));
+  auto out = filled("{}:{}:{}", static_cast<int>(given.type.form), static_cast<int>(given.type.space),
+                    static_cast<const void*>(given.function.get()));
+  for (auto& each : given.rest) out += filled("({})", key_of(each));
   return out;
 }
 
@@ -85,7 +84,7 @@ void StabilizerUses::report(const Problem& problem, Span where, const Reporter& 
 std::optional<StabilizerUses::Problem> StabilizerUses::problem(const Callee& callee, std::size_t parameter,
                                                                const Given& given) {
   auto address = std::visit([](auto& each) { return static_cast<const void*>(each.get()); }, callee);
-  auto key = fmt::format("{}/{}/{}", address, parameter, key_of(given));
+  auto key = filled("{}/{}/{}", address, parameter, key_of(given));
   if (auto found = known_.find(key); found != known_.end()) return found->second.problem;
   auto found = std::visit([&](auto& each) { return look(*each, parameter, given); }, callee);
   known_.emplace(std::move(key), Known{callee, given, found});

@@ -1,11 +1,11 @@
 #include "interpreter/language/test_checker.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "grammar/explanation.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -27,7 +27,7 @@ std::shared_ptr<const Test> TestChecker::check(const syntax::Test& written, Plac
   bool sound = true;
   for (std::string_view needed : {"model", "x"}) {
     if (fields_.contains(needed)) continue;
-    reporter_.report(Code::missing_argument, written.name.span, fmt::format("the test has no `{}`", needed),
+    reporter_.report(Code::missing_argument, written.name.span, filled("the test has no `{}`", needed),
                      needed == "x" ? "say what the model is given: `x = [[1, 2]]`"
                                    : "say what is tested: `model = linear(weight = [[1, 2]])`");
     sound = false;
@@ -62,8 +62,8 @@ void TestChecker::collect(const syntax::Test& written) {
   auto twice = [&](const syntax::Name& name) {
     auto [found, fresh] = seen.emplace(name.text, name.span);
     if (fresh) return false;
-    auto& diagnostic = reporter_.report(Code::duplicate_name, name.span,
-                                        fmt::format("`{}` is defined twice", name.text), "leave one out");
+    auto& diagnostic =
+        reporter_.report(Code::duplicate_name, name.span, filled("`{}` is defined twice", name.text), "leave one out");
     diagnostic.others.push_back({reporter_.source(), found->second, "first here"});
     return true;
   };
@@ -71,14 +71,14 @@ void TestChecker::collect(const syntax::Test& written) {
     if (auto* field = std::get_if<syntax::Field>(&clause)) {
       auto& name = field->name;
       if (std::find(std::begin(field_names), std::end(field_names), name.text) == std::end(field_names))
-        reporter_.report(Code::unknown_argument, name.span, fmt::format("a test has no field `{}`", name.text),
+        reporter_.report(Code::unknown_argument, name.span, filled("a test has no field `{}`", name.text),
                          did_you_mean(name.text, {std::begin(field_names), std::end(field_names)},
-                                      fmt::format("write `let {} = …` for a value of your own", name.text)));
+                                      filled("write `let {} = …` for a value of your own", name.text)));
       else if (!twice(name))
         fields_.emplace(name.text, field);
     } else if (auto* let = std::get_if<syntax::Let>(&clause)) {
       if (is_reserved_in_tests(let->name.text))
-        reporter_.report(Code::protected_name, let->name.span, fmt::format("`{}` cannot be redefined", let->name.text),
+        reporter_.report(Code::protected_name, let->name.span, filled("`{}` cannot be redefined", let->name.text),
                          "choose another name for the let");
       if (!twice(let->name)) local_.lets.emplace(let->name.text, let);
     }
@@ -96,8 +96,7 @@ std::optional<Expectation> TestChecker::expectation(const syntax::Expect& writte
   auto number = written.fails->text.starts_with('A') ? read_code(written.fails->text) : std::nullopt;
   if (number && find_explanation(static_cast<Code>(*number))) out.fails = static_cast<Code>(*number);
   if (!out.fails) {
-    reporter_.report(Code::unknown_name, written.fails->span,
-                     fmt::format("there is no error `{}`", written.fails->text),
+    reporter_.report(Code::unknown_name, written.fails->span, filled("there is no error `{}`", written.fails->text),
                      "errors are numbered as messages show them: `fails A0305`; `ascribe explain` lists them");
     return {};
   }
@@ -136,7 +135,7 @@ void TestChecker::report_unused(const syntax::Test& written) {
   }
   for (auto& [name, let] : local_.lets)
     if (!mentions.contains(name) && !is_reserved_in_tests(name))
-      reporter_.report(Code::unused, let->name.span, fmt::format("the let `{}` is never used", name),
+      reporter_.report(Code::unused, let->name.span, filled("the let `{}` is never used", name),
                        "use it or leave it out");
 }
 

@@ -1,7 +1,6 @@
 #include "interpreter/language/test_expressions.hpp"
 
-#include <fmt/format.h>
-
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/call_checker.hpp"
@@ -71,11 +70,11 @@ std::optional<BuiltLayer> TestExpressions::layer(const syntax::Expression& writt
   std::vector<std::string> known;
   for (auto& row : buildable_layers()) known.emplace_back(row.name);
   auto help = help_for_kind(name, known);
-  if (help.empty()) help = fmt::format("build one with: {}", listed(known));
+  if (help.empty()) help = filled("build one with: {}", listed(known));
   bool exists = !call->path.qualifier && is_kind_word(name);
   reporter_.report(Code::unknown_kind, call->path.span,
-                   exists ? fmt::format("`{}` builds no layer in a sequence", name)
-                          : fmt::format("unknown layer kind `{}`", shown(call->path)),
+                   exists ? filled("`{}` builds no layer in a sequence", name)
+                          : filled("unknown layer kind `{}`", shown(call->path)),
                    help);
   return {};
 }
@@ -93,25 +92,23 @@ bool TestExpressions::layer_arguments(const syntax::Call& call, BuiltLayer& out)
       if (!index) {
         std::vector<std::string> known;
         for (auto& each : layer.arguments) known.emplace_back(each.name);
-        reporter_.report(
-            Code::unknown_argument, argument.name->span,
-            fmt::format("`{}` has no argument `{}`", layer.name, argument.name->text),
-            did_you_mean(argument.name->text, known, fmt::format("it is built as `{}`", signature(layer))));
+        reporter_.report(Code::unknown_argument, argument.name->span,
+                         filled("`{}` has no argument `{}`", layer.name, argument.name->text),
+                         did_you_mean(argument.name->text, known, filled("it is built as `{}`", signature(layer))));
         sound = false;
         continue;
       }
     } else if (*index >= layer.arguments.size()) {
       auto most = layer.arguments.size();
-      reporter_.report(Code::wrong_argument_count, argument.span,
-                       fmt::format("`{}` takes {} argument{}, not {}", layer.name, most, most == 1 ? "" : "s",
-                                   call.arguments.size()),
-                       fmt::format("it is built as `{}`", signature(layer)));
+      reporter_.report(
+          Code::wrong_argument_count, argument.span,
+          filled("`{}` takes {} argument{}, not {}", layer.name, most, most == 1 ? "" : "s", call.arguments.size()),
+          filled("it is built as `{}`", signature(layer)));
       return false;
     }
     if (given[*index]) {
-      auto& diagnostic =
-          reporter_.report(Code::repeated_argument, argument.span,
-                           fmt::format("`{}` is given twice", layer.arguments[*index].name), "leave one out");
+      auto& diagnostic = reporter_.report(Code::repeated_argument, argument.span,
+                                          filled("`{}` is given twice", layer.arguments[*index].name), "leave one out");
       diagnostic.others.push_back({reporter_.source(), given[*index]->span, "first here"});
       sound = false;
       continue;
@@ -127,12 +124,12 @@ bool TestExpressions::layer_arguments(const syntax::Call& call, BuiltLayer& out)
     return index && given[*index];
   };
   auto missing = [&](const std::string& what) {
-    reporter_.report(Code::missing_argument, call.span, fmt::format("`{}` needs {}", layer.name, what),
-                     fmt::format("it is built as `{}`", signature(layer)));
+    reporter_.report(Code::missing_argument, call.span, filled("`{}` needs {}", layer.name, what),
+                     filled("it is built as `{}`", signature(layer)));
     sound = false;
   };
   for (std::size_t i = 0; i < given.size() && sound; ++i)
-    if (layer.arguments[i].needed && !given[i]) missing(fmt::format("`{}`", layer.arguments[i].name));
+    if (layer.arguments[i].needed && !given[i]) missing(filled("`{}`", layer.arguments[i].name));
   bool drawn = find_argument(layer, "in").has_value();
   if (drawn && sound && !has("weight")) {
     bool convolution = find_argument(layer, "kernel").has_value();
@@ -145,7 +142,7 @@ bool TestExpressions::layer_arguments(const syntax::Call& call, BuiltLayer& out)
   for (std::string_view drawing : {"in", "out", "kernel", "seed"})
     if (drawn && sound && has("weight") && has(drawing)) {
       reporter_.report(Code::repeated_argument, given[*find_argument(layer, drawing)]->span,
-                       fmt::format("`{}` follows from `weight`, which is given", drawing), "leave it out");
+                       filled("`{}` follows from `weight`, which is given", drawing), "leave it out");
       sound = false;
     }
   return sound;

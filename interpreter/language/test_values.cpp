@@ -1,6 +1,6 @@
 // The part of NameResolver that resolves what only tests have: tensors written out, random numbers, relevance.
-#include <fmt/format.h>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/names.hpp"
 
@@ -40,10 +40,9 @@ ExpressionPointer NameResolver::random_call(const syntax::Call& call, Clause cla
   for (auto& argument : call.arguments) {
     if (argument.name && (argument.name->text != "seed" || out.seed)) {
       bool twice = argument.name->text == "seed";
-      reporter_.report(
-          twice ? Code::repeated_argument : Code::unknown_argument, argument.name->span,
-          twice ? "`seed` is given twice" : fmt::format("`random` has no parameter `{}`", argument.name->text),
-          "write `random(2, 3, seed = 1)`");
+      reporter_.report(twice ? Code::repeated_argument : Code::unknown_argument, argument.name->span,
+                       twice ? "`seed` is given twice" : filled("`random` has no parameter `{}`", argument.name->text),
+                       "write `random(2, 3, seed = 1)`");
       return nullptr;
     }
     auto value = resolve(*argument.value, clause);
@@ -64,7 +63,7 @@ ExpressionPointer NameResolver::random_call(const syntax::Call& call, Clause cla
 
 ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause clause) {
   if (clause != Clause::test && clause != Clause::session) {
-    reporter_.report(Code::not_visible, call.span, fmt::format("{} does not see `relevance`", describe(clause)),
+    reporter_.report(Code::not_visible, call.span, filled("{} does not see `relevance`", describe(clause)),
                      "relevance is what a test expects: `expect relevance(epsilon) == R`");
     return nullptr;
   }
@@ -75,7 +74,7 @@ ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause 
     return nullptr;
   }
   if (!rules->path.qualifier && find_buildable_layer(rules->path.name.text)) {
-    reporter_.report(Code::unknown_rule, rules->span, fmt::format("`{}` is a layer, no rule", rules->path.name.text),
+    reporter_.report(Code::unknown_rule, rules->span, filled("`{}` is a layer, no rule", rules->path.name.text),
                      "the layers are in `model`; write `relevance(epsilon)`");
     return nullptr;
   }

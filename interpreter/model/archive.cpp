@@ -1,7 +1,6 @@
 #include "interpreter/model/archive.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::model {
 namespace {
@@ -38,7 +38,7 @@ Refusal no_archive() {
 
 Error unreadable(const std::filesystem::path& path, const char* why, const char* help) {
   return Error({.code = Code::unreadable_file,
-                .message = fmt::format("cannot read model '{}': {}", path.string(), why),
+                .message = filled("cannot read model '{}': {}", path.string(), why),
                 .help = help});
 }
 
@@ -155,7 +155,7 @@ void Archive::read_directory() {
     if (!name.starts_with(root)) throw damaged("its records are in several folders");
     if (!record.compressed && record.stored != record.size) throw damaged("a record has two sizes");
     if (!records_.emplace(name.substr(root.size()), record).second)
-      throw damaged(fmt::format("it holds {} twice", shown_name(name)));
+      throw damaged(filled("it holds {} twice", shown_name(name)));
   }
 }
 
@@ -188,7 +188,7 @@ const Archive::Record& Archive::record(const std::string& name) const {
   auto found = records_.find(name);
   if (found == records_.end()) throw damaged(shown_name(name) + " is missing");
   if (found->second.compressed)
-    throw Refusal(fmt::format("has a compressed record, {}", shown_name(name)),
+    throw Refusal(filled("has a compressed record, {}", shown_name(name)),
                   "write the archive as torch.export.save does, without compression");
   return found->second;
 }
@@ -200,8 +200,7 @@ void Archive::read(const std::string& name, void* into) const {
   read_at(found.begin, into, found.size);
   if (found.checksum == 0) return;  // PyTorch can be told to write none
   auto sum = ::crc32_z(0, static_cast<const Bytef*>(into), found.size);
-  if (sum != found.checksum)
-    throw damaged(fmt::format("the bytes of {} are not those that were written", shown_name(name)));
+  if (sum != found.checksum) throw damaged(filled("the bytes of {} are not those that were written", shown_name(name)));
 }
 
 std::string Archive::text(const std::string& name) const {

@@ -1,13 +1,13 @@
 #include "ascribe/attribute.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attach/dispatch.hpp"
@@ -35,7 +35,7 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
         (given.size() == 1 && input.dim() == 0))
       throw Error({.code = Code::wrong_input,
                    .message = given.size() == 1 ? std::string("the input is no dense tensor with a batch")
-                                                : fmt::format("input {} is no dense tensor", i),
+                                                : filled("input {} is no dense tensor", i),
                    .help = "dimension 0 counts samples"});
     auto declared = program.declared_type(i);
     bool stays = !input.is_floating_point() &&
@@ -51,10 +51,10 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
   }
   bool floats = std::any_of(out.leaves.begin(), out.leaves.end(), [](auto& leaf) { return leaf.defined(); });
   if (!floats && !program.looks_up_integers())
-    throw Error({.code = Code::wrong_input,
-                 .message = fmt::format("none of the {} inputs is of a floating type, so that none can get relevance",
-                                        given.size()),
-                 .help = "give the input that shall get relevance as floating numbers"});
+    throw Error(
+        {.code = Code::wrong_input,
+         .message = filled("none of the {} inputs is of a floating type, so that none can get relevance", given.size()),
+         .help = "give the input that shall get relevance as floating numbers"});
   return out;
 }
 
@@ -67,8 +67,8 @@ void check_entries(const Report& report, const Composite& rules) {
   }
   if (report.empty()) return;  // a model without layers is what it is
   throw Error({.code = Code::no_layer_matched,
-               .message = fmt::format("no layer of the model has an entry in `{}`", rules.description()),
-               .note = fmt::format("the model's layers are {}", fmt::join(kinds, ", ")),
+               .message = filled("no layer of the model has an entry in `{}`", rules.description()),
+               .note = filled("the model's layers are {}", fmt::join(kinds, ", ")),
                .help = "end the composite with an entry for all others: `any => epsilon_plus`"});
 }
 
@@ -78,7 +78,7 @@ Edges outputs_of(const Attachment::State& attachment, const std::string& layer) 
   std::vector<std::string> names;
   for (auto& row : attachment.report()) names.push_back(row.name);
   throw Error({.code = Code::unknown_layer,
-               .message = fmt::format("the model has no layer '{}'", layer),
+               .message = filled("the model has no layer '{}'", layer),
                .help = did_you_mean(layer, names, "`ascribe layers` lists them")});
 }
 
@@ -112,7 +112,7 @@ at::Tensor of_embeddings(const std::vector<at::Tensor>& found, bool sum) {
 
 Error no_dependence(std::size_t inputs) {
   return Error({.code = Code::wrong_model,
-                .message = fmt::format("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
+                .message = filled("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
                 .help = "save a model that computes with its input"});
 }
 

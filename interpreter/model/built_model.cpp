@@ -2,12 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
 #include <numeric>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/evaluate/failure.hpp"
@@ -21,7 +21,7 @@ using Sizes = std::vector<std::int64_t>;
 using Apply = std::function<at::Tensor(const at::Tensor&)>;
 using Effort = std::function<std::pair<double, double>(const at::Tensor&)>;
 
-std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 Error misfit(const Label& place, std::string message, std::string help = "") {
   return Error({.code = Code::wrong_input, .message = std::move(message), .primary = place, .help = std::move(help)});
@@ -43,7 +43,7 @@ class Arguments {
   double number(std::string_view name) const {
     auto [argument, value] = find(name);
     if (!value) return argument.standard.value_or(0);
-    if (value->numel() != 1) throw misfit(described_.place, fmt::format("`{}` of `{}` is one number", name, kind()));
+    if (value->numel() != 1) throw misfit(described_.place, filled("`{}` of `{}` is one number", name, kind()));
     return value->item<double>();
   }
 
@@ -65,8 +65,8 @@ class Arguments {
     }
     if (rank > 0 && out.size() == 1) out.resize(rank, out.front());
     if (rank > 0 && !out.empty() && out.size() != rank)
-      throw misfit(described_.place, fmt::format("`{}` of `{}` has {} sizes, not {}", name, kind(), out.size(), rank),
-                   fmt::format("write one for each dimension, or one for all: `{} = 3`", name));
+      throw misfit(described_.place, filled("`{}` of `{}` has {} sizes, not {}", name, kind(), out.size(), rank),
+                   filled("write one for each dimension, or one for all: `{} = 3`", name));
     return out;
   }
 
@@ -94,8 +94,8 @@ class Arguments {
   std::int64_t whole(const LayerArgument& argument, double value) const {
     if (!(value >= static_cast<double>(argument.least) && value <= static_cast<double>(largest_count)) ||
         value != std::floor(value))
-      throw misfit(described_.place, fmt::format("`{}` of `{}` is a whole number from {} to {}, not {}", argument.name,
-                                                 kind(), argument.least, largest_count, value));
+      throw misfit(described_.place, filled("`{}` of `{}` is a whole number from {} to {}, not {}", argument.name,
+                                            kind(), argument.least, largest_count, value));
     return static_cast<std::int64_t>(value);
   }
 
@@ -144,10 +144,9 @@ at::Tensor drawn_bias(const Arguments& a, std::int64_t size, double scale) {
 
 void check_bias(const Arguments& a, const at::Tensor& bias, std::int64_t size) {
   if (bias.defined() && (bias.dim() != 1 || bias.size(0) != size))
-    throw misfit(
-        a.place(),
-        fmt::format("`bias` of `{}` has the shape {}, its output {} features", a.kind(), shown(bias.sizes()), size),
-        "give one number for each of them, or `bias = 0`");
+    throw misfit(a.place(),
+                 filled("`bias` of `{}` has the shape {}, its output {} features", a.kind(), shown(bias.sizes()), size),
+                 "give one number for each of them, or `bias = 0`");
 }
 
 Made linear(const Arguments& a) {
@@ -159,7 +158,7 @@ Made linear(const Arguments& a) {
     bias = drawn_bias(a, out, scale);
   }
   if (weight.dim() != 2)
-    throw misfit(a.place(), fmt::format("`weight` of `linear` has the shape {}", shown(weight.sizes())),
+    throw misfit(a.place(), filled("`weight` of `linear` has the shape {}", shown(weight.sizes())),
                  "it is a matrix: a row for each output, `[[1, 2], [3, 4]]`");
   check_bias(a, bias, weight.size(0));
   auto effort = [weight](const at::Tensor& x) {
@@ -178,7 +177,7 @@ Made convolution(const Arguments& a) {
   if (!weight.defined()) {
     auto in = a.count("in"), out = a.count("out");
     if (in % groups != 0 || out % groups != 0)
-      throw misfit(a.place(), fmt::format("{} inputs and {} outputs do not fall into {} groups", in, out, groups));
+      throw misfit(a.place(), filled("{} inputs and {} outputs do not fall into {} groups", in, out, groups));
     Sizes shape = transposed ? Sizes{in, out / groups} : Sizes{out, in / groups};
     auto kernel = a.sizes("kernel", rank);
     for (auto size : kernel) shape.push_back(size);
@@ -187,9 +186,9 @@ Made convolution(const Arguments& a) {
     bias = drawn_bias(a, out, scale);
   }
   if (weight.dim() != static_cast<std::int64_t>(rank) + 2)
-    throw misfit(a.place(), fmt::format("`weight` of `{}` has the shape {}", a.kind(), shown(weight.sizes())),
-                 fmt::format("it has {} dimensions: {}, then the kernel", rank + 2,
-                             transposed ? "inputs, outputs" : "outputs, inputs"));
+    throw misfit(a.place(), filled("`weight` of `{}` has the shape {}", a.kind(), shown(weight.sizes())),
+                 filled("it has {} dimensions: {}, then the kernel", rank + 2,
+                        transposed ? "inputs, outputs" : "outputs, inputs"));
   auto outputs = transposed ? weight.size(1) * groups : weight.size(0);
   check_bias(a, bias, outputs);
   Window window{weight.sizes().slice(2).vec(), a.sizes("stride", rank), a.sizes("padding", rank),
@@ -359,10 +358,10 @@ Made make(const Arguments& a) {
 
 at::Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   if (product(shape) > static_cast<double>(limits.test_elements))
-    throw Error({.code = Code::too_large,
-                 .message = fmt::format("a random tensor of shape {} has more than {} numbers", shown(shape),
-                                        limits.test_elements),
-                 .help = "take a smaller one"});
+    throw Error(
+        {.code = Code::too_large,
+         .message = filled("a random tensor of shape {} has more than {} numbers", shown(shape), limits.test_elements),
+         .help = "take a smaller one"});
   auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
   return at::randn(shape, generator, at::kDouble);
 }
@@ -378,7 +377,7 @@ BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers, Allowance al
       throw Error(diagnostic);
     }
     for (auto& [name, tensor] : made.parameters)
-      if (tensor.defined()) parameters_.emplace_back(fmt::format("{}.{}", layers_.size(), name), tensor);
+      if (tensor.defined()) parameters_.emplace_back(filled("{}.{}", layers_.size(), name), tensor);
     layers_.push_back({described.layer->name, std::move(made.apply), std::move(made.effort), described.place});
   }
 }
@@ -396,19 +395,19 @@ at::Tensor BuiltModel::forward(const at::Tensor& x) const {
     all += operations;
     if (numbers > static_cast<double>(limits.test_elements) || all > allowance_.multiplications)
       throw Error({.code = Code::too_large,
-                   .message = fmt::format("layer '{}' ({}) is too large for {}", i, layer.kind, allowance_.whose),
+                   .message = filled("layer '{}' ({}) is too large for {}", i, layer.kind, allowance_.whose),
                    .primary = layer.place,
-                   .help = fmt::format("a tensor of {} has at most {} numbers, its layers take at most {} "
-                                       "multiplications",
-                                       allowance_.whose, limits.test_elements, allowance_.multiplications)});
+                   .help = filled("a tensor of {} has at most {} numbers, its layers take at most {} "
+                                  "multiplications",
+                                  allowance_.whose, limits.test_elements, allowance_.multiplications)});
     attaching::current_module() = std::to_string(i);
     try {
       y = layer.apply(y);
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {
-      throw misfit(layer.place, fmt::format("layer '{}' ({}) cannot take an input of shape {}: {}", i, layer.kind,
-                                            shown(y.sizes()), evaluate::reason(failure)));
+      throw misfit(layer.place, filled("layer '{}' ({}) cannot take an input of shape {}: {}", i, layer.kind,
+                                       shown(y.sizes()), evaluate::reason(failure)));
     }
   }
   return y;

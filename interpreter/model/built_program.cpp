@@ -1,7 +1,6 @@
 #include "interpreter/model/built_program.hpp"
 
-#include <fmt/format.h>
-
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::model {
@@ -14,7 +13,7 @@ class BuiltProgram : public Program {
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const override {
     if (inputs.size() != 1)
       throw Error({.code = Code::wrong_input,
-                   .message = fmt::format("the model takes one input, not {}", inputs.size()),
+                   .message = filled("the model takes one input, not {}", inputs.size()),
                    .help = "layers in sequence have one input"});
     return {built_->forward(inputs.front())};
   }

@@ -1,10 +1,10 @@
 #include "interpreter/model/exported_compiler.hpp"
 
 #include <ATen/core/jit_type.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_operators.hpp"
 #include "interpreter/model/exported_types.hpp"
@@ -59,7 +59,7 @@ std::optional<Wants> wants(const c10::Type& type) {
 }
 
 Refusal does_not_fit(std::string_view kind, const char* what) {
-  return damaged(fmt::format("it gives {} where an operator takes a {}", shown_name(kind), what));
+  return damaged(filled("it gives {} where an operator takes a {}", shown_name(kind), what));
 }
 
 struct ListKind {
@@ -102,7 +102,7 @@ const Json& argument_of(const Json& named) { return member(named, "arg"); }
 
 const GraphCompiler::Name& GraphCompiler::find(const Json& name, const Scope& scope) {
   auto found = scope.names.find(text(name));
-  if (found == scope.names.end()) throw damaged(fmt::format("it uses {} before it is there", shown_name(text(name))));
+  if (found == scope.names.end()) throw damaged(filled("it uses {} before it is there", shown_name(text(name))));
   return found->second;
 }
 
@@ -110,7 +110,7 @@ std::size_t GraphCompiler::define(const std::string& name, Scope& scope, Alias a
   auto slot = scope.graph.slots++;
   scope.aliases.push_back(alias);
   if (!scope.names.emplace(name, Name{slot, alias}).second)
-    throw damaged(fmt::format("two values are called {}", shown_name(name)));
+    throw damaged(filled("two values are called {}", shown_name(name)));
   return slot;
 }
 
@@ -142,7 +142,7 @@ void GraphCompiler::define_results(const Json& node, Scope& scope, Step& step, c
   auto& outputs = list(member(node, "outputs"));
   if (outputs.empty()) return;
   if (outputs.size() != aliases.size())
-    throw damaged(fmt::format("{} has {} results, not {}", shown_name(step.name), aliases.size(), outputs.size()));
+    throw damaged(filled("{} has {} results, not {}", shown_name(step.name), aliases.size(), outputs.size()));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     auto [kind, value] = alternative(outputs[i]);
     GraphResult result;
@@ -157,7 +157,7 @@ void GraphCompiler::define_results(const Json& node, Scope& scope, Step& step, c
     } else if (kind == "as_none") {
       result.slots.push_back({});
     } else {
-      throw Refusal(fmt::format("has a result of an unknown sort, {}", shown_name(kind)));
+      throw Refusal(filled("has a result of an unknown sort, {}", shown_name(kind)));
     }
     step.results.push_back(std::move(result));
   }
@@ -203,7 +203,7 @@ GraphArgument GraphCompiler::argument(const Json& value, const c10::Argument& fo
   if (auto* optional = type->castRaw<c10::OptionalType>()) may_be_none = true, type = optional->getElementType();
   auto [kind, content] = alternative(value);
   if (kind == "as_none" || (kind == "as_optional_tensor" && alternative(content).first == "as_none")) {
-    if (!may_be_none) throw damaged(fmt::format("an operator lacks its argument {}", shown_name(formal.name())));
+    if (!may_be_none) throw damaged(filled("an operator lacks its argument {}", shown_name(formal.name())));
     out.is_constant = true;
     return out;
   }
@@ -220,7 +220,7 @@ GraphArgument GraphCompiler::argument(const Json& value, const c10::Argument& fo
   if (!wanted || (out.is_list && (*wanted == Wants::number || *wanted == Wants::device)) ||
       (out.is_list && out.optional && *wanted != Wants::tensor))
     throw Refusal(
-        fmt::format("gives an operator's argument {}, of a type that is not supported", shown_name(formal.name())));
+        filled("gives an operator's argument {}, of a type that is not supported", shown_name(formal.name())));
   out.wants = *wanted;
 
   if (!out.is_list) {
@@ -255,8 +255,7 @@ void GraphCompiler::add_operator(const Json& node, Scope& scope, Step step) {
   auto overwrite = [&](const GraphArgument& written) {
     overwritten_.insert(joined(written, scope));
     for (auto& each : written.sources)
-      if (each.from != Source::From::slot)
-        throw damaged(fmt::format("{} writes into a constant", shown_name(step.name)));
+      if (each.from != Source::From::slot) throw damaged(filled("{} writes into a constant", shown_name(step.name)));
   };
   std::size_t used = 0;
   auto shared = fresh();
@@ -274,12 +273,11 @@ void GraphCompiler::add_operator(const Json& node, Scope& scope, Step step) {
     } else if (formal.real_type()->kind() == c10::TypeKind::OptionalType) {
       each.is_constant = true;
     } else {
-      throw damaged(fmt::format("{} lacks its argument {}", shown_name(step.name), shown_name(formal.name())));
+      throw damaged(filled("{} lacks its argument {}", shown_name(step.name), shown_name(formal.name())));
     }
     step.arguments.push_back(std::move(each));
   }
-  if (used != inputs.size())
-    throw damaged(fmt::format("{} has arguments that its operator lacks", shown_name(step.name)));
+  if (used != inputs.size()) throw damaged(filled("{} has arguments that its operator lacks", shown_name(step.name)));
 
   auto& name = op.operator_name().name;
   if (name == "aten::embedding" || name == "aten::embedding_bag") looks_up_integers_ = true;
@@ -303,7 +301,7 @@ void GraphCompiler::add_operator(const Json& node, Scope& scope, Step step) {
 void GraphCompiler::add_numbers(const Json& node, Scope& scope, Step step, const NumberOperator& op) {
   auto& inputs = list(member(node, "inputs"));
   if (inputs.size() != op.arguments)
-    throw damaged(fmt::format("{} has {} arguments, not {}", shown_name(step.name), inputs.size(), op.arguments));
+    throw damaged(filled("{} has {} arguments, not {}", shown_name(step.name), inputs.size(), op.arguments));
   for (auto& each : inputs) {
     auto [kind, value] = alternative(argument_of(each));
     step.arguments.push_back({.wants = Wants::number, .sources = {source(kind, value, Wants::number, scope)}});
@@ -357,7 +355,7 @@ void GraphCompiler::add_region(const Json& node, Scope& scope, Step step) {
   auto target = text(member(node, "target"));
   bool gradient = target.ends_with("set_grad_enabled");
   std::size_t before = gradient ? 1 : 4;
-  if (inputs.size() < before + 1) throw damaged(fmt::format("{} lacks arguments", shown_name(step.name)));
+  if (inputs.size() < before + 1) throw damaged(filled("{} lacks arguments", shown_name(step.name)));
   auto flag = [&](std::size_t i) {
     auto [kind, value] = alternative(argument_of(inputs[i]));
     if (kind != "as_bool") throw does_not_fit(kind, "truth value");
@@ -380,7 +378,7 @@ void GraphCompiler::add_region(const Json& node, Scope& scope, Step step) {
 
 void GraphCompiler::add_branch(const Json& node, Scope& scope, Step step) {
   auto& inputs = list(member(node, "inputs"));
-  if (inputs.size() < 3) throw damaged(fmt::format("{} lacks arguments", shown_name(step.name)));
+  if (inputs.size() < 3) throw damaged(filled("{} lacks arguments", shown_name(step.name)));
   std::vector<const Json*> operands;
   for (std::size_t i = 3; i < inputs.size(); ++i) operands.push_back(&argument_of(inputs[i]));
   auto chosen = inner(argument_of(inputs[1]), scope, operands),

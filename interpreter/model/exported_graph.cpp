@@ -6,10 +6,10 @@
 #include <ATen/core/List.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/core/stack.h>
-#include <fmt/format.h>
 
 #include <stdexcept>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/model/archive.hpp"
 
@@ -17,7 +17,7 @@ namespace ascribe::model {
 namespace {
 
 [[noreturn]] void mismatch(const char* wanted) {
-  throw std::invalid_argument(fmt::format("a value that should be a {} is none", wanted));
+  throw std::invalid_argument(filled("a value that should be a {} is none", wanted));
 }
 
 at::Tensor to_tensor(const c10::IValue& value) {
@@ -115,7 +115,7 @@ class Running {
       auto results = std::visit([&](auto& call) { return this->call(step, call); }, step.call);
       if (!step.results.empty() && results.size() != step.results.size())
         throw std::runtime_error(
-            fmt::format("{} gave {} results, not {}", shown_name(step.name), results.size(), step.results.size()));
+            filled("{} gave {} results, not {}", shown_name(step.name), results.size(), step.results.size()));
       for (std::size_t i = 0; i < step.results.size(); ++i) store(step, step.results[i], std::move(results[i]));
     }
     Values outputs;
@@ -171,8 +171,8 @@ class Running {
     if (!value.isTensorList()) mismatch("list of tensors");
     auto parts = value.toTensorVector();
     if (parts.size() != result.slots.size())
-      throw std::runtime_error(fmt::format("{} gave {} parts; the model was exported with {}", shown_name(step.name),
-                                           parts.size(), result.slots.size()));
+      throw std::runtime_error(filled("{} gave {} parts; the model was exported with {}", shown_name(step.name),
+                                      parts.size(), result.slots.size()));
     for (std::size_t i = 0; i < parts.size(); ++i)
       if (auto slot = result.slots[i]) values_[*slot] = std::move(parts[i]);
   }

@@ -1,10 +1,9 @@
 #include "interpreter/model/exported_operators.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string_view>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/archive.hpp"
 
 namespace ascribe::model {
@@ -89,7 +88,7 @@ bool is_refused(std::string_view name) {
 c10::OperatorHandle find_operator(const std::string& target) {
   constexpr std::string_view prefix = "torch.ops.";
   auto cannot = [&](const char* why, const char* help) {
-    return Refusal(fmt::format("calls the operator {}, {}", shown_name(target), why), help);
+    return Refusal(filled("calls the operator {}, {}", shown_name(target), why), help);
   };
   constexpr auto other = "export a model that calls PyTorch's own operators only";
   std::string_view rest = target;
@@ -107,7 +106,7 @@ c10::OperatorHandle find_operator(const std::string& target) {
   if (name == "_unsafe_index_put") name = "index_put";
   if (is_refused(name)) throw cannot("which saved models may not call", other);
   auto found = c10::Dispatcher::singleton().findSchema(
-      {fmt::format("aten::{}", name), overload == "default" ? std::string() : std::string(overload)});
+      {filled("aten::{}", name), overload == "default" ? std::string() : std::string(overload)});
   if (!found)
     throw cannot("which this LibTorch does not have",
                  "export the model with the PyTorch version that Ascribe is built with");

@@ -1,9 +1,9 @@
 #include "interpreter/model/exported_program.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/exported_compiler.hpp"
 #include "interpreter/model/exported_types.hpp"
 #include "interpreter/model/exported_weights.hpp"
@@ -28,8 +28,7 @@ std::string only_program(const Archive& archive) {
                   "save the exported program itself, with torch.export.save");
   if (found.empty()) throw damaged("it holds no program");
   if (found.size() > 1)
-    throw Refusal(fmt::format("holds {} programs", found.size()),
-                  "save each with torch.export.save in a file of its own");
+    throw Refusal(filled("holds {} programs", found.size()), "save each with torch.export.save in a file of its own");
   return found.front();
 }
 
@@ -38,10 +37,9 @@ void check_version(const Json& program) {
   auto major = integer(member(version, "major")), minor = integer(member(version, "minor"));
   if (major == known_version) return;
   auto* written_by = optional_member(program, "torch_version");
-  throw Refusal(
-      fmt::format("is in version {}.{} of the export format{}; Ascribe understands version {}", major, minor,
-                  written_by ? fmt::format(" (PyTorch {})", shown_name(text(*written_by))) : "", known_version),
-      "export the model with PyTorch 2.13");
+  throw Refusal(filled("is in version {}.{} of the export format{}; Ascribe understands version {}", major, minor,
+                       written_by ? filled(" (PyTorch {})", shown_name(text(*written_by))) : "", known_version),
+                "export the model with PyTorch 2.13");
 }
 
 ExportedProgram::Input input_of(const std::string& name, const Json& description) {
@@ -66,7 +64,7 @@ Error wrong_input(std::string message, std::string help) {
 
 ExportedProgram::ExportedProgram(const Archive& archive) {
   auto model = only_program(archive);
-  auto name = fmt::format("models/{}.json", model);
+  auto name = filled("models/{}.json", model);
   auto program = parse_json(archive.text(name), name);
   check_version(program);
   std::vector<std::string> names;
@@ -80,7 +78,7 @@ ExportedProgram::ExportedProgram(const Archive& archive) {
       outputs.push_back(&member(value, "arg"));
     else if (kind != "buffer_mutation" && kind != "user_input_mutation" && kind != "parameter_mutation" &&
              kind != "token")
-      throw Refusal(fmt::format("has outputs of another sort than a model's, {}", shown_name(kind)),
+      throw Refusal(filled("has outputs of another sort than a model's, {}", shown_name(kind)),
                     "export the model itself, not its training");
   }
   GraphCompiler compiler;
@@ -120,7 +118,7 @@ void ExportedProgram::read_inputs(const Json& program, const Archive& archive, c
       inputs_.push_back(input_of(each, member(values, each.c_str())));
     } else if (kind != "constant_input") {
       throw Refusal(
-          fmt::format("needs {}, which only Python has", kind == "custom_obj" ? "a Python object" : shown_name(kind)),
+          filled("needs {}, which only Python has", kind == "custom_obj" ? "a Python object" : shown_name(kind)),
           "export a model whose weights and constants are plain tensors");
     }
   }
@@ -143,23 +141,22 @@ void ExportedProgram::check(const std::vector<at::Tensor>& inputs) const {
   if (inputs.size() != inputs_.size()) {
     std::vector<std::string> names;
     for (auto& each : inputs_) names.push_back(shown_name(each.name));
-    throw wrong_input(
-        fmt::format("the model takes {} input{}{}, not {}", inputs_.size(), inputs_.size() == 1 ? "" : "s",
-                    names.empty() ? "" : fmt::format(" ({})", fmt::join(names, ", ")), inputs.size()),
-        "give one tensor for each");
+    throw wrong_input(filled("the model takes {} input{}{}, not {}", inputs_.size(), inputs_.size() == 1 ? "" : "s",
+                             names.empty() ? "" : filled(" ({})", fmt::join(names, ", ")), inputs.size()),
+                      "give one tensor for each");
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     auto& declared = inputs_[i];
     auto& given = inputs[i];
     auto name = shown_name(declared.name);
     if (!given.defined() || given.layout() != at::kStrided)
-      throw wrong_input(fmt::format("input {} is no dense tensor", name), "give it with its numbers");
+      throw wrong_input(filled("input {} is no dense tensor", name), "give it with its numbers");
     if (given.scalar_type() != declared.type)
-      throw wrong_input(fmt::format("input {} is of {}; the model was exported for {}", name,
-                                    type_name(given.scalar_type()), type_name(declared.type)),
-                        fmt::format("convert it to {}", type_name(declared.type)));
+      throw wrong_input(filled("input {} is of {}; the model was exported for {}", name, type_name(given.scalar_type()),
+                               type_name(declared.type)),
+                        filled("convert it to {}", type_name(declared.type)));
     if (given.device().type() != device_.type())
-      throw wrong_input(fmt::format("input {} is on {}, the model on {}", name, given.device().str(), device_.str()),
+      throw wrong_input(filled("input {} is on {}, the model on {}", name, given.device().str(), device_.str()),
                         "move one of them");
   }
   check_sizes(inputs);
@@ -170,12 +167,12 @@ void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
     std::vector<std::string> sizes;
     for (auto& each : declared.dimensions)
       sizes.push_back(each.fixed ? std::to_string(each.size) : each.expression ? each.expression->shown() : "?");
-    return fmt::format("[{}]", fmt::join(sizes, ", "));
+    return filled("[{}]", fmt::join(sizes, ", "));
   };
   auto refuse = [&](std::size_t i, const std::string& why) {
     return wrong_input(
-        fmt::format("input {} has the shape [{}], which the model was not exported for: it takes {}{}",
-                    shown_name(inputs_[i].name), fmt::join(inputs[i].sizes().vec(), ", "), expected(inputs_[i]), why),
+        filled("input {} has the shape [{}], which the model was not exported for: it takes {}{}",
+               shown_name(inputs_[i].name), fmt::join(inputs[i].sizes().vec(), ", "), expected(inputs_[i]), why),
         "export the model with dynamic_shapes for what shall vary");
   };
   Symbols symbols;
@@ -209,9 +206,8 @@ void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
     for (std::size_t i = 0; i < inputs.size(); ++i)
       for (auto& each : inputs_[i].dimensions)
         if (each.expression && each.expression->shown().find(symbol) != std::string::npos)
-          throw refuse(
-              i, fmt::format(", where {} is {}", symbol,
-                             small ? fmt::format("{} at least", *range.low) : fmt::format("{} at most", *range.high)));
+          throw refuse(i, filled(", where {} is {}", symbol,
+                                 small ? filled("{} at least", *range.low) : filled("{} at most", *range.high)));
   }
 }
 

@@ -1,10 +1,9 @@
 #include "interpreter/model/exported_types.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/archive.hpp"
 
 namespace ascribe::model {
@@ -55,7 +54,7 @@ constexpr Coded<at::MemoryFormat> memory_formats[] = {{1, at::MemoryFormat::Cont
 template <typename Table>
 auto& find(const Table& table, std::int64_t code, const char* what) {
   auto found = std::find_if(std::begin(table), std::end(table), [&](auto& each) { return each.code == code; });
-  if (found == std::end(table)) throw damaged(fmt::format("there is no {} {}", what, code));
+  if (found == std::end(table)) throw damaged(filled("there is no {} {}", what, code));
   return *found;
 }
 

@@ -1,10 +1,10 @@
 #include "interpreter/model/exported_weights.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/exported_types.hpp"
 
 namespace ascribe::model {
@@ -40,13 +40,13 @@ ExportedWeights::ExportedWeights(const Archive& archive, const std::string& mode
       throw Refusal("has its weights in a format that PyTorch has given up",
                     "load it with torch.export.load and save it again with torch.export.save");
     auto& configuration = configurations_[kind == "constants"];
-    auto name = fmt::format("{}{}_{}_config.json", folder, model, kind);
+    auto name = filled("{}{}_{}_config.json", folder, model, kind);
     configuration = parse_json(archive.text(name), name);
     auto& entries = member(configuration, "config");
     if (!entries.is_object()) throw damaged("its list of weights is none");
     for (auto& [each, description] : entries.items())
       if (!entries_.emplace(each, Entry{folder, &description}).second)
-        throw damaged(fmt::format("two tensors are called {}", shown_name(each)));
+        throw damaged(filled("two tensors are called {}", shown_name(each)));
   }
 }
 
@@ -60,26 +60,26 @@ at::Storage ExportedWeights::storage(const std::string& record) {
 at::Tensor ExportedWeights::find(const std::string& name) {
   if (auto found = tensors_.find(name); found != tensors_.end()) return found->second;
   auto entry = entries_.find(name);
-  if (entry == entries_.end()) throw damaged(fmt::format("{} is missing from its weights", shown_name(name)));
+  if (entry == entries_.end()) throw damaged(filled("{} is missing from its weights", shown_name(name)));
   auto& description = *entry->second.description;
   auto* meta = optional_member(description, "tensor_meta");
   if (!meta || boolean(member(description, "use_pickle")))
-    throw Refusal(fmt::format("holds {} as a Python object", shown_name(name)),
+    throw Refusal(filled("holds {} as a Python object", shown_name(name)),
                   "export a model whose weights and constants are plain tensors");
   auto type = scalar_type(integer(member(*meta, "dtype")));
   if (layout(integer(member(*meta, "layout"))) != at::kStrided)
-    throw Refusal(fmt::format("holds {} as a sparse tensor", shown_name(name)), "export a model with dense weights");
+    throw Refusal(filled("holds {} as a sparse tensor", shown_name(name)), "export a model with dense weights");
 
   auto sizes = sizes_of(member(*meta, "sizes")), strides = sizes_of(member(*meta, "strides"));
   auto offset = integer(member(member(*meta, "storage_offset"), "as_int"));
   auto memory = storage(entry->second.folder + text(member(description, "path_name")));
   auto item_size = static_cast<std::int64_t>(at::elementSize(type));
   if (!lies_within(sizes, strides, offset, static_cast<std::int64_t>(memory.nbytes()) / item_size))
-    throw damaged(fmt::format("{} is larger than its numbers", shown_name(name)));
+    throw damaged(filled("{} is larger than its numbers", shown_name(name)));
   if (type == at::kBool) {  // LibTorch knows no others than 0 and 1 in a bool
     auto* bytes = static_cast<const std::uint8_t*>(memory.data());
     if (std::any_of(bytes, bytes + memory.nbytes(), [](auto byte) { return byte > 1; }))
-      throw damaged(fmt::format("{} holds truth values that are none", shown_name(name)));
+      throw damaged(filled("{} holds truth values that are none", shown_name(name)));
   }
   auto tensor = at::empty({0}, type).set_(memory, offset, sizes, strides);
   if (boolean(member(*meta, "requires_grad")) && (at::isFloatingType(type) || at::isComplexType(type)))

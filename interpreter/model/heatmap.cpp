@@ -1,7 +1,6 @@
 #include "ascribe/heatmap.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cstdint>
 
 #include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/dispatch.hpp"
 #include "interpreter/evaluate/failure.hpp"
 
@@ -66,7 +66,7 @@ Layout layout_of(at::IntArrayRef shape) {
       return {shape[2], shape[0], shape[3], shape[4]};
     default:
       throw Error(Diagnostic{.code = Code::wrong_tensor,
-                             .message = fmt::format("relevance of {} dimensions has no picture", shape.size()),
+                             .message = filled("relevance of {} dimensions has no picture", shape.size()),
                              .help = "leave the heatmap out"});
   }
 }
@@ -99,9 +99,9 @@ at::Tensor draw(const at::Tensor& relevance) {
   if (layout.picture_height() * layout.picture_width() > most_pixels)
     throw Error(
         Diagnostic{.code = Code::too_large,
-                   .message = fmt::format("relevance of shape ({}) makes a picture of {} × {} pixels; the limit is {}",
-                                          fmt::join(relevance.sizes().begin(), relevance.sizes().end(), ", "),
-                                          layout.picture_height(), layout.picture_width(), most_pixels),
+                   .message = filled("relevance of shape ({}) makes a picture of {} × {} pixels; the limit is {}",
+                                     fmt::join(relevance.sizes().begin(), relevance.sizes().end(), ", "),
+                                     layout.picture_height(), layout.picture_width(), most_pixels),
                    .help = "explain fewer samples at once, or leave the heatmap out"});
 
   auto height = static_cast<std::int64_t>(layout.picture_height());

@@ -1,11 +1,11 @@
 #include "ascribe/model.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <utility>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/evaluate/failure.hpp"
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_program.hpp"
@@ -38,8 +38,8 @@ std::shared_ptr<const model::Program> load_program(const std::filesystem::path& 
 std::string shapes(const std::vector<at::Tensor>& inputs) {
   std::vector<std::string> out;
   for (auto& each : inputs)
-    out.push_back(each.defined() ? fmt::format("[{}]", fmt::join(each.sizes().vec(), ", ")) : "nothing");
-  return fmt::format("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
+    out.push_back(each.defined() ? filled("[{}]", fmt::join(each.sizes().vec(), ", ")) : "nothing");
+  return filled("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ Model Model::load(const std::filesystem::path& path) {
   c10::InferenceMode normal(false);  // tensors that gradients may go through, wherever it is called
   auto refuse = [&](std::string why, std::string help) {
     return Error({.code = Code::wrong_model,
-                  .message = fmt::format("'{}' {}", path.string(), why),
+                  .message = filled("'{}' {}", path.string(), why),
                   .help = help.empty() ? "save it again" : std::move(help)});
   };
   try {
@@ -58,7 +58,7 @@ Model Model::load(const std::filesystem::path& path) {
   } catch (const model::Refusal& refusal) {
     throw refuse(refusal.what(), refusal.help);
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, fmt::format("'{}'", path.string()), Code::wrong_model, "cannot be run",
+    throw Error(evaluate::describe(failure, filled("'{}'", path.string()), Code::wrong_model, "cannot be run",
                                    "save it again"));
   }
 }
@@ -70,7 +70,7 @@ Model Model::to(const std::string& device) const {
     return Model(std::make_shared<const State>(state_->program->on(c10::Device(device))));
   } catch (const std::exception& failure) {
     throw Error({.code = Code::usage,
-                 .message = fmt::format("cannot use device '{}': {}", device, evaluate::reason(failure)),
+                 .message = filled("cannot use device '{}': {}", device, evaluate::reason(failure)),
                  .help = "write `cpu` or `cuda:0`"});
   }
 }
@@ -90,11 +90,10 @@ std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const 
       } catch (const Error& error) {
         auto diagnostics = error.diagnostics();
         if (diagnostics.front().code == Code::model_failed)
-          diagnostics.front().note = fmt::format("the model was given {}", shapes(inputs));
+          diagnostics.front().note = filled("the model was given {}", shapes(inputs));
         throw Error(diagnostics);
       }
-    throw Error(evaluate::describe(failure, "the model", Code::model_failed,
-                                   fmt::format("cannot run on {}", shapes(inputs)),
+    throw Error(evaluate::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),
                                    "give it the shape and type that it was made for"));
   }
 }
@@ -103,7 +102,7 @@ at::Tensor Model::forward(const at::Tensor& input) const {
   auto outputs = run({input});
   if (outputs.size() != 1)
     throw Error({.code = Code::wrong_model,
-                 .message = fmt::format("the model returns {} tensors; `forward` is for one", outputs.size()),
+                 .message = filled("the model returns {} tensors; `forward` is for one", outputs.size()),
                  .help = outputs.empty() ? "save a model that returns what it computes"
                                          : "call `run`, which returns all of them"});
   return outputs.front();

@@ -1,9 +1,8 @@
 #include "interpreter/model/strict_json.hpp"
 
-#include <fmt/format.h>
-
 #include <limits>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/archive.hpp"
 
 namespace ascribe::model {
@@ -13,21 +12,21 @@ constexpr std::size_t size_limit = std::size_t{1} << 26;  // the largest models 
 constexpr int depth_limit = 200;
 
 Refusal wrong(const char* expected, const Json& value) {
-  return damaged(fmt::format("its description holds a {} where a {} belongs", value.type_name(), expected));
+  return damaged(filled("its description holds a {} where a {} belongs", value.type_name(), expected));
 }
 
 }  // namespace
 
 Json parse_json(const std::string& source, const std::string& name) {
-  if (source.size() > size_limit) throw damaged(fmt::format("{} is larger than any description", shown_name(name)));
+  if (source.size() > size_limit) throw damaged(filled("{} is larger than any description", shown_name(name)));
   Json::parser_callback_t bound = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > depth_limit) throw damaged(fmt::format("{} is nested too deeply", shown_name(name)));
+    if (depth > depth_limit) throw damaged(filled("{} is nested too deeply", shown_name(name)));
     return true;
   };
   try {
     return Json::parse(source, bound);
   } catch (const Json::exception&) {
-    throw damaged(fmt::format("{} is no JSON", shown_name(name)));
+    throw damaged(filled("{} is no JSON", shown_name(name)));
   }
 }
 
@@ -39,7 +38,7 @@ const Json* optional_member(const Json& object, const char* key) {
 
 const Json& member(const Json& object, const char* key) {
   auto* found = optional_member(object, key);
-  if (!found) throw damaged(fmt::format("its description lacks '{}'", key));
+  if (!found) throw damaged(filled("its description lacks '{}'", key));
   return *found;
 }
 

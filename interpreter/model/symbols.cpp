@@ -1,6 +1,5 @@
 #include "interpreter/model/symbols.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -8,6 +7,8 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::model {
 namespace {
@@ -266,7 +267,7 @@ std::string SizeExpression::shown() const {
   std::vector<std::string> parts;
   for (auto& part : parts_)
     parts.push_back(kind_ == Kind::product && part->kind_ == Kind::sum ? "(" + part->shown() + ")" : part->shown());
-  return fmt::format("{}", fmt::join(parts, kind_ == Kind::sum ? " + " : "*"));
+  return filled("{}", fmt::join(parts, kind_ == Kind::sum ? " + " : "*"));
 }
 
 }  // namespace ascribe::model

@@ -1,6 +1,5 @@
 #include "interpreter/model/torchscript.hpp"
 
-#include <fmt/format.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -8,6 +7,7 @@
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/evaluate/failure.hpp"
 
 namespace ascribe::model {
@@ -18,7 +18,7 @@ void enter_module(const std::string& name) { attaching::current_module() = name;
 // The operator that enters a module. It sets a variable of this copy of the library, of which there may be several in a
 // process, and LibTorch knows operators by their names: so each copy has its own, which goes with it.
 c10::Symbol mark() {
-  static const auto name = fmt::format("enter_module_{:x}", reinterpret_cast<std::uintptr_t>(&enter_module));
+  static const auto name = filled("enter_module_{:x}", reinterpret_cast<std::uintptr_t>(&enter_module));
   static const auto library = [] {
     torch::Library out(torch::Library::FRAGMENT, "ascribe", std::nullopt, "ascribe", 0);
     out.def((name + "(str name) -> ()").c_str(), &enter_module);
@@ -171,7 +171,7 @@ void flatten(const c10::IValue& value, std::vector<at::Tensor>& into) {
 }
 
 std::string shown(const c10::Argument& argument) {
-  return fmt::format("'{}' ({})", argument.name(), argument.type()->repr_str());
+  return filled("'{}' ({})", argument.name(), argument.type()->repr_str());
 }
 
 }  // namespace
@@ -188,7 +188,7 @@ TorchScriptGraph::TorchScriptGraph(torch::jit::Module module, const std::shared_
   for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
     auto count = count_tensors(*formal->type());
     if (!formal->default_value() && (!count || (count->open && open)))
-      throw wrong_model(fmt::format("the model's forward takes {}, which is not made of tensors", shown(*formal)),
+      throw wrong_model(filled("the model's forward takes {}, which is not made of tensors", shown(*formal)),
                         "wrap it in a module that takes tensors, or tuples of tensors");
     if (count && count->open) open = true;
   }
@@ -206,14 +206,13 @@ torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inp
     if (!formal->default_value()) needed += count->tensors;
   }
   if (inputs.size() < needed || (inputs.size() > possible && !open))
-    throw Error(
-        {.code = Code::wrong_input,
-         .message = fmt::format("the model takes {}{} input{}, not {}",
-                                open                ? "at least "
-                                : needed < possible ? fmt::format("{} to ", needed)
-                                                    : "",
-                                open ? needed : possible, (open ? needed : possible) == 1 ? "" : "s", inputs.size()),
-         .help = "give one tensor for each"});
+    throw Error({.code = Code::wrong_input,
+                 .message = filled("the model takes {}{} input{}, not {}",
+                                   open                ? "at least "
+                                   : needed < possible ? filled("{} to ", needed)
+                                                       : "",
+                                   open ? needed : possible, (open ? needed : possible) == 1 ? "" : "s", inputs.size()),
+                 .help = "give one tensor for each"});
   torch::jit::Stack stack{module_._ivalue()};
   auto* next = inputs.data();
   auto spare = inputs.size() - needed;
@@ -268,7 +267,7 @@ torch::jit::Module load_torchscript(const std::filesystem::path& path) {
     module.eval();
     return module;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, fmt::format("'{}'", path.string()), Code::wrong_model,
+    throw Error(evaluate::describe(failure, filled("'{}'", path.string()), Code::wrong_model,
                                    "is no TorchScript model, or is damaged", "save it again with torch.jit.save"));
   }
 }

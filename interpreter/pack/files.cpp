@@ -1,7 +1,6 @@
 #include "interpreter/pack/files.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <system_error>
 
 #include "ascribe/files.hpp"
+#include "grammar/filled_text.hpp"
 
 namespace ascribe {
 namespace {
@@ -131,7 +131,7 @@ bool is_control(std::string_view text, std::size_t at) {
 
 Error unreadable(const fs::path& path, std::string_view why, std::string help) {
   return Error({.code = Code::unreadable_file,
-                .message = fmt::format("cannot read '{}': {}", shown(path), why),
+                .message = filled("cannot read '{}': {}", shown(path), why),
                 .help = std::move(help)});
 }
 

@@ -1,8 +1,8 @@
 #include "interpreter/pack/import_path.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/files.hpp"
 #include "interpreter/pack/pack_folder.hpp"
 
@@ -19,7 +19,7 @@ Error refuse(Code code, std::string message, std::string note, std::string help)
 }
 
 Error cannot_import(const std::string& written, const std::string& why, std::string note, std::string help) {
-  return refuse(Code::bad_import, fmt::format("cannot import '{}': {}", shown(written), why), std::move(note),
+  return refuse(Code::bad_import, filled("cannot import '{}': {}", shown(written), why), std::move(note),
                 std::move(help));
 }
 
@@ -43,7 +43,7 @@ FoundImport find_import(const Reading& reading, const std::string& written, cons
     throw refuse(Code::bad_import, "an import's path begins at its file or on the search path, not at `/`", "",
                  example);
   if (written.size() > longest)
-    throw refuse(Code::bad_import, fmt::format("the path has more than {} bytes", longest), "", example);
+    throw refuse(Code::bad_import, filled("the path has more than {} bytes", longest), "", example);
 
   std::vector<fs::path> places{importer.parent_path()};
   if (!is_relative_only(written))
@@ -59,20 +59,19 @@ FoundImport find_import(const Reading& reading, const std::string& written, cons
     searched = i > 0;
   }
 
-  auto from_here = path == written ? "" : fmt::format("it is '{}'", shown(path));
+  auto from_here = path == written ? "" : filled("it is '{}'", shown(path));
   if (kind == Kind::nothing) {
     std::vector<std::string> tried;
     for (auto& place : places) {
       bool there = place.empty() || reading.behind(place) == Kind::folder;
-      tried.push_back(
-          fmt::format("'{}'{}", shown(place.empty() ? fs::path(".") : place), there ? "" : " (no such folder)"));
+      tried.push_back(filled("'{}'{}", shown(place.empty() ? fs::path(".") : place), there ? "" : " (no such folder)"));
     }
     auto with_ending = written + ".rule";
     bool forgotten = false;
     for (auto& place : places) forgotten = forgotten || reading.behind(place / with_ending) == Kind::file;
     throw cannot_import(
-        written, "no such file or folder", fmt::format("looked for in {}", fmt::join(tried, ", ")),
-        forgotten           ? fmt::format("did you mean `\"{}\"`?", with_ending)
+        written, "no such file or folder", filled("looked for in {}", fmt::join(tried, ", ")),
+        forgotten           ? filled("did you mean `\"{}\"`?", with_ending)
         : places.size() > 1 ? "check the name, or name the folder that it lies in: `--path DIR`"
         : is_relative_only(written)
             ? "the path begins at the folder of this file"
@@ -87,7 +86,7 @@ FoundImport find_import(const Reading& reading, const std::string& written, cons
     auto why = why_no_pack(reading, path);
     if (why.empty()) return found(true);
     throw cannot_import(written, "it is a folder " + why, from_here,
-                        fmt::format("name one of its .rule files, or give it a pack.rule: `{}`", pack_example));
+                        filled("name one of its .rule files, or give it a pack.rule: `{}`", pack_example));
   }
   if (kind != Kind::file) throw cannot_import(written, cannot_be_looked_at, from_here, check_permissions);
   if (path.extension() != ".rule")
@@ -99,15 +98,15 @@ void refuse_ways_around(const Reading& reading, const std::string& written, cons
                         const FoundImport& found) {
   auto refuse_at = [&](const char* how, const fs::path& pack, std::string help) {
     return refuse(Code::outside_of_pack,
-                  fmt::format("cannot import '{}': it {} the pack '{}'", shown(written), how, shown(pack)), "",
+                  filled("cannot import '{}': it {} the pack '{}'", shown(written), how, shown(pack)), "",
                   std::move(help));
   };
   auto real = fs::path(found.identity), from = reading.resolve(importer);
   auto own = pack_around(reading, from);
   if (own && !found.searched && !lies_in(real, *own))
     throw refuse_at("leads out of", *own,
-                    fmt::format("import it by its name, over the search path: `import \"{}\"` and `--path DIR`",
-                                shown(real.filename())));
+                    filled("import it by its name, over the search path: `import \"{}\"` and `--path DIR`",
+                           shown(real.filename())));
   if (auto pack = found.folder ? std::nullopt : pack_around(reading, real))
     throw refuse_at("is inside", *pack, "import the pack: the folder that has the pack.rule");
   if (!found.folder && own && lies_in(real, *own))

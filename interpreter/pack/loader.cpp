@@ -1,6 +1,5 @@
 #include "interpreter/pack/loader.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/language/checker.hpp"
@@ -207,8 +207,8 @@ const LoadedFile* Loader::file(const fs::path& path, const Label& from, bool of_
 
 std::optional<Contents> Loader::single_file(const Unit& unit, const Label& from) {
   if (reading_.options().require_lock) {
-    report(Code::not_locked, from, fmt::format("no lock covers '{}'", shown(unit.path)),
-           fmt::format("make a pack of it: a folder with a pack.rule (`{}`), then `ascribe pack lock`", pack_example));
+    report(Code::not_locked, from, filled("no lock covers '{}'", shown(unit.path)),
+           filled("make a pack of it: a folder with a pack.rule (`{}`), then `ascribe pack lock`", pack_example));
     return {};
   }
   auto* loaded = file(unit.path, from);
@@ -262,7 +262,7 @@ bool Loader::owns_name(const Unit& unit, const language::PackInfo& info) {
   auto import = open_.back().import;
   auto [owner, fresh] = owners_.by_name.emplace(info.name, PackOwner{unit.identity, info.named, import});
   if (fresh || owner->second.identity == unit.identity) return true;
-  auto& diagnostic = report(Code::repeated_pack, info.named, fmt::format("two packs are called `{}`", info.name),
+  auto& diagnostic = report(Code::repeated_pack, info.named, filled("two packs are called `{}`", info.name),
                             "rename one of them, or import one and the same from everywhere");
   auto add = [&](Label label, const char* text) {
     if (!label.source) return;
@@ -311,7 +311,7 @@ void Loader::join(Definitions& all, const Definitions& pack) {
       auto [found, fresh] = into.emplace(name, definition);
       if (fresh) continue;
       auto &first = language::place_of(found->second), &second = language::place_of(definition);
-      report(Code::duplicate_name, {second.source, second.span, ""}, fmt::format("two of the packs define `{}`", name),
+      report(Code::duplicate_name, {second.source, second.span, ""}, filled("two of the packs define `{}`", name),
              "load one of them, and import the other")
           .others.push_back({first.source, first.span, "first here"});
     }
@@ -335,7 +335,7 @@ DefinitionsPointer Loader::import(const syntax::Import& written, const SourcePoi
       return nullptr;
     }
   if (open_.size() > limits.import_depth && !units_.contains(leads->identity)) {
-    report(Code::too_deep, where, fmt::format("imports lead to imports more than {} deep", limits.import_depth),
+    report(Code::too_deep, where, filled("imports lead to imports more than {} deep", limits.import_depth),
            "import what is needed where it is needed");
     return nullptr;
   }
@@ -345,7 +345,7 @@ DefinitionsPointer Loader::import(const syntax::Import& written, const SourcePoi
     imports_.push_back({written.path.value, written.name.text, leads->path, pack.name, pack.version});
   if (!leads->searched || pack.name.empty() || pack.name == leads->path.filename()) return definitions;
   report(Code::bad_import, where,
-         fmt::format("'{}' is the pack `{}`, not `{}`", shown(leads->path), pack.name, shown(leads->path.filename())),
+         filled("'{}' is the pack `{}`, not `{}`", shown(leads->path), pack.name, shown(leads->path.filename())),
          "on the search path, a pack's folder has the pack's name: rename the folder")
       .others.push_back({pack.named.source, pack.named.span, "its name"});
   return nullptr;
@@ -355,8 +355,7 @@ std::optional<Unit> Loader::imported_unit(const syntax::Import& written, const f
                                           const Label& where) try {
   auto found = find_import(reading_, written.path.value, importer);
   if (!found.folder && open_.back().unit.folder && open_.back().files.contains(found.identity)) {
-    report(Code::bad_import, where,
-           fmt::format("cannot import '{}': it belongs to this pack", shown(written.path.value)),
+    report(Code::bad_import, where, filled("cannot import '{}': it belongs to this pack", shown(written.path.value)),
            "the files of a pack share one scope: leave the import out");
     return {};
   }
@@ -385,12 +384,12 @@ void Loader::report_circle(std::size_t first, const Label& where) {
       if (names.back() != "…") names.emplace_back("…");
       continue;
     }
-    names.push_back(fmt::format("'{}'", shown(open_[i].unit.path)));
+    names.push_back(filled("'{}'", shown(open_[i].unit.path)));
     if (i > first) steps.push_back({open_[i].import.source, open_[i].import.span, ""});
   }
   names.push_back(names.front());
   auto& diagnostic =
-      report(Code::import_cycle, where, fmt::format("imports lead in a circle: {}", fmt::join(names, " imports ")),
+      report(Code::import_cycle, where, filled("imports lead in a circle: {}", fmt::join(names, " imports ")),
              "move what both need into a file that imports neither");
   diagnostic.others = std::move(steps);
 }

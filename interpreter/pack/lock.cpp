@@ -1,11 +1,11 @@
 #include "interpreter/pack/lock.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/files.hpp"
 #include "interpreter/pack/sha256.hpp"
 
@@ -61,7 +61,7 @@ class LockReader {
     auto name = source_->text(where);
     if (std::string_view why = why_no_name(name); !why.empty()) throw refuse(where, std::string(why));
     if (auto [first, fresh] = places_.emplace(name, where); !fresh)
-      throw refuse(where, fmt::format("'{}' is there twice", shown(fs::path(name))),
+      throw refuse(where, filled("'{}' is there twice", shown(fs::path(name))),
                    {{source_, first->second, "first here"}});
     files_.push_back({std::string(digest), std::string(name)});
   }
@@ -72,8 +72,8 @@ class LockReader {
                   .message = std::move(message),
                   .primary = {source_, where, ""},
                   .others = std::move(others),
-                  .help = fmt::format("if the files are the right ones, write the lock anew: `ascribe pack lock {}`",
-                                      in_shell(fs::path(source_->name()).parent_path()))});
+                  .help = filled("if the files are the right ones, write the lock anew: `ascribe pack lock {}`",
+                                 in_shell(fs::path(source_->name()).parent_path()))});
   }
 
   const SourcePointer& source_;
@@ -98,7 +98,7 @@ std::string lock_of(const std::vector<PackText>& texts) {
   std::map<std::string_view, std::string_view> sorted;
   for (auto& each : texts) sorted.emplace(each.file.name, each.source->text());
   std::string out;
-  for (auto& [name, text] : sorted) out += fmt::format("{}{}{}\n", sha256(text), between, name);
+  for (auto& [name, text] : sorted) out += filled("{}{}{}\n", sha256(text), between, name);
   return out;
 }
 
@@ -133,8 +133,8 @@ bool has_lock(const Reading& reading, const fs::path& folder) {
   auto kind = reading.kind(path);
   if (kind == Files::Kind::link)
     throw Error({.code = Code::outside_of_pack,
-                 .message = fmt::format("'{}' is a link: what a pack holds lies in its folder", shown(path)),
-                 .help = fmt::format("remove it and write a lock: `ascribe pack lock {}`", in_shell(folder))});
+                 .message = filled("'{}' is a link: what a pack holds lies in its folder", shown(path)),
+                 .help = filled("remove it and write a lock: `ascribe pack lock {}`", in_shell(folder))});
   if (kind != Files::Kind::file && kind != Files::Kind::nothing)
     throw unreadable(path, "it is no regular file", "remove it, or rename it");
   return kind == Files::Kind::file;
@@ -146,9 +146,9 @@ SourcePointer find_lock(Reading& reading, const fs::path& folder) {
 
 Diagnostic has_no_lock(const fs::path& folder) {
   return {.code = Code::not_locked,
-          .message = fmt::format("the pack '{}' has no lock", shown(folder)),
-          .help = fmt::format("get it with its pack.lock, or, if its files are the right ones, `ascribe pack lock {}`",
-                              in_shell(folder))};
+          .message = filled("the pack '{}' has no lock", shown(folder)),
+          .help = filled("get it with its pack.lock, or, if its files are the right ones, `ascribe pack lock {}`",
+                         in_shell(folder))};
 }
 
 Diagnostic differs(const fs::path& folder, const std::vector<Difference>& found) {
@@ -156,16 +156,15 @@ Diagnostic differs(const fs::path& folder, const std::vector<Difference>& found)
   std::vector<std::string> names;
   for (auto& each : found) {
     if (names.size() == most) {
-      names.push_back(fmt::format("and {} more", found.size() - most));
+      names.push_back(filled("and {} more", found.size() - most));
       break;
     }
-    names.push_back(fmt::format("{} '{}'", word_of(each.kind), shown(each.name)));
+    names.push_back(filled("{} '{}'", word_of(each.kind), shown(each.name)));
   }
   return {.code = Code::differs_from_lock,
-          .message = fmt::format("the files of the pack '{}' are not those of its lock: {}", shown(folder),
-                                 fmt::join(names, ", ")),
-          .help = fmt::format("get the pack anew, or, if the files are meant so, `ascribe pack lock {}`",
-                              in_shell(folder))};
+          .message =
+              filled("the files of the pack '{}' are not those of its lock: {}", shown(folder), fmt::join(names, ", ")),
+          .help = filled("get the pack anew, or, if the files are meant so, `ascribe pack lock {}`", in_shell(folder))};
 }
 
 }  // namespace ascribe

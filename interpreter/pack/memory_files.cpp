@@ -1,9 +1,9 @@
 // Packs from memory: names and texts.
-#include <fmt/format.h>
 
 #include <map>
 
 #include "ascribe/files.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/files.hpp"
 
 namespace ascribe {
@@ -57,7 +57,7 @@ class Memory : public Files {
  private:
   static Error refuse(const fs::path& name, const char* why, std::string help) {
     return Error({.code = Code::unreadable_file,
-                  .message = fmt::format("'{}' cannot be a file in memory: {}", shown(name), why),
+                  .message = filled("'{}' cannot be a file in memory: {}", shown(name), why),
                   .help = std::move(help)});
   }
   // What the names in a folder begin with.

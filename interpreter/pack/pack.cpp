@@ -1,10 +1,10 @@
 #include "ascribe/pack.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <limits>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/binding.hpp"
@@ -50,7 +50,7 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
     language::Value operator()(double number) const { return number; }
     language::Value operator()(const std::vector<std::string>& names) const { return names; }
     language::Value operator()(const Numbers& numbers) const {
-      auto shown = fmt::format("`{}` is given numbers of the shape [{}]", *parameter, fmt::join(numbers.shape, ", "));
+      auto shown = filled("`{}` is given numbers of the shape [{}]", *parameter, fmt::join(numbers.shape, ", "));
       std::size_t count = 1;
       for (auto size : numbers.shape) {
         if (size < 0) throw Error({.code = Code::wrong_type, .message = shown, .help = "sizes are at least 0"});
@@ -60,8 +60,8 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
       }
       if (count != numbers.values.size())
         throw Error({.code = Code::wrong_type,
-                     .message = fmt::format("{} with {} value{}", shown, numbers.values.size(),
-                                            numbers.values.size() == 1 ? "" : "s"),
+                     .message = filled("{} with {} value{}", shown, numbers.values.size(),
+                                       numbers.values.size() == 1 ? "" : "s"),
                      .help = "give as many values as the shape holds"});
       return language::Array{numbers.shape, std::make_shared<const std::vector<double>>(numbers.values)};
     }
@@ -84,19 +84,19 @@ std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& o
     if (auto found = scope->targets.find(bare); found != scope->targets.end()) {
       if (auto* wanted = std::get_if<std::shared_ptr<const Wanted>>(&found->second)) return *wanted;
       throw Error({.code = Code::unknown_rule,
-                   .message = fmt::format("`{}` is a {}, not a {}", name, other_word, word),
-                   .help = fmt::format("ask for it with Pack::{}", other_word)});
+                   .message = filled("`{}` is a {}, not a {}", name, other_word, word),
+                   .help = filled("ask for it with Pack::{}", other_word)});
     }
     if (scope->hidden.contains(bare))
       throw Error({.code = Code::private_name,
-                   .message = fmt::format("`{}` stays inside its pack", name),
+                   .message = filled("`{}` stays inside its pack", name),
                    .help = "names that begin with `_` are for the pack's own files: ask for a name without it"});
     for (auto& [each, definition] : scope->targets)
       if (std::holds_alternative<std::shared_ptr<const Wanted>>(definition)) known.push_back(each);
   }
   throw Error({.code = Code::unknown_rule,
-               .message = fmt::format("there is no {} `{}`", word, name),
-               .help = did_you_mean(name, known, fmt::format("there are: {}", listed(known)))});
+               .message = filled("there is no {} `{}`", word, name),
+               .help = did_you_mean(name, known, filled("there are: {}", listed(known)))});
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 #include "interpreter/pack/pack_folder.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/files.hpp"
 
 namespace ascribe {
@@ -80,19 +79,19 @@ class Walk {
       auto name = prefix + entry.name;
       bool rule = entry.name.ends_with(".rule") && entry.name != ".rule";
       if (entry.kind == Kind::link)
-        report(Code::outside_of_pack, fmt::format("'{}' is a link: what a pack holds lies in its folder", at(name)),
+        report(Code::outside_of_pack, filled("'{}' is a link: what a pack holds lies in its folder", at(name)),
                "put the file itself there, or import the pack that it belongs to");
       else if (rule && entry.kind != Kind::file)
-        report(Code::bad_pack, fmt::format("'{}' cannot be read: it is no regular file", at(name)),
+        report(Code::bad_pack, filled("'{}' cannot be read: it is no regular file", at(name)),
                "in a pack, only the names of rule files end in `.rule`");
       else if (entry.kind == Kind::folder && depth == reading_.options().limits.folder_depth)
         throw GiveUp({.code = Code::too_deep,
-                      .message = fmt::format("'{}' lies more than {} folders deep", at(name), depth),
+                      .message = filled("'{}' lies more than {} folders deep", at(name), depth),
                       .help = "put the pack's files into fewer folders"});
       else if (entry.kind == Kind::folder)
         open_.push_back({name + "/", depth + 1});
       else if (rule && !is_plain(name))
-        report(Code::bad_pack, fmt::format("'{}' has a name that a pack's file cannot have", at(name)),
+        report(Code::bad_pack, filled("'{}' has a name that a pack's file cannot have", at(name)),
                "rename it: names are UTF-8, without control characters and backslashes");
       else if (rule)
         files_.push_back({name, folder_ / name});
@@ -105,8 +104,8 @@ class Walk {
     for (auto& file : files_)
       if (auto [first, fresh] = seen.emplace(in_lower_case(file.name), file.name); !fresh)
         throw Error({.code = Code::bad_pack,
-                     .message = fmt::format("'{}' and '{}' of the pack '{}' differ in the case of letters only",
-                                            shown(first->second), shown(file.name), shown(folder_)),
+                     .message = filled("'{}' and '{}' of the pack '{}' differ in the case of letters only",
+                                       shown(first->second), shown(file.name), shown(folder_)),
                      .help = "rename one of them: where case does not count, they are one file"});
   }
 

@@ -1,12 +1,11 @@
 #include "interpreter/pack/page.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 #include <string_view>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/formatter.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/language/definitions.hpp"
@@ -47,7 +46,7 @@ class Anchors {
       if (stays) wanted += c;
     }
     auto out = wanted;
-    for (auto& count = repeats_[wanted]; !taken_.insert(out).second;) out = fmt::format("{}-{}", wanted, ++count);
+    for (auto& count = repeats_[wanted]; !taken_.insert(out).second;) out = filled("{}-{}", wanted, ++count);
     return out;
   }
 
@@ -92,14 +91,14 @@ class CanonicalFile {
   // The formatter writes it, as the head of a rule without clauses.
   std::string signature(std::string_view keyword, const std::string& name,
                         const std::vector<syntax::Parameter>& parameters) const {
-    if (parameters.empty()) return fmt::format("{} {}{}", keyword, name, keyword == "fn" ? "()" : "");
+    if (parameters.empty()) return filled("{} {}{}", keyword, name, keyword == "fn" ? "()" : "");
     auto written = without_comments({parameters.front().span.begin, parameters.back().span.end});
     constexpr std::string_view head = "rule ", body = " {}\n";
     std::vector<Diagnostic> none;
-    auto text = format_source(
-        std::make_shared<Source>("signature", fmt::format("{}{}({}){}", head, name, written, body)), none);
-    if (!text || !text->ends_with(body)) return fmt::format("{} {}({})", keyword, name, written);
-    return fmt::format("{} {}", keyword, text->substr(head.size(), text->size() - head.size() - body.size()));
+    auto text =
+        format_source(std::make_shared<Source>("signature", filled("{}{}({}){}", head, name, written, body)), none);
+    if (!text || !text->ends_with(body)) return filled("{} {}({})", keyword, name, written);
+    return filled("{} {}", keyword, text->substr(head.size(), text->size() - head.size() - body.size()));
   }
 
  private:

@@ -1,9 +1,9 @@
 // The page as one HTML file. Everything that comes from rule files goes through `escaped`.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/page.hpp"
 
 namespace ascribe {
@@ -65,10 +65,10 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::string code(std::string_view text) { return fmt::format("<code>{}</code>", escaped(text)); }
+std::string code(std::string_view text) { return filled("<code>{}</code>", escaped(text)); }
 
 std::string block(std::string_view text, const char* attributes = "") {
-  return fmt::format("<pre{}>{}</pre>\n", attributes, code(text));
+  return filled("<pre{}>{}</pre>\n", attributes, code(text));
 }
 
 std::string paragraph(std::string_view text) {
@@ -79,12 +79,12 @@ std::string paragraph(std::string_view text) {
 
 std::string all_paragraphs(std::string_view text) {
   std::string out;
-  for (auto& each : language::paragraphs(text)) out += fmt::format("<p>{}</p>\n", paragraph(each));
+  for (auto& each : language::paragraphs(text)) out += filled("<p>{}</p>\n", paragraph(each));
   return out;
 }
 
 std::string link(const std::string& content, std::string_view anchor) {
-  return anchor.empty() ? content : fmt::format("<a href=\"#{}\">{}</a>", escaped(anchor), content);
+  return anchor.empty() ? content : filled("<a href=\"#{}\">{}</a>", escaped(anchor), content);
 }
 
 void write_parts(std::string& out, const language::DocComment& documentation) {
@@ -93,33 +93,33 @@ void write_parts(std::string& out, const language::DocComment& documentation) {
   for (auto& label : language::doc_labels()) {
     auto texts = documentation.texts(label.label);
     if (texts.empty()) continue;
-    out += fmt::format("<dt>{}</dt>\n<dd>", texts.size() > 1 ? label.plural : label.word);
+    out += filled("<dt>{}</dt>\n<dd>", texts.size() > 1 ? label.plural : label.word);
     if (label.form == DocForm::sentences)
       for (auto text : texts) out += all_paragraphs(text);
     else
-      out += block(fmt::format("{}", fmt::join(texts, "\n")));
+      out += block(filled("{}", fmt::join(texts, "\n")));
     out += "</dd>\n";
   }
   out += "</dl>\n";
 }
 
 void write_definition(std::string& out, const DocumentedDefinition& definition) {
-  out += fmt::format("<section id=\"{}\">\n<h3>{}</h3>\n", escaped(definition.anchor),
-                     link(code(definition.name), definition.anchor));
+  out += filled("<section id=\"{}\">\n<h3>{}</h3>\n", escaped(definition.anchor),
+                link(code(definition.name), definition.anchor));
   out += block(definition.signature, " class=\"signature\"");
   if (definition.alias)
-    out += fmt::format("<p>Another name of {}.</p>\n", link(code(definition.alias->call), definition.alias->anchor));
+    out += filled("<p>Another name of {}.</p>\n", link(code(definition.alias->call), definition.alias->anchor));
   out += all_paragraphs(definition.documentation.description);
   write_parts(out, definition.documentation);
-  out += fmt::format("<details>\n<summary>Definition, in {}</summary>\n{}</details>\n</section>\n",
-                     code(definition.file), block(definition.code));
+  out += filled("<details>\n<summary>Definition, in {}</summary>\n{}</details>\n</section>\n", code(definition.file),
+                block(definition.code));
 }
 
 void write_table(std::string& out, const PageSection& section) {
-  out += fmt::format("<table>\n<thead><tr><th>{}</th><th></th></tr></thead>\n<tbody>\n", section.column);
+  out += filled("<table>\n<thead><tr><th>{}</th><th></th></tr></thead>\n<tbody>\n", section.column);
   for (auto& definition : section.definitions)
-    out += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", link(code(definition.name), definition.anchor),
-                       paragraph(definition.documentation.summary()));
+    out += filled("<tr><td>{}</td><td>{}</td></tr>\n", link(code(definition.name), definition.anchor),
+                  paragraph(definition.documentation.summary()));
   out += "</tbody>\n</table>\n";
 }
 
@@ -127,7 +127,7 @@ void write_table(std::string& out, const PageSection& section) {
 
 std::string html(const Page& page) {
   auto title = escaped(page.title);
-  auto out = fmt::format(
+  auto out = filled(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -137,7 +137,7 @@ std::string html(const Page& page) {
   if (page.sections.empty()) out += "<p>There are no rules, composites or functions here.</p>\n";
   for (auto& section : page.sections) write_table(out, section);
   for (auto& section : page.sections) {
-    out += fmt::format("<h2 id=\"{}\">{}</h2>\n", section.anchor, section.title);
+    out += filled("<h2 id=\"{}\">{}</h2>\n", section.anchor, section.title);
     for (auto& definition : section.definitions) write_definition(out, definition);
   }
   return out + "</body>\n</html>\n";

@@ -1,10 +1,10 @@
 // The page as GitHub's Markdown. What is written in rule files must not become markup: outside of code, every character
 // that could begin some has a backslash before it; code stands between more backticks than it has itself.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/pack/page.hpp"
 
 namespace ascribe {
@@ -71,7 +71,7 @@ std::string longest_run_of_backticks(std::string_view text) {
 
 std::string block(std::string_view code, const char* language) {
   auto fence = std::max<std::string>("```", longest_run_of_backticks(code) + "`");
-  return fmt::format("{}{}\n{}\n{}\n\n", fence, language, code, fence);
+  return filled("{}{}\n{}\n{}\n\n", fence, language, code, fence);
 }
 
 // A code span of anything on one line, also with backticks.
@@ -81,10 +81,10 @@ std::string code_span(std::string_view code) {
   return fence + blank + std::string(code) + blank + fence;
 }
 
-std::string link(std::string_view text, std::string_view anchor) { return fmt::format("[{}](#{})", text, anchor); }
+std::string link(std::string_view text, std::string_view anchor) { return filled("[{}](#{})", text, anchor); }
 
 void write_texts(std::string& out, std::string_view heading, const std::vector<std::string_view>& texts) {
-  auto lead = fmt::format("**{}:** ", heading);
+  auto lead = filled("**{}:** ", heading);
   for (auto text : texts)
     for (auto& each : language::paragraphs(text)) {
       out += lead + paragraph(each) + "\n\n";
@@ -94,17 +94,17 @@ void write_texts(std::string& out, std::string_view heading, const std::vector<s
 
 void write_blocks(std::string& out, std::string_view heading, const std::vector<std::string_view>& texts,
                   const char* language) {
-  out += fmt::format("**{}:**\n\n", heading);
-  out += block(fmt::format("{}", fmt::join(texts, "\n")), language);
+  out += filled("**{}:**\n\n", heading);
+  out += block(filled("{}", fmt::join(texts, "\n")), language);
 }
 
 void write_definition(std::string& out, const DocumentedDefinition& definition) {
-  out += fmt::format("### {}\n\n", escaped(definition.name, false));
+  out += filled("### {}\n\n", escaped(definition.name, false));
   out += block(definition.signature, "rule");
   if (definition.alias) {
     auto call = code_span(definition.alias->call);
-    out += fmt::format("Another name of {}.\n\n",
-                       definition.alias->anchor.empty() ? call : link(call, definition.alias->anchor));
+    out += filled("Another name of {}.\n\n",
+                  definition.alias->anchor.empty() ? call : link(call, definition.alias->anchor));
   }
   for (auto& each : language::paragraphs(definition.documentation.description)) out += paragraph(each) + "\n\n";
   for (auto& label : language::doc_labels()) {
@@ -116,25 +116,25 @@ void write_definition(std::string& out, const DocumentedDefinition& definition) 
     else
       write_blocks(out, heading, texts, label.form == DocForm::code ? "rule" : "text");
   }
-  out += fmt::format("**Definition**, in {}:\n\n", code_span(definition.file));
+  out += filled("**Definition**, in {}:\n\n", code_span(definition.file));
   out += block(definition.code, "rule");
 }
 
 }  // namespace
 
 std::string markdown(const Page& page) {
-  auto out = fmt::format("# {}\n\n", escaped(page.title, false));
+  auto out = filled("# {}\n\n", escaped(page.title, false));
   for (auto& each : language::paragraphs(page.introduction)) out += paragraph(each) + "\n\n";
   if (page.sections.empty()) out += "There are no rules, composites or functions here.\n\n";
   for (auto& section : page.sections) {
-    out += fmt::format("| {} | |\n|---|---|\n", section.column);
+    out += filled("| {} | |\n|---|---|\n", section.column);
     for (auto& definition : section.definitions)
-      out += fmt::format("| {} | {} |\n", link(escaped(definition.name, false), definition.anchor),
-                         paragraph(definition.documentation.summary(), true));
+      out += filled("| {} | {} |\n", link(escaped(definition.name, false), definition.anchor),
+                    paragraph(definition.documentation.summary(), true));
     out += "\n";
   }
   for (auto& section : page.sections) {
-    out += fmt::format("## {}\n\n", section.title);
+    out += filled("## {}\n\n", section.title);
     for (auto& definition : section.definitions) write_definition(out, definition);
   }
   out.pop_back();  // the empty line behind the last block

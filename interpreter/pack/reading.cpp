@@ -1,10 +1,9 @@
 #include "interpreter/pack/reading.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <new>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/pack/files.hpp"
 
@@ -55,7 +54,7 @@ void Reading::before_next() const {
 
 void Reading::refuse_too_many(std::size_t more) const {
   if (more > options_.limits.files || count_ > options_.limits.files - more)
-    throw beyond(fmt::format("more than {} files are loaded together", options_.limits.files));
+    throw beyond(filled("more than {} files are loaded together", options_.limits.files));
 }
 
 // An Error of the host's own ends the loading, as everything does that it throws: it is no mistake of the next file.
@@ -79,12 +78,12 @@ SourcePointer Reading::read(const fs::path& path) {
   auto text = guarded(path, [&] { return files_->read(path, most); });
   if (text.size() > most)
     throw Error({.code = Code::too_large,
-                 .message = fmt::format("cannot read '{}': it has more than {} bytes", shown(path), most),
+                 .message = filled("cannot read '{}': it has more than {} bytes", shown(path), most),
                  .help = "cut it into several files"});
   ++count_;
   bytes_ += text.size();
   if (bytes_ > options_.limits.bytes)
-    throw beyond(fmt::format("the files that are loaded together have more than {} bytes", options_.limits.bytes));
+    throw beyond(filled("the files that are loaded together have more than {} bytes", options_.limits.bytes));
   return source = std::make_shared<Source>(path.string(), std::move(text));
 }
 
@@ -94,14 +93,14 @@ std::vector<Files::Entry> Reading::list(const fs::path& folder) {
   auto entries = guarded(folder, [&] { return files_->list(folder, most); });
   if (entries.size() > most)
     throw GiveUp({.code = Code::too_large,
-                  .message = fmt::format("the folders of packs hold more than {} files and folders, those of '{}' "
-                                         "among them",
-                                         options_.limits.entries, shown(folder)),
+                  .message = filled("the folders of packs hold more than {} files and folders, those of '{}' "
+                                    "among them",
+                                    options_.limits.entries, shown(folder)),
                   .help = "keep in a pack's folder what belongs to the pack"});
   entries_ += entries.size();
   for (auto& [name, kind] : entries)
     if (name.empty() || name == "." || name == ".." || name.find_first_of(std::string_view("/\0", 2)) != name.npos)
-      throw unreadable(folder, fmt::format("a file in it is called '{}'", shown(name)), "check where it comes from");
+      throw unreadable(folder, filled("a file in it is called '{}'", shown(name)), "check where it comes from");
   return entries;
 }
 

@@ -1,10 +1,10 @@
 #include "interpreter/pack/sha256.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <bit>
 #include <cstdint>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe {
 namespace {
@@ -63,7 +63,7 @@ std::string sha256(std::string_view bytes) {
   for (int shift = 56; shift >= 0; shift -= 8) rest += static_cast<char>(bits >> shift & 0xFF);
   for (std::size_t at = 0; at < rest.size(); at += block_bytes) add_block(state, rest.data() + at);
   std::string out;
-  for (auto word : state) out += fmt::format("{:08x}", word);
+  for (auto word : state) out += filled("{:08x}", word);
   return out;
 }
 

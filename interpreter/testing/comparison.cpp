@@ -1,23 +1,24 @@
 #include "interpreter/testing/comparison.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::testing {
 namespace {
 
 constexpr std::int64_t most_shown = 32;
 
-std::string shown(double number) { return std::isnan(number) ? "nan" : fmt::format("{:.8g}", number); }
+std::string shown(double number) { return std::isnan(number) ? "nan" : filled("{:.8g}", number); }
 
 std::string nested(const at::Tensor& tensor) {
   if (tensor.dim() == 0) return shown(tensor.item<double>());
   std::vector<std::string> parts;
   for (std::int64_t i = 0; i < tensor.size(0); ++i) parts.push_back(nested(tensor[i]));
-  return fmt::format("[{}]", fmt::join(parts, ", "));
+  return filled("[{}]", fmt::join(parts, ", "));
 }
 
 std::string shown(const evaluate::Operand& operand) {
@@ -29,24 +30,24 @@ std::string shown(const evaluate::Operand& operand) {
 std::string shown_place(std::int64_t flat, at::IntArrayRef shape) {
   std::vector<std::int64_t> out(shape.size());
   for (auto d = shape.size(); d-- > 0; flat /= shape[d]) out[d] = flat % shape[d];
-  return fmt::format("[{}]", fmt::join(out, ", "));
+  return filled("[{}]", fmt::join(out, ", "));
 }
 
 }  // namespace
 
 std::string shown_shape(const at::Tensor& tensor) {
-  return fmt::format("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", "));
+  return filled("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", "));
 }
 
 std::string shown(const at::Tensor& tensor) {
   if (tensor.numel() <= most_shown) return nested(tensor);
-  return fmt::format("a tensor of shape {} from {} to {}", shown_shape(tensor), shown(tensor.min().item<double>()),
-                     shown(tensor.max().item<double>()));
+  return filled("a tensor of shape {} from {} to {}", shown_shape(tensor), shown(tensor.min().item<double>()),
+                shown(tensor.max().item<double>()));
 }
 
 std::string describe_difference(const language::Comparison& comparison, const evaluate::Operand& left,
                                 const evaluate::Operand& right) {
-  auto out = fmt::format("left {}, right {}", shown(left), shown(right));
+  auto out = filled("left {}, right {}", shown(left), shown(right));
   auto [a, b] = evaluate::aligned(left, right, at::TensorOptions(at::kDouble));
   if (a.numel() == 0 || comparison.op == language::Operator::not_equal) return out;
   using language::Operator;
@@ -57,11 +58,10 @@ std::string describe_difference(const language::Comparison& comparison, const ev
   auto flat = difference.flatten().argmax().item<std::int64_t>();
   auto at_left = a.flatten()[flat].item<double>(), at_right = b.flatten()[flat].item<double>();
   if (a.numel() > 1)
-    out += fmt::format("; they differ most at {}: {} and {}", shown_place(flat, a.sizes()), shown(at_left),
-                       shown(at_right));
+    out += filled("; they differ most at {}: {} and {}", shown_place(flat, a.sizes()), shown(at_left), shown(at_right));
   bool number = !std::isnan(at_left) && !std::isnan(at_right);
   if (comparison.op != Operator::equal || !number) return out;
-  return out + fmt::format("; the largest difference is {:.3g}", std::abs(at_left - at_right));
+  return out + filled("; the largest difference is {:.3g}", std::abs(at_left - at_right));
 }
 
 }  // namespace ascribe::testing

@@ -1,10 +1,10 @@
 #include "interpreter/testing/evaluation.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <cmath>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
 
@@ -55,7 +55,7 @@ std::int64_t Evaluation::whole(const Expression& expression, const char* what, s
   auto number = std::get<double>(evaluate(expression).value);
   if (!(number >= 0 && number <= static_cast<double>(most)) || number != std::floor(number))
     throw Error({.code = Code::wrong_type,
-                 .message = fmt::format("{} is a whole number from 0 to {}, not {}", what, most, number),
+                 .message = filled("{} is a whole number from 0 to {}, not {}", what, most, number),
                  .primary = {subject_.source, expression.span, ""}});
   return static_cast<std::int64_t>(number);
 }

@@ -1,12 +1,12 @@
 #include "interpreter/testing/runner.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <chrono>
 #include <optional>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/evaluate/failure.hpp"
 #include "interpreter/model/built_model.hpp"
@@ -87,10 +87,9 @@ class TestRun {
     if (auto* number = std::get_if<double>(&operand.value)) return at::full_like(y_, *number);
     auto& given = std::get<at::Tensor>(operand.value);
     if (given.sizes() != y_.sizes())
-      throw Error(
-          {.code = Code::bad_target,
-           .message = fmt::format("R has the shape {}, the model's output {}", shown_shape(given), shown_shape(y_)),
-           .help = "give one value for each output, or one number for all"});
+      throw Error({.code = Code::bad_target,
+                   .message = filled("R has the shape {}, the model's output {}", shown_shape(given), shown_shape(y_)),
+                   .help = "give one value for each output, or one number for all"});
     return given;
   }
 
@@ -111,7 +110,7 @@ class TestRun {
     auto R = R_.defined() ? R_ : y.detach().clone();
     if (R.sizes() != y.sizes())
       throw Error({.code = Code::bad_target,
-                   .message = fmt::format("R has the shape {}, the model's output {}", shown_shape(R), shown_shape(y)),
+                   .message = filled("R has the shape {}, the model's output {}", shown_shape(R), shown_shape(y)),
                    .help = "give one value for each output"});
     if (!y.requires_grad()) return at::zeros_like(x_);
     auto found = torch::autograd::grad({y}, {leaf}, {R}, {}, false, /*allow_unused=*/true).front();
@@ -151,10 +150,10 @@ class TestRun {
     bool failed = !guarded(found, [&] { evaluation_.evaluate(*expectation.condition); });
     if (failed && found.front().code == *expectation.fails) return;
     Diagnostic diagnostic{.code = Code::expectation_failed,
-                          .message = fmt::format("{} is expected, and nothing failed", wanted),
+                          .message = filled("{} is expected, and nothing failed", wanted),
                           .primary = label(here_)};
     if (failed) {
-      diagnostic.message = fmt::format("{} is expected, {} came", wanted, code_name(found.front().code));
+      diagnostic.message = filled("{} is expected, {} came", wanted, code_name(found.front().code));
       diagnostic.note = found.front().message;
     }
     failures.push_back(std::move(diagnostic));

@@ -1,9 +1,8 @@
 #include "interpreter/command/repl/calls.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 
 namespace ascribe::repl {
@@ -54,7 +53,7 @@ const SessionCall* find_session_call(std::string_view name) {
 
 CallArguments read_arguments(const SessionCall& call, const syntax::Call& written, const SourcePointer& source) {
   CallArguments out;
-  auto usage = fmt::format("it is called as `{}`", call.signature);
+  auto usage = filled("it is called as `{}`", call.signature);
   for (auto& argument : written.arguments) {
     if (!argument.name) {
       out.positional.push_back(argument.value.get());
@@ -64,24 +63,23 @@ CallArguments read_arguments(const SessionCall& call, const syntax::Call& writte
     auto known = std::find(call.named.begin(), call.named.end(), name.text);
     if (known == call.named.end())
       throw Error({.code = Code::unknown_argument,
-                   .message = fmt::format("`{}` has no argument `{}`", call.name, name.text),
+                   .message = filled("`{}` has no argument `{}`", call.name, name.text),
                    .primary = {source, name.span, ""},
                    .help = did_you_mean(name.text, {call.named.begin(), call.named.end()}, usage)});
     if (!out.named.emplace(*known, argument.value.get()).second)
       throw Error({.code = Code::repeated_argument,
-                   .message = fmt::format("`{}` is given twice", name.text),
+                   .message = filled("`{}` is given twice", name.text),
                    .primary = {source, argument.span, ""},
                    .help = "leave one out"});
   }
   auto count = out.positional.size();
   if (count < call.least || count > call.most)
     throw Error({.code = Code::wrong_argument_count,
-                 .message = fmt::format(
-                     "`{}` takes {}, not {}", call.name,
-                     call.least == call.most
-                         ? fmt::format("{} argument{} without a name", call.least, call.least == 1 ? "" : "s")
-                         : fmt::format("{} or {} arguments without a name", call.least, call.most),
-                     count),
+                 .message = filled("`{}` takes {}, not {}", call.name,
+                                   call.least == call.most
+                                       ? filled("{} argument{} without a name", call.least, call.least == 1 ? "" : "s")
+                                       : filled("{} or {} arguments without a name", call.least, call.most),
+                                   count),
                  .primary = {source, written.span, ""},
                  .help = usage});
   return out;

@@ -1,10 +1,10 @@
 #include "interpreter/command/repl/commands.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <vector>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 
 namespace ascribe::repl {
@@ -42,19 +42,19 @@ const Command& find_command(const SourcePointer& source, Span word) {
   }
   if (found.size() == 1) return *found.front();
   std::vector<std::string> names;
-  for (auto& each : table) names.push_back(fmt::format(":{}", each.name));
+  for (auto& each : table) names.push_back(filled(":{}", each.name));
   if (found.size() > 1 && !written.empty()) {
     std::vector<std::string> fitting;
-    for (auto* each : found) fitting.push_back(fmt::format(":{}", each->name));
+    for (auto* each : found) fitting.push_back(filled(":{}", each->name));
     throw Error({.code = Code::usage,
-                 .message = fmt::format("`:{}` may be {}", written, fmt::join(fitting, " or ")),
+                 .message = filled("`:{}` may be {}", written, fmt::join(fitting, " or ")),
                  .primary = {source, word, ""},
                  .help = "write more of its name"});
   }
   throw Error({.code = Code::usage,
-               .message = fmt::format("there is no command `:{}`", written),
+               .message = filled("there is no command `:{}`", written),
                .primary = {source, word, ""},
-               .help = did_you_mean(fmt::format(":{}", written), names, "`:help` lists the commands")});
+               .help = did_you_mean(filled(":{}", written), names, "`:help` lists the commands")});
 }
 
 }  // namespace ascribe::repl

@@ -1,6 +1,5 @@
 #include "interpreter/command/repl/definitions.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <deque>
 #include <iterator>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/formatter.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/pack_checker.hpp"
@@ -46,7 +46,7 @@ std::string text_of(const syntax::Item& item, const SourcePointer& source) {
   std::string out;
   for (std::string_view rest = item.documentation; !rest.empty();) {
     auto line = rest.substr(0, rest.find('\n'));
-    out += line.empty() ? "##\n" : fmt::format("## {}\n", line);
+    out += line.empty() ? "##\n" : filled("## {}\n", line);
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
   }
   return out + std::string(source->text(item.span));
@@ -97,7 +97,7 @@ Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePoint
     auto [first, fresh] = seen.emplace(std::pair(added.sort, added.name), span);
     if (!fresh) {
       mistakes.push_back({.code = Code::duplicate_name,
-                          .message = fmt::format("`{}` is defined twice", added.name),
+                          .message = filled("`{}` is defined twice", added.name),
                           .primary = {source, span, ""},
                           .others = {{source, first->second, "first here"}},
                           .help = "rename one of them"});
@@ -110,7 +110,7 @@ Definitions Definitions::with(std::vector<syntax::Item> items, const SourcePoint
   if (!mistakes.empty()) throw Error(std::move(mistakes));
   if (out.entered_.size() > most_definitions)
     throw Error({.code = Code::too_large,
-                 .message = fmt::format("a session holds {} definitions at most", most_definitions),
+                 .message = filled("a session holds {} definitions at most", most_definitions),
                  .primary = {source, {0, 0}, ""},
                  .help = "`:save` them into a file, `:reset`, and `:load` it"});
   if (imports) out.load_imports(loading, warnings);
@@ -181,7 +181,7 @@ void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& war
         auto& alias = std::get<syntax::Import>(item.node).name;
         if (alias.text == "std" || language::is_protected(alias.text) || language::is_engine_word(alias.text))
           view.reporter().report(Code::protected_name, alias.span,
-                                 fmt::format("`{}` means something already and cannot be an import's name", alias.text),
+                                 filled("`{}` means something already and cannot be an import's name", alias.text),
                                  "choose another name behind `as`");
       } else if (each->sort != Sort::test) {
         scope.declare(item, view);
@@ -208,7 +208,7 @@ void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& war
 }
 
 std::string counted(std::size_t count, const char* word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
 std::string content_of(const language::Definitions& definitions) {
@@ -222,7 +222,7 @@ std::string content_of(const language::Definitions& definitions) {
     parts.push_back(counted(composites, "composite"));
   if (!definitions.functions.empty()) parts.push_back(counted(definitions.functions.size(), "function"));
   if (!definitions.tests.empty()) parts.push_back(counted(definitions.tests.size(), "test"));
-  return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
+  return parts.empty() ? "nothing" : filled("{}", fmt::join(parts, ", "));
 }
 
 EnteredDefinitions for_rule_file(const EnteredDefinitions& entered) {
@@ -254,7 +254,7 @@ std::string as_rule_file(const EnteredDefinitions& entered, const fs::path& fold
       if (!error && !from_there.empty()) path = from_there;
       std::string quoted;
       for (char c : path.string()) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-      text += fmt::format("import \"{}\" as {}\n", quoted, import->name.text);
+      text += filled("import \"{}\" as {}\n", quoted, import->name.text);
     } else {
       text += each->text + "\n";
     }

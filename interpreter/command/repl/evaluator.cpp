@@ -1,11 +1,11 @@
 #include "interpreter/command/repl/evaluator.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/evaluate/failure.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -38,8 +38,8 @@ class InputScope : public language::FileScope {
     auto found = language::FileScope::find(path, reporter);
     auto* call = path.qualifier ? nullptr : find_session_call(path.name.text);
     if (found || !call) return found;
-    reporter.report(Code::not_visible, path.span, fmt::format("`{}` stands by itself, in no expression", call->name),
-                    fmt::format("give it a name first: `name = {}`", call->signature));
+    reporter.report(Code::not_visible, path.span, filled("`{}` stands by itself, in no expression", call->name),
+                    filled("give it a name first: `name = {}`", call->signature));
     return std::shared_ptr<const language::Function>();
   }
 
@@ -69,11 +69,11 @@ std::string parameters_of(const std::vector<language::Parameter>& parameters) {
   for (auto& each : parameters) {
     auto text = each.name;
     for (auto& row : language::type_words)
-      if (row.type == each.type && row.type != language::scalar) text += fmt::format(": {}", row.word);
-    if (each.default_value) text += fmt::format(" = {}", language::describe(*each.default_value));
+      if (row.type == each.type && row.type != language::scalar) text += filled(": {}", row.word);
+    if (each.default_value) text += filled(" = {}", language::describe(*each.default_value));
     out.push_back(std::move(text));
   }
-  return fmt::format("({})", fmt::join(out, ", "));
+  return filled("({})", fmt::join(out, ", "));
 }
 
 std::string in_words(Type type) {
@@ -89,14 +89,14 @@ std::string signature(const language::Definition& definition) {
   return std::visit(
       [](auto& each) {
         bool is_rule = std::is_same_v<decltype(*each), const language::Rule&>;
-        return fmt::format("{} {}{}", is_rule ? "rule" : "composite", each->name,
-                           each->parameters.empty() ? "" : parameters_of(each->parameters));
+        return filled("{} {}{}", is_rule ? "rule" : "composite", each->name,
+                      each->parameters.empty() ? "" : parameters_of(each->parameters));
       },
       definition);
 }
 
 std::string signature(const language::Function& function) {
-  return fmt::format("fn {}{}", function.name, parameters_of(function.parameters));
+  return filled("fn {}{}", function.name, parameters_of(function.parameters));
 }
 
 Evaluator::Evaluator(const State& state, SourcePointer source, Surroundings surroundings)
@@ -159,17 +159,16 @@ void Evaluator::refuse_rules(const syntax::Expression& written) {
       {"quit", "quit"}, {"exit", "quit"}, {"help", "help"}};
   for (auto& [written_name, command] : habits)
     if (!call->path.qualifier && call->path.name.text == written_name)
-      throw refusal(Code::unknown_name, call->span, fmt::format("unknown name `{}`", written_name),
-                    fmt::format("commands begin with a colon: `:{}`", command));
+      throw refusal(Code::unknown_name, call->span, filled("unknown name `{}`", written_name),
+                    filled("commands begin with a colon: `:{}`", command));
   std::vector<Diagnostic> ignored;
   auto found = view_->find_target(call->path, Reporter(source_, ignored));
   if (!found) return;
   auto name = language::shown(call->path);
   auto text = source_->text(call->span);
   bool is_rule = std::holds_alternative<std::shared_ptr<const language::Rule>>(*found);
-  throw refusal(
-      Code::wrong_type, call->span, fmt::format("`{}` is a {}, not a value", name, is_rule ? "rule" : "composite"),
-      fmt::format("`relevance({0})` is the relevance of x, `explain({0})` shows it; `:help {1}`", text, name));
+  throw refusal(Code::wrong_type, call->span, filled("`{}` is a {}, not a value", name, is_rule ? "rule" : "composite"),
+                filled("`relevance({0})` is the relevance of x, `explain({0})` shows it; `:help {1}`", text, name));
 }
 
 std::string Evaluator::type(const syntax::Expression& written) {
@@ -254,10 +253,10 @@ Result Evaluator::truth(const Checked& checked, bool whole) {
     auto operand = evaluator.evaluate(*checked.expression);
     auto* each = std::get_if<at::Tensor>(&operand.value);
     if (!each) return {false};
-    return {false, fmt::format("false: {} of {} hold\n", each->sum().item<std::int64_t>(), each->numel())};
+    return {false, filled("false: {} of {} hold\n", each->sum().item<std::int64_t>(), each->numel())};
   }
   auto left = evaluator.evaluate(*comparison->left), right = evaluator.evaluate(*comparison->right);
-  return {false, fmt::format("false: {}\n", testing::describe_difference(*comparison, left, right))};
+  return {false, filled("false: {}\n", testing::describe_difference(*comparison, left, right))};
 }
 
 at::Tensor Evaluator::named_value(const std::string& name) const {
@@ -289,7 +288,7 @@ at::Tensor Evaluator::relevance(const Composite& rules) {
 
 std::string Evaluator::string(const syntax::Expression& written, const char* what) const {
   if (auto* text = std::get_if<syntax::StringLiteral>(&written.node)) return text->value;
-  throw refusal(Code::wrong_type, written.span, fmt::format("{} is a string", what),
+  throw refusal(Code::wrong_type, written.span, filled("{} is a string", what),
                 "write it in double quotes: `\"net.pt2\"`");
 }
 
@@ -322,7 +321,7 @@ ModelValue Evaluator::model(const syntax::Expression& written) {
     if (auto found = state_.values.find(call->path.name.text); found != state_.values.end()) {
       if (auto* named = std::get_if<ModelValue>(&found->second)) return *named;
       throw refusal(Code::wrong_type, call->span,
-                    fmt::format("`{}` is {}, not a model", call->path.name.text, type_of(found->second)),
+                    filled("`{}` is {}, not a model", call->path.name.text, type_of(found->second)),
                     "a model is a layer, a list of layers, or loaded: `load(\"net.pt2\")`");
     }
   return located(written.span, [&] { return built(written); });
@@ -342,7 +341,7 @@ ModelValue Evaluator::built(const syntax::Expression& written) {
     }
     if (named->layers.empty())
       throw refusal(Code::wrong_type, each.span,
-                    fmt::format("`{}` was loaded, and is no layer of another model", found->first),
+                    filled("`{}` was loaded, and is no layer of another model", found->first),
                     "a list holds layers that are built: `[linear(3, 2), relu]`");
     layers.insert(layers.end(), named->layers.begin(), named->layers.end());
   };
@@ -379,8 +378,8 @@ std::optional<at::Tensor> Evaluator::R(const at::Tensor& y) const {
   auto& given = std::get<TensorValue>(found->second).tensor;
   if (given.sizes() == y.sizes()) return given.to(y.options());
   throw Error({.code = Code::bad_target,
-               .message = fmt::format("R has the shape {}, the model's output {}", repl::shown(given.sizes()),
-                                      repl::shown(y.sizes())),
+               .message = filled("R has the shape {}, the model's output {}", repl::shown(given.sizes()),
+                                 repl::shown(y.sizes())),
                .help = "give one value for each output, one number for all, or `:reset R`"});
 }
 

@@ -1,9 +1,9 @@
 // `explain(…)` and `compare(…)`: relevance as a picture, and what the layers did with it.
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <cmath>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/report_table.hpp"
 
@@ -33,7 +33,7 @@ Target target_of(Evaluator& evaluator, const syntax::Expression& written) {
   if (auto* text = std::get_if<syntax::StringLiteral>(&written.node)) {
     if (text->value == "all") return Target::all();
     if (text->value == "largest") return Target::largest();
-    throw evaluator.refusal(Code::bad_target, text->span, fmt::format("there is no target \"{}\"", text->value),
+    throw evaluator.refusal(Code::bad_target, text->span, filled("there is no target \"{}\"", text->value),
                             "write an index, `target = 3`, a list of them, or \"all\"");
   }
   auto value = evaluator.value(written);
@@ -125,13 +125,12 @@ Result compare(Evaluator& evaluator, const CallArguments& arguments) {
   if (maps[0].relevance.dim() <= 5) text = draw(maps, evaluator.surroundings().screen) + "\n";
   for (auto& each : maps) widest = std::max(widest, count_characters(each.title));
   for (auto& each : maps)
-    text += fmt::format("{}{}  sum {}, largest magnitude {}\n", each.title,
-                        std::string(widest - count_characters(each.title), ' '), number(total(each.relevance)),
-                        number(each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>()));
+    text += filled("{}{}  sum {}, largest magnitude {}\n", each.title,
+                   std::string(widest - count_characters(each.title), ' '), number(total(each.relevance)),
+                   number(each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>()));
   auto a = maps[0].relevance.to(at::kDouble).flatten(), b = maps[1].relevance.to(at::kDouble).flatten();
   auto norms = a.norm().item<double>() * b.norm().item<double>();
-  if (norms > 0)
-    text += fmt::format("cosine of the angle between the two: {:.4g}\n", at::dot(a, b).item<double>() / norms);
+  if (norms > 0) text += filled("cosine of the angle between the two: {:.4g}\n", at::dot(a, b).item<double>() / norms);
   return {as_value(maps.back().relevance), std::move(text)};
 }
 

@@ -1,12 +1,12 @@
 #include "interpreter/command/repl/help.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fnmatch.h>
 
 #include <algorithm>
 
 #include "grammar/explanation.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
@@ -85,7 +85,7 @@ Pictures take the terminal's width; COLORTERM=truecolor gives them all colours, 
 Where standard input is no terminal, there is no prompt, and the first mistake ends the session with its exit code.)"},
 };
 
-std::string heading(std::string_view text) { return fmt::format("{}\n\n", text); }
+std::string heading(std::string_view text) { return filled("{}\n\n", text); }
 
 // Rows whose second column stands in one place; what is long continues below itself.
 class Rows {
@@ -133,9 +133,9 @@ std::string overview() {
   enter.add("compare(zplus, gamma)", "two heatmaps and their difference");
   enter.add("rule mine = epsilon(0.1)", "a definition, over as many lines as it needs");
   for (auto& each : commands())
-    commanded.add(fmt::format(":{}{}{}", each.name, each.arguments.empty() ? "" : " ", each.arguments),
+    commanded.add(filled(":{}{}{}", each.name, each.arguments.empty() ? "" : " ", each.arguments),
                   std::string(each.summary));
-  for (auto& each : topics) pages.add(fmt::format(":help {}", each.name), std::string(each.summary));
+  for (auto& each : topics) pages.add(filled(":help {}", each.name), std::string(each.summary));
   pages.add(":help zplus", "a rule, composite, function, layer or command by its name; a message by its code, A0207");
   return "What can be entered:\n" + enter.text() + "\nCommands, which may be shortened:\n" + commanded.text() +
          "\nMore:\n" + pages.text();
@@ -174,7 +174,7 @@ std::string text_of(const language::DocComment& documentation) {
   std::string out;
   if (!documentation.description.empty()) out += "\n" + documentation.description + "\n";
   for (auto& label : language::doc_labels())
-    for (auto text : documentation.texts(label.label)) out += fmt::format("\n{}: {}\n", label.word, text);
+    for (auto text : documentation.texts(label.label)) out += filled("\n{}: {}\n", label.word, text);
   return out;
 }
 
@@ -236,17 +236,16 @@ std::string page_of(const State& state, const std::string& topic) {
   // One word may be several things: `sum` is a function and a layer.
   if (topic.starts_with(':') || definition(state, name).empty())
     for (auto& each : commands())
-      if (each.name == name) out += fmt::format(":{} {}\n  {}\n", each.name, each.arguments, each.summary);
-  if (auto* call = find_session_call(name)) out += fmt::format("{}\n  {}\n", call->signature, call->documentation);
+      if (each.name == name) out += filled(":{} {}\n  {}\n", each.name, each.arguments, each.summary);
+  if (auto* call = find_session_call(name)) out += filled("{}\n  {}\n", call->signature, call->documentation);
   if (auto* builtin = language::find_builtin(name))
-    out += fmt::format("{}\n  {}\n", builtin->signature, builtin->documentation);
-  if (auto* layer = language::find_buildable_layer(name))
-    out += fmt::format("{}\n  a layer of models\n", signature(*layer));
+    out += filled("{}\n  {}\n", builtin->signature, builtin->documentation);
+  if (auto* layer = language::find_buildable_layer(name)) out += filled("{}\n  a layer of models\n", signature(*layer));
   auto defined = definition(state, name);
   if (!out.empty() && !defined.empty()) out += "\n";
   out += defined;
   if (auto value = state.values.find(name); value != state.values.end())
-    out += fmt::format("{}: {}\n", name, summary(value->second));
+    out += filled("{}: {}\n", name, summary(value->second));
   return out;
 }
 
@@ -276,10 +275,10 @@ std::string help(const State& state, const SourcePointer& source, Span topic) {
     for (auto& [name, each] : definitions->functions) known.push_back(name);
   }
   throw Error({.code = Code::usage,
-               .message = fmt::format("there is no help on `{}`", written),
+               .message = filled("there is no help on `{}`", written),
                .primary = {source, topic, ""},
-               .help = did_you_mean(
-                   written, known, fmt::format("`:help` alone shows the topics: {}", fmt::join(help_topics(), ", ")))});
+               .help = did_you_mean(written, known,
+                                    filled("`:help` alone shows the topics: {}", fmt::join(help_topics(), ", ")))});
 }
 
 std::string list_rules(const State& state, const std::string& glob) {
@@ -296,16 +295,16 @@ std::string list_rules(const State& state, const std::string& glob) {
       for (auto& [name, each] : definitions.targets) {
         bool is_rule = std::holds_alternative<std::shared_ptr<const language::Rule>>(each);
         if (is_rule != rules || (in_front && in_front->targets.contains(name))) continue;
-        add(name, fmt::format("{} {}", is_rule ? "rule" : "composite", name), summary_of(each));
+        add(name, filled("{} {}", is_rule ? "rule" : "composite", name), summary_of(each));
       }
     for (auto& [name, each] : definitions.functions)
       if (!in_front || !in_front->functions.contains(name)) add(name, signature(*each), "");
-    if (any) out += fmt::format("{}{}:\n{}", out.empty() ? "" : "\n", title, rows.text());
+    if (any) out += filled("{}{}:\n{}", out.empty() ? "" : "\n", title, rows.text());
   };
   list("Entered", state.definitions.own(), nullptr);
   list("Loaded", state.definitions.loaded().definitions(), &state.definitions.own());
   list("Standard", Pack::standard().definitions(), nullptr);
-  return out.empty() ? fmt::format("no rule, composite or function is called `{}`\n", glob) : out;
+  return out.empty() ? filled("no rule, composite or function is called `{}`\n", glob) : out;
 }
 
 }  // namespace ascribe::repl

@@ -2,11 +2,12 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
-#include <fmt/format.h>
 
 #include <atomic>
 #include <cstring>
 #include <stdexcept>
+
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -63,7 +64,7 @@ struct Ended : std::runtime_error {
 
 std::string shown_time(std::chrono::milliseconds time) {
   auto seconds = static_cast<double>(time.count()) / 1000;
-  return fmt::format("{:g} second{}", seconds, seconds == 1 ? "" : "s");
+  return filled("{:g} second{}", seconds, seconds == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -73,7 +74,7 @@ std::string shown_bytes(std::size_t bytes) {
   auto shown = static_cast<double>(bytes);
   std::size_t unit = 0;
   while (shown >= 1024 && unit + 1 < std::size(units)) shown /= 1024, ++unit;
-  return fmt::format("{:.4g} {}", shown, units[unit]);
+  return filled("{:.4g} {}", shown, units[unit]);
 }
 
 Guard::Guard(const Limits& limits, std::function<bool()> interrupted)
@@ -107,10 +108,10 @@ void Guard::end(Reason reason) {
 Diagnostic Guard::diagnostic() const {
   if (reason_ == Reason::time)
     return {.code = Code::too_large,
-            .message = fmt::format("the evaluation took more than {}, and was stopped", shown_time(limits_.time)),
+            .message = filled("the evaluation took more than {}, and was stopped", shown_time(limits_.time)),
             .help = "give it smaller inputs, or start with a larger `--time`"};
   return {.code = Code::too_large,
-          .message = fmt::format("the evaluation needs more than {} of memory", shown_bytes(limits_.memory)),
+          .message = filled("the evaluation needs more than {} of memory", shown_bytes(limits_.memory)),
           .help = "give it smaller inputs, or start with a larger `--memory`"};
 }
 

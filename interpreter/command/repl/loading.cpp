@@ -1,10 +1,10 @@
 // `load(…)` and `image(…)`: models and tensors from files.
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/home.hpp"
@@ -47,9 +47,9 @@ at::Tensor per_channel(Evaluator& evaluator, const syntax::Expression& written, 
   auto channels = image.dim() > 1 ? image.size(1) : 1;
   if (!numbers.defined() || numbers.dim() != 1 || (numbers.size(0) != 1 && numbers.size(0) != channels))
     throw evaluator.refusal(Code::wrong_type, written.span,
-                            fmt::format("`{}` is a number, or a list with one for each of the {} channel{}", what,
-                                        channels, channels == 1 ? "" : "s"),
-                            fmt::format("write `{} = [{}]`", what, channels == 1 ? "0.5" : "0.485, 0.456, 0.406"));
+                            filled("`{}` is a number, or a list with one for each of the {} channel{}", what, channels,
+                                   channels == 1 ? "" : "s"),
+                            filled("write `{} = [{}]`", what, channels == 1 ? "0.5" : "0.485, 0.456, 0.406"));
   std::vector<std::int64_t> shape(static_cast<std::size_t>(image.dim()), 1);
   if (image.dim() > 1) shape[1] = -1;
   return numbers.reshape(shape);
@@ -63,8 +63,8 @@ Result load(Evaluator& evaluator, const CallArguments& arguments) {
   auto ending = ending_of(path);
   if (ending == ".rule" || std::filesystem::path(path).filename() == "pack.rule")
     throw evaluator.refusal(Code::usage, written.span,
-                            fmt::format("{} holds rules, not a value", command::quoted_name(path)),
-                            fmt::format("write `:load {}`", path));
+                            filled("{} holds rules, not a value", command::quoted_name(path)),
+                            filled("write `:load {}`", path));
   if (ending == ".npy" || ending == ".png") return {tensor_from(path)};
   if (ending == ".pt") return {from_pt(path)};
   return {ModelValue{Model::load(path), {}, path}};

@@ -1,7 +1,6 @@
 #include "interpreter/command/repl/picture.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "ascribe/heatmap.hpp"
 #include "grammar/diagnostic.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/text_width.hpp"
 #include "interpreter/command/colour.hpp"
 
@@ -46,7 +46,7 @@ std::vector<at::Tensor> maps_of(const at::Tensor& relevance) {
   auto values = relevance.detach().to(at::kCPU, at::kDouble);
   if (values.dim() > 5)
     throw Error({.code = Code::wrong_tensor,
-                 .message = fmt::format("relevance of {} dimensions has no picture", values.dim()),
+                 .message = filled("relevance of {} dimensions has no picture", values.dim()),
                  .help = "`relevance(…)` gives its numbers"});
   if (values.dim() < 3)
     values = values.reshape({values.dim() == 2 ? values.size(0) : 1, 1, -1});
@@ -130,8 +130,8 @@ int palette_index(const Colour& colour) {
 }
 
 std::string painted(const Colour& colour, int layer, Screen::Colour depth) {
-  if (depth == Screen::Colour::full) return fmt::format("\033[{}8;2;{};{};{}m", layer, colour[0], colour[1], colour[2]);
-  return fmt::format("\033[{}8;5;{}m", layer, palette_index(colour));
+  if (depth == Screen::Colour::full) return filled("\033[{}8;2;{};{};{}m", layer, colour[0], colour[1], colour[2]);
+  return filled("\033[{}8;5;{}m", layer, palette_index(colour));
 }
 
 // Two rows of cells in each line: the upper one is the character's colour, the lower one its background.
@@ -253,8 +253,8 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
     for (auto& line : beside(row).lines) out.add(std::move(line.text), line.width);
   }
   auto samples = titled.relevance.dim() < 2 ? 1 : titled.relevance.size(0);
-  if (samples > count) out.add(cut(fmt::format("… {} samples more", samples - count), columns));
-  out.add(cut(fmt::format("scale: ±{:.4g}", scale), columns));
+  if (samples > count) out.add(cut(filled("… {} samples more", samples - count), columns));
+  out.add(cut(filled("scale: ±{:.4g}", scale), columns));
   return out;
 }
 
@@ -294,7 +294,7 @@ std::string draw(const std::vector<Titled>& maps, const Screen& screen) {
     for (auto& each : blocks) out += text_of(each);
   }
   if (screen.colour == Screen::Colour::none)
-    out += fmt::format("for: {}   against: {}   (from little to much; ? is not finite)\n", positive, negative);
+    out += filled("for: {}   against: {}   (from little to much; ? is not finite)\n", positive, negative);
   return out;
 }
 

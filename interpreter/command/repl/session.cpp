@@ -1,9 +1,8 @@
 #include "interpreter/command/repl/session.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/evaluate/failure.hpp"
 #include "interpreter/language/names.hpp"
@@ -82,7 +81,7 @@ void Session::run_parts(const SourcePointer& source, syntax::Input input, Answer
       answer.text += result.text.empty() ? describe(result.value) : result.text;
       continue;
     }
-    answer.text += result.text + fmt::format("{}: {}\n", statement.name->text, summary(result.value));
+    answer.text += result.text + filled("{}: {}\n", statement.name->text, summary(result.value));
     assign(next, *statement.name, std::move(result.value), source);
   }
   define(next, std::move(items), source, answer);
@@ -105,7 +104,7 @@ void Session::define(State& state, std::vector<syntax::Item> items, const Source
     if (each->sort != EnteredDefinition::Sort::import) continue;
     auto& import = std::get<syntax::Import>(each->file.items.front().node);
     answer.text +=
-        fmt::format("{}: {} from {}\n", name, content_of(*state.definitions.imports().at(name)), import.path.value);
+        filled("{}: {} from {}\n", name, content_of(*state.definitions.imports().at(name)), import.path.value);
   }
   for (auto& name : tests) {
     auto test = state.definitions.test(name);
@@ -113,7 +112,7 @@ void Session::define(State& state, std::vector<syntax::Item> items, const Source
     guard_->check();
     auto result = testing::run(test);
     if (!result.failures.empty()) throw Error(std::move(result.failures));
-    answer.text += fmt::format("passed: {}\n", name);
+    answer.text += filled("passed: {}\n", name);
   }
 }
 
@@ -127,16 +126,16 @@ void Session::assign(State& state, const syntax::Name& name, Value value, const 
   if (name.text == "y")
     throw refuse(Code::protected_name, "`y` cannot be redefined", "it is the output of the current model for x");
   if (name.text != "x" && name.text != "R" && name.text != "layer" && language::is_protected(name.text))
-    throw refuse(Code::protected_name, fmt::format("`{}` cannot be redefined", name.text), "choose another name");
+    throw refuse(Code::protected_name, filled("`{}` cannot be redefined", name.text), "choose another name");
   if (name.text == "x" && !(numbers && tensor->tensor.dim() > 0))
-    throw refuse(Code::wrong_input, fmt::format("`x` is numbers with a batch dimension, not {}", type_of(value)),
+    throw refuse(Code::wrong_input, filled("`x` is numbers with a batch dimension, not {}", type_of(value)),
                  "write `x = [[1]]`: one sample with one value");
   if (name.text == "R" && !numbers && !std::holds_alternative<double>(value))
-    throw refuse(Code::wrong_type, fmt::format("`R` is a number or a tensor, not {}", type_of(value)),
+    throw refuse(Code::wrong_type, filled("`R` is a number or a tensor, not {}", type_of(value)),
                  "it is where relevance starts: `R = 2 * y`, or `R = 1`");
   bool is_model = std::holds_alternative<ModelValue>(value);
   if (name.text == "model" && !is_model)
-    throw refuse(Code::wrong_type, fmt::format("`model` is a model, not {}", type_of(value)),
+    throw refuse(Code::wrong_type, filled("`model` is a model, not {}", type_of(value)),
                  "a layer, a list of layers, or `load(\"net.pt2\")`");
   if (is_model)
     state.model = name.text;

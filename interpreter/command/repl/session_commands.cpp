@@ -1,10 +1,10 @@
 // The commands of a session.
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 
+#include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/atomic_file.hpp"
@@ -81,7 +81,7 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
   auto text = source->text();
   if (auto bad = find_invalid_utf8(text); bad != std::string_view::npos)
     throw Error({.code = Code::not_text,
-                 .message = fmt::format("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])),
+                 .message = filled("byte 0x{:02X} is not part of a text", static_cast<unsigned char>(text[bad])),
                  .primary = {source, {bad, bad}, ""},
                  .help = "a session reads UTF-8 text"});
   auto begin = text.find(':');
@@ -93,14 +93,14 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
   CommandLine line{source, {argument_begin, std::max(argument_begin, argument_end)}};
   if (command.needs_argument && line.text().empty())
     throw Error({.code = Code::usage,
-                 .message = fmt::format("`:{}` needs an argument", command.name),
+                 .message = filled("`:{}` needs an argument", command.name),
                  .primary = {source, {begin, end}, ""},
-                 .help = fmt::format("write `:{} {}`", command.name, command.arguments)});
+                 .help = filled("write `:{} {}`", command.name, command.arguments)});
   if (command.arguments.empty() && !line.text().empty())
     throw Error({.code = Code::usage,
-                 .message = fmt::format("`:{}` takes no argument", command.name),
+                 .message = filled("`:{}` takes no argument", command.name),
                  .primary = {source, line.argument, ""},
-                 .help = fmt::format("write `:{}`", command.name)});
+                 .help = filled("write `:{}`", command.name)});
   switch (command.id) {
     case Command::Id::help:
       answer.text = help(state_, source, line.argument);
@@ -141,13 +141,13 @@ void Session::load(const std::vector<fs::path>& paths, Answer& answer) {
     if (std::find(all.begin(), all.end(), path) == all.end()) all.push_back(path);
   state_.definitions = state_.definitions.with_loaded(all, loading(), answer.messages);
   auto& loaded = state_.definitions.loaded().definitions();
-  for (auto& path : paths) answer.text += fmt::format("{}: {}\n", path.string(), content_of(part_of(loaded, path)));
+  for (auto& path : paths) answer.text += filled("{}: {}\n", path.string(), content_of(part_of(loaded, path)));
   std::vector<std::string> hidden;
   for (auto& each : state_.definitions.entered())
     if (loaded.targets.contains(each->name) || loaded.functions.contains(each->name))
-      hidden.push_back(fmt::format("`{}`", each->name));
+      hidden.push_back(filled("`{}`", each->name));
   if (!hidden.empty())
-    answer.text += fmt::format("entered here, and in front of what is loaded: {}\n", fmt::join(hidden, ", "));
+    answer.text += filled("entered here, and in front of what is loaded: {}\n", fmt::join(hidden, ", "));
 }
 
 void Session::reload(Answer& answer) {
@@ -157,9 +157,9 @@ void Session::reload(Answer& answer) {
   state_.definitions = state_.definitions.with_loaded(paths, loading(), answer.messages);
   if (!paths.empty())
     answer.text =
-        fmt::format("{}: {}\n", counted(paths.size(), "path"), content_of(state_.definitions.loaded().definitions()));
+        filled("{}: {}\n", counted(paths.size(), "path"), content_of(state_.definitions.loaded().definitions()));
   for (auto& [name, import] : state_.definitions.imports())
-    answer.text += fmt::format("{}: {}\n", name, content_of(*import));
+    answer.text += filled("{}: {}\n", name, content_of(*import));
 }
 
 void Session::save(const CommandLine& line, Answer& answer) {
@@ -174,8 +174,7 @@ void Session::save(const CommandLine& line, Answer& answer) {
     throw refuse(Code::usage, "`:save` takes one file", "a name with blanks stands in double quotes");
   auto path = with_home(words.front());
   if (path.extension() != ".rule")
-    throw refuse(Code::usage, "the names of rule files end in `.rule`",
-                 fmt::format("write `:save {}.rule`", words.front()));
+    throw refuse(Code::usage, "the names of rule files end in `.rule`", filled("write `:save {}.rule`", words.front()));
   auto definitions = for_rule_file(state_.definitions.entered());
   if (definitions.empty())
     throw refuse(Code::usage, "no definition was entered, so there is nothing to save",
@@ -183,11 +182,11 @@ void Session::save(const CommandLine& line, Answer& answer) {
   std::error_code error;
   auto known = fs::weakly_canonical(path, error);
   if (fs::exists(path, error) && !saved_.contains(known))
-    throw refuse(Code::unwritable_file, fmt::format("{} is there already", command::quoted(path)),
+    throw refuse(Code::unwritable_file, filled("{} is there already", command::quoted(path)),
                  "choose another name: only files that this session wrote are written again");
   command::write_file(path, {as_rule_file(definitions, path.parent_path())});
   saved_.insert(fs::weakly_canonical(path, error));
-  answer.text = fmt::format("{}: {}\n", path.string(), counted(definitions.size(), "definition"));
+  answer.text = filled("{}: {}\n", path.string(), counted(definitions.size(), "definition"));
 }
 
 void Session::type(const CommandLine& line, Answer& answer) {
@@ -214,10 +213,10 @@ void Session::time(const CommandLine& line, Answer& answer) {
   } while (seconds.size() < most_runs && Clock::now() - begin < enough);
   std::sort(seconds.begin(), seconds.end());
   auto middle = seconds[seconds.size() / 2];
-  auto shown = middle < 1e-3 ? fmt::format("{:.3g} µs", middle * 1e6)
-               : middle < 1  ? fmt::format("{:.3g} ms", middle * 1e3)
-                             : fmt::format("{:.3g} s", middle);
-  answer.text = seconds.size() == 1 ? shown + "\n" : fmt::format("{}, the median of {} runs\n", shown, seconds.size());
+  auto shown = middle < 1e-3 ? filled("{:.3g} µs", middle * 1e6)
+               : middle < 1  ? filled("{:.3g} ms", middle * 1e3)
+                             : filled("{:.3g} s", middle);
+  answer.text = seconds.size() == 1 ? shown + "\n" : filled("{}, the median of {} runs\n", shown, seconds.size());
 }
 
 void Session::reset(const CommandLine& line, Answer& answer) {
@@ -239,12 +238,11 @@ void Session::reset(const CommandLine& line, Answer& answer) {
     std::vector<std::string> names;
     for (auto& [each, value] : next.values) names.push_back(each);
     for (auto& each : next.definitions.entered()) names.push_back(each->name);
-    throw Error(
-        {.code = Code::unknown_name,
-         .message = fmt::format("nothing that was entered is called `{}`", name),
-         .primary = {line.source, line.argument, ""},
-         .help = did_you_mean(name, names,
-                              names.empty() ? "nothing was entered" : fmt::format("there are: {}", listed(names)))});
+    throw Error({.code = Code::unknown_name,
+                 .message = filled("nothing that was entered is called `{}`", name),
+                 .primary = {line.source, line.argument, ""},
+                 .help = did_you_mean(name, names,
+                                      names.empty() ? "nothing was entered" : filled("there are: {}", listed(names)))});
   }
   if (!definitions.empty()) next.definitions = next.definitions.without(definitions);
   state_ = std::move(next);

@@ -1,13 +1,13 @@
 #include "interpreter/command/repl/value.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::repl {
@@ -20,23 +20,22 @@ double without_idle_sign(double value) {
 }
 
 std::string with_count(std::int64_t count, const std::string& word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
 std::string summary_of(const TensorValue& value) {
   auto& tensor = value.tensor;
-  auto out = fmt::format("{} {}", type_name(tensor), shown(tensor.sizes()));
+  auto out = filled("{} {}", type_name(tensor), shown(tensor.sizes()));
   if (tensor.numel() == 0) return out + ", no elements";
   if (tensor.scalar_type() == at::kBool)
-    return out + fmt::format(", {} of {} hold", tensor.sum().item<std::int64_t>(), tensor.numel());
+    return out + filled(", {} of {} hold", tensor.sum().item<std::int64_t>(), tensor.numel());
   auto numbers = tensor.to(at::kCPU, at::kDouble);
   auto finite = numbers.masked_select(numbers.isfinite());
   if (finite.numel() > 0)
-    out += fmt::format(", range {} to {}", number(finite.min().item<double>()), number(finite.max().item<double>()));
-  out +=
-      fmt::format(", sum {}, NaN {}", number(numbers.sum().item<double>()), numbers.isnan().sum().item<std::int64_t>());
+    out += filled(", range {} to {}", number(finite.min().item<double>()), number(finite.max().item<double>()));
+  out += filled(", sum {}, NaN {}", number(numbers.sum().item<double>()), numbers.isnan().sum().item<std::int64_t>());
   if (auto infinite = numbers.isinf().sum().item<std::int64_t>(); infinite > 0)
-    out += fmt::format(", infinite {}", infinite);
+    out += filled(", infinite {}", infinite);
   return out;
 }
 
@@ -56,7 +55,7 @@ Shown shown_of(std::int64_t size, std::int64_t dimensions_below, bool all) {
 
 std::string element(const at::Tensor& tensor) {
   if (tensor.scalar_type() == at::kBool) return tensor.item<bool>() ? "true" : "false";
-  return fmt::format("{:.4g}", without_idle_sign(tensor.item<double>()));
+  return filled("{:.4g}", without_idle_sign(tensor.item<double>()));
 }
 
 template <typename Visit>
@@ -79,7 +78,7 @@ std::size_t widest(const at::Tensor& tensor, bool all) {
 
 void write(std::string& out, const at::Tensor& tensor, bool all, std::size_t width, std::size_t indent) {
   if (tensor.dim() == 0) {
-    out += fmt::format("{:>{}}", element(tensor), width);
+    out += filled("{:>{}}", element(tensor), width);
     return;
   }
   out += '[';
@@ -114,15 +113,15 @@ std::string summary_of(const ModelValue& value) {
     bool more = kinds.size() > most;
     auto count = kinds.size();
     if (more) kinds.resize(most);
-    return fmt::format("model of {}: {}{}", with_count(static_cast<std::int64_t>(count), "layer"),
-                       fmt::join(kinds, ", "), more ? ", …" : "");
+    return filled("model of {}: {}{}", with_count(static_cast<std::int64_t>(count), "layer"), fmt::join(kinds, ", "),
+                  more ? ", …" : "");
   }
   std::int64_t numbers = 0;
   auto& held = value.model.state().names->held;
   for (auto& each : held) numbers += each.numel();
-  return fmt::format("model from {}: {} in {}, {}", value.file, with_count(numbers, "parameter"),
-                     with_count(static_cast<std::int64_t>(held.size()), "tensor"),
-                     type_name(at::empty({0}, value.model.options().device(at::kCPU))));
+  return filled("model from {}: {} in {}, {}", value.file, with_count(numbers, "parameter"),
+                with_count(static_cast<std::int64_t>(held.size()), "tensor"),
+                type_name(at::empty({0}, value.model.options().device(at::kCPU))));
 }
 
 std::string layers_of(const ModelValue& value) {
@@ -131,11 +130,11 @@ std::string layers_of(const ModelValue& value) {
   std::size_t widest_kind = 0;
   for (auto& layer : value.layers) widest_kind = std::max(widest_kind, layer.layer->name.size());
   for (std::size_t i = 0; i < value.layers.size(); ++i) {
-    std::string line = fmt::format("  {:>2}  {:<{}}", i, value.layers[i].layer->name, widest_kind);
+    std::string line = filled("  {:>2}  {:<{}}", i, value.layers[i].layer->name, widest_kind);
     for (auto& held : value.model.state().names->held)
       if (auto found = names.find({held.storage().unsafeGetStorageImpl(), held.storage_offset()});
           found != names.end() && found->second.starts_with(std::to_string(i) + "."))
-        line += fmt::format("  {} {}", found->second.substr(std::to_string(i).size() + 1), shown(held.sizes()));
+        line += filled("  {} {}", found->second.substr(std::to_string(i).size() + 1), shown(held.sizes()));
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
@@ -143,9 +142,9 @@ std::string layers_of(const ModelValue& value) {
 
 }  // namespace
 
-std::string number(double value) { return fmt::format("{:.6g}", without_idle_sign(value)); }
+std::string number(double value) { return filled("{:.6g}", without_idle_sign(value)); }
 
-std::string shown(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 std::string type_name(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
@@ -160,12 +159,12 @@ std::string type_name(const at::Tensor& tensor) {
     case at::kDouble:
       return "float64";
     default:
-      return fmt::format("{}int{}", tensor.scalar_type() == at::kByte ? "u" : "", 8 * tensor.element_size());
+      return filled("{}int{}", tensor.scalar_type() == at::kByte ? "u" : "", 8 * tensor.element_size());
   }
 }
 
 std::string summary(const Value& value) {
-  if (auto* it = std::get_if<double>(&value)) return fmt::format("{}", without_idle_sign(*it));
+  if (auto* it = std::get_if<double>(&value)) return filled("{}", without_idle_sign(*it));
   if (auto* it = std::get_if<bool>(&value)) return *it ? "true" : "false";
   if (auto* it = std::get_if<TensorValue>(&value)) return summary_of(*it);
   return summary_of(std::get<ModelValue>(value));
@@ -182,7 +181,7 @@ std::string type_of(const Value& value) {
   if (std::holds_alternative<double>(value)) return "a number";
   if (std::holds_alternative<bool>(value)) return "a truth value";
   if (auto* it = std::get_if<TensorValue>(&value))
-    return fmt::format("a tensor, {} {}", type_name(it->tensor), shown(it->tensor.sizes()));
+    return filled("a tensor, {} {}", type_name(it->tensor), shown(it->tensor.sizes()));
   auto& model = std::get<ModelValue>(value);
   return model.layers.empty() ? "a loaded model"
                               : "a model of " + with_count(static_cast<std::int64_t>(model.layers.size()), "layer");
