@@ -9,6 +9,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/layer_operators.hpp"
 #include "interpreter/attach/operator_call.hpp"
+#include "interpreter/evaluate/shape.hpp"
 
 namespace ascribe::attaching {
 namespace {
@@ -82,8 +83,6 @@ class Check {
   static std::int64_t first(const at::Tensor& numbers) {
     return numbers.numel() == 0 ? 0 : numbers.flatten()[0].item<std::int64_t>();
   }
-  static std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.vec(), ", ")); }
-
   void expect(const char* what, const at::Tensor& tensor, const Shape& shape) const {
     if (tensor.sizes() != at::IntArrayRef(shape))
       refuse(filled("{} has the shape {}, not {}", what, shown(tensor.sizes()), shown(shape)));

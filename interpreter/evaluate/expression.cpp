@@ -1,155 +1,19 @@
 #include "interpreter/evaluate/expression.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
-#include "grammar/limits.hpp"
+#include "interpreter/evaluate/shape.hpp"
 #include "interpreter/language/constant.hpp"
 
 namespace ascribe::evaluate {
 namespace {
 
 using namespace language;
-
-bool is_tensor(const Operand& operand) { return std::holds_alternative<at::Tensor>(operand.value); }
-const at::Tensor& tensor(const Operand& operand) { return std::get<at::Tensor>(operand.value); }
-
-Space joined(Space a, Space b) {
-  // In `backward` input and output are one space, and anything may meet there.
-  return join(a, b).value_or(Space::input);
-}
-
-// One number per sample, laid over a tensor of any rank.
-at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank) {
-  if (space != Space::sample || rank <= 1) return value;
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 1);
-  shape[0] = value.numel();
-  return value.reshape(shape);
-}
-
-std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
-
-// Refuses shapes that do not fit before LibTorch sees them, and those that would become gigabytes.
-void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
-  if (other.size() > shape.size()) shape.insert(shape.begin(), other.size() - shape.size(), 1);
-  auto skipped = shape.size() - other.size();
-  double elements = 1;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (i >= skipped) {
-      auto size = other[i - skipped];
-      if (size != 1 && shape[i] != 1 && size != shape[i])
-        throw Error(
-            {.code = Code::rule_does_not_fit,
-             .message = filled("a tensor of shape {} does not meet one of shape {}", shown(other), shown(shape)),
-             .help = "shapes are equal, or 1 where a value is to be spread"});
-      if (shape[i] == 1) shape[i] = size;
-    }
-    elements *= static_cast<double>(shape[i]);
-  }
-  if (elements > static_cast<double>(limits.broadcast_elements))
-    throw Error({.code = Code::too_large,
-                 .message = filled("values would be spread to the shape {}", shown(shape)),
-                 .help = filled("{} elements are the limit", limits.broadcast_elements)});
-}
-
-// Operands as tensors that broadcast against each other. At least one of them is a tensor, and gives type and device.
-std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) {
-  std::int64_t rank = 0;
-  const at::Tensor* model = nullptr;
-  for (auto* each : operands)
-    if (is_tensor(*each)) {
-      if (each->space != Space::sample) rank = std::max(rank, tensor(*each).dim());
-      if (!model || (model->scalar_type() == at::kBool && tensor(*each).scalar_type() != at::kBool))
-        model = &tensor(*each);
-    }
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 1);
-  for (auto* each : operands)
-    if (is_tensor(*each)) check_broadcast(shape, spread(tensor(*each), each->space, rank).sizes());
-  std::vector<at::Tensor> out;
-  for (auto* each : operands) {
-    if (is_tensor(*each))
-      out.push_back(spread(tensor(*each), each->space, rank));
-    else if (auto* truth_value = std::get_if<bool>(&each->value))
-      out.push_back(at::scalar_tensor(*truth_value, model->options().dtype(at::kBool)));
-    else
-      out.push_back(at::scalar_tensor(std::get<double>(each->value), model->options()));
-  }
-  return out;
-}
-
-// One operation on two numbers, however each is held.
-template <typename OnNumbers, typename OnTensors>
-Operand combine(const Operand& a, const Operand& b, OnNumbers on_numbers, OnTensors on_tensors) {
-  if (!is_tensor(a) && !is_tensor(b))
-    return {on_numbers(std::get<double>(a.value), std::get<double>(b.value)), Space::scalar};
-  auto both = aligned({&a, &b});
-  return {on_tensors(both[0], both[1]), joined(a.space, b.space)};
-}
-
-Operand arithmetic(Operator op, const Operand& a, const Operand& b) {
-  switch (op) {
-    case Operator::add:
-      return combine(a, b, std::plus<>(), [](auto& s, auto& t) { return s + t; });
-    case Operator::subtract:
-      return combine(a, b, std::minus<>(), [](auto& s, auto& t) { return s - t; });
-    case Operator::multiply:
-      return combine(a, b, std::multiplies<>(), [](auto& s, auto& t) { return s * t; });
-    case Operator::divide:
-      return combine(a, b, std::divides<>(), [](auto& s, auto& t) { return s / t; });
-    default:
-      return combine(
-          a, b, [](double s, double t) { return std::pow(s, t); }, [](auto& s, auto& t) { return at::pow(s, t); });
-  }
-}
-
-Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* tolerance) {
-  if (op == Operator::not_equal || (op == Operator::equal && tolerance)) {
-    Operand equal;
-    if (tolerance) {
-      auto difference = arithmetic(Operator::subtract, a, b);
-      auto magnitude = [](const Operand& z) {
-        return is_tensor(z) ? Operand{tensor(z).abs(), z.space} : Operand{std::abs(std::get<double>(z.value)), z.space};
-      };
-      auto largest = combine(
-          magnitude(b), {1.0}, [](double s, double t) { return std::max(s, t); },
-          [](auto& s, auto& t) { return at::maximum(s, t); });
-      equal = compare(Operator::less_equal, magnitude(difference), arithmetic(Operator::multiply, *tolerance, largest),
-                      nullptr);
-    } else {
-      equal = compare(Operator::equal, a, b, nullptr);
-    }
-    if (op == Operator::equal) return equal;
-    if (is_tensor(equal)) return {tensor(equal).logical_not(), equal.space};
-    return {!std::get<bool>(equal.value), Space::scalar};
-  }
-  switch (op) {
-    case Operator::equal:
-      return combine(a, b, std::equal_to<>(), [](auto& s, auto& t) { return s == t; });
-    case Operator::less:
-      return combine(a, b, std::less<>(), [](auto& s, auto& t) { return s < t; });
-    case Operator::less_equal:
-      return combine(a, b, std::less_equal<>(), [](auto& s, auto& t) { return s <= t; });
-    case Operator::greater:
-      return combine(a, b, std::greater<>(), [](auto& s, auto& t) { return s > t; });
-    default:
-      return combine(a, b, std::greater_equal<>(), [](auto& s, auto& t) { return s >= t; });
-  }
-}
-
-Operand logical(Operator op, const Operand& a, const Operand& b) {
-  bool conjunction = op == Operator::logical_and;
-  if (!is_tensor(a) && !is_tensor(b)) {
-    auto s = std::get<bool>(a.value), t = std::get<bool>(b.value);
-    return {conjunction ? s && t : s || t, Space::scalar};
-  }
-  auto both = aligned({&a, &b});
-  return {conjunction ? both[0].logical_and(both[1]) : both[0].logical_or(both[1]), joined(a.space, b.space)};
-}
 
 at::Tensor sign_of(const at::Tensor& z) {
   return at::where(z >= 0, at::ones({}, z.options()), at::where(z < 0, at::full({}, -1, z.options()), z));
@@ -296,17 +160,6 @@ bool ExpressionEvaluator::holds(const Expression& expression) {
   bool negated = comparison->op == Operator::not_equal;
   return every(compare(negated ? Operator::equal : comparison->op, left, right, tolerance ? &*tolerance : nullptr)) !=
          negated;
-}
-
-std::pair<at::Tensor, at::Tensor> aligned(const Operand& left, const Operand& right, const at::TensorOptions& options) {
-  auto held = [&](const Operand& operand) -> Operand {
-    if (is_tensor(operand)) return operand;
-    return {at::full({}, std::get<double>(operand.value), options), operand.space};
-  };
-  auto a = held(left), b = held(right);
-  auto both = aligned({&a, &b});
-  auto same = at::broadcast_tensors(both);
-  return {same[0], same[1]};
 }
 
 at::Tensor ExpressionEvaluator::evaluate_as(const Expression& expression, const at::Tensor& like) {

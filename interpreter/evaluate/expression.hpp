@@ -8,18 +8,10 @@
 #include <span>
 #include <variant>
 
+#include "interpreter/evaluate/operand.hpp"
 #include "interpreter/language/program.hpp"
 
 namespace ascribe::evaluate {
-
-using language::Space;
-
-/// A number, a truth value, or a tensor of either (bool for truth). A tensor in the space `sample` has shape [N]; one
-/// in any other space has the rank of what lives there, and may have size 1 where it is to be spread.
-struct Operand {
-  std::variant<double, bool, at::Tensor> value;
-  Space space = Space::scalar;
-};
 
 /// What an expression can refer to. Nothing is owned.
 struct Environment {
@@ -63,9 +55,6 @@ class ExpressionEvaluator {
   std::vector<Bound> frame_;
   std::map<const language::Expression*, Operand> lets_;
 };
-
-/// Both sides of a comparison as tensors of one shape; sizes of 1 are spread.
-std::pair<at::Tensor, at::Tensor> aligned(const Operand& left, const Operand& right, const at::TensorOptions& options);
 
 /// z + ε·sign z, with sign 0 = 1: the stabilizer of the language's section 1.
 at::Tensor stabilized(const at::Tensor& z, double epsilon);

@@ -11,6 +11,7 @@
 #include "grammar/limits.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/evaluate/failure.hpp"
+#include "interpreter/evaluate/shape.hpp"
 
 namespace ascribe::model {
 namespace {
@@ -20,8 +21,6 @@ using language::LayerArgument;
 using Sizes = std::vector<std::int64_t>;
 using Apply = std::function<at::Tensor(const at::Tensor&)>;
 using Effort = std::function<std::pair<double, double>(const at::Tensor&)>;
-
-std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 Error misfit(const Label& place, std::string message, std::string help = "") {
   return Error({.code = Code::wrong_input, .message = std::move(message), .primary = place, .help = std::move(help)});

@@ -7,6 +7,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/evaluate/shape.hpp"
 
 namespace ascribe {
 namespace {
@@ -14,8 +15,6 @@ namespace {
 Error bad_target(std::string message, std::string help) {
   return Error({.code = Code::bad_target, .message = std::move(message), .help = std::move(help)});
 }
-
-std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 const char* const give_a_start = "give a start of the output's shape";
 

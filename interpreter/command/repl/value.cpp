@@ -144,8 +144,6 @@ std::string layers_of(const ModelValue& value) {
 
 std::string number(double value) { return filled("{:.6g}", without_idle_sign(value)); }
 
-std::string shown(at::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
-
 std::string type_name(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
     case at::kBool:

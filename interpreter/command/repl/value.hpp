@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ascribe/model.hpp"
+#include "interpreter/evaluate/shape.hpp"
 #include "interpreter/language/type.hpp"
 #include "interpreter/model/built_model.hpp"
 
@@ -39,7 +40,7 @@ std::string type_of(const Value& value);
 /// A number among others: six digits.
 std::string number(double value);
 /// `[1, 3]`
-std::string shown(at::IntArrayRef shape);
+using ascribe::shown;
 /// `float64`
 std::string type_name(const at::Tensor& tensor);
 
