@@ -10,34 +10,17 @@
 #include <utility>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/batch_norm.hpp"
-#include "interpreter/attach/operator_call.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/libtorch/failure.hpp"
 
 namespace ascribe {
 
+using namespace libtorch;   // NOLINT
+using namespace layering;   // NOLINT
 using namespace attaching;  // NOLINT: this file is part of the room; the class is public and lives outside
 using Form = LayerOperator::Form;
 using Row = LayerOperator;
-
-std::string& attaching::current_module() {
-  thread_local std::string name;
-  return name;
-}
-
-void ParameterNames::add(const std::string& name, const at::Tensor& parameter) {
-  if (!parameter.defined() || !parameter.has_storage()) return;
-  by_place.emplace(std::pair(parameter.storage().unsafeGetStorageImpl(), parameter.storage_offset()), name);
-  names.insert(name);
-  parameters.insert(parameter.unsafeGetTensorImpl());
-  held.push_back(parameter);
-}
-
-const std::string* ParameterNames::find(const at::Tensor& tensor) const {
-  if (!tensor.has_storage()) return nullptr;
-  auto found = by_place.find({tensor.storage().unsafeGetStorageImpl(), tensor.storage_offset()});
-  return found == by_place.end() ? nullptr : &found->second;
-}
 
 Attachment::State::State(const Composite& rules, std::shared_ptr<const ParameterNames> names, Watch watch)
     : rules_(std::make_shared<const language::BoundComposite>(rules.bound())),
@@ -73,11 +56,6 @@ std::vector<torch::autograd::Edge> Attachment::State::lookups_of(const at::Tenso
   return edges;
 }
 
-std::exception_ptr& attaching::last_error() {
-  thread_local std::exception_ptr error;
-  return error;
-}
-
 void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
   serving_.clear();
   try {
@@ -94,18 +72,18 @@ void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& s
         if (!row || row->kind.empty()) throw;
         serving_ = filled("a layer ({})", row->kind);
       }
-      throw Error(evaluate::describe(failure, serving_, Code::model_failed, "cannot run",
+      throw Error(libtorch::describe(failure, serving_, Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
     }
   } catch (const Error&) {
-    attaching::last_error() = std::current_exception();
+    libtorch::last_error() = std::current_exception();
     throw;
   }
   if (!watch_.supervisor || reports_.empty()) return;
   try {
     watch_.supervisor->called(*reports_.back(), reports_.size());
   } catch (...) {
-    attaching::last_error() = std::current_exception();
+    libtorch::last_error() = std::current_exception();
     throw;
   }
 }
@@ -317,7 +295,7 @@ std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
 
 Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) {
   if (!state_) return;
-  if (attaching::paused())
+  if (libtorch::paused())
     throw Error({.code = Code::gradient_disabled,
                  .message = "rules cannot be attached within a progress callback: operators go through it as they are",
                  .help = "attach before, or after the attribution; `attribute` works there"});
@@ -354,7 +332,7 @@ Attachment attach(const Composite& rules, const torch::nn::Module& model, Attach
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, "the model", Code::wrong_model, "cannot be attached to"));
+    throw Error(libtorch::describe(failure, "the model", Code::wrong_model, "cannot be attached to"));
   }
 }
 

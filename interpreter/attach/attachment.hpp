@@ -12,28 +12,16 @@
 #include <vector>
 
 #include "ascribe/attach.hpp"
-#include "interpreter/attach/dispatch.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/attach/forward_pass.hpp"
-#include "interpreter/attach/layer_operators.hpp"
-#include "interpreter/attach/operator_call.hpp"
+#include "interpreter/layers/table.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/libtorch/parameter_names.hpp"
 #include "interpreter/attach/rule_node.hpp"
 #include "interpreter/attach/supervisor.hpp"
 
 namespace ascribe {
-
-/// The names of a model's modules, by the parameters and buffers that they hold.
-struct ParameterNames {
-  /// `features.0.weight` for a parameter, by its place in memory: a transposed weight is found, too.
-  std::map<std::pair<const c10::StorageImpl*, std::int64_t>, std::string> by_place;
-  std::unordered_set<std::string> names;
-  std::unordered_set<const c10::TensorImpl*> parameters;
-  std::vector<at::Tensor> held;  ///< kept alive: an address of the past would be mistaken for a parameter
-
-  void add(const std::string& name, const at::Tensor& parameter);
-  /// Null where it is no parameter, nor a view of one.
-  const std::string* find(const at::Tensor& tensor) const;
-};
-
 namespace attaching {
 
 /// What an attachment is to notice besides its work.
@@ -46,9 +34,9 @@ struct Watch {
 
 }  // namespace attaching
 
-class Attachment::State : public attaching::Interceptor, public std::enable_shared_from_this<Attachment::State> {
+class Attachment::State : public libtorch::Interceptor, public std::enable_shared_from_this<Attachment::State> {
  public:
-  State(const Composite& rules, std::shared_ptr<const ParameterNames> names, attaching::Watch watch);
+  State(const Composite& rules, std::shared_ptr<const libtorch::ParameterNames> names, attaching::Watch watch);
 
   void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) override;
   bool active() const override { return !ended_ && *inactive_ == 0; }
@@ -65,7 +53,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   const std::shared_ptr<std::atomic<int>>& inactive() const { return inactive_; }
 
  private:
-  using Row = attaching::LayerOperator;
+  using Row = layering::LayerOperator;
   using Passes = std::shared_ptr<attaching::ForwardPass>;
 
   /// A call that is a layer's, before it is known which rule it gets.
@@ -95,7 +83,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   /// undone.
   struct Product {
     Candidate candidate;
-    std::optional<attaching::Made> output{};
+    std::optional<libtorch::Made> output{};
     bool keeps_gradient = false;
     attaching::Counts counts;
     std::size_t reports;
@@ -134,7 +122,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
   std::string module_name(const std::vector<c10::IValue>& arguments) const;
 
   std::shared_ptr<const language::BoundComposite> rules_;
-  std::shared_ptr<const ParameterNames> names_;
+  std::shared_ptr<const libtorch::ParameterNames> names_;
   attaching::Watch watch_;
   attaching::ForwardPasses passes_;
   std::vector<std::shared_ptr<LayerReport>> reports_;
@@ -149,7 +137,7 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
     Passes pass;
   };
   std::map<const LayerReport*, Unsettled> unsettled_;  // layers whose entry `last` decides
-  std::vector<attaching::Made> kept_gradient_;         // outputs of linear layers that keep their gradient
+  std::vector<libtorch::Made> kept_gradient_;         // outputs of linear layers that keep their gradient
   std::string serving_;                                // the layer that is being called, for messages
   std::optional<Product> product_;                     // where the call before this one made one
   std::map<const LayerReport*, torch::autograd::Edge> outputs_;
@@ -160,20 +148,12 @@ class Attachment::State : public attaching::Interceptor, public std::enable_shar
 
 namespace attaching {
 
-/// The module that the running model is in, for operators without parameters of their own; saved models say it. Empty:
-/// unknown.
-std::string& current_module();
-
 /// Throws Error where gradients are disabled.
-std::shared_ptr<Attachment::State> make_state(const Composite& rules, std::shared_ptr<const ParameterNames> names,
+std::shared_ptr<Attachment::State> make_state(const Composite& rules, std::shared_ptr<const libtorch::ParameterNames> names,
                                               Watch watch);
 
 /// Throws Error (training_mode) where an operator's arguments say that it is in training mode. `name` is the layer's.
-void refuse_training_mode(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::string& name);
-
-/// The error of ours, or the exception of a callback, that went through somebody else's code last on this thread:
-/// TorchScript's interpreter makes its own of it.
-std::exception_ptr& last_error();
+void refuse_training_mode(const layering::LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::string& name);
 
 }  // namespace attaching
 }  // namespace ascribe

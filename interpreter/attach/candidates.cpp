@@ -7,11 +7,13 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/batch_norm.hpp"
-#include "interpreter/attach/operator_call.hpp"
+#include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe {
 
+using namespace libtorch;   // NOLINT
+using namespace layering;   // NOLINT
 using namespace attaching;  // NOLINT: as in attachment.cpp
 using Form = LayerOperator::Form;
 
@@ -85,16 +87,6 @@ auto make_apply(const c10::OperatorHandle& op, const LayerOperator& row, std::ve
     op.callBoxed(&stack);
     return stack.front().toTensor();
   };
-}
-
-std::string module_of(const std::string& parameter) {
-  auto dot = parameter.rfind('.');
-  return dot == std::string::npos ? "" : parameter.substr(0, dot);
-}
-
-// `features.0.bias` for `features.0.weight`.
-std::string sibling(const std::string& parameter, const std::string& name) {
-  return parameter.substr(0, parameter.rfind('.') + 1) + name;
 }
 
 // Where a model's layer was called with nothing that depends on an input.
@@ -216,7 +208,7 @@ std::optional<Attachment::State::Candidate> Attachment::State::with_bias(const R
   --out.pass->calls_of_kind[std::string(out.kind->name)];
   reports_.resize(product.reports);
   out.bias_follows = out.bias_may_follow = false;
-  if (attaching::current_module().empty()) out.module = module_of(*name);
+  if (current_module().empty()) out.module = module_of(*name);
   out.name = name_of(out);
   if (!out.kind) return out;
   out.in_place = row.name.ends_with("_");

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/operator_call.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe {
 
+using namespace libtorch;   // NOLINT
+using namespace layering;   // NOLINT
 using namespace attaching;  // NOLINT: as in attachment.cpp
 
 namespace {

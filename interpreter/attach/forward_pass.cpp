@@ -10,6 +10,8 @@
 
 namespace ascribe::attaching {
 
+using namespace libtorch;  // NOLINT: the room below
+
 std::shared_ptr<ForwardPass> whole(std::shared_ptr<ForwardPass> pass) {
   while (pass && pass->joined) pass = pass->joined;
   return pass;

@@ -5,14 +5,16 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/dispatch.hpp"
-#include "interpreter/attach/layer_operators.hpp"
-#include "interpreter/attach/operator_call.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
+#include "interpreter/layers/table.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
 #include "interpreter/attach/rule_node.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/failure.hpp"
 
 namespace ascribe {
 
+using namespace libtorch;   // NOLINT
+using namespace layering;   // NOLINT
 using namespace attaching;  // NOLINT: as in attachment.cpp
 
 namespace {
@@ -93,7 +95,7 @@ at::Tensor HookedImpl::forward(const at::Tensor& x) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, filled("module '{}'", name_), Code::model_failed, "cannot run",
+    throw Error(libtorch::describe(failure, filled("module '{}'", name_), Code::model_failed, "cannot run",
                                    "give it the shape and type that it was made for"));
   }
 }
@@ -131,7 +133,7 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {
-      throw Error(evaluate::describe(failure, call.shown(), Code::model_failed, "cannot run",
+      throw Error(libtorch::describe(failure, call.shown(), Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
     }
   };

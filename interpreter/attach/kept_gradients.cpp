@@ -7,12 +7,14 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/batch_norm.hpp"
-#include "interpreter/attach/operator_call.hpp"
-#include "interpreter/attach/recurrent.hpp"
+#include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/libtorch/recurrent.hpp"
 
 namespace ascribe {
 
+using namespace libtorch;   // NOLINT
+using namespace layering;   // NOLINT
 using namespace attaching;  // NOLINT: as in attachment.cpp
 
 namespace {

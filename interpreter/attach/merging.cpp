@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/batch_norm.hpp"
-#include "interpreter/attach/operator_call.hpp"
+#include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe {
 
+using namespace libtorch;   // NOLINT
+using namespace layering;   // NOLINT
 using namespace attaching;  // NOLINT: as in attachment.cpp
 
 // Batch norm runs as ever; in the graph, the linear layer before it and batch norm become one layer, which keeps what

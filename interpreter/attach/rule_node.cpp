@@ -1,7 +1,6 @@
 #include "interpreter/attach/rule_node.hpp"
 
 #include <ATen/ATen.h>
-#include <c10/core/impl/COW.h>
 #include <torch/csrc/autograd/functions/basic_ops.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/graph_task.h>
@@ -11,44 +10,12 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/dispatch.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
+#include "interpreter/libtorch/failure.hpp"
 
 namespace ascribe::attaching {
 
-KeptTensor KeptTensor::copy(const at::Tensor& tensor) {
-  KeptTensor out;
-  at::NoGradGuard no_grad;
-  out.tensor_ = tensor.detach().clone();
-  return out;
-}
-
-KeptTensor KeptTensor::result(const at::Tensor& tensor) {
-  KeptTensor out;
-  at::NoGradGuard no_grad;
-  auto plain = tensor.detach();
-  // A storage with a deleter of its own (memory of somebody else's) cannot be cloned lazily.
-  auto& storage = *plain.storage().unsafeGetStorageImpl();
-  bool lazy = c10::impl::cow::has_simple_data_ptr(storage) || c10::impl::cow::is_cow_data_ptr(storage.data_ptr());
-  out.tensor_ = lazy ? at::_lazy_clone(plain) : plain.clone();
-  return out;
-}
-
-KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
-  KeptTensor out;
-  if (!tensor.defined()) return out;
-  out.tensor_ = tensor.detach();  // shares the version counter
-  if (!tensor.is_inference()) out.version_ = static_cast<std::int64_t>(tensor._version());
-  return out;
-}
-
-at::Tensor KeptTensor::get(const std::string& what) const {
-  if (version_ >= 0 && version_ != static_cast<std::int64_t>(tensor_._version()))
-    throw Error({.code = Code::overwritten_tensor,
-                 .message = filled("{} was changed after the forward pass", what),
-                 .help = "run the model forward again before the backward pass"});
-  return tensor_;
-}
+using namespace libtorch;  // NOLINT: the room below
 
 bool is_merge(const language::BoundEntry& entry) {
   auto* engine = std::get_if<language::Engine>(&entry.target);
@@ -192,8 +159,8 @@ torch::autograd::variable_list RuleNode::relevance_of_inputs(const at::Tensor& R
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());
   } catch (const std::exception& failure) {
-    if (evaluate::out_of_memory(failure)) throw Error(evaluate::describe(failure, call_.shown(), Code::too_large, ""));
-    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = evaluate::reason(failure)});
+    if (libtorch::out_of_memory(failure)) throw Error(libtorch::describe(failure, call_.shown(), Code::too_large, ""));
+    throw at_layer(call_, {.code = Code::rule_does_not_fit, .message = libtorch::reason(failure)});
   }
   if (!call_.sums || !active) return out;
   std::lock_guard lock(*call_.report_mutex);

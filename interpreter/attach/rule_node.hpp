@@ -11,32 +11,12 @@
 #include "ascribe/report.hpp"
 #include "interpreter/attach/forward_pass.hpp"
 #include "interpreter/attach/supervisor.hpp"
-#include "interpreter/evaluate/reference.hpp"
+#include "interpreter/evaluate/reference/reference.hpp"
+#include "interpreter/libtorch/kept_tensor.hpp"
 
 namespace ascribe::attaching {
 
-/// A tensor as it was when a layer was called, whatever is written into it afterwards.
-///
-/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and leaves that
-/// are the model's inputs are shared between threads and are only referred to: a later change is noticed, and refused.
-class KeptTensor {
- public:
-  KeptTensor() = default;
-  /// Of what belongs to the model or the caller, perhaps to several threads: nothing may touch its memory.
-  static KeptTensor copy(const at::Tensor& tensor);
-  /// Of what this thread's layers have made, and no other thread has seen yet.
-  static KeptTensor result(const at::Tensor& tensor);
-  static KeptTensor reference(const at::Tensor& tensor);
-
-  bool defined() const { return tensor_.defined(); }
-  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what` names
-  /// it.
-  at::Tensor get(const std::string& what) const;
-
- private:
-  at::Tensor tensor_;
-  std::int64_t version_ = -1;  // -1: a value of our own
-};
+using libtorch::KeptTensor;
 
 /// Batch norm in eval mode: scale · x + shift for each channel, with scale = γ / √(σ² + ε) and shift = β − μ · scale.
 struct BatchNorm {

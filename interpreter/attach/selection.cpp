@@ -6,6 +6,7 @@
 
 namespace ascribe::attaching {
 
+
 bool matches_glob(const std::string& glob, const std::string& name) {
   return fnmatch(glob.c_str(), name.c_str(), 0) == 0;
 }

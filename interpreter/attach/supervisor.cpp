@@ -2,9 +2,11 @@
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/dispatch.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
 
 namespace ascribe::attaching {
+
+using namespace libtorch;  // NOLINT: the room below
 namespace {
 
 Error stopped(const std::string& where) {

@@ -1,6 +1,4 @@
 #include "interpreter/model/exported_graph.hpp"
-#include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/recurrent.hpp"
 
 #include <ATen/ScalarOps.h>
 #include <ATen/core/List.h>
@@ -10,7 +8,8 @@
 #include <stdexcept>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/attachment.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
+#include "interpreter/libtorch/recurrent.hpp"
 #include "interpreter/model/archive.hpp"
 
 namespace ascribe::model {
@@ -111,7 +110,7 @@ class Running {
 
   Values run() {
     for (auto& step : graph_.steps) {
-      attaching::current_module() = step.module;
+      libtorch::current_module() = step.module;
       auto results = std::visit([&](auto& call) { return this->call(step, call); }, step.call);
       if (!step.results.empty() && results.size() != step.results.size())
         throw std::runtime_error(
@@ -146,7 +145,7 @@ class Running {
 
   Values call(const Step& step, const OperatorCall& call) {
     auto stack = arguments(step);
-    attaching::check_recurrent(call.op, stack, attaching::current_module());
+    libtorch::check_recurrent(call.op, stack, libtorch::current_module());
     call.op.callBoxed(stack);
     return stack;
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/model/exported_compiler.hpp"
 #include "interpreter/model/exported_types.hpp"
 #include "interpreter/model/exported_weights.hpp"
@@ -219,9 +220,7 @@ std::optional<at::ScalarType> ExportedProgram::declared_type(std::size_t input) 
 
 std::vector<at::Tensor> ExportedProgram::run(const std::vector<at::Tensor>& inputs) const {
   check(inputs);
-  struct Leave {
-    ~Leave() { attaching::current_module().clear(); }
-  } leave;
+  libtorch::ModuleScope scope;
   Values values;
   values.reserve(weights_.size() + inputs.size());
   for (auto& each : weights_) values.emplace_back(each.is_overwritten ? each.tensor.clone() : each.tensor);
@@ -232,8 +231,8 @@ std::vector<at::Tensor> ExportedProgram::run(const std::vector<at::Tensor>& inpu
   return out;
 }
 
-ParameterNames ExportedProgram::parameter_names() const {
-  ParameterNames names;
+libtorch::ParameterNames ExportedProgram::parameter_names() const {
+  libtorch::ParameterNames names;
   for (auto& each : weights_) names.add(each.name, each.tensor);
   return names;
 }

@@ -20,7 +20,7 @@ class ExportedProgram : public Program {
   explicit ExportedProgram(const Archive& archive);
 
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const override;
-  ParameterNames parameter_names() const override;
+  libtorch::ParameterNames parameter_names() const override;
   at::TensorOptions options() const override;
   std::unique_ptr<const Program> on(c10::Device device) const override;
   std::optional<at::ScalarType> declared_type(std::size_t input) const override;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_program.hpp"
 #include "interpreter/model/model_state.hpp"
@@ -58,7 +58,7 @@ Model Model::load(const std::filesystem::path& path) {
   } catch (const model::Refusal& refusal) {
     throw refuse(refusal.what(), refusal.help);
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, filled("'{}'", path.string()), Code::wrong_model, "cannot be run",
+    throw Error(libtorch::describe(failure, filled("'{}'", path.string()), Code::wrong_model, "cannot be run",
                                    "save it again"));
   }
 }
@@ -70,22 +70,22 @@ Model Model::to(const std::string& device) const {
     return Model(std::make_shared<const State>(state_->program->on(c10::Device(device))));
   } catch (const std::exception& failure) {
     throw Error({.code = Code::usage,
-                 .message = filled("cannot use device '{}': {}", device, evaluate::reason(failure)),
+                 .message = filled("cannot use device '{}': {}", device, libtorch::reason(failure)),
                  .help = "write `cpu` or `cuda:0`"});
   }
 }
 
 std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const {
   struct Forget {
-    Forget() { attaching::last_error() = nullptr; }
-    ~Forget() { attaching::last_error() = nullptr; }
+    Forget() { libtorch::last_error() = nullptr; }
+    ~Forget() { libtorch::last_error() = nullptr; }
   } forget;
   try {
     return state_->program->run(inputs);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    if (auto own = std::exchange(attaching::last_error(), nullptr)) try {
+    if (auto own = std::exchange(libtorch::last_error(), nullptr)) try {
         std::rethrow_exception(own);
       } catch (const Error& error) {
         auto diagnostics = error.diagnostics();
@@ -93,7 +93,7 @@ std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const 
           diagnostics.front().note = filled("the model was given {}", shapes(inputs));
         throw Error(diagnostics);
       }
-    throw Error(evaluate::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),
+    throw Error(libtorch::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),
                                    "give it the shape and type that it was made for"));
   }
 }

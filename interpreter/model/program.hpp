@@ -8,7 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "interpreter/attach/attachment.hpp"
+#include "ascribe/error.hpp"
+#include "interpreter/libtorch/parameter_names.hpp"
 
 namespace ascribe::model {
 
@@ -18,11 +19,11 @@ class Program {
   virtual ~Program() = default;
 
   /// The model's outputs, nested ones in order; numbers and nothings among them are left out. Before each operator,
-  /// `attaching::current_module()` becomes the name of the module that it belongs to. Throws Error for inputs that the
+  /// `libtorch::current_module()` becomes the name of the module that it belongs to. Throws Error for inputs that the
   /// program does not take, and whatever LibTorch throws.
   virtual std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const = 0;
 
-  virtual ParameterNames parameter_names() const = 0;
+  virtual libtorch::ParameterNames parameter_names() const = 0;
   /// The floating type and the device of its weights.
   virtual at::TensorOptions options() const = 0;
   /// A copy with its weights on another device. Throws c10::Error where there is none.

@@ -8,12 +8,13 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
+#include "interpreter/libtorch/failure.hpp"
 
 namespace ascribe::model {
 namespace {
 
-void enter_module(const std::string& name) { attaching::current_module() = name; }
+void enter_module(const std::string& name) { libtorch::current_module() = name; }
 
 // The operator that enters a module. It sets a variable of this copy of the library, of which there may be several in a
 // process, and LibTorch knows operators by their names: so each copy has its own, which goes with it.
@@ -232,17 +233,15 @@ torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inp
 
 std::vector<at::Tensor> TorchScriptGraph::run(const std::vector<at::Tensor>& inputs) const {
   auto stack = arguments(inputs);
-  struct Leave {
-    ~Leave() { attaching::current_module().clear(); }
-  } leave;
+  libtorch::ModuleScope scope;
   torch::jit::InterpreterState(code_).run(stack);
   std::vector<at::Tensor> out;
   for (auto& each : stack) flatten(each, out);
   return out;
 }
 
-ParameterNames TorchScriptGraph::parameter_names() const {
-  ParameterNames names;
+libtorch::ParameterNames TorchScriptGraph::parameter_names() const {
+  libtorch::ParameterNames names;
   for (const auto& each : module_.named_parameters()) names.add(each.name, each.value);
   for (const auto& each : module_.named_buffers()) names.add(each.name, each.value);
   return names;
@@ -267,7 +266,7 @@ torch::jit::Module load_torchscript(const std::filesystem::path& path) {
     module.eval();
     return module;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, filled("'{}'", path.string()), Code::wrong_model,
+    throw Error(libtorch::describe(failure, filled("'{}'", path.string()), Code::wrong_model,
                                    "is no TorchScript model, or is damaged", "save it again with torch.jit.save"));
   }
 }

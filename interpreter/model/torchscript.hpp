@@ -21,7 +21,7 @@ class TorchScriptGraph : public Program {
   explicit TorchScriptGraph(torch::jit::Module module);
 
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const override;
-  ParameterNames parameter_names() const override;
+  libtorch::ParameterNames parameter_names() const override;
   at::TensorOptions options() const override;
   std::unique_ptr<const Program> on(c10::Device device) const override;
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }

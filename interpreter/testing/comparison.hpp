@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "interpreter/evaluate/expression.hpp"
+#include "interpreter/evaluate/reference/expression.hpp"
 
 namespace ascribe::testing {
 

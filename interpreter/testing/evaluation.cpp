@@ -28,8 +28,8 @@ ExpressionEvaluator Evaluation::evaluator() {
                               .test_value = [this](const Expression& each) { return test_value(each); }});
 }
 
-model::LayerDescription Evaluation::layer(const BuiltLayer& written) {
-  model::LayerDescription out{written.layer, {}, {subject_.source, written.span, ""}};
+LayerDescription Evaluation::layer(const BuiltLayer& written) {
+  LayerDescription out{written.layer, {}, {subject_.source, written.span, ""}};
   for (auto& argument : written.arguments)
     out.arguments.push_back(argument ? std::optional(as_tensor(evaluate(*argument))) : std::nullopt);
   return out;
@@ -45,7 +45,7 @@ at::Tensor Evaluation::test_value(const Expression& expression) {
   if (auto* it = std::get_if<Random>(&expression.node)) {
     std::vector<std::int64_t> sizes;
     for (auto& each : it->sizes) sizes.push_back(whole(*each, "a size", 1 << 24));
-    return model::random(sizes, it->seed ? whole(*it->seed, "`seed`", std::int64_t{1} << 53) : 0);
+    return testing::random(sizes, it->seed ? whole(*it->seed, "`seed`", std::int64_t{1} << 53) : 0);
   }
   if (auto* it = std::get_if<NamedValue>(&expression.node)) return subject_.named_value(it->name);
   return subject_.relevance(bound(*std::get<Relevance>(expression.node).rules));

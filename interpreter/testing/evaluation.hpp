@@ -5,8 +5,8 @@
 #include <string>
 
 #include "ascribe/pack.hpp"
-#include "interpreter/evaluate/expression.hpp"
-#include "interpreter/model/built_model.hpp"
+#include "interpreter/evaluate/reference/expression.hpp"
+#include "interpreter/testing/built_model.hpp"
 
 namespace ascribe::testing {
 
@@ -27,7 +27,7 @@ class Evaluation {
   /// It refers to this object.
   evaluate::ExpressionEvaluator evaluator();
   /// The layer with a value for each of its arguments.
-  model::LayerDescription layer(const language::BuiltLayer& written);
+  LayerDescription layer(const language::BuiltLayer& written);
   /// A rule or composite with its arguments. A bare rule is for a single layer whatever its kind is, otherwise for all
   /// linear and convolution layers.
   ascribe::Composite bound(const language::Target& target);

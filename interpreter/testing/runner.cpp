@@ -8,8 +8,8 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/evaluate/failure.hpp"
-#include "interpreter/model/built_model.hpp"
+#include "interpreter/libtorch/failure.hpp"
+#include "interpreter/testing/built_model.hpp"
 #include "interpreter/testing/comparison.hpp"
 #include "interpreter/testing/evaluation.hpp"
 
@@ -49,7 +49,7 @@ class TestRun {
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& failure) {
-      failures.push_back({.code = Code::model_failed, .message = evaluate::reason(failure)});
+      failures.push_back({.code = Code::model_failed, .message = libtorch::reason(failure)});
     }
     // What is wrong may stand elsewhere, in the rule; that this test has met it, stands here.
     if (auto& last = failures.back(); !last.primary.source)
@@ -61,7 +61,7 @@ class TestRun {
   }
 
   void prepare() {
-    std::vector<model::LayerDescription> layers;
+    std::vector<LayerDescription> layers;
     for (auto& written : test_.model) {
       here_ = written.span;
       layers.push_back(evaluation_.layer(written));
@@ -100,7 +100,7 @@ class TestRun {
   // -------------------------------------------------------------------------------------------------- relevance
 
   at::Tensor relevance(const ascribe::Composite& rules) const {
-    auto names = std::make_shared<ParameterNames>();
+    auto names = std::make_shared<libtorch::ParameterNames>();
     for (auto& [name, parameter] : model_->parameters()) names->add(name, parameter);
     auto leaf = x_.detach().clone().requires_grad_();
     at::AutoGradMode record(true);
@@ -164,7 +164,7 @@ class TestRun {
                           .quantity = [this](Quantity each) { return quantity(each); },
                           .relevance = [this](const ascribe::Composite& rules) { return relevance(rules); },
                           .is_one_layer = [this] { return model_->size() == 1; }}};
-  std::optional<model::BuiltModel> model_;
+  std::optional<BuiltModel> model_;
   at::Tensor x_, y_, R_;
   Span here_;  // what is being evaluated
 };

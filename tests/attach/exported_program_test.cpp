@@ -56,7 +56,7 @@ TEST_CASE("layers of exported programs are called as the original model's module
   for (std::string name : {"network", "network_strict"}) {
     auto each = exported_model(name);
     CHECK(without_dropout(attributed(each.model, epsilon_plus(), each.inputs[0]).report) == expected);
-    CHECK(attaching::current_module().empty());
+    CHECK(libtorch::current_module().empty());
   }
   auto weights = exported_model("weights");
   auto found = weights.model.state().program->parameter_names();
@@ -153,7 +153,7 @@ TEST_CASE("an exported program moved to another device is another program") {
 TEST_CASE("an exported program in training mode runs, and rules refuse it") {
   auto training = exported_model("network_training");
   CHECK(failure([&] { attribute(training.model, epsilon_plus(), training.inputs[0]); }).starts_with("A0605 "));
-  CHECK(attaching::current_module().empty());
+  CHECK(libtorch::current_module().empty());
 }
 
 // --------------------------------------------------------------------------------------------- several inputs, outputs

@@ -80,10 +80,10 @@ class Untouched {
 bool thread_is_clean() {
   static Tiny model;
   static const at::Tensor x = tiny_input(), gradient = [] {
-    attaching::Pause pause;
+    libtorch::Pause pause;
     return plain_run(model, x).relevance;
   }();
-  return same_bits(plain_run(model, x).relevance, gradient) && attaching::current_module().empty() &&
+  return same_bits(plain_run(model, x).relevance, gradient) && libtorch::current_module().empty() &&
          at::GradMode::is_enabled();
 }
 

@@ -15,8 +15,8 @@
 #include <string>
 
 #include "ascribe/ascribe.hpp"
-#include "interpreter/attach/dispatch.hpp"
-#include "interpreter/evaluate/reference.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
+#include "interpreter/evaluate/reference/reference.hpp"
 
 namespace ascribe::test {
 
@@ -57,7 +57,7 @@ using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
 /// Relevance of the inputs of one layer, y = f(x; θ), alone, whatever is attached.
 inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, const Parameters& parameters,
                        const at::Tensor& R, std::vector<bool> gets_relevance = {}) {
-  attaching::Pause pause;
+  libtorch::Pause pause;
   at::NoGradGuard no_grad;
   evaluate::Layer layer{f, {}, std::move(gets_relevance), {}, {}};
   Tensors theta;
@@ -86,7 +86,7 @@ struct Outcome {
 
 /// A chain of layers on `x`, one after the other, from `start` of its output.
 inline Outcome layer_by_layer(const std::vector<Step>& steps, const at::Tensor& x) {
-  attaching::Pause pause;
+  libtorch::Pause pause;
   Tensors inputs{x.detach()};
   for (auto& step : steps) {
     at::NoGradGuard no_grad;

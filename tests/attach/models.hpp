@@ -124,7 +124,7 @@ inline Outcome under_epsilon_plus(Small& model, const at::Tensor& x) {
 inline bool plain_gradient_is_back(Small& model, const at::Tensor& x) {
   static Small untouched;  // the same seed, the same weights; never attached to
   auto expected = [&] {
-    attaching::Pause pause;  // attached rules serve whatever runs on this thread
+    libtorch::Pause pause;  // attached rules serve whatever runs on this thread
     return plain_run(untouched, x);
   }();
   auto found = plain_run(model, x);

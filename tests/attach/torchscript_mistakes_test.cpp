@@ -52,7 +52,7 @@ TEST_CASE("what fails in a model is told in one line, and leaves the thread clea
   CHECK(failure([&] {
           attribute(model, epsilon_plus(), random({2, 5}));
         }) == "A0609 layer 'part' (linear) cannot run: mat1 and mat2 shapes cannot be multiplied (2x5 and 4x3)");
-  CHECK(attaching::current_module().empty());
+  CHECK(libtorch::current_module().empty());
   auto raising =
       loaded(script("def forward(self, x):\n  assert x.size(0) < 2, \"one sample at a time\"\n  return x * 2\n"));
   CHECK(failure([&] {

@@ -18,7 +18,7 @@
 #include <tuple>
 
 #include "ascribe/attach.hpp"
-#include "interpreter/evaluate/reference.hpp"
+#include "interpreter/evaluate/reference/reference.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "tests/catch.hpp"
 #include "tests/drawn/kinds.hpp"

@@ -12,7 +12,7 @@
 
 #include "ascribe/attach.hpp"
 #include "ascribe/pack.hpp"
-#include "interpreter/evaluate/reference.hpp"
+#include "interpreter/evaluate/reference/reference.hpp"
 #include "tests/catch.hpp"
 
 namespace ascribe::testing {

@@ -6,12 +6,12 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/spaces.hpp"
-#include "interpreter/model/built_program.hpp"
+#include "interpreter/testing/built_program.hpp"
 #include "interpreter/model/model_state.hpp"
-#include "interpreter/model/target.hpp"
+#include "interpreter/attribute/target.hpp"
 #include "interpreter/testing/comparison.hpp"
 
 namespace ascribe::repl {
@@ -26,7 +26,7 @@ using language::Space;
 using language::Type;
 
 // A session builds larger models than a test: it has limits of its own on time and memory.
-constexpr model::Allowance allowance{.multiplications = 1e12, .whose = "a session"};
+constexpr testing::Allowance allowance{.multiplications = 1e12, .whose = "a session"};
 
 // The names of an input: those of a file, and messages for the calls that only sessions have.
 class InputScope : public language::FileScope {
@@ -209,7 +209,7 @@ auto Evaluator::located(Span where, Action action) -> decltype(action()) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& failure) {
-    auto diagnostic = evaluate::describe(failure, "this", Code::model_failed, "cannot be computed");
+    auto diagnostic = libtorch::describe(failure, "this", Code::model_failed, "cannot be computed");
     diagnostic.primary = {source_, where, ""};
     throw Error(std::move(diagnostic));
   }
@@ -328,7 +328,7 @@ ModelValue Evaluator::model(const syntax::Expression& written) {
 }
 
 ModelValue Evaluator::built(const syntax::Expression& written) {
-  std::vector<model::LayerDescription> layers;
+  std::vector<testing::LayerDescription> layers;
   diagnostics_.clear();
   auto add = [&](const syntax::Expression& each) {
     auto* call = as_call(each);
@@ -352,7 +352,7 @@ ModelValue Evaluator::built(const syntax::Expression& written) {
       add(written);
   });
   if (has_errors(diagnostics_)) throw Error(diagnostics_);
-  return {model::as_model(std::make_shared<const model::BuiltModel>(layers, allowance)), layers, ""};
+  return {testing::as_model(std::make_shared<const testing::BuiltModel>(layers, allowance)), layers, ""};
 }
 
 ModelValue Evaluator::current_model() const {
@@ -386,7 +386,7 @@ std::optional<at::Tensor> Evaluator::R(const at::Tensor& y) const {
 at::Tensor Evaluator::y(const ModelValue& model, const at::Tensor& x) {
   if (output_ && &output_->model.state() == &model.model.state() && output_->x.is_same(x)) return output_->y;
   at::NoGradGuard no_grad;
-  auto found = model::chosen_output(model.model.run({as_input(model, x)}), Target::all());
+  auto found = attributing::chosen_output(model.model.run({as_input(model, x)}), Target::all());
   output_ = std::make_shared<const Output>(Output{model.model, x, found});
   return found;
 }

@@ -4,7 +4,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/language/names.hpp"
 #include "interpreter/testing/runner.hpp"
 
@@ -34,7 +34,7 @@ Answer Session::guarded(const std::function<void(Answer&)>& action) {
   } catch (const std::bad_alloc&) {
     fail({{.code = Code::too_large, .message = "memory is exhausted", .help = "give smaller inputs"}});
   } catch (const std::exception& failure) {
-    fail({evaluate::describe(failure, "the input", Code::model_failed, "cannot be evaluated")});
+    fail({libtorch::describe(failure, "the input", Code::model_failed, "cannot be evaluated")});
   }
   guard_ = nullptr;
   return answer;

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "ascribe/model.hpp"
-#include "interpreter/evaluate/shape.hpp"
+#include "interpreter/libtorch/shape.hpp"
 #include "interpreter/language/type.hpp"
-#include "interpreter/model/built_model.hpp"
+#include "interpreter/testing/built_model.hpp"
 
 namespace ascribe::repl {
 
@@ -24,7 +24,7 @@ struct TensorValue {
 /// A model that was loaded, or built from layers.
 struct ModelValue {
   Model model;
-  std::vector<model::LayerDescription> layers{};  ///< empty: it was loaded
+  std::vector<testing::LayerDescription> layers{};  ///< empty: it was loaded
   std::string file{};                             ///< from which it was loaded
 };
 

@@ -1,4 +1,4 @@
-#include "interpreter/evaluate/expression.hpp"
+#include "interpreter/evaluate/reference/expression.hpp"
 
 #include <ATen/ATen.h>
 
@@ -7,7 +7,7 @@
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/evaluate/shape.hpp"
+#include "interpreter/libtorch/shape.hpp"
 #include "interpreter/language/constant.hpp"
 
 namespace ascribe::evaluate {

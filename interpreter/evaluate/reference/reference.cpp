@@ -1,9 +1,9 @@
-#include "interpreter/evaluate/reference.hpp"
+#include "interpreter/evaluate/reference/reference.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "interpreter/evaluate/expression.hpp"
+#include "interpreter/evaluate/reference/expression.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/reduction.hpp"
 

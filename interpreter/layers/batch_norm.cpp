@@ -1,10 +1,10 @@
-#include "interpreter/attach/batch_norm.hpp"
+#include "interpreter/layers/batch_norm.hpp"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
 
-namespace ascribe::attaching {
+namespace ascribe::layering {
 namespace {
 
 // A number for each channel, laid along one dimension of many.
@@ -63,7 +63,7 @@ BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IV
   return {scale, beta.defined() ? beta + shift : shift};
 }
 
-std::optional<LayerCall> merged(const LayerCall& linear, const at::Tensor& y, const BatchNorm& batch_norm) {
+std::optional<attaching::LayerCall> merged(const attaching::LayerCall& linear, const at::Tensor& y, const BatchNorm& batch_norm) {
   auto* kind = language::find_kind(linear.report->kind);
   if (!kind || !is_linear(*kind) || !linear.merges || !linear.apply) return {};
   if (linear.output_version != static_cast<std::int64_t>(y._version())) return {};
@@ -85,8 +85,8 @@ std::optional<LayerCall> merged(const LayerCall& linear, const at::Tensor& y, co
   };
   auto out = linear;
   out.parameters = {
-      {"weight", KeptTensor::result(scaled())},
-      {"bias", KeptTensor::result(bias.defined() ? bias * scale + shift : shift.clone())},
+      {"weight", libtorch::KeptTensor::result(scaled())},
+      {"bias", libtorch::KeptTensor::result(bias.defined() ? bias * scale + shift : shift.clone())},
   };
   if (!bias.defined()) out.apply = with_bias(linear.apply);
   return out;
@@ -113,4 +113,4 @@ std::optional<FoldedLayer> folded(const language::Kind& kind,
   return layer;
 }
 
-}  // namespace ascribe::attaching
+}  // namespace ascribe::layering

@@ -1,4 +1,4 @@
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/failure.hpp"
 
 #include <c10/util/Exception.h>
 
@@ -8,7 +8,7 @@
 
 #include "grammar/filled_text.hpp"
 
-namespace ascribe::evaluate {
+namespace ascribe::libtorch {
 namespace {
 
 std::string text_of(const std::exception& failure) {
@@ -51,4 +51,9 @@ Diagnostic describe(const std::exception& failure, const std::string& what, Code
   return {.code = code, .message = filled("{} {}: {}", what, so, reason(failure)), .help = std::move(help)};
 }
 
-}  // namespace ascribe::evaluate
+std::exception_ptr& last_error() {
+  thread_local std::exception_ptr error;
+  return error;
+}
+
+}  // namespace ascribe::libtorch

@@ -6,7 +6,7 @@
 
 #include "ascribe/error.hpp"
 
-namespace ascribe::evaluate {
+namespace ascribe::libtorch {
 
 /// The reason of a failure in one line: never a backtrace, a source position of LibTorch's, or an interpreter's
 /// listing.
@@ -20,4 +20,8 @@ bool out_of_memory(const std::exception& failure);
 Diagnostic describe(const std::exception& failure, const std::string& what, Code code, const std::string& so,
                     std::string help = "");
 
-}  // namespace ascribe::evaluate
+/// The error of ours, or the exception of a callback, that went through somebody else's code last on this thread:
+/// TorchScript's interpreter makes its own of it.
+std::exception_ptr& last_error();
+
+}  // namespace ascribe::libtorch

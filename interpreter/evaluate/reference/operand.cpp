@@ -1,4 +1,4 @@
-#include "interpreter/evaluate/operand.hpp"
+#include "interpreter/evaluate/reference/operand.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
-#include "interpreter/evaluate/shape.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::evaluate {
 

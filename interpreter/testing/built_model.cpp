@@ -1,4 +1,4 @@
-#include "interpreter/model/built_model.hpp"
+#include "interpreter/testing/built_model.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -9,11 +9,11 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
-#include "interpreter/attach/attachment.hpp"
-#include "interpreter/evaluate/failure.hpp"
-#include "interpreter/evaluate/shape.hpp"
+#include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
-namespace ascribe::model {
+namespace ascribe::testing {
 namespace {
 
 using language::BuildableLayer;
@@ -382,10 +382,7 @@ BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers, Allowance al
 }
 
 at::Tensor BuiltModel::forward(const at::Tensor& x) const {
-  struct Restore {  // the name of the module that runs, for messages, globs and reports
-    std::string before = attaching::current_module();
-    ~Restore() { attaching::current_module() = before; }
-  } restore;
+  libtorch::ModuleScope scope;
   auto y = x;
   double all = 0;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -399,17 +396,17 @@ at::Tensor BuiltModel::forward(const at::Tensor& x) const {
                    .help = filled("a tensor of {} has at most {} numbers, its layers take at most {} "
                                   "multiplications",
                                   allowance_.whose, limits.test_elements, allowance_.multiplications)});
-    attaching::current_module() = std::to_string(i);
+    libtorch::current_module() = std::to_string(i);
     try {
       y = layer.apply(y);
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {
       throw misfit(layer.place, filled("layer '{}' ({}) cannot take an input of shape {}: {}", i, layer.kind,
-                                       shown(y.sizes()), evaluate::reason(failure)));
+                                       shown(y.sizes()), libtorch::reason(failure)));
     }
   }
   return y;
 }
 
-}  // namespace ascribe::model
+}  // namespace ascribe::testing

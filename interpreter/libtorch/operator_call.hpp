@@ -4,9 +4,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
+#include <string_view>
 #include <vector>
 
-namespace ascribe::attaching {
+namespace ascribe::libtorch {
 
 inline constexpr std::size_t running_mean = 3;  ///< among the arguments of batch norm's operators
 
@@ -53,4 +54,11 @@ inline c10::IValue& output_of(const c10::OperatorHandle& op, torch::jit::Stack& 
   return stack[stack.size() - op.schema().returns().size()];
 }
 
-}  // namespace ascribe::attaching
+/// `relu_` of `aten::relu_`.
+inline std::string_view base_name(std::string_view name) {
+  constexpr std::string_view prefix = "aten::";
+  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  return name;
+}
+
+}  // namespace ascribe::libtorch

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-namespace ascribe::attaching {
+namespace ascribe::libtorch {
 
 class Interceptor {
  public:
@@ -52,4 +52,4 @@ class Pause {
 /// Whether one lives on this thread: then what is switched on does not work.
 bool paused();
 
-}  // namespace ascribe::attaching
+}  // namespace ascribe::libtorch

@@ -1,4 +1,4 @@
-#include "interpreter/model/target.hpp"
+#include "interpreter/attribute/target.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
-#include "interpreter/evaluate/shape.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe {
 namespace {
@@ -93,7 +93,7 @@ Target Target::of_output(std::size_t output) const {
   return out;
 }
 
-at::Tensor model::start(const at::Tensor& output, const Target& target) {
+at::Tensor attributing::start(const at::Tensor& output, const Target& target) {
   if (target.choice() != Target::Choice::tensor) {
     auto times = chosen(output.detach(), target);
     return target.starts_from_one() ? times : at::where(times == 0, times, output * times);
@@ -109,7 +109,7 @@ at::Tensor model::start(const at::Tensor& output, const Target& target) {
   return target.relevance().detach().to(output.options().requires_grad(false), /*non_blocking=*/false, /*copy=*/true);
 }
 
-at::Tensor model::chosen_output(const std::vector<at::Tensor>& outputs, const Target& target) {
+at::Tensor attributing::chosen_output(const std::vector<at::Tensor>& outputs, const Target& target) {
   if (outputs.empty())
     throw Error({.code = Code::wrong_model,
                  .message = "the model returns no tensor",

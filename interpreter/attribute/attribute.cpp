@@ -10,10 +10,10 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/dispatch.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
+#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/model/model_state.hpp"
-#include "interpreter/model/target.hpp"
+#include "interpreter/attribute/target.hpp"
 
 namespace ascribe {
 namespace {
@@ -150,8 +150,8 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   Attribution out;
   at::Tensor y;
   {
-    attaching::Serving attached(state);  // also within a callback, where the mode is off
-    y = model::chosen_output(model.run(given.tensors), target);
+    libtorch::Serving attached(state);  // also within a callback, where the mode is off
+    y = attributing::chosen_output(model.run(given.tensors), target);
   }
   check_entries(state->report(), rules);
   out.output = y.detach().clone();
@@ -167,7 +167,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   for (auto* groups : {&of_layers, &of_inputs})
     for (auto& group : *groups) wanted.insert(wanted.end(), group.begin(), group.end());
   auto found = torch::autograd::Engine::get_default_engine().execute(
-      {torch::autograd::impl::gradient_edge(y)}, {model::start(options.create_graph ? y : out.output, target)},
+      {torch::autograd::impl::gradient_edge(y)}, {attributing::start(options.create_graph ? y : out.output, target)},
       /*keep_graph=*/options.create_graph, options.create_graph, /*accumulate_grad=*/false, wanted);
   if (options.create_graph) ++*state->inactive();  // a second pass is for the layers' own gradients
 
@@ -212,7 +212,7 @@ Attribution attribute(const Model& model, const Composite& rules, const std::vec
   } catch (const std::exception& failure) {
     if (auto own = supervisor ? supervisor->thrown() : nullptr) std::rethrow_exception(own);
     if (dynamic_cast<const Error*>(&failure)) throw;
-    throw Error(evaluate::describe(failure, "the attribution", Code::model_failed, "failed"));
+    throw Error(libtorch::describe(failure, "the attribution", Code::model_failed, "failed"));
   }
 }
 
@@ -222,13 +222,13 @@ Report layers(const Model& model, const Composite& rules, const std::vector<at::
   try {
     auto given = prepared(*model.state().program, inputs, /*keeps_history=*/false);
     auto state = attachment_to(model, rules, {});
-    attaching::Serving attached(state);  // also within a callback, where the mode is off
+    libtorch::Serving attached(state);  // also within a callback, where the mode is off
     (void)model.run(given.tensors);
     return state->report();
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, "the model", Code::model_failed, "failed"));
+    throw Error(libtorch::describe(failure, "the model", Code::model_failed, "failed"));
   }
 }
 

@@ -1,7 +1,7 @@
 // Several copies of the library may meet in one process: a program and its plugins, each with a static copy. LibTorch
 // takes one kernel for a dispatch key, so that the copy that comes first registers it, and the others use its stacks of
 // interceptors. They find it through an operator of LibTorch's, which all of them share.
-#include "interpreter/attach/dispatch.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <dlfcn.h>
@@ -15,7 +15,7 @@
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
 
-namespace ascribe::attaching {
+namespace ascribe::libtorch {
 namespace {
 
 constexpr auto mode = c10::DispatchKey::TESTING_ONLY_GenericMode;  // a key that nothing else in LibTorch uses
@@ -145,4 +145,4 @@ Serving::~Serving() {
   switch_off(interceptor_);
 }
 
-}  // namespace ascribe::attaching
+}  // namespace ascribe::libtorch

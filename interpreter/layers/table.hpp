@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace ascribe::attaching {
+namespace ascribe::layering {
 
 struct LayerOperator {
   enum class Form {
@@ -32,7 +32,5 @@ const LayerOperator* find_layer_operator(std::string_view name, std::string_view
 /// Whether relevance only follows the indices of an operator, as it does through reshape: no layer, and no report needs
 /// to say that it keeps its gradient.
 bool follows_indices(std::string_view name);
-/// `relu_` of `aten::relu_`.
-std::string_view base_name(std::string_view name);
 
-}  // namespace ascribe::attaching
+}  // namespace ascribe::layering

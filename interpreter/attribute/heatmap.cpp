@@ -10,8 +10,8 @@
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/dispatch.hpp"
-#include "interpreter/evaluate/failure.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
+#include "interpreter/libtorch/failure.hpp"
 
 namespace ascribe {
 namespace {
@@ -131,13 +131,13 @@ at::Tensor draw(const at::Tensor& relevance) {
 
 at::Tensor heatmap(const at::Tensor& relevance) {
   try {
-    attaching::Pause pause;  // drawing is no layer of whatever rules are attached to
+    libtorch::Pause pause;  // drawing is no layer of whatever rules are attached to
     at::NoGradGuard no_grad;
     return draw(relevance);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
-    throw Error(evaluate::describe(failure, "the relevance", Code::wrong_tensor, "cannot be drawn",
+    throw Error(libtorch::describe(failure, "the relevance", Code::wrong_tensor, "cannot be drawn",
                                    "give the relevance of an attribution that went to its input"));
   }
 }

@@ -1,9 +1,13 @@
-#include "interpreter/attach/layer_operators.hpp"
+#include "interpreter/layers/table.hpp"
 
 #include <map>
 #include <set>
 
-namespace ascribe::attaching {
+#include "interpreter/libtorch/operator_call.hpp"
+
+namespace ascribe::layering {
+
+using libtorch::base_name;
 namespace {
 
 using Form = LayerOperator::Form;
@@ -105,12 +109,6 @@ const std::vector<LayerOperator>& layer_operators() {
   return table;
 }
 
-std::string_view base_name(std::string_view name) {
-  constexpr std::string_view prefix = "aten::";
-  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
-  return name;
-}
-
 bool follows_indices(std::string_view name) {
   static const std::set<std::string_view> names{
       // the same numbers under another shape
@@ -151,4 +149,4 @@ const LayerOperator* find_layer_operator(std::string_view name, std::string_view
   return found == index.end() ? nullptr : found->second;
 }
 
-}  // namespace ascribe::attaching
+}  // namespace ascribe::layering

@@ -1,4 +1,4 @@
-#include "interpreter/attach/recurrent.hpp"
+#include "interpreter/libtorch/recurrent.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -7,11 +7,10 @@
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/layer_operators.hpp"
-#include "interpreter/attach/operator_call.hpp"
-#include "interpreter/evaluate/shape.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
-namespace ascribe::attaching {
+namespace ascribe::libtorch {
 namespace {
 
 struct RecurrentOperator {
@@ -110,4 +109,4 @@ void check_recurrent(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
   if (found != std::end(recurrent_operators)) Check(*found, op, stack, layer).run();
 }
 
-}  // namespace ascribe::attaching
+}  // namespace ascribe::libtorch

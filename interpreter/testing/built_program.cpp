@@ -1,12 +1,12 @@
-#include "interpreter/model/built_program.hpp"
+#include "interpreter/testing/built_program.hpp"
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/model/model_state.hpp"
 
-namespace ascribe::model {
+namespace ascribe::testing {
 namespace {
 
-class BuiltProgram : public Program {
+class BuiltProgram : public model::Program {
  public:
   explicit BuiltProgram(std::shared_ptr<const BuiltModel> built) : built_(std::move(built)) {}
 
@@ -18,15 +18,15 @@ class BuiltProgram : public Program {
     return {built_->forward(inputs.front())};
   }
 
-  ParameterNames parameter_names() const override {
-    ParameterNames out;
+  libtorch::ParameterNames parameter_names() const override {
+    libtorch::ParameterNames out;
     for (auto& [name, parameter] : built_->parameters()) out.add(name, parameter);
     return out;
   }
 
   at::TensorOptions options() const override { return at::TensorOptions(at::kDouble); }
   // Parameters are made on the CPU, and layers hold them: there is no other place for them.
-  std::unique_ptr<const Program> on(c10::Device) const override { return std::make_unique<BuiltProgram>(built_); }
+  std::unique_ptr<const model::Program> on(c10::Device) const override { return std::make_unique<BuiltProgram>(built_); }
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return false; }
 
@@ -40,4 +40,4 @@ Model as_model(std::shared_ptr<const BuiltModel> built) {
   return Model(std::make_shared<const Model::State>(std::make_unique<BuiltProgram>(std::move(built))));
 }
 
-}  // namespace ascribe::model
+}  // namespace ascribe::testing

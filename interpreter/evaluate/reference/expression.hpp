@@ -8,7 +8,7 @@
 #include <span>
 #include <variant>
 
-#include "interpreter/evaluate/operand.hpp"
+#include "interpreter/evaluate/reference/operand.hpp"
 #include "interpreter/language/program.hpp"
 
 namespace ascribe::evaluate {

@@ -14,7 +14,7 @@
 #include "grammar/limits.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 
-namespace ascribe::model {
+namespace ascribe::testing {
 
 /// What a layer is built from: one value for each of its arguments (a tensor without dimensions is a number), or
 /// nothing where it was not given.
@@ -57,4 +57,4 @@ class BuiltModel {
 /// Normally distributed numbers, the same for the same seed. Throws Error beyond the limit.
 at::Tensor random(at::IntArrayRef shape, std::int64_t seed);
 
-}  // namespace ascribe::model
+}  // namespace ascribe::testing

@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "ascribe/model.hpp"
-#include "interpreter/model/built_model.hpp"
+#include "interpreter/testing/built_model.hpp"
 
-namespace ascribe::model {
+namespace ascribe::testing {
 
 /// The model with the interface of one from a file: one input, one output, float64 on the CPU.
 Model as_model(std::shared_ptr<const BuiltModel> built);
 
-}  // namespace ascribe::model
+}  // namespace ascribe::testing

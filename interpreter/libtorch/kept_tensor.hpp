@@ -1,0 +1,33 @@
+// Tensors that a backward pass will need.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace ascribe::libtorch {
+
+/// A tensor as it was when a layer was called, whatever is written into it afterwards.
+///
+/// Results of other layers are kept by a lazy clone, which copies only when somebody writes. Parameters and leaves that
+/// are the model's inputs are shared between threads and are only referred to: a later change is noticed, and refused.
+class KeptTensor {
+ public:
+  KeptTensor() = default;
+  /// Of what belongs to the model or the caller, perhaps to several threads: nothing may touch its memory.
+  static KeptTensor copy(const at::Tensor& tensor);
+  /// Of what this thread's layers have made, and no other thread has seen yet.
+  static KeptTensor result(const at::Tensor& tensor);
+  static KeptTensor reference(const at::Tensor& tensor);
+
+  bool defined() const { return tensor_.defined(); }
+  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what` names
+  /// it.
+  at::Tensor get(const std::string& what) const;
+
+ private:
+  at::Tensor tensor_;
+  std::int64_t version_ = -1;  // -1: a value of our own
+};
+
+}  // namespace ascribe::libtorch

@@ -1,0 +1,39 @@
+// The modules of a running saved model: whoever watches may take the call of one as a whole.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ascribe::libtorch {
+
+struct ModuleCall {
+  std::string path;        ///< `encoder.0.act`
+  std::string class_name;  ///< `Hardswish`, without what stands before the last dot
+  /// The tensors that enter, each once; others (numbers, lists of them) are fixed.
+  std::vector<at::Tensor> inputs;
+  /// Parameters and buffers of the module and of those within it, by their names there: `weight`, `0.weight`.
+  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  /// The module's part of the program, on other tensors in the place of `inputs`: all tensors that leave it. May be
+  /// called several times, also after the model's run, and from another thread; operators go through the dispatcher as
+  /// they do when the model runs.
+  std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& inputs)> run;
+};
+
+class ModuleObserver {
+ public:
+  virtual ~ModuleObserver() = default;
+  /// Whether this module's call is to be handed over. `operators`: how many operators are in it that do not only move
+  /// indices, as the program has them.
+  virtual bool wants(const std::string& path, const std::string& class_name, std::size_t operators) = 0;
+  /// Answers the call: what `run(inputs)` would give, one tensor for each of its results.
+  virtual std::vector<at::Tensor> call(const ModuleCall& call) = 0;
+};
+
+/// The one that watches on this thread; null: none.
+ModuleObserver*& module_observer();
+
+}  // namespace ascribe::libtorch
