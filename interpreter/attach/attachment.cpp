@@ -1,50 +1,388 @@
 #include "interpreter/attach/attachment.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/layers/batch_norm.hpp"
-#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/attach/no_input_node.hpp"
+#include "interpreter/layers/module_operation.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
+#include "interpreter/libtorch/recurrent.hpp"
 
 namespace ascribe {
 
-using namespace libtorch;   // NOLINT
-using namespace layering;   // NOLINT
-using namespace attaching;  // NOLINT: this file is part of the room; the class is public and lives outside
-using Form = LayerOperator::Form;
-using Row = LayerOperator;
+using attaching::ForwardPass;
+using attaching::ForwardPasses;
+using layering::Dependence;
+using layering::OperatorCall;
 
-Attachment::State::State(const Composite& rules, std::shared_ptr<const ParameterNames> names, Watch watch)
+namespace {
+
+// What the same input computes next, after a layer has failed, is another forward pass.
+struct OverAfterFailure {
+  std::shared_ptr<ForwardPass> pass;
+  int exceptions = std::uncaught_exceptions();
+  ~OverAfterFailure() { pass->over = pass->over || std::uncaught_exceptions() > exceptions; }
+};
+
+std::string shown(const std::string& name, std::string_view kind) { return filled("layer '{}' ({})", name, kind); }
+
+std::string name_of(const layering::Call& call, const ForwardPass& pass) {
+  return call.module.empty() ? attaching::Ledger::numbered(pass, call.kind_name) : call.module;
+}
+
+layering::Call call_of(layering::ComposedLayer composed, const std::string& module) {
+  layering::Call out;
+  out.kind_name = composed.operation.kind->name;
+  out.operation = std::make_shared<layering::Operation>(std::move(composed.operation));
+  out.inputs = {std::move(composed.input)};
+  out.gets_relevance = {true};
+  out.parameters = std::move(composed.parameters);
+  out.module = module;
+  return out;
+}
+
+}  // namespace
+
+Attachment::State::State(const Composite& rules, std::shared_ptr<const libtorch::ParameterNames> names,
+                         attaching::Watch watch)
     : rules_(std::make_shared<const language::BoundComposite>(rules.bound())),
       names_(std::move(names)),
-      watch_(watch),
       passes_(names_->parameters),
+      recorder_(watch, passes_, ledger_, inactive_),
       has_input_(std::make_shared<std::atomic<bool>>(watch.has_input)) {}
 
-Report Attachment::State::report() const {
-  std::lock_guard lock(*reports_mutex_);
-  Report out;
-  for (auto& each : reports_) {
-    out.push_back(*each);
-    if (auto found = unsettled_.find(each.get()); found != unsettled_.end() && !each->above) {
-      auto& [choices, order, pass] = found->second;
-      describe_entry(out.back(), settle(choices, order, whole(pass)->counts));
+void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
+  auto* supervisor = recorder_.watch().supervisor.get();
+  serving_.clear();
+  try {
+    if (supervisor) supervisor->before_operator(ledger_.last());
+    // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
+    if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
+    try {
+      intercept(op, keys, stack);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
+      if (serving_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
+        auto patterns = layering::find_patterns(op.operator_name().name, op.operator_name().overload_name);
+        if (patterns.empty() || patterns.front().kind.empty()) throw;
+        serving_ = filled("a layer ({})", patterns.front().kind);
+      }
+      throw Error(libtorch::describe(failure, serving_, Code::model_failed, "cannot run",
+                                     "give it the shape and type that it was made for"));
+    }
+  } catch (const Error&) {
+    libtorch::last_error() = std::current_exception();
+    throw;
+  }
+  if (!supervisor || ledger_.size() == 0) return;
+  try {
+    supervisor->called(*ledger_.last(), ledger_.size());
+  } catch (...) {
+    libtorch::last_error() = std::current_exception();
+    throw;
+  }
+}
+
+OperatorCall Attachment::State::describe(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
+                                         Pass& pass) {
+  auto dependence = [this, &pass](const at::Tensor& tensor) {
+    if (names_->find(tensor)) return Dependence::none;
+    auto found = passes_.of(tensor);
+    if (!found) return Dependence::none;
+    pass = ForwardPasses::join(pass, found);
+    return libtorch::is_leaf_or_view_of_one(tensor) ? Dependence::leaf : Dependence::input;
+  };
+  return {op, arguments, dependence, *names_, libtorch::current_module()};
+}
+
+void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
+  auto arguments = libtorch::arguments_of(op, stack);
+  Pass pass;
+  auto call = describe(op, arguments, pass);
+  auto product = std::exchange(product_, std::nullopt);
+  std::optional<layering::Call> found;
+  if (product && (found = layering::with_bias(call, product->call, product->output))) {
+    pass = product->pass;
+    if (product->keeps_gradient) {  // then so does the whole
+      (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[1] = arguments[1].toTensor().detach();
+      return op.callBoxed(stack);
+    }
+    ledger_.take_back(product->row);
+  } else if (auto composed = recent_.completed_by(op, arguments)) {
+    pass = passes_.of(composed->input);
+    for (auto part : composed->parts) {
+      ledger_.take_back(part);
+      std::erase_if(refusals_, [&](auto& each) { return each.row == part; });
+    }
+    found = call_of(std::move(*composed), call.module);
+  } else if (auto recognized = layering::recognize(call)) {
+    if (recognized->pattern->form == layering::Pattern::Form::lookup)
+      pass = passes_.of_source(arguments[recognized->pattern->inputs[0]].toTensor());
+    auto kind = recognized->call ? recognized->call->kind_name : recognized->pattern->kind;
+    auto module = recognized->call ? recognized->call->module : call.module;
+    auto name = module.empty() ? attaching::Ledger::numbered(*pass, kind) : module;
+    OverAfterFailure over_after_failure{pass};
+    layering::refuse_training_mode(*recognized->pattern, op, arguments, name);
+    if (!recognized->call) return op.callBoxed(stack);  // dropout
+    found = std::move(recognized->call);
+  }
+  if (!found) return other_operator(call, keys, stack, pass);
+  bool part = layering::may_be_part(op.operator_name().name);
+  if (!part) {
+    settle_refusals();
+    recent_.clear();
+  }
+  *has_input_ = true;
+  serving_ = shown(name_of(*found, *pass), found->kind_name);
+  OverAfterFailure over_after_failure{pass};
+  if (auto rank = found->inputs[0].dim(); rank < found->operation->kind->sample_rank)
+    throw Error({.code = Code::no_batch,
+                 .message = filled("{}: its input has {} dimensions, without a batch", serving_, rank),
+                 .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
+  auto [row, served] = serve(op, stack, *found, pass);
+  auto output = libtorch::output_of(op, stack).toTensor();
+  if (part && !found->in_place) recent_.add(op, std::move(arguments), output, row);
+  if (found->bias_follows || found->bias_may_follow) note_product(*found, pass, row, served, output);
+}
+
+void Attachment::State::note_product(const layering::Call& call, const Pass& pass, std::uint64_t row, bool served,
+                                     const at::Tensor& output) {
+  // What a rule replaced already is no part of anything.
+  auto* node = attaching::RuleNode::of(output.grad_fn().get());
+  bool replaced = node && node->call().rule && node->call().rule->rule->forward;
+  if (call.bias_follows || !replaced) product_.emplace(Product{call, libtorch::Made(output), row, pass, !served});
+}
+
+std::pair<std::uint64_t, bool> Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack,
+                                                        layering::Call found, const Pass& pass) {
+  auto& kind = *found.operation->kind;
+  auto& row = ledger_.add(pass, name_of(found, *pass), found.kind_name);
+  auto number = row.number;
+  auto call = recorder_.begin(row, found, rules_);
+  call.choices = attaching::select(*rules_, kind, found.module, number, pass->counts);
+  if (call.choices.empty() && !language::covers("embedding", kind)) {  // an embedding ends relevance in any case
+    recorder_.keep_gradient(op, stack, found, row);
+    return {number, false};
+  }
+  auto* best = call.choices.empty() ? nullptr : &call.choices.front();
+  bool decided = best && best->conditions.empty();
+  if (decided && attaching::is_merge(*best->entry) && recorder_.merge(op, stack, found, *best->entry, pass, row))
+    return {number, true};
+  if (decided && attaching::is_merge(*best->entry) && kind.name == "batch_norm")
+    call.batch_norm = std::make_shared<const layering::BatchNorm>(
+        layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
+  if (decided && attaching::is_refuse(*best->entry) && layering::may_be_part(op.operator_name().name)) {
+    try {
+      call.take(best->entry);
+    } catch (const Error& refusal) {  // once it is certain that it is no part of anything
+      refusals_.push_back({number, refusal});
+    }
+    call.refusal_waits = true;
+  }
+  auto output = recorder_.run_rule(row, std::move(call), found, pass, [&] {
+    at::NoGradGuard no_grad;
+    // Not as a view of anything: the layer's output is the layer's.
+    std::optional<at::AutoDispatchBelowADInplaceOrView> below;
+    if (!found.in_place) below.emplace();
+    op.callBoxed(stack);
+    return libtorch::output_of(op, stack).toTensor();
+  });
+  libtorch::output_of(op, stack) = output;
+  return {number, true};
+}
+
+void Attachment::State::settle_refusals() {
+  if (refusals_.empty()) return;
+  auto first = refusals_.front().error;
+  refusals_.clear();
+  throw first;
+}
+
+// -------------------------------------------------------------------------------------------------- no layer's operator
+
+void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKeySet keys, torch::jit::Stack& stack,
+                                       const Pass& known) {
+  auto& op = call.op;
+  auto& name = op.operator_name().name;
+  auto pass = known;
+  auto note = [&](std::uint64_t row) {
+    if (!layering::may_be_part(name) || op.schema().returns().size() != 1) return;
+    auto& output = libtorch::output_of(op, stack);
+    if (libtorch::is_tensor(output)) recent_.add(op, call.arguments, output.toTensor(), row);
+  };
+  if (without_input(call, stack)) return;
+  if (layering::follows_indices(name)) {
+    index_operator(call, stack);
+    return note(0);
+  }
+  auto whole = layering::whole_operator(call);
+  if (recorder_.watch().has_input || !whole.inputs.empty())
+    layering::refuse_random_numbers(op, call.arguments, whole.module.empty() ? "an operator" : whole.module);
+  if (whole.inputs.empty()) {
+    op.callBoxed(stack);
+    return note(0);
+  }
+  for (auto& each : whole.inputs) pass = ForwardPasses::join(pass, passes_.of(each));
+  auto layer = name_of(whole, *pass);
+  serving_ = shown(layer, whole.kind_name);
+  if (layering::lacks_derivative(name))
+    throw Error({.code = Code::wrong_model,
+                 .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),
+                 .help = "trace it with gradients, or export it"});
+  // What LibTorch makes of other operators are these.
+  if (op.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd) && !layering::stays_whole(name))
+    return libtorch::open(op, keys, stack);
+  libtorch::check_recurrent(op, stack, layer);
+  if (layering::gives_no_values(name)) {
+    op.callBoxed(stack);
+    return note(0);
+  }
+  bool part = layering::may_be_part(name);
+  if (!part) {
+    settle_refusals();
+    recent_.clear();
+  }
+  *has_input_ = true;
+  OverAfterFailure over_after_failure{pass};
+  auto [row, served] = serve(op, stack, whole, pass);
+  note(row);
+  if (served || op.schema().returns().empty()) return;
+  bool floats = false, differentiable = false;
+  libtorch::for_each_tensor(libtorch::output_of(op, stack), [&](const at::Tensor& each) {
+    floats = floats || each.is_floating_point() || each.is_quantized();
+    differentiable = differentiable || each.requires_grad();
+  });
+  if (differentiable) return;
+  ledger_.take_back(row);
+  if (floats)
+    throw Error({.code = Code::wrong_model,
+                 .message = filled("{} has no derivative: no relevance goes through it", serving_),
+                 .help = "explain the model before it was quantised, or save it from this layer on"});
+}
+
+void Attachment::State::index_operator(const OperatorCall& call, torch::jit::Stack& stack) const {
+  std::size_t tensors = 0;
+  for (auto& argument : call.arguments)
+    libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors += tensor.requires_grad(); });
+  bool in_place = call.op.operator_name().name.ends_with('_');
+  auto plain = [&](const at::Tensor& tensor) {
+    return !tensor.defined() || passes_.depends(tensor) ? tensor : tensor.detach();
+  };
+  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(call.arguments.size());
+  for (std::size_t i = in_place ? 1 : 0; i < call.arguments.size() && tensors > 1; ++i) {
+    auto& argument = arguments[static_cast<std::ptrdiff_t>(i)];
+    if (libtorch::is_tensor(argument)) {
+      argument = plain(argument.toTensor());
+    } else if (argument.isTensorList()) {
+      std::vector<at::Tensor> list;
+      for (const at::Tensor& each : argument.toTensorVector()) list.push_back(plain(each));
+      argument = list;
     }
   }
-  return out;
+  call.op.callBoxed(stack);
+}
+
+// A linear layer or convolution of the model before anything that depends on an input.
+bool Attachment::State::without_input(const OperatorCall& call, torch::jit::Stack& stack) {
+  if (*has_input_) return false;
+  auto patterns = layering::find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
+  if (patterns.empty() || patterns.front().parameters.empty()) return false;
+  auto* kind = layering::kind_of(patterns.front(), call.arguments);
+  auto& weight = call.arguments[patterns.front().parameters.front().first];
+  if (!kind || !layering::is_linear(*kind) || !libtorch::is_tensor(weight)) return false;
+  auto* name = names_->find(weight.toTensor());
+  if (!name) return false;
+  {
+    at::NoGradGuard no_grad;
+    at::AutoDispatchBelowADInplaceOrView below;
+    call.op.callBoxed(stack);
+  }
+  auto module = libtorch::module_of(*name);
+  torch::autograd::set_history(libtorch::output_of(call.op, stack).toTensor(),
+                               c10::make_intrusive<attaching::NoInputNode>(
+                                   has_input_, shown(module.empty() ? std::string(kind->name) : module, kind->name)));
+  return true;
+}
+
+// --------------------------------------------------------------------------------------------------- modules as layers
+
+bool Attachment::State::wants(const std::string& path, const std::string& class_name, std::size_t operators) {
+  if (!active() || !at::GradMode::is_enabled()) return false;
+  return attaching::selects_module(*rules_, path, class_name, operators) ||
+         (operators > 1 && !layering::kind_of_class(class_name).empty());
+}
+
+std::vector<at::Tensor> Attachment::State::call(const libtorch::ModuleCall& module) {
+  serving_ = shown(module.path, module.class_name);
+  Pass pass;
+  layering::Call found;
+  for (auto& each : module.inputs) {
+    auto of_input = passes_.of(each);
+    pass = ForwardPasses::join(pass, of_input);
+    found.inputs.push_back(each);
+    found.gets_relevance.push_back(of_input != nullptr);
+  }
+  if (!pass) return module.run(module.inputs);
+  settle_refusals();
+  recent_.clear();
+  product_.reset();
+  *has_input_ = true;
+  OverAfterFailure over_after_failure{pass};
+  found.module = module.path;
+  found.parameters = module.parameters;
+  auto one = [run = module.run, shown = serving_](const layering::Tensors& inputs) {
+    auto results = run(inputs);
+    if (results.size() == 1) return results.front();
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = filled("{} gives {} tensors, so that it cannot be one layer", shown, results.size()),
+                 .help = "give its parts entries instead: `any \"…*\"` with the module's name"});
+  };
+  auto operation = std::make_shared<layering::Operation>(
+      *layering::module_operation(module.path, one, module.parameters));
+  auto* own = language::find_kind(layering::kind_of_class(module.class_name));
+  bool by_entry = attaching::selects_module(*rules_, module.path, module.class_name, 2);
+  operation->kind = own ? own : language::find_kind("operator");
+  found.kind_name = own && !by_entry ? own->name : std::string_view("module");
+  found.operation = operation;
+  auto& row = ledger_.add(pass, module.path, found.kind_name);
+  auto call = recorder_.begin(row, found, rules_);
+  call.choices = by_entry ? attaching::select_module(*rules_, module.path, module.class_name, row.number, pass->counts)
+                          : attaching::select(*rules_, *operation->kind, module.path, row.number, pass->counts);
+  if (call.choices.empty()) {  // it keeps its gradient
+    libtorch::Pause pause;
+    auto results = module.run(module.inputs);
+    row.report->rule = "gradient";
+    if (!results.empty()) row.report->shape = results.front().sizes().vec();
+    return results;
+  }
+  return {recorder_.run_rule(row, std::move(call), found, pass, [&] {
+    at::NoGradGuard no_grad;
+    layering::Tensors plain, theta;
+    for (auto& each : module.inputs) plain.push_back(each.detach());
+    for (auto& [name, parameter] : module.parameters) theta.push_back(parameter);
+    return operation->run(plain, theta).clone();
+  })};
+}
+
+// ---------------------------------------------------------------------------------------------------------- what is known
+
+std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::string& layer) const {
+  std::vector<torch::autograd::Edge> edges;
+  for (auto& row : ledger_.rows())
+    if (row.report->name == layer && row.output) edges.push_back(*row.output);
+  return edges;
 }
 
 std::vector<torch::autograd::Edge> Attachment::State::lookups_of(const at::Tensor& indices) const {
   std::vector<torch::autograd::Edge> edges;
-  for (auto& [seen, edge] : lookups_) {
+  for (auto& [seen, edge] : recorder_.lookups()) {
     if (!seen.is_alias_of(indices)) continue;
     if (seen.storage_offset() != indices.storage_offset() || seen.sizes() != indices.sizes() ||
         seen.strides() != indices.strides())
@@ -54,286 +392,6 @@ std::vector<torch::autograd::Edge> Attachment::State::lookups_of(const at::Tenso
     edges.push_back(edge);
   }
   return edges;
-}
-
-void Attachment::State::call(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-  serving_.clear();
-  try {
-    if (watch_.supervisor) watch_.supervisor->before_operator(reports_.empty() ? nullptr : reports_.back().get());
-    // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
-    if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
-    try {
-      intercept(op, stack);
-    } catch (const Error&) {
-      throw;
-    } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
-      if (serving_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
-        auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name);
-        if (!row || row->kind.empty()) throw;
-        serving_ = filled("a layer ({})", row->kind);
-      }
-      throw Error(libtorch::describe(failure, serving_, Code::model_failed, "cannot run",
-                                     "give it the shape and type that it was made for"));
-    }
-  } catch (const Error&) {
-    libtorch::last_error() = std::current_exception();
-    throw;
-  }
-  if (!watch_.supervisor || reports_.empty()) return;
-  try {
-    watch_.supervisor->called(*reports_.back(), reports_.size());
-  } catch (...) {
-    libtorch::last_error() = std::current_exception();
-    throw;
-  }
-}
-
-void attaching::refuse_training_mode(const Row& row, const std::vector<c10::IValue>& arguments,
-                                     const std::string& name) {
-  if (row.training < 0 || !arguments[static_cast<std::size_t>(row.training)].toBool()) return;
-  // Instance norm takes the statistics of each sample, as it should; unless it learns them.
-  if (row.kind == "instance_norm" && !is_tensor(arguments[running_mean])) return;
-  bool own_statistics = row.kind != "batch_norm" || is_tensor(arguments[running_mean]);
-  throw Error({.code = Code::training_mode,
-               .message = filled("layer '{}' ({}) {}", name, row.kind,
-                                 own_statistics ? "is in training mode"
-                                                : "takes the statistics of the batch: it has none of its own"),
-               .help = own_statistics ? "call eval() on the model first"
-                                      : "build it with track_running_stats, and train it so"});
-}
-
-void Attachment::State::intercept(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-  auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name);
-  if (!row) return other_operator(op, stack);
-  auto product = std::exchange(product_, std::nullopt);
-  auto arguments = arguments_of(op, stack);
-  std::optional<Candidate> found;
-  if (product) found = with_bias(*row, arguments, *product);
-  if (found && product->keeps_gradient) {
-    (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[1] = arguments[1].toTensor().detach();
-    return op.callBoxed(stack);
-  }
-  if (!found) found = composed(*row, arguments);
-  if (!found) found = candidate(op, *row, arguments);
-  if (!found) {
-    if (!without_input(op, *row, stack)) other_operator(op, stack);
-    return;
-  }
-  *has_input_ = true;
-  auto shown = filled("layer '{}' ({})", found->name, found->kind_name);
-  if (!found->kind_name.empty()) serving_ = shown;
-  struct OverAfterFailure {  // what the same input computes next is another forward pass
-    std::shared_ptr<ForwardPass> pass;
-    int exceptions = std::uncaught_exceptions();
-    ~OverAfterFailure() { pass->over = pass->over || std::uncaught_exceptions() > exceptions; }
-  } over_after_failure{found->pass};
-  refuse_training_mode(*row, arguments, found->name);
-  if (row->form == Form::dropout) return op.callBoxed(stack);
-  if (found->bias_follows || found->bias_may_follow) {
-    Product made{.candidate = *found, .counts = found->pass->counts, .reports = reports_.size()};
-    made.keeps_gradient = !serve(op, stack, std::move(*found));
-    auto output = output_of(op, stack).toTensor();
-    made.output.emplace(output);
-    // What a rule replaced already is no part of anything.
-    auto* node = RuleNode::of(output.grad_fn().get());
-    bool replaced = node && node->call().rule && node->call().rule->rule->forward;
-    if (made.candidate.bias_follows || !replaced) product_ = std::move(made);
-    return;
-  }
-  if (auto rank = found->inputs[0].dim(); rank < found->kind->sample_rank)
-    throw Error({.code = Code::no_batch,
-                 .message = filled("{}: its input has {} dimensions, without a batch", shown, rank),
-                 .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
-  serve(op, stack, std::move(*found));
-}
-
-std::shared_ptr<LayerReport> Attachment::State::add_row(const std::string& name, std::string_view kind) {
-  auto report = std::make_shared<LayerReport>();
-  report->name = name;
-  report->kind = std::string(kind);
-  reports_.push_back(report);
-  unsettled_.erase(report.get());  // of a report that was there before, at the same address
-  outputs_.erase(report.get());
-  return report;
-}
-
-void Attachment::State::note_output(const LayerReport& report, const at::Tensor& output) {
-  if (watch_.outputs) outputs_[&report] = torch::autograd::impl::gradient_edge(output);
-}
-
-std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::string& layer) const {
-  std::vector<torch::autograd::Edge> edges;
-  for (auto& report : reports_)
-    if (auto found = outputs_.find(report.get()); report->name == layer && found != outputs_.end())
-      edges.push_back(found->second);
-  return edges;
-}
-
-bool Attachment::State::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, Candidate found) {
-  ++found.pass->calls_of_kind[std::string(found.kind->name)];
-  LayerCall call;
-  call.report = add_row(found.name, found.kind->name);
-  call.report_mutex = reports_mutex_;
-  call.supervisor = watch_.supervisor;
-  call.owner = rules_;
-  call.merges = !found.scaled;
-  call.sums = watch_.sums;
-  call.inactive = inactive_;
-  call.order = ++calls_;
-  call.choices = select(*rules_, *found.kind, found.module, call.order, found.pass->counts);
-  if (call.choices.empty() && language::covers("embedding", *found.kind)) {  // nothing below, but relevance ends here
-    call.take(nullptr);
-    run_rule(op, stack, std::move(call), std::move(found));
-    return true;
-  }
-  if (call.choices.empty()) {
-    keep_gradient(op, stack, found, call.report);
-    return false;
-  }
-  auto& best = call.choices.front();
-  if (best.conditions.empty() && is_merge(*best.entry) && merge(op, stack, call.report, *best.entry, found))
-    return true;
-  if (best.conditions.empty() && is_merge(*best.entry) && found.kind->name == "batch_norm")
-    call.batch_norm = std::make_shared<const BatchNorm>(batch_norm_of(op, arguments_of(op, stack)));
-  fold(found);
-  if (best.conditions.empty())
-    call.take(best.entry);
-  else
-    unsettled_[call.report.get()] = {call.choices, call.order, found.pass};
-  run_rule(op, stack, std::move(call), std::move(found));
-  return true;
-}
-
-void Attachment::State::refuse_forward(const LayerCall& call) {
-  for (auto& choice : call.choices)
-    if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
-      throw Error({.code = Code::rule_does_not_fit,
-                   .message = filled("{}: `last` is settled after the forward pass, the rule `{}` replaces the "
-                                     "output in it",
-                                     call.shown(), bound->description),
-                   .primary = {choice.entry->place.source, choice.entry->place.span, ""},
-                   .help = "name the layer by a glob: `linear \"classifier.*\"`"});
-}
-
-// Runs the layer without autograd and leaves the rule in the graph in its place.
-void Attachment::State::run_rule(const c10::OperatorHandle& op, torch::jit::Stack& stack, LayerCall call,
-                                 Candidate found) {
-  if (found.in_place) {
-    torch::autograd::check_inplace(arguments_of(op, stack)[0].toTensor(), /*requires_grad=*/true);
-  }
-  // What `last` will choose is not known yet: then everything is kept that any rule needs.
-  auto* rule = call.rule ? call.rule->rule.get() : nullptr;
-  if (!rule) refuse_forward(call);
-  torch::autograd::edge_list edges;
-  for (std::size_t i = 0; i < found.inputs.size(); ++i) {
-    if (found.folded) {
-      call.inputs.push_back(found.folded->call().inputs[0]);
-      edges.push_back(found.folded->next_edge(0));
-      continue;
-    }
-    auto& x = found.inputs[i];
-    // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it, be it a
-    // leaf or the result of what ran before.
-    call.inputs.push_back(x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
-                          : passes_.made_here(x)                         ? KeptTensor::result(x)
-                                                                         : KeptTensor::copy(x));
-    edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
-  }
-  for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
-  call.gets_relevance = found.gets_relevance;
-  call.apply = found.apply;
-  evaluate::Layer layer{found.apply, found.inputs, found.gets_relevance, found.parameters, {}};
-  if (found.bias_follows) layer.parameters.emplace_back("bias", at::Tensor());  // so that has("bias") holds
-
-  {
-    at::NoGradGuard no_grad;
-    // Not as a view of anything: the layer's output is the layer's.
-    std::optional<at::AutoDispatchBelowADInplaceOrView> below;
-    if (!found.in_place) below.emplace();
-    op.callBoxed(stack);
-  }
-  auto output = output_of(op, stack).toTensor();
-  try {
-    if (rule) evaluate::check_fit(*call.rule, layer, output.sizes());
-  } catch (const Error& error) {
-    throw at_layer(call, error.diagnostics().front());
-  }
-  auto replaced = take_output(call, layer, output, found.bias_follows);
-  if (found.in_place && !replaced.is_same(output)) {
-    at::NoGradGuard no_grad;
-    output.copy_(replaced);
-  } else {
-    output_of(op, stack) = output = replaced;
-  }
-  call.output_version = static_cast<std::int64_t>(output._version());
-  call.report->shape = output.sizes().vec();
-  auto node = c10::make_intrusive<RuleNode>(std::move(call), std::move(found.pass));
-  node->set_next_edges(std::move(edges));
-  if (found.in_place) {
-    auto number = node->add_input_metadata(output);
-    torch::autograd::impl::rebase_history(output, {node, number});
-  } else {
-    torch::autograd::set_history(output, node);
-  }
-  note_output(*node->call().report, output);
-  if (watch_.outputs && language::covers("embedding", *found.kind))
-    lookups_.emplace_back(found.inputs[0], torch::autograd::impl::gradient_edge(output));
-}
-
-std::shared_ptr<Attachment::State> attaching::make_state(const Composite& rules,
-                                                         std::shared_ptr<const ParameterNames> names, Watch watch) {
-  if (c10::InferenceMode::is_enabled() || !at::GradMode::is_enabled())
-    throw Error({.code = Code::gradient_disabled,
-                 .message = "rules cannot be attached where gradients are disabled",
-                 .help = "attach outside of NoGradGuard and InferenceMode"});
-  if (torch::autograd::get_current_graph_task_id() != -1)
-    throw Error({.code = Code::gradient_disabled,
-                 .message = "rules cannot be attached within a backward pass: operators go through it as they are",
-                 .help = "attach before, or after it"});
-  return std::make_shared<Attachment::State>(rules, std::move(names), watch);
-}
-
-Attachment::Attachment(std::shared_ptr<State> state) : state_(std::move(state)) {
-  if (!state_) return;
-  if (libtorch::paused())
-    throw Error({.code = Code::gradient_disabled,
-                 .message = "rules cannot be attached within a progress callback: operators go through it as they are",
-                 .help = "attach before, or after the attribution; `attribute` works there"});
-  switch_on(state_);
-}
-Attachment::Attachment(Attachment&& other) noexcept = default;
-Attachment::~Attachment() { remove(); }
-
-void Attachment::remove() {
-  if (!state_) return;
-  state_->end();
-  switch_off(state_.get());
-}
-
-Report Attachment::report() const { return state_ ? state_->report() : Report(); }
-
-Inactive Attachment::inactive() const { return Inactive(state_ ? state_->inactive() : nullptr); }
-
-Inactive::Inactive(std::shared_ptr<std::atomic<int>> count) : count_(std::move(count)) {
-  if (count_) ++*count_;
-}
-Inactive::Inactive(Inactive&& other) noexcept = default;
-Inactive::~Inactive() {
-  if (count_) --*count_;
-}
-
-Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
-  try {
-    auto names = std::make_shared<ParameterNames>();
-    for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
-    for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
-    auto supervisor = make_supervisor(std::move(options.stop), {});
-    return Attachment(make_state(rules, std::move(names), {.sums = options.sums, .supervisor = std::move(supervisor)}));
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& failure) {
-    throw Error(libtorch::describe(failure, "the model", Code::wrong_model, "cannot be attached to"));
-  }
 }
 
 }  // namespace ascribe

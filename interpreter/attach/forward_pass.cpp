@@ -68,6 +68,17 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   return found;
 }
 
+bool ForwardPasses::depends(const at::Tensor& tensor) const {
+  if (!tensor.defined() || !tensor.requires_grad()) return false;
+  if (!tensor.grad_fn()) return !parameters_.contains(tensor.unsafeGetTensorImpl());
+  bool found = false;
+  walk(tensor, [&](torch::autograd::Node* node, ForwardPass* pass) {
+    auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node);
+    return !(found = pass || (leaf && !parameters_.contains(leaf->variable.unsafeGetTensorImpl())));
+  });
+  return found;
+}
+
 bool ForwardPasses::made_here(const at::Tensor& tensor) const {
   bool found = false;
   walk(tensor, [&](torch::autograd::Node*, ForwardPass* pass) { return !(found = pass != nullptr); });

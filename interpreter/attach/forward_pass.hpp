@@ -35,6 +35,8 @@ class ForwardPasses {
   std::shared_ptr<ForwardPass> of(const at::Tensor& tensor);
   /// The pass that begins at a tensor: an input of the model, or indices that are looked up.
   std::shared_ptr<ForwardPass> of_source(const at::Tensor& source);
+  /// Whether a tensor depends on any input.
+  bool depends(const at::Tensor& tensor) const;
   /// Whether a tensor was made by what this attachment serves: its memory is nobody else's yet.
   bool made_here(const at::Tensor& tensor) const;
   /// Two passes that meet in a layer are one.

@@ -22,6 +22,11 @@ bool is_merge(const language::BoundEntry& entry) {
   return engine && *engine == language::Engine::merge;
 }
 
+bool is_refuse(const language::BoundEntry& entry) {
+  auto* engine = std::get_if<language::Engine>(&entry.target);
+  return engine && *engine == language::Engine::refuse;
+}
+
 void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
   report.entry = entry ? language::describe(entry->place) : "";
   auto* rule = entry ? std::get_if<language::BoundRule>(&entry->target) : nullptr;
@@ -35,20 +40,23 @@ void LayerCall::take(const language::BoundEntry* entry) {
     describe_entry(*report, entry);
   }
   place = entry ? entry->place : language::Place{};
-  rule = &gradient.bound();
-  if (!entry) return;
-  rule = std::get_if<language::BoundRule>(&entry->target);
-  if (rule) return;
+  if (!entry) return take(gradient.bound());
+  if (auto* chosen = std::get_if<language::BoundRule>(&entry->target)) return take(*chosen);
   if (std::get<language::Engine>(entry->target) == language::Engine::refuse)
     throw Error({.code = Code::refused_layer,
                  .message = filled("{} is refused by the rules", shown()),
                  .primary = {place.source, place.span, "by this entry"},
                  .help = "give it a rule of its own in an entry above"});
-  rule = &pass.bound();
+  take(pass.bound());
+}
+
+void LayerCall::take(const language::BoundRule& chosen) {
+  rule = &chosen;
+  execution = evaluator->compile(chosen, *operation);
 }
 
 evaluate::Layer LayerCall::layer() const {
-  evaluate::Layer out{apply, {}, gets_relevance, {}, {}};
+  evaluate::Layer out{operation, {}, gets_relevance, {}, {}};
   for (auto& input : inputs) out.inputs.push_back(input.get("the input of " + shown()));
   for (auto& [name, kept] : parameters)
     out.parameters.emplace_back(name, kept.get(filled("the {} of {}", name, shown())));
@@ -64,7 +72,7 @@ at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor
   if (!rule || !rule->forward || unfinished) return output;
   at::NoGradGuard no_grad;
   layer.output = call.output.get("");
-  return evaluate::forward(*call.rule, layer).clone();
+  return call.execution->forward(layer).clone();
 }
 
 Error at_layer(const LayerCall& call, const Diagnostic& diagnostic) {
@@ -110,7 +118,7 @@ void RuleNode::connect(evaluate::Layer& layer) {
   std::vector<at::Tensor> theta;
   for (auto& [name, parameter] : layer.parameters) theta.push_back(parameter);
   at::AutoGradMode record(true);
-  layer.output = layer.apply(layer.inputs, theta);
+  layer.output = layer.operation->run(layer.inputs, theta);
 }
 
 torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {
@@ -145,11 +153,12 @@ torch::autograd::variable_list RuleNode::relevance_of_inputs(const at::Tensor& R
   try {
     if (hands_down) {
       auto layer = call_.layer();
-      if (settles) evaluate::check_fit(*call_.rule, layer, R.sizes());
+      if (settles) call_.execution->check_fit(layer, R.sizes());
       if (differentiable) connect(layer);
-      out = !active          ? evaluate::gradient(*call_.rule, layer, R, differentiable)
-            : differentiable ? evaluate::differentiable_relevance(*call_.rule, layer, R)
-                             : evaluate::relevance(*call_.rule, layer, R, call_.sums ? &shares : nullptr);
+      auto& execution = *call_.execution;
+      out = !active          ? execution.gradient(layer, R, differentiable)
+            : differentiable ? execution.differentiable_relevance(layer, R)
+                             : execution.relevance(layer, R, call_.sums ? &shares : nullptr);
     }
     if (call_.sums && active) {
       above = evaluate::total(R);
@@ -182,7 +191,7 @@ void RuleNode::release_variables() {
   call_.inputs.assign(call_.inputs.size(), {});
   for (auto& [name, kept] : call_.parameters) kept = {};
   call_.output = {};
-  call_.apply = nullptr;
+  call_.operation = nullptr;
 }
 
 }  // namespace ascribe::attaching

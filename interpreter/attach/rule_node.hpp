@@ -11,17 +11,14 @@
 #include "ascribe/report.hpp"
 #include "interpreter/attach/forward_pass.hpp"
 #include "interpreter/attach/supervisor.hpp"
-#include "interpreter/evaluate/reference/reference.hpp"
+#include "interpreter/attach/selection.hpp"
+#include "interpreter/evaluate/evaluator.hpp"
+#include "interpreter/layers/batch_norm.hpp"
 #include "interpreter/libtorch/kept_tensor.hpp"
 
 namespace ascribe::attaching {
 
 using libtorch::KeptTensor;
-
-/// Batch norm in eval mode: scale · x + shift for each channel, with scale = γ / √(σ² + ε) and shift = β − μ · scale.
-struct BatchNorm {
-  at::Tensor scale, shift;
-};
 
 /// One call of a layer and the rule that it got.
 struct LayerCall {
@@ -32,17 +29,19 @@ struct LayerCall {
   const language::BoundRule* rule = nullptr;  ///< null: settled when the forward pass is over, from `choices`
   language::Place place{};                    ///< of the entry
   std::vector<Choice> choices{};
+  bool refusal_waits = false;  ///< its entry refuses it, unless it turns out to be a part of another layer
   std::uint64_t order = 0;  ///< where the call comes in the order of execution
-  /// f, with everything but inputs and parameters filled in.
-  std::function<at::Tensor(const std::vector<at::Tensor>&, const std::vector<at::Tensor>&)> apply;
+  std::shared_ptr<const layering::Operation> operation;  ///< f
+  const evaluate::Evaluator* evaluator = &evaluate::current_evaluator();
+  std::shared_ptr<const evaluate::Execution> execution{};  ///< of the rule; null as long as there is none
   std::vector<KeptTensor> inputs;
   std::vector<bool> gets_relevance;
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
   std::int64_t output_version = 0;  ///< of the tensor that the model got
-  bool merges = true;               ///< of a linear layer: whether batch norm may be merged into its parameters
+  bool merges_behind = false;       ///< of a linear layer: whether batch norm may be merged into its parameters
   /// Of batch norm that may still be merged, into the linear layer that reads it.
-  std::shared_ptr<const BatchNorm> batch_norm{};
+  std::shared_ptr<const layering::BatchNorm> batch_norm{};
   bool sums = false;  ///< whether the report says what the relevance sums to
   /// The backward pass that the report's sums are of; shared with calls that this one is merged from.
   std::shared_ptr<int> task = std::make_shared<int>(-1);
@@ -52,6 +51,8 @@ struct LayerCall {
 
   /// The layer with what is kept of it. Throws Error (overwritten_tensor).
   evaluate::Layer layer() const;
+  /// A rule, whatever entry says so.
+  void take(const language::BoundRule& chosen);
   /// Gives the layer an entry, or its gradient where there is none. Throws Error where the entry refuses the layer.
   void take(const language::BoundEntry* entry);
   /// For messages: "layer 'features.0' (conv2d)".
@@ -63,6 +64,7 @@ struct LayerCall {
 at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished = false);
 
 bool is_merge(const language::BoundEntry& entry);
+bool is_refuse(const language::BoundEntry& entry);
 
 /// What a report says of a layer that gets an entry; null: its gradient.
 void describe_entry(LayerReport& report, const language::BoundEntry* entry);

@@ -38,12 +38,30 @@ std::int64_t groups_of(const at::Tensor& weight, std::int64_t channels) {
   return weight.size(0) % (channels / each) == 0 ? channels / each : 0;
 }
 
-// A linear layer without bias, with one: numbers for the channels, dimension 1.
-decltype(evaluate::Layer::apply) with_bias(decltype(evaluate::Layer::apply) multiply) {
-  return [multiply = std::move(multiply)](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>& theta) {
-    auto product = multiply(x, {theta[0]});
-    return product + along(theta[1], 1, product.dim());
-  };
+// Where the channels of a layer's output are: of a linear layer, its last dimension.
+std::int64_t channel_dimension(const language::Kind& kind, const at::Tensor& output) {
+  return language::covers("linear", kind) ? output.dim() - 1 : 1;
+}
+
+// Whether `read` is a view of all of a contiguous `output` whose dimension 1 is the output's channels.
+bool shows_channels(const at::Tensor& output, std::int64_t channels, const at::Tensor& read) {
+  if (!output.is_contiguous() || read.numel() != output.numel() || read.storage_offset() != output.storage_offset())
+    return false;
+  auto size = output.size(channels), stride = output.stride(channels);
+  if (read.dim() < 2 || read.size(1) != size || (size > 1 && read.stride(1) != stride)) return false;
+  std::int64_t inside = 0;  // how far the dimensions lead that stay within one channel of one sample
+  for (std::int64_t d = 0; d < read.dim(); ++d) {
+    if (d == 1 || read.size(d) == 1 || read.stride(d) % (stride * size) == 0) continue;
+    inside += read.stride(d) * (read.size(d) - 1);
+  }
+  return inside < stride;
+}
+
+FoldedLayer with_parameters(const Operation& linear, at::Tensor weight, at::Tensor bias, bool has_bias,
+                            std::int64_t channels) {
+  auto operation = std::make_shared<Operation>(linear);
+  if (!has_bias) operation->adds_bias_along = channels;
+  return {std::move(operation), {{"weight", std::move(weight)}, {"bias", std::move(bias)}}};
 }
 
 }  // namespace
@@ -63,19 +81,21 @@ BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IV
   return {scale, beta.defined() ? beta + shift : shift};
 }
 
-std::optional<attaching::LayerCall> merged(const attaching::LayerCall& linear, const at::Tensor& y, const BatchNorm& batch_norm) {
-  auto* kind = language::find_kind(linear.report->kind);
-  if (!kind || !is_linear(*kind) || !linear.merges || !linear.apply) return {};
-  if (linear.output_version != static_cast<std::int64_t>(y._version())) return {};
-  // A linear layer's channels are its last dimension, batch norm's are dimension 1.
-  if (language::covers("linear", *kind) && y.dim() != 2) return {};
+std::optional<FoldedLayer> folded_behind(const Operation& linear, const NamedTensors& parameters,
+                                         const at::Tensor& output, const at::Tensor& read,
+                                         const BatchNorm& batch_norm) {
+  auto& kind = *linear.kind;
+  if (!is_linear(kind) || parameters.empty() || output.dim() < 2) return {};
+  auto channels = channel_dimension(kind, output);
+  bool same = output.sizes() == read.sizes() && output.strides() == read.strides();
+  if (same ? channels != 1 : !shows_channels(output, channels, read)) return {};
   at::NoGradGuard no_grad;
-  at::Tensor weight, bias;
-  for (auto& [name, kept] : linear.parameters) (name == "weight" ? weight : bias) = kept.get("the " + name);
+  auto& weight = parameters[0].second;
+  auto bias = parameters.size() > 1 ? parameters[1].second : at::Tensor();
   // What does not fit is for batch norm itself to refuse.
-  if (!weight.defined() || y.dim() < 2 || y.size(1) != batch_norm.scale.size(0)) return {};
+  if (output.size(channels) != batch_norm.scale.size(0)) return {};
   auto scale = batch_norm.scale.to(weight.options()), shift = batch_norm.shift.to(weight.options());
-  bool transposed = kind->name.starts_with("conv_transpose");
+  bool transposed = kind.name.starts_with("conv_transpose");
   auto groups = transposed ? groups_of(weight, scale.size(0)) : 1;
   if (groups == 0) return {};
   auto scaled = [&] {
@@ -83,19 +103,18 @@ std::optional<attaching::LayerCall> merged(const attaching::LayerCall& linear, c
     auto in_groups = grouped(weight, groups);
     return (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes());
   };
-  auto out = linear;
-  out.parameters = {
-      {"weight", libtorch::KeptTensor::result(scaled())},
-      {"bias", libtorch::KeptTensor::result(bias.defined() ? bias * scale + shift : shift.clone())},
-  };
-  if (!bias.defined()) out.apply = with_bias(linear.apply);
+  auto out = with_parameters(linear, scaled(), bias.defined() ? bias * scale + shift : shift.clone(), bias.defined(),
+                             language::covers("linear", kind) ? -1 : 1);
+  if (same) return out;
+  auto operation = std::make_shared<Operation>(*out.operation);
+  operation->view = Operation::View{read.sizes().vec(), read.strides().vec()};
+  out.operation = std::move(operation);
   return out;
 }
 
-std::optional<FoldedLayer> folded(const language::Kind& kind,
-                                  const std::vector<std::pair<std::string, at::Tensor>>& parameters,
-                                  const decltype(evaluate::Layer::apply)& apply, const at::Tensor& x,
-                                  const BatchNorm& batch_norm) {
+std::optional<FoldedLayer> folded_before(const Operation& linear, const NamedTensors& parameters, const at::Tensor& x,
+                                         const BatchNorm& batch_norm) {
+  auto& kind = *linear.kind;
   if (!is_linear(kind) || kind.name.starts_with("conv_transpose") || parameters.empty()) return {};
   if (language::covers("linear", kind) && x.dim() != 2) return {};
   at::NoGradGuard no_grad;
@@ -106,11 +125,9 @@ std::optional<FoldedLayer> folded(const language::Kind& kind,
   if (groups == 0) return {};
   auto in_groups = grouped(weight, groups);
   auto bias = (in_groups * along_groups(shift, in_groups)).flatten(2).sum(2).flatten();
-  FoldedLayer layer{{{"weight", (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes())}}, apply};
   bool has_bias = parameters.size() > 1;
-  layer.parameters.emplace_back("bias", has_bias ? parameters[1].second + bias : bias);
-  if (!has_bias) layer.apply = with_bias(apply);
-  return layer;
+  return with_parameters(linear, (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes()),
+                         has_bias ? parameters[1].second + bias : bias, has_bias, 1);
 }
 
 }  // namespace ascribe::layering

@@ -2,41 +2,42 @@
 // `batch_norm => merge`.
 #pragma once
 
-#include <ATen/core/dispatch/Dispatcher.h>
-
+#include <memory>
 #include <optional>
 #include <vector>
 
-#include "interpreter/attach/rule_node.hpp"
-#include "interpreter/language/kinds.hpp"
+#include "interpreter/layers/operation.hpp"
 
 namespace ascribe::layering {
 
 /// Linear layers and convolutions, transposed ones too: what batch norm can be merged into.
 bool is_linear(const language::Kind& kind);
 
-/// From the arguments of `aten::batch_norm` or one of its like; missing γ: 1, missing β: 0.
-using attaching::BatchNorm;
-BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments);
-
-/// The linear layer and the batch norm that takes its output `y` as one layer: weight · scale along the output
-/// channels, bias · scale + shift. It has the linear layer's input, entry, name and report; its output is not filled
-/// in. Nothing where `linear` is another kind of layer, y was written into, or its channels are not those of batch norm
-/// (dimension 1).
-std::optional<attaching::LayerCall> merged(const attaching::LayerCall& linear, const at::Tensor& y, const BatchNorm& batch_norm);
-
-/// The linear layer's parameters and function with the batch norm before it folded in: weight · scale along the input
-/// channels, bias + Σ weight · shift. They are for batch norm's input.
-struct FoldedLayer {
-  std::vector<std::pair<std::string, at::Tensor>> parameters;
-  decltype(evaluate::Layer::apply) apply;
+/// Batch norm in eval mode: scale · x + shift for each channel, with scale = γ / √(σ² + ε) and shift = β − μ · scale.
+struct BatchNorm {
+  at::Tensor scale, shift;
 };
 
-/// Nothing where they do not fit: a transposed convolution, other channels, a linear layer on more than [batch,
-/// features]. That the layer does not pad is for the caller to know: batch norm's shift is not zero beyond the border.
-std::optional<FoldedLayer> folded(const language::Kind& kind,
-                                  const std::vector<std::pair<std::string, at::Tensor>>& parameters,
-                                  const decltype(evaluate::Layer::apply)& apply, const at::Tensor& x,
-                                  const BatchNorm& batch_norm);
+/// From the arguments of `aten::batch_norm` or one of its like; missing γ: 1, missing β: 0.
+BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments);
+
+/// A linear layer and batch norm as one: its function and its parameters, weight and bias.
+struct FoldedLayer {
+  std::shared_ptr<const Operation> operation;
+  NamedTensors parameters;
+};
+
+/// With the batch norm that takes the layer's `output`, or a view of all of it as `read`: weight · scale along the
+/// output channels, bias · scale + shift; the output is laid out as `read` is. Nothing where `read`'s dimension 1 is not
+/// the layer's channels (a linear layer's are its last dimension), or their number is not batch norm's.
+std::optional<FoldedLayer> folded_behind(const Operation& linear, const NamedTensors& parameters,
+                                         const at::Tensor& output, const at::Tensor& read, const BatchNorm& batch_norm);
+
+/// With the batch norm that gives the layer its input x: weight · scale along the input channels, bias + Σ weight ·
+/// shift; x is batch norm's input then. Nothing where they do not fit: a transposed convolution, other channels, a linear
+/// layer on more than [batch, features]. That the layer does not pad is for the caller to know: batch norm's shift is
+/// not zero beyond the border.
+std::optional<FoldedLayer> folded_before(const Operation& linear, const NamedTensors& parameters, const at::Tensor& x,
+                                         const BatchNorm& batch_norm);
 
 }  // namespace ascribe::layering

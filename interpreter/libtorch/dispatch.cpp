@@ -26,7 +26,7 @@ struct Stacks {
   void (*remove)(const Interceptor* interceptor);
 };
 constexpr auto stacks_operator = "ascribe::dispatch_mode";
-constexpr auto stacks_version = "v2";
+constexpr auto stacks_version = "v3";
 
 // What is on, on this thread. Only that of the copy that has registered the kernel is used.
 struct Stack {
@@ -53,7 +53,7 @@ void push(std::shared_ptr<Interceptor> interceptor) {
   if (!stack_of_thread.included) stack_of_thread.included.emplace(mode);
 }
 
-void intercept(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+void intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
   Pause pause;
   // What an operator's kernel is made of runs below autograd, and is nobody's layer.
   bool below_autograd = c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutogradCPU);
@@ -61,7 +61,7 @@ void intercept(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   auto found = std::find_if(interceptors.rbegin(), interceptors.rend(), [](auto& each) { return each->active(); });
   if (found == interceptors.rend() || below_autograd) return op.callBoxed(stack);
   auto serving = *found;  // kept alive while it works
-  serving->call(op, *stack);
+  serving->call(op, keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, mode), *stack);
 }
 
 std::int64_t address_of_stacks() {
@@ -130,6 +130,16 @@ const Stacks& stacks() {
 }  // namespace
 
 Pause::Pause() : guard_(mode) {}
+void open(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
+  bool was_paused = paused();
+  struct Restore {
+    bool value;
+    ~Restore() { c10::impl::tls_set_dispatch_key_excluded(mode, value); }
+  } restore{was_paused};
+  c10::impl::tls_set_dispatch_key_excluded(mode, false);
+  op.redispatchBoxed(keys, &stack);
+}
+
 bool paused() { return c10::impl::tls_is_dispatch_key_excluded(mode); }
 
 void switch_on(std::shared_ptr<Interceptor> interceptor) { stacks().push(std::move(interceptor)); }

@@ -14,7 +14,8 @@ class Interceptor {
   virtual ~Interceptor() = default;
   /// Answers the call: takes the operator's arguments from the stack and leaves its results there. The mode is off
   /// meanwhile.
-  virtual void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) = 0;
+  /// `keys`: what is left of the call's dispatch keys, for `open`.
+  virtual void call(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) = 0;
   /// Otherwise the one that was switched on before it serves.
   virtual bool active() const { return true; }
   /// It will never be active again: what another thread wanted to switch off, which cannot.
@@ -48,6 +49,10 @@ class Pause {
  private:
   c10::impl::ExcludeDispatchKeyGuard guard_;
 };
+
+/// Runs an operator that LibTorch makes of others such that these come to the interceptor. `keys` are those that `call`
+/// was given.
+void open(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);
 
 /// Whether one lives on this thread: then what is switched on does not work.
 bool paused();

@@ -1,4 +1,6 @@
-#include "interpreter/evaluate/reference/reference.hpp"
+// The reference evaluator: what a rule means, written down as the language's section 1 has it, for any layer function,
+// with autograd. It is the oracle of everything faster, so it is short and does nothing clever.
+#include "interpreter/evaluate/evaluator.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -69,7 +71,7 @@ class Evaluation {
       current_.x = std::move(modified_);
       modified_.clear();
       auto theta = parameters(term);
-      current_.y = layer_.apply(current_.x, theta);
+      current_.y = layer_.operation->run(current_.x, theta);
       if (term.output) current_.y = evaluate(term.output, current_.y);
       current_.theta = std::move(theta);
       done_.push_back(std::move(current_));
@@ -129,7 +131,7 @@ class Evaluation {
     if (!biased) return;
     current_ = {};
     current_.x = x;
-    current_.y = layer_.apply(x, theta);
+    current_.y = layer_.operation->run(x, theta);
     if (term.output) current_.y = evaluate(term.output, current_.y);
     *shares_->bias += weight * total(gamma * (values.y - current_.y));
   }
@@ -147,7 +149,7 @@ class Evaluation {
     std::vector<at::Tensor> x;
     for (std::size_t i = 0; i < layer_.inputs.size(); ++i)
       x.push_back(variable(layer_.inputs[i], layer_.gets_relevance[i]));
-    auto y = layer_.apply(x, parameters({}));
+    auto y = layer_.operation->run(x, parameters({}));
     if (replaced && rule_.forward) {
       current_.y = y;
       current_.x = x;
@@ -197,7 +199,7 @@ class Evaluation {
     std::vector<at::Tensor> out;
     for (auto& [name, w] : layer_.parameters) {
       w_ = w.detach();
-      auto value = w_;
+      auto value = w_;  // in the same memory: an operation can tell that its coefficients are as they were
       for (auto& clause : term.params)
         if (is_for(clause.selector, name)) {
           value = evaluate(clause.value, w_).detach();
@@ -292,30 +294,7 @@ bool holds(const Expression& expression, const Layer& layer, std::span<const lan
   return all;
 }
 
-}  // namespace
-
-double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
-
-std::vector<at::Tensor> relevance(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
-                                  Shares* shares) {
-  return Evaluation(rule, layer, R, /*keeps_history=*/false, shares).run();
-}
-
-std::vector<at::Tensor> differentiable_relevance(const language::BoundRule& rule, const Layer& layer,
-                                                 const at::Tensor& R) {
-  return Evaluation(rule, layer, R, /*keeps_history=*/true).run();
-}
-
-std::vector<at::Tensor> gradient(const language::BoundRule& rule, const Layer& layer, const at::Tensor& R,
-                                 bool differentiable) {
-  return Evaluation(rule, layer, R, differentiable).gradient();
-}
-
-at::Tensor forward(const language::BoundRule& rule, const Layer& layer) {
-  return rule.rule->forward ? Evaluation(rule, layer, {}).replaced_output(layer.output) : layer.output;
-}
-
-void check_fit(const language::BoundRule& bound, const Layer& layer, at::IntArrayRef output_shape) {
+void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::IntArrayRef output_shape) {
   auto& rule = *bound.rule;
   for (auto& requirement : rule.requirements)
     if (requirement.about_layer && !holds(*requirement.condition, layer, bound.arguments))
@@ -329,6 +308,44 @@ void check_fit(const language::BoundRule& bound, const Layer& layer, at::IntArra
     if (rule.keeps_shape && layer.gets_relevance[i] && layer.inputs[i].sizes() != output_shape)
       throw Error(misfit(bound, "`backward` mixes input and output, but the layer does not keep its shape",
                          rule.backward->span, "use terms, or give this layer another rule"));
+}
+
+class ReferenceExecution : public Execution {
+ public:
+  explicit ReferenceExecution(const language::BoundRule& rule) : rule_(rule) {}
+  void check_fit(const Layer& layer, at::IntArrayRef output_shape) const override {
+    check_rule_fits(rule_, layer, output_shape);
+  }
+  at::Tensor forward(const Layer& layer) const override {
+    return rule_.rule->forward ? Evaluation(rule_, layer, {}).replaced_output(layer.output) : layer.output;
+  }
+  std::vector<at::Tensor> relevance(const Layer& layer, const at::Tensor& R, Shares* shares) const override {
+    return Evaluation(rule_, layer, R, /*keeps_history=*/false, shares).run();
+  }
+  std::vector<at::Tensor> differentiable_relevance(const Layer& layer, const at::Tensor& R) const override {
+    return Evaluation(rule_, layer, R, /*keeps_history=*/true).run();
+  }
+  std::vector<at::Tensor> gradient(const Layer& layer, const at::Tensor& R, bool differentiable) const override {
+    return Evaluation(rule_, layer, R, differentiable).gradient();
+  }
+
+ private:
+  const language::BoundRule& rule_;
+};
+
+class ReferenceEvaluator : public Evaluator {
+ public:
+  std::string_view name() const override { return "reference"; }
+  std::shared_ptr<const Execution> compile(const language::BoundRule& rule, const layering::Operation&) const override {
+    return std::make_shared<ReferenceExecution>(rule);
+  }
+};
+
+}  // namespace
+
+const Evaluator& reference() {
+  static const ReferenceEvaluator evaluator;
+  return evaluator;
 }
 
 }  // namespace ascribe::evaluate

@@ -1,0 +1,27 @@
+// Where a model's layer was called with nothing that depends on an input.
+#pragma once
+
+#include <torch/csrc/autograd/function.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace ascribe::attaching {
+
+/// Perhaps the model begins with such; if no input ever comes, relevance that arrives here is the caller's mistake.
+class NoInputNode : public torch::autograd::Node {
+ public:
+  /// `has_input`: whether some call did depend on one; `layer` for the message.
+  NoInputNode(std::shared_ptr<std::atomic<bool>> has_input, std::string layer)
+      : has_input_(std::move(has_input)), layer_(std::move(layer)) {}
+  /// Throws Error (no_input).
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override;
+  std::string name() const override { return "NoInput"; }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> has_input_;
+  std::string layer_;
+};
+
+}  // namespace ascribe::attaching

@@ -1,0 +1,250 @@
+#include "interpreter/attach/recorder.hpp"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include <algorithm>
+
+#include "grammar/filled_text.hpp"
+#include "interpreter/attach/gradient_hooks.hpp"
+#include "interpreter/layers/batch_norm.hpp"
+
+namespace ascribe::attaching {
+
+using libtorch::is_leaf_or_view_of_one;
+using libtorch::is_tensor;
+using libtorch::output_of;
+
+namespace {
+
+bool is_embedding(const layering::Call& call) {
+  return call.operation->kind && language::covers("embedding", *call.operation->kind);
+}
+
+// Where a rule that `last` may choose replaces the layer's output.
+void refuse_forward(const LayerCall& call) {
+  for (auto& choice : call.choices)
+    if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("{}: `last` is settled after the forward pass, the rule `{}` replaces the "
+                                     "output in it",
+                                     call.shown(), bound->description),
+                   .primary = {choice.entry->place.source, choice.entry->place.span, ""},
+                   .help = "name the layer by a glob: `linear \"classifier.*\"`"});
+}
+
+}  // namespace
+
+LayerCall Recorder::begin(const Ledger::Row& row, const layering::Call& call, std::shared_ptr<const void> owner) const {
+  LayerCall out;
+  out.report = row.report;
+  out.report_mutex = ledger_.mutex();
+  out.supervisor = watch_.supervisor;
+  out.owner = std::move(owner);
+  out.sums = watch_.sums;
+  out.inactive = inactive_;
+  out.order = row.number;
+  out.operation = call.operation;
+  out.merges_behind = call.merges_behind;
+  return out;
+}
+
+at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::Call& given,
+                              const std::shared_ptr<ForwardPass>& pass, const std::function<at::Tensor()>& run) {
+  auto found = given;
+  auto* folded = fold(found, pass);
+  call.operation = found.operation;
+  if (call.choices.empty())
+    call.take(nullptr);
+  else if (call.choices.front().conditions.empty() && !call.refusal_waits)
+    call.take(call.choices.front().entry);
+  else
+    row.choices = call.choices;
+  // What `last` will choose is not known yet: then everything is kept that any rule needs.
+  if (!call.rule) refuse_forward(call);
+  if (found.in_place) torch::autograd::check_inplace(found.inputs[0], /*requires_grad=*/true);
+  torch::autograd::edge_list edges;
+  for (std::size_t i = 0; i < found.inputs.size(); ++i) {
+    if (folded) {
+      call.inputs.push_back(folded->call().inputs[0]);
+      edges.push_back(folded->next_edge(0));
+      continue;
+    }
+    auto& x = found.inputs[i];
+    // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it, be it a
+    // leaf or the result of what ran before.
+    call.inputs.push_back(x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
+                          : passes_.made_here(x)                         ? KeptTensor::result(x)
+                                                                         : KeptTensor::copy(x));
+    edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
+  }
+  for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
+  call.gets_relevance = found.gets_relevance;
+  evaluate::Layer layer{found.operation, found.inputs, found.gets_relevance, found.parameters, {}};
+  if (found.bias_follows) layer.parameters.emplace_back("bias", at::Tensor());  // so that has("bias") holds
+
+  auto output = run();
+  try {
+    if (call.rule) call.execution->check_fit(layer, output.sizes());
+  } catch (const Error& error) {
+    throw at_layer(call, error.diagnostics().front());
+  }
+  auto replaced = take_output(call, layer, output, found.bias_follows);
+  if (found.in_place && !replaced.is_same(output)) {
+    at::NoGradGuard no_grad;
+    output.copy_(replaced);
+  } else {
+    output = replaced;
+  }
+  call.output_version = static_cast<std::int64_t>(output._version());
+  call.report->shape = output.sizes().vec();
+  auto node = c10::make_intrusive<RuleNode>(std::move(call), pass);
+  node->set_next_edges(std::move(edges));
+  if (found.in_place) {
+    auto number = node->add_input_metadata(output);
+    torch::autograd::impl::rebase_history(output, {node, number});
+  } else {
+    torch::autograd::set_history(output, node);
+  }
+  note_output(row, output);
+  if (watch_.outputs && is_embedding(found))
+    lookups_.emplace_back(found.inputs[0], torch::autograd::impl::gradient_edge(output));
+  return output;
+}
+
+const RuleNode* Recorder::fold(layering::Call& found, const std::shared_ptr<ForwardPass>& pass) const {
+  if (!found.merges_before) return nullptr;
+  auto& x = found.inputs[0];
+  auto* node = RuleNode::of(x.grad_fn().get());
+  if (!node || !node->call().batch_norm || node->pass()->attachment != pass->attachment) return nullptr;
+  auto& call = node->call();
+  if (call.output_version != static_cast<std::int64_t>(x._version()) || (call.rule && call.rule->rule->forward))
+    return nullptr;
+  auto layer = layering::folded_before(*found.operation, found.parameters, x, *call.batch_norm);
+  if (!layer) return nullptr;
+  call.report->rule = "merge";
+  found.parameters = std::move(layer->parameters);
+  found.operation = std::move(layer->operation);
+  found.inputs[0] = call.inputs[0].get("the input of " + call.shown());
+  return node;
+}
+
+bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& batch_norm,
+                     const language::BoundEntry& entry, const std::shared_ptr<ForwardPass>& pass, Ledger::Row& row) {
+  if (batch_norm.kind_name != "batch_norm") return false;
+  auto& x = batch_norm.inputs[0];
+  bool kept = std::any_of(kept_gradient_.begin(), kept_gradient_.end(), [&](auto& each) { return each.is(x); });
+  if (kept) {  // then so does the pair
+    keep_gradient(op, stack, batch_norm, row);
+    describe_entry(*row.report, &entry);
+    row.report->rule = "merge";
+    return true;
+  }
+  auto output_of_linear = x;
+  auto* linear = RuleNode::of(x.grad_fn().get());
+  if (!linear && x.is_view()) {  // reshaped, transposed: still all of it
+    output_of_linear = x._base();
+    linear = RuleNode::of(output_of_linear.grad_fn().get());
+  }
+  if (!linear || linear->pass()->attachment != pass->attachment) return false;
+  auto call = linear->call();
+  if (!call.merges_behind || !call.operation || call.output_version != static_cast<std::int64_t>(x._version()))
+    return false;
+  layering::NamedTensors parameters;
+  for (auto& [name, parameter] : call.parameters) parameters.emplace_back(name, parameter.get("the " + name));
+  auto folded = layering::folded_behind(*call.operation, parameters, output_of_linear, x,
+                                        layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
+  if (!folded) return false;
+  call.operation = folded->operation;
+  call.parameters.clear();
+  for (auto& [name, parameter] : folded->parameters) call.parameters.emplace_back(name, KeptTensor::result(parameter));
+  if (call.rule) call.take(*call.rule);
+  describe_entry(*row.report, &entry);
+  row.report->rule = "merge";
+  {
+    at::NoGradGuard no_grad;
+    at::AutoDispatchBelowADInplaceOrView below;
+    op.callBoxed(stack);
+  }
+  auto output = output_of(op, stack).toTensor();
+  row.report->shape = output.sizes().vec();
+  auto layer = call.layer();
+  if (call.rule && call.rule->rule->forward) {  // it replaced the linear layer's output already
+    at::NoGradGuard no_grad;
+    output = layer.operation->run(layer.inputs, {layer.parameters[0].second, layer.parameters[1].second});
+  }
+  output_of(op, stack) = output = take_output(call, layer, output);
+  call.output_version = static_cast<std::int64_t>(output._version());
+  auto order = call.order;
+  auto node = c10::make_intrusive<RuleNode>(std::move(call), pass);
+  node->set_next_edges(torch::autograd::edge_list(linear->next_edges()));
+  torch::autograd::set_history(output, node);
+  note_output(row, output);
+  if (auto* of_linear = ledger_.find(order)) note_output(*of_linear, output);
+  return true;
+}
+
+void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {
+  if (watch_.outputs) row.output = torch::autograd::impl::gradient_edge(output);
+}
+
+void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
+                             Ledger::Row& row) {
+  row.report->rule = "gradient";
+  auto count = op.schema().arguments().size();
+  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(count);
+  auto inputs = found.inputs;
+  for (std::size_t i = 0; i < inputs.size() && !found.in_place && watch_.sums; ++i) {
+    if (!found.gets_relevance[i]) continue;
+    inputs[i] = at::alias(inputs[i]);  // a node of its own, where only what this layer hands down arrives
+    watch_sum(inputs[i], row.report, ledger_.mutex(), &LayerReport::below);
+  }
+  auto note = [&](const at::Tensor& output) {
+    row.report->shape = output.sizes().vec();
+    if (!output.grad_fn()) return;
+    if (watch_.sums) watch_sum(output, row.report, ledger_.mutex(), &LayerReport::above);
+    if (watch_.supervisor) watch_passing(output, row.report, watch_.supervisor, inactive_);
+    note_output(row, output);
+  };
+  auto& steps = found.operation->steps;
+  if (steps.size() > 1 && !found.bias_follows && found.parameters.empty()) {  // what was recorded of its parts is taken back
+    auto output = found.operation->run(inputs, {});
+    torch::jit::drop(stack, count);
+    stack.emplace_back(output);
+    return note(output);
+  }
+  auto depends = [&](const at::Tensor& tensor) {
+    return std::any_of(found.inputs.begin(), found.inputs.end(), [&](auto& x) { return x.is_same(tensor); }) ||
+           passes_.depends(tensor);
+  };
+  for (std::size_t place = found.in_place ? 1 : 0; place < count; ++place) {
+    auto& argument = arguments[static_cast<std::ptrdiff_t>(place)];
+    auto seen = [&](const at::Tensor& tensor) {
+      if (!tensor.defined() || !tensor.requires_grad()) return tensor;
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (found.inputs[i].is_same(tensor) && found.gets_relevance[i]) return inputs[i];
+      return depends(tensor) ? tensor : tensor.detach();
+    };
+    if (is_tensor(argument)) {
+      argument = seen(argument.toTensor());
+    } else if (argument.isTensorList()) {
+      std::vector<at::Tensor> list;
+      for (const at::Tensor& each : argument.toTensorVector()) list.push_back(seen(each));
+      argument = list;
+    }
+  }
+  op.callBoxed(stack);
+  if (op.schema().returns().empty()) return;
+  at::Tensor output;
+  libtorch::for_each_tensor(output_of(op, stack), [&](const at::Tensor& each) {
+    if (!output.defined() || (!output.requires_grad() && each.requires_grad())) output = each;
+  });
+  if (!output.defined()) return;
+  note(output);
+  if (!found.operation->kind || !layering::is_linear(*found.operation->kind)) return;
+  std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
+  kept_gradient_.emplace_back(output);
+}
+
+}  // namespace ascribe::attaching

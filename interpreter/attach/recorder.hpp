@@ -1,0 +1,67 @@
+// What layers leave in autograd's graph: the node of a rule, or their own gradient, watched.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "interpreter/attach/ledger.hpp"
+#include "interpreter/attach/rule_node.hpp"
+#include "interpreter/layers/operation.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+
+namespace ascribe::attaching {
+
+/// What an attachment is to notice besides its work.
+struct Watch {
+  bool sums = false;                         ///< what the relevance of each layer sums to, and who took what
+  bool outputs = false;                      ///< where relevance arrives at each layer
+  bool has_input = false;                    ///< the model is a saved one, whose input requires a gradient
+  std::shared_ptr<Supervisor> supervisor{};  ///< null: nobody can stop it
+};
+
+/// Belongs to one attachment.
+class Recorder {
+ public:
+  Recorder(Watch watch, const ForwardPasses& passes, Ledger& ledger, std::shared_ptr<std::atomic<int>> inactive)
+      : watch_(std::move(watch)), passes_(passes), ledger_(ledger), inactive_(std::move(inactive)) {}
+
+  /// A call that has the row, without rule as yet.
+  LayerCall begin(const Ledger::Row& row, const layering::Call& call, std::shared_ptr<const void> owner) const;
+
+  /// Gives the layer the first of its choices, runs it without autograd, and leaves the rule in the graph in its place.
+  /// `run` gives the layer's output; what it returns here is what the model gets. Throws Error: refused_layer,
+  /// rule_does_not_fit.
+  at::Tensor run_rule(Ledger::Row& row, LayerCall call, const layering::Call& found,
+                      const std::shared_ptr<ForwardPass>& pass, const std::function<at::Tensor()>& run);
+
+  /// The operator runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
+  void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
+                     Ledger::Row& row);
+
+  /// Whether batch norm and the linear layer before it are one layer now: batch norm runs as ever; in the graph, both
+  /// become one node, which keeps what the linear layer's call has (its input, entry, name and count).
+  bool merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& batch_norm,
+             const language::BoundEntry& entry, const std::shared_ptr<ForwardPass>& pass, Ledger::Row& row);
+
+  const Watch& watch() const { return watch_; }
+  /// Indices, and where relevance arrives at what embeddings made of them.
+  const std::vector<std::pair<at::Tensor, torch::autograd::Edge>>& lookups() const { return lookups_; }
+
+ private:
+  /// A batch norm whose output a linear layer reads is folded into it, where it was merged with nothing else. Whose
+  /// input the layer has then; null where there is none.
+  const RuleNode* fold(layering::Call& found, const std::shared_ptr<ForwardPass>& pass) const;
+  void note_output(Ledger::Row& row, const at::Tensor& output) const;
+
+  Watch watch_;
+  const ForwardPasses& passes_;
+  Ledger& ledger_;
+  std::shared_ptr<std::atomic<int>> inactive_;
+  std::vector<libtorch::Made> kept_gradient_;  // outputs of linear layers that keep their gradient
+  std::vector<std::pair<at::Tensor, torch::autograd::Edge>> lookups_;
+};
+
+}  // namespace ascribe::attaching

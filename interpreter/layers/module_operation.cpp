@@ -1,0 +1,67 @@
+#include "interpreter/layers/module_operation.hpp"
+
+#include <ATen/ATen.h>
+
+#include "interpreter/layers/recognition.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+
+namespace ascribe::layering {
+namespace {
+
+using libtorch::is_tensor;
+
+class Substitution : public libtorch::Interceptor {
+ public:
+  Substitution(std::string name, const NamedTensors& parameters, const Tensors& theta) : name_(std::move(name)) {
+    for (std::size_t i = 0; i < theta.size(); ++i)
+      if (theta[i].unsafeGetTensorImpl() != parameters[i].second.unsafeGetTensorImpl())
+        others_.emplace_back(parameters[i].second, theta[i]);
+  }
+
+  void call(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack& stack) override {
+    auto count = op.schema().arguments().size();
+    for (auto& pattern : find_patterns(op.operator_name().name, op.operator_name().overload_name))
+      refuse_training_mode(pattern, op, libtorch::arguments_of(op, stack), name_);
+    for (auto i = stack.size() - count; i < stack.size(); ++i) stack[i] = replaced(stack[i]);
+    op.callBoxed(stack);
+  }
+
+ private:
+  at::Tensor replaced(const at::Tensor& tensor) const {
+    for (auto& [parameter, other] : others_)
+      if (parameter.is_same(tensor)) return other;
+    return tensor;
+  }
+  c10::IValue replaced(const c10::IValue& argument) const {
+    if (others_.empty()) return argument;
+    if (is_tensor(argument)) return replaced(argument.toTensor());
+    if (!argument.isTensorList()) return argument;
+    Tensors list;
+    for (const at::Tensor& each : argument.toTensorVector()) list.push_back(replaced(each));
+    return list;
+  }
+
+  std::string name_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> others_;
+};
+
+}  // namespace
+
+std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const NamedTensors& parameters,
+                                                    const Tensors& theta) {
+  return std::make_shared<Substitution>(std::move(name), parameters, theta);
+}
+
+std::shared_ptr<const Operation> module_operation(std::string name, std::function<at::Tensor(const Tensors&)> forward,
+                                                  NamedTensors parameters) {
+  return as_operation([name = std::move(name), forward = std::move(forward), parameters = std::move(parameters)](
+                          const Tensors& inputs, const Tensors& theta) {
+    libtorch::Serving serving(substitution(name, parameters, theta));
+    // A module that writes into its input needs something that it may write into, and that is no leaf of the graph.
+    Tensors copies;
+    for (auto& each : inputs) copies.push_back(each.clone());
+    return forward(copies);
+  });
+}
+
+}  // namespace ascribe::layering

@@ -1,0 +1,22 @@
+// A module as one layer: its whole forward is f, with other tensors in the place of its parameters.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "interpreter/layers/operation.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
+
+namespace ascribe::layering {
+
+/// Puts `theta` in the place of `parameters`, wherever an operator is given one of these, and refuses what is in training
+/// mode. Where `theta` is empty, it only does the latter. `name` is the module's, for messages.
+std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const NamedTensors& parameters,
+                                                    const Tensors& theta);
+
+/// f(x; θ) of a module that computes `forward`. It must be callable several times, on any thread.
+std::shared_ptr<const Operation> module_operation(std::string name, std::function<at::Tensor(const Tensors&)> forward,
+                                                  NamedTensors parameters);
+
+}  // namespace ascribe::layering

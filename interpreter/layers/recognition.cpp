@@ -1,0 +1,311 @@
+#include "interpreter/layers/recognition.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/ExpandUtils.h>
+
+#include <algorithm>
+
+#include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
+#include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/layers/coefficients.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/libtorch/random_numbers.hpp"
+
+namespace ascribe::layering {
+namespace {
+
+using Form = Pattern::Form;
+using libtorch::is_tensor;
+using libtorch::KeptTensor;
+
+bool is_number(const c10::IValue& argument, double wanted) {
+  if (argument.isScalar()) return argument.toScalar().toDouble() == wanted;
+  if (!is_tensor(argument)) return false;
+  auto tensor = argument.toTensor();
+  return tensor.numel() == 1 && tensor.device().is_cpu() && !tensor.is_complex() && tensor.item<double>() == wanted;
+}
+
+// Products of two bare tensors: which of two leaves is the input, nobody can say.
+bool is_bare_product(const Pattern& pattern) {
+  return pattern.parameters.size() == 1 && (pattern.form == Form::weight_left || pattern.form == Form::weight_right);
+}
+
+std::vector<Dependence> dependences(const OperatorCall& call) {
+  std::vector<Dependence> out;
+  for (auto& argument : call.arguments)
+    out.push_back(is_tensor(argument) ? call.dependence(argument.toTensor()) : Dependence::none);
+  return out;
+}
+
+bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, const std::vector<Dependence>& depends) {
+  bool leaves_are_inputs = is_bare_product(pattern);
+  for (auto& [place, name] : pattern.parameters)
+    if (depends[place] == Dependence::input || (leaves_are_inputs && depends[place] == Dependence::leaf)) return false;
+  if (pattern.constant >= 0 && depends[static_cast<std::size_t>(pattern.constant)] != Dependence::none) return false;
+  auto depending = [&](std::size_t place) { return depends[place] != Dependence::none; };
+  if (pattern.form == Form::sum) return std::any_of(pattern.inputs.begin(), pattern.inputs.end(), depending);
+  if (pattern.form == Form::lookup) return is_tensor(arguments[pattern.inputs[0]]);
+  if (!std::all_of(pattern.inputs.begin(), pattern.inputs.end(), depending)) return false;
+  switch (pattern.form) {
+    case Form::clamp: {
+      auto low = arguments[1], high = arguments[2];
+      bool numbers = (low.isScalar() || low.isNone()) && (high.isScalar() || high.isNone());
+      return numbers && !low.isNone() && (!high.isNone() || is_number(low, 0));
+    }
+    case Form::maximum:
+      return is_number(arguments[pattern.inputs[0] == 0 ? 1 : 0], 0);
+    case Form::inverse:
+      return arguments[1].toScalar().toDouble() < 0;
+    case Form::spread:
+      return arguments[1].isIntList() && !arguments[1].toIntVector().empty();
+    case Form::weight_right:
+    case Form::weight_left:
+      return is_tensor(arguments[pattern.parameters[0].first]) && arguments[pattern.inputs[0]].toTensor().dim() >= 1 &&
+             arguments[pattern.parameters[0].first].toTensor().dim() >= 1;
+    case Form::plain:
+    case Form::convolution:
+    case Form::sum:
+    case Form::factor:
+    case Form::lookup:
+    case Form::dropout:
+      return true;
+  }
+  return true;
+}
+
+// Whether a convolution reads beyond its input's border, where batch norm's shift is missing.
+bool pads(const language::Kind& kind, const std::vector<c10::IValue>& arguments) {
+  constexpr std::size_t padding = 4;  // of every convolution but the transposed ones
+  if (!language::covers("convolution", kind)) return false;
+  if (arguments[padding].isString()) return arguments[padding].toStringRef() != "valid";
+  auto sizes = arguments[padding].toIntVector();
+  return std::any_of(sizes.begin(), sizes.end(), [](auto size) { return size != 0; });
+}
+
+// A constant summand as an input of the layer, in the sum's shape, so that rules see it as they see the others.
+at::Tensor summand(const c10::IValue& constant, const at::Tensor& other) {
+  at::NoGradGuard no_grad;
+  if (!constant.isTensor()) return at::scalar_tensor(constant.toScalar(), other.options()).expand(other.sizes());
+  return constant.toTensor().detach().expand(at::infer_size(constant.toTensor().sizes(), other.sizes()));
+}
+
+// f's operator, with everything that is neither input nor parameter filled in.
+Step step_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments, std::vector<Slot> slots,
+             bool in_place) {
+  Step step{op, arguments, std::move(slots), {}, in_place};
+  auto is_slot = [&](std::size_t place) {
+    return std::any_of(step.slots.begin(), step.slots.end(),
+                       [&](auto& slot) { return slot.argument == place && slot.element < 0; });
+  };
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (is_slot(i)) {
+      step.arguments[i] = {};
+    } else if (is_tensor(arguments[i])) {
+      auto tensor = arguments[i].toTensor();
+      step.arguments[i] = {};
+      // What is written into, or was computed on the way, is kept as it was; weights and statistics are shared.
+      step.constants.emplace_back(i, in_place && i == 0                             ? KeptTensor::copy(tensor)
+                                     : libtorch::is_leaf_or_view_of_one(tensor) ? KeptTensor::reference(tensor)
+                                                                                : KeptTensor::result(tensor));
+    }
+  }
+  return step;
+}
+
+std::string name_of_module(const OperatorCall& call) {
+  return call.module.empty() ? module_by_parameters(call.names, call.arguments) : call.module;
+}
+
+Call layer_call(const OperatorCall& call, const Pattern& pattern, const language::Kind& kind,
+                const std::vector<Dependence>& depends) {
+  Call out;
+  auto operation = std::make_shared<Operation>();
+  operation->kind = &kind;
+  out.kind_name = kind.name;
+  out.module = name_of_module(call);
+  out.in_place = pattern.name.ends_with('_') && !pattern.name.starts_with("__");
+  auto& arguments = call.arguments;
+  std::vector<Slot> slots;
+  auto inputs = pattern.inputs;
+  if (kind.name == "quotient") inputs.resize(1);  // a / b is a · (1 / b), with b as it is
+  for (auto place : inputs) {
+    slots.push_back({place, Slot::From::input, out.inputs.size()});
+    bool relevant = pattern.form == Form::lookup || depends[place] != Dependence::none;
+    bool constant = pattern.form == Form::sum && !relevant && !(out.in_place && place == 0);
+    out.inputs.push_back(constant ? summand(arguments[place], arguments[1 - place].toTensor())
+                                  : arguments[place].toTensor());
+    out.gets_relevance.push_back(relevant && pattern.form != Form::lookup);
+  }
+  bool transposes = false;
+  for (auto& [place, name] : pattern.parameters) {
+    if (!is_tensor(arguments[place])) continue;
+    auto parameter = arguments[place].toTensor();
+    bool transposed = pattern.form == Form::weight_right && name == "weight" && parameter.dim() == 2;
+    transposes = transposes || transposed;
+    slots.push_back({place, Slot::From::parameter, out.parameters.size(), -1, transposed});
+    out.parameters.emplace_back(std::string(name), transposed ? parameter.t() : parameter);
+  }
+  auto tensors = call.op;  // which takes all inputs as tensors
+  if (pattern.form == Form::sum && pattern.overload == "Scalar")
+    tensors = c10::Dispatcher::singleton().findSchemaOrThrow(call.op.operator_name().name.c_str(), "Tensor");
+  operation->steps.push_back(step_of(tensors, arguments, std::move(slots), out.in_place));
+  operation->coefficient = coefficient_of(kind, call.op, arguments, out.inputs[depends[inputs[0]] == Dependence::none ? inputs.size() - 1 : 0]);
+  if (operation->coefficient.of != Coefficient::Of::none)
+    out.parameters.emplace_back("coefficient", operation->coefficient.value);
+
+  // addmm(bias, x, weight, beta, alpha)
+  bool scaled = pattern.parameters.size() == 2 && pattern.form != Form::plain && pattern.form != Form::convolution &&
+                !(arguments[3].toScalar().equal(1) && arguments[4].toScalar().equal(1));
+  if (is_linear(kind)) {
+    bool weight_stands = pattern.form == Form::plain || pattern.form == Form::convolution || transposes;
+    out.merges_behind = weight_stands && !scaled;
+    out.merges_before = out.merges_behind && !pads(kind, arguments);
+  }
+  if (transposes && out.parameters.size() == 1)
+    if (auto* weight = call.names.find(out.parameters[0].second)) {
+      out.bias_follows = call.names.names.contains(libtorch::sibling(*weight, "bias"));
+      out.bias_may_follow = !out.bias_follows;
+    }
+  if (out.bias_follows) out.merges_before = false;
+  out.operation = std::move(operation);
+  return out;
+}
+
+}  // namespace
+
+const language::Kind* kind_of(const Pattern& pattern, const std::vector<c10::IValue>& arguments) {
+  if (pattern.form == Form::dropout) return nullptr;
+  std::string name(pattern.kind);
+  if (pattern.form == Form::convolution) {
+    bool transposed = pattern.transposed >= 0 && arguments[static_cast<std::size_t>(pattern.transposed)].toBool();
+    name = filled("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
+  } else if (pattern.form == Form::clamp && is_number(arguments[1], 0)) {
+    if (arguments[2].isNone()) name = "relu";
+    if (is_number(arguments[2], 6)) name = "relu6";
+  }
+  return language::find_kind(name);
+}
+
+std::optional<Recognized> recognize(const OperatorCall& call) {
+  auto patterns = find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
+  if (patterns.empty()) return {};
+  auto depends = dependences(call);
+  auto found = std::find_if(patterns.begin(), patterns.end(),
+                            [&](auto& each) { return fits(each, call.arguments, depends); });
+  if (found == patterns.end()) return {};
+  if (found->form == Form::dropout) return Recognized{&*found, {}};
+  auto* kind = kind_of(*found, call.arguments);
+  if (!kind) return {};
+  return Recognized{&*found, layer_call(call, *found, *kind, depends)};
+}
+
+Call whole_operator(const OperatorCall& call) {
+  Call out;
+  auto operation = std::make_shared<Operation>();
+  operation->kind = language::find_kind("operator");
+  auto kind = libtorch::base_name(call.op.operator_name().name);
+  out.in_place = kind.ends_with('_') && !kind.starts_with("__");
+  if (out.in_place) kind.remove_suffix(1);
+  out.kind_name = kind;
+  out.module = name_of_module(call);
+  std::vector<Slot> slots;
+  for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+    auto& argument = call.arguments[i];
+    std::ptrdiff_t element = argument.isList() ? 0 : -1;
+    auto add = [&](const at::Tensor& tensor) {
+      if (tensor.defined() && call.dependence(tensor) != Dependence::none) {
+        slots.push_back({i, Slot::From::input, out.inputs.size(), element});
+        out.inputs.push_back(tensor);
+        out.gets_relevance.push_back(true);
+      }
+      if (element >= 0) ++element;
+    };
+    if (is_tensor(argument)) add(argument.toTensor());
+    if (argument.isTensorList())
+      for (const at::Tensor& each : argument.toTensorVector()) add(each);
+    if (argument.isOptionalTensorList())
+      for (const std::optional<at::Tensor>& each : argument.toOptionalTensorList()) add(each.value_or(at::Tensor()));
+  }
+  operation->steps.push_back(step_of(call.op, call.arguments, std::move(slots), out.in_place));
+  out.operation = std::move(operation);
+  return out;
+}
+
+std::optional<Call> with_bias(const OperatorCall& call, const Call& product, const libtorch::Made& output) {
+  auto name = libtorch::base_name(call.op.operator_name().name);
+  auto& arguments = call.arguments;
+  if (!name.starts_with("add") || name.starts_with("addm") || arguments.size() != 3 || !is_tensor(arguments[0]) ||
+      !is_tensor(arguments[1]) || !arguments[2].toScalar().equal(1))
+    return {};
+  auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
+  auto* found = call.names.find(bias);
+  if (!output.is(sum) || !found || !found->ends_with("bias") || bias.dim() != 1 || bias.size(0) != sum.size(-1))
+    return {};
+  auto out = product;
+  auto operation = std::make_shared<Operation>(*product.operation);
+  operation->steps.push_back(
+      step_of(call.op, arguments,
+              {{0, Slot::From::step, operation->steps.size() - 1}, {1, Slot::From::parameter, out.parameters.size()}},
+              name.ends_with('_')));
+  out.operation = std::move(operation);
+  out.parameters.emplace_back("bias", bias);
+  out.bias_follows = out.bias_may_follow = false;
+  out.merges_before = out.merges_behind;
+  if (call.module.empty()) out.module = libtorch::module_of(*found);
+  out.in_place = name.ends_with('_');
+  return out;
+}
+
+std::string module_by_parameters(const libtorch::ParameterNames& names, const std::vector<c10::IValue>& arguments) {
+  std::string module;
+  for (auto& argument : arguments)
+    libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) {
+      if (!module.empty()) return;
+      if (auto* found = names.find(tensor)) module = libtorch::module_of(*found);
+    });
+  return module;
+}
+
+void refuse_training_mode(const Pattern& pattern, const c10::OperatorHandle& op,
+                          const std::vector<c10::IValue>& arguments, const std::string& name) {
+  if (pattern.training < 0) return;
+  auto& training = arguments[static_cast<std::size_t>(pattern.training)];
+  if (!training.isBool() || !training.toBool()) return;
+  auto mean = op.schema().argumentIndexWithName("running_mean");
+  bool own_statistics = !mean || is_tensor(arguments[static_cast<std::size_t>(*mean)]);
+  if (pattern.kind == "batch_norm" && !mean) own_statistics = false;
+  // Instance norm takes the statistics of each sample, as it should; unless it learns them.
+  if (pattern.kind == "instance_norm" && !own_statistics) return;
+  throw Error({.code = Code::training_mode,
+               .message = filled("layer '{}' ({}) {}", name, pattern.kind,
+                                 own_statistics ? "is in training mode"
+                                                : "takes the statistics of the batch: it has none of its own"),
+               .help = own_statistics ? "call eval() on the model first"
+                                      : "build it with track_running_stats, and train it so"});
+}
+
+// Operators that drop out on the way say so by name: lstm's `dropout` and `train`, attention's `dropout_p`. Others draw.
+void refuse_random_numbers(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
+                           const std::string& name) {
+  auto find = [&](const char* argument) -> const c10::IValue* {
+    auto place = op.schema().argumentIndexWithName(argument);
+    return place ? &arguments[static_cast<std::size_t>(*place)] : nullptr;
+  };
+  auto* chance = find("dropout") ? find("dropout") : find("dropout_p");
+  auto* training = find("train");
+  auto refuse = [&](const char* why, const char* help) {
+    throw Error({.code = Code::training_mode,
+                 .message = filled("layer '{}' ({}) {}", name, libtorch::base_name(op.operator_name().name), why),
+                 .help = help});
+  };
+  if (chance && chance->isDouble()) {
+    if (chance->toDouble() == 0 || (training && training->isBool() && !training->toBool())) return;
+    refuse("is in training mode: it drops out", "call eval() on the model first");
+  }
+  if (libtorch::draws_random_numbers(op))
+    refuse("draws random numbers: the model is in training mode, or explains something else each time",
+           "call eval() on the model before it is saved");
+}
+
+}  // namespace ascribe::layering
