@@ -78,9 +78,9 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
                                                                  : "a rule's alias is written `rule a = b`");
   }
   Mentions mentions;
-  if (written.alias) collect_mentions(*written.alias, mentions);
+  if (written.alias) collect_argument_mentions(*written.alias, mentions);
   for (auto& each : written.entries) {
-    collect_mentions(each.target, mentions);
+    collect_argument_mentions(each.target, mentions);
     if (auto checked = check_entry(each, file, local))
       out->entries.push_back(std::move(*checked));
     else
