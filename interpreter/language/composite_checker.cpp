@@ -76,6 +76,8 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
           Code::unknown_rule, written.alias->path.span, filled("`{}` is no composite", written.alias->path.name.text),
           std::holds_alternative<Engine>(out->alias->definition) ? engine_help
                                                                  : "a rule's alias is written `rule a = b`");
+    else if (out->alias)
+      check_constant_call(*out->alias, reporter);
   }
   Mentions mentions;
   if (written.alias) collect_argument_mentions(*written.alias, mentions);
