@@ -56,6 +56,7 @@ enum class Code {
   // Composites
   bad_count = 401,
   engine_target = 402,
+  composite_for_module = 403,
   // Warnings
   covered_entry = 501,
   unstabilized_division = 502,

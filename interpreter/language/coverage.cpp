@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "interpreter/language/kinds.hpp"
-
 namespace ascribe::language {
 namespace {
 
@@ -30,10 +28,15 @@ bool subsumes(std::string_view outer, std::string_view inner) {
   return it && inner.ends_with(*it);
 }
 
+bool selects_layers(const LayerSelector& selector) { return selector.selects == LayerSelector::Selects::layers; }
+
 // Entries of one key count the same calls: the same word, and the same layers in any order.
 std::string counting_key(const Entry& entry) {
   std::set<std::string> layers;
-  for (auto& each : entry.layers) layers.insert(each.kind + (each.glob ? " \"" + *each.glob : ""));
+  for (auto& each : entry.layers) {
+    auto word = selects_layers(each) ? each.kind : each.selects == LayerSelector::Selects::module ? "module" : "class";
+    layers.insert(word + (each.glob ? " \"" + *each.glob : ""));
+  }
   std::string out = entry.count == Entry::Count::first ? "first" : "last";
   for (auto& each : layers) out += "\n" + each;
   return out;
@@ -64,13 +67,17 @@ void Coverage::add(Kinds kinds, const std::string& glob) {
 }
 
 void Coverage::add(const LayerSelector& selector) {
-  if (selector.glob)
+  if (!selects_layers(selector))
+    modules_.emplace(selector.selects, *selector.glob);
+  else if (selector.glob)
     add(kinds_of(selector), *selector.glob);
   else
     any_name_ |= kinds_of(selector);
 }
 
 void Coverage::add(const LayerSelector& selector, const Coverage& other) {
+  bool hands_on_modules = !selector.glob && (selector.kind.empty() || selector.kind == "any");
+  if (hands_on_modules) modules_.insert(other.modules_.begin(), other.modules_.end());
   auto wanted = kinds_of(selector);
   if (auto kinds = wanted & other.any_name_; kinds.any()) {
     if (selector.glob)
@@ -105,6 +112,7 @@ Coverage::Kinds Coverage::covered(const std::string& glob) const {
 }
 
 bool Coverage::covers(const LayerSelector& selector) const {
+  if (!selects_layers(selector)) return modules_.contains({selector.selects, *selector.glob});
   auto taken = selector.glob ? covered(*selector.glob) : any_name_;
   return (kinds_of(selector) & ~taken).none();
 }
