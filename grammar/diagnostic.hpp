@@ -61,6 +61,7 @@ enum class Code {
   covered_entry = 501,
   unstabilized_division = 502,
   not_finite = 503,
+  without_effect = 504,
   // Meeting the model
   rule_does_not_fit = 601,
   refused_layer = 602,

@@ -5,6 +5,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/coverage.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
@@ -92,6 +93,7 @@ std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, 
   out.target = std::move(*leads);
   if (!check_modules_target(written, out, reporter)) return {};
   check_constant_call(out.target, reporter);
+  warn_without_effect(out, reporter);
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Entries of composites that never apply, because earlier entries take every layer that they name: law 13 warns of
-// them.
+// Entries of composites that do nothing, of which law 13 warns: they never apply, because earlier entries take every
+// layer that they name, or their layers lack what their rule modifies.
 #pragma once
 
 #include <bitset>
@@ -55,5 +55,9 @@ class CoverageChecker {
 
   std::map<std::shared_ptr<const Composite>, Coverage> known_;
 };
+
+/// Warns of an entry whose rule is the default but for `param` clauses, none of which is for a parameter of the entry's
+/// layers. What `any`, a name without a kind, or a module may be has whatever parameters there are.
+void warn_without_effect(const Entry& entry, const Reporter& reporter);
 
 }  // namespace ascribe::language

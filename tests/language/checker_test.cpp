@@ -91,7 +91,7 @@ TEST_CASE("every code of what a rule file can get wrong has a mistake that shows
     for (auto& program : programs_in(folder))
       for (auto& each : diagnostics_of(program)) found.insert(code_name(each.code));
   for (auto code : {101, 102, 103, 104, 105, 106, 107, 108, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210,
-                    211, 212, 213, 215, 216, 301, 302, 303, 304, 305, 306, 401, 402, 403, 501, 502})
+                    211, 212, 213, 215, 216, 301, 302, 303, 304, 305, 306, 401, 402, 403, 501, 502, 504})
     CHECK(found.contains(code_name(static_cast<Code>(code))));
 }
 
@@ -318,4 +318,8 @@ TEST_CASE("help for modules and for what they are given can be pasted") {
   CHECK(help("composite c { mul => pass }") == "write `product`, or `scale` where one factor is constant");
   CHECK(help("composite c { lstm => pass }") == "write `operator`, which is for all that has no kind of its own");
   CHECK(help("composite c { RMSNorm => pass }") == "did you mean `rms_norm`?");
+  CHECK(help("rule r { param \"weight\" = 0 }\ncomposite c { add => r }") ==
+        "they have \"coefficient\": write `param \"coefficient\" = …` in the rule");
+  CHECK(help("rule r { param \"weight\" = 0 }\ncomposite c { product => r }") ==
+        "they have no parameters, so the rule does what `epsilon` does: write that");
 }
