@@ -56,10 +56,12 @@ enum class Code {
   // Composites
   bad_count = 401,
   engine_target = 402,
+  composite_for_module = 403,
   // Warnings
   covered_entry = 501,
   unstabilized_division = 502,
   not_finite = 503,
+  without_effect = 504,
   // Meeting the model
   rule_does_not_fit = 601,
   refused_layer = 602,

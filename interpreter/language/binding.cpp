@@ -128,6 +128,25 @@ void try_parts(const Expression& expression, std::span<const Value> values, Budg
   }
 }
 
+[[noreturn]] void refuse(const std::string& call, const Rule& rule, const Requirement& requirement) {
+  throw Error({.code = Code::requirement_violated,
+               .message = filled("`{}` is refused: {}", call, requirement.message),
+               .primary = {rule.place.source, requirement.span, "this does not hold"}});
+}
+
+// Refuses a call that stands in a definition: the call is what is wrong, the requirement says why.
+template <typename Try>
+auto in_call(const SourcePointer& source, const Target& target, Try attempt) {
+  try {
+    return attempt();
+  } catch (const Error& error) {
+    auto diagnostic = error.diagnostics().front();
+    diagnostic.others.insert(diagnostic.others.begin(), diagnostic.primary);
+    diagnostic.primary = {source, target.span, ""};
+    throw Error(diagnostic);
+  }
+}
+
 BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> values, Budget& budget) {
   auto shown = description(rule->name, rule->parameters, values);
   while (rule->alias) {
@@ -138,10 +157,7 @@ BoundRule bind_values(std::shared_ptr<const Rule> rule, std::vector<Value> value
   for (auto& requirement : rule->requirements) {
     if (requirement.about_layer)
       computed(rule->place.source, [&] { try_parts(*requirement.condition, values, budget); });
-    if (!requirement.about_layer && !holds(requirement, *rule, values, budget))
-      throw Error({.code = Code::requirement_violated,
-                   .message = filled("`{}` is refused: {}", shown, requirement.message),
-                   .primary = {rule->place.source, requirement.span, "this does not hold"}});
+    if (!requirement.about_layer && !holds(requirement, *rule, values, budget)) refuse(shown, *rule, requirement);
   }
   return {std::move(rule), std::move(values), std::move(shown)};
 }
@@ -155,14 +171,8 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
     out.push_back({conditions, *engine, place});
   } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
     auto arguments = evaluate_arguments(target, **rule, values, place.source, budget);
-    try {
-      out.push_back({conditions, bind_values(*rule, std::move(arguments), budget), place});
-    } catch (const Error& error) {  // the call is what is wrong; the requirement says why
-      auto diagnostic = error.diagnostics().front();
-      diagnostic.others.insert(diagnostic.others.begin(), diagnostic.primary);
-      diagnostic.primary = {place.source, target.span, ""};
-      throw Error(diagnostic);
-    }
+    auto bound = in_call(place.source, target, [&] { return bind_values(*rule, std::move(arguments), budget); });
+    out.push_back({conditions, std::move(bound), place});
   } else {
     auto& composite = std::get<std::shared_ptr<const Composite>>(target.definition);
     flatten(composite, evaluate_arguments(target, *composite, values, place.source, budget), conditions, out, budget);
@@ -180,7 +190,81 @@ void flatten(const std::shared_ptr<const Composite>& composite, const std::vecto
   }
 }
 
+// ------------------------------------------------------------------------------------------------- arguments so far
+
+// The values of a definition's parameters, as far as they are known.
+using Known = std::vector<std::optional<Value>>;
+
+// What is not known is not read.
+std::vector<Value> filled_up(const Known& known) {
+  std::vector<Value> out;
+  for (auto& each : known) out.push_back(each.value_or(Value(0.0)));
+  return out;
+}
+
+template <typename Callee>
+Known known_arguments(const Target& target, const Callee& callee, const Known& outer, const SourcePointer& source,
+                      Budget& budget) {
+  Known out;
+  auto values = filled_up(outer);
+  for (std::size_t i = 0; i < target.arguments.size(); ++i) {
+    auto& parameter = callee.parameters[i];
+    auto& argument = *target.arguments[i];
+    if (target.arguments[i] == parameter.default_expression)
+      out.push_back(parameter.default_value);
+    else if (!is_known(argument, outer))
+      out.emplace_back();
+    else
+      out.push_back(computed(source, [&] { return evaluate_argument(argument, values, parameter.type, &budget); }));
+  }
+  return out;
+}
+
+std::string known_description(const Rule& rule, const Known& known) {
+  std::vector<Parameter> parameters;
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < known.size(); ++i)
+    if (known[i]) parameters.push_back(rule.parameters[i]), values.push_back(*known[i]);
+  return description(rule.name, parameters, values);
+}
+
+void try_known(const Rule& called, const Known& arguments, Budget& budget) {
+  auto known = arguments;
+  auto* rule = &called;
+  while (rule->alias) {
+    auto& target = *std::get<std::shared_ptr<const Rule>>(rule->alias->definition);
+    known = known_arguments(*rule->alias, target, known, rule->place.source, budget);
+    rule = &target;
+  }
+  auto values = filled_up(known);
+  for (auto& requirement : rule->requirements)
+    if (!requirement.about_layer && is_known(*requirement.condition, known) &&
+        !holds(requirement, *rule, values, budget))
+      refuse(known_description(called, arguments), *rule, requirement);
+}
+
+void try_known(const Target& target, const Known& outer, const SourcePointer& source, Budget& budget) {
+  if (std::holds_alternative<Engine>(target.definition)) return;
+  if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
+    auto known = known_arguments(target, **rule, outer, source, budget);
+    return in_call(source, target, [&] { try_known(**rule, known, budget); });
+  }
+  auto& composite = *std::get<std::shared_ptr<const Composite>>(target.definition);
+  auto known = known_arguments(target, composite, outer, source, budget);
+  auto& inside = composite.place.source;
+  if (composite.alias) try_known(*composite.alias, known, inside, budget);
+  for (auto& entry : composite.entries) try_known(entry.target, known, inside, budget);
+}
+
 }  // namespace
+
+void try_known_arguments(const Target& target) {
+  Budget budget;
+  if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition))
+    try_known(**rule, known_arguments(target, **rule, {}, nullptr, budget), budget);
+  else
+    try_known(target, {}, nullptr, budget);
+}
 
 BoundRule bind(const std::shared_ptr<const Rule>& rule, const NamedValues& arguments) {
   Budget budget;

@@ -45,6 +45,9 @@ BoundComposite bind(const std::shared_ptr<const Composite>& composite, const Nam
 /// convolution layers.
 BoundComposite bind(const Target& target);
 
+/// Throws Error where the target's arguments that need no parameters violate a requirement already.
+void try_known_arguments(const Target& target);
+
 /// A rule for every linear and convolution layer.
 BoundComposite for_linear_layers(BoundRule rule);
 

@@ -62,10 +62,14 @@ std::size_t operations_of(const Target& target) {
 }
 
 void check_constant_call(const Target& target, const Reporter& reporter) {
-  if (!std::all_of(target.arguments.begin(), target.arguments.end(), [](auto& each) { return is_constant(*each); }))
-    return;
+  if (std::holds_alternative<Engine>(target.definition)) return;
+  bool constant =
+      std::all_of(target.arguments.begin(), target.arguments.end(), [](auto& each) { return is_constant(*each); });
   try {
-    if (!std::holds_alternative<Engine>(target.definition)) bind(target);
+    if (constant)
+      bind(target);
+    else
+      try_known_arguments(target);
   } catch (const Error& error) {
     auto found = error.diagnostics().front();
     auto& diagnostic = reporter.report(found.code, target.span, found.message, found.help);

@@ -16,8 +16,8 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
 /// How many operations it takes to check what a call leads to once more, with other arguments.
 std::size_t operations_of(const Target& target);
 
-/// Tries a call whose arguments are all written out, so that a requirement that it violates is found before anything
-/// runs.
+/// Tries a call with the arguments that are written out, so that a requirement that they violate, whatever the others
+/// are, is found before anything runs.
 void check_constant_call(const Target& target, const Reporter& reporter);
 
 }  // namespace ascribe::language

@@ -140,7 +140,7 @@ ExpressionPointer NameResolver::has_call(const syntax::Call& call) {
     std::vector<std::string> known;
     for (auto each : parameter_names()) known.emplace_back(each);
     reporter_.report(Code::unknown_parameter_name, name->span, filled("no layer has a parameter \"{}\"", name->value),
-                     did_you_mean(name->value, known, "layers have \"weight\" and \"bias\""));
+                     did_you_mean(name->value, known, help_for_parameter_name));
     return nullptr;
   }
   return make(call.span, HasParameter{name->value});

@@ -407,15 +407,18 @@ Value evaluate_argument(const Expression& expression, std::span<const Value> arg
 
 bool is_share(double value) { return value >= 0 && value <= 1; }
 
-bool is_constant(const Expression& expression) {
-  bool constant = true;
+bool is_known(const Expression& expression, std::span<const std::optional<Value>> parameters) {
+  bool known = true;
   traverse(expression, [&](const Expression& inner) {
-    constant = constant && !std::holds_alternative<ParameterReference>(inner.node) &&
-               !std::holds_alternative<QuantityReference>(inner.node) && !std::holds_alternative<Tensor>(inner.node) &&
-               !std::holds_alternative<Random>(inner.node) && !std::holds_alternative<Relevance>(inner.node) &&
-               !std::holds_alternative<NamedValue>(inner.node);
+    auto* parameter = std::get_if<ParameterReference>(&inner.node);
+    known = known && (!parameter || (parameter->index < parameters.size() && parameters[parameter->index])) &&
+            !std::holds_alternative<QuantityReference>(inner.node) && !std::holds_alternative<Tensor>(inner.node) &&
+            !std::holds_alternative<Random>(inner.node) && !std::holds_alternative<Relevance>(inner.node) &&
+            !std::holds_alternative<NamedValue>(inner.node);
   });
-  return constant;
+  return known;
 }
+
+bool is_constant(const Expression& expression) { return is_known(expression, {}); }
 
 }  // namespace ascribe::language

@@ -28,6 +28,9 @@ Value evaluate_argument(const Expression& expression, std::span<const Value> arg
 /// What `quantile` takes for a share: from 0 to 1.
 bool is_share(double value);
 
+/// Whether it can be computed from the parameters that are known, of those that it sees.
+bool is_known(const Expression& expression, std::span<const std::optional<Value>> parameters);
+
 /// Whether it needs none of the parameters that it could see.
 bool is_constant(const Expression& expression);
 

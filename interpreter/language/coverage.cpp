@@ -1,8 +1,10 @@
 #include "interpreter/language/coverage.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
-#include "interpreter/language/kinds.hpp"
+#include "grammar/filled_text.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -30,10 +32,15 @@ bool subsumes(std::string_view outer, std::string_view inner) {
   return it && inner.ends_with(*it);
 }
 
+bool selects_layers(const LayerSelector& selector) { return selector.selects == LayerSelector::Selects::layers; }
+
 // Entries of one key count the same calls: the same word, and the same layers in any order.
 std::string counting_key(const Entry& entry) {
   std::set<std::string> layers;
-  for (auto& each : entry.layers) layers.insert(each.kind + (each.glob ? " \"" + *each.glob : ""));
+  for (auto& each : entry.layers) {
+    auto word = selects_layers(each) ? each.kind : each.selects == LayerSelector::Selects::module ? "module" : "class";
+    layers.insert(word + (each.glob ? " \"" + *each.glob : ""));
+  }
   std::string out = entry.count == Entry::Count::first ? "first" : "last";
   for (auto& each : layers) out += "\n" + each;
   return out;
@@ -64,13 +71,17 @@ void Coverage::add(Kinds kinds, const std::string& glob) {
 }
 
 void Coverage::add(const LayerSelector& selector) {
-  if (selector.glob)
+  if (!selects_layers(selector))
+    modules_.emplace(selector.selects, *selector.glob);
+  else if (selector.glob)
     add(kinds_of(selector), *selector.glob);
   else
     any_name_ |= kinds_of(selector);
 }
 
 void Coverage::add(const LayerSelector& selector, const Coverage& other) {
+  bool hands_on_modules = !selector.glob && (selector.kind.empty() || selector.kind == "any");
+  if (hands_on_modules) modules_.insert(other.modules_.begin(), other.modules_.end());
   auto wanted = kinds_of(selector);
   if (auto kinds = wanted & other.any_name_; kinds.any()) {
     if (selector.glob)
@@ -105,6 +116,7 @@ Coverage::Kinds Coverage::covered(const std::string& glob) const {
 }
 
 bool Coverage::covers(const LayerSelector& selector) const {
+  if (!selects_layers(selector)) return modules_.contains({selector.selects, *selector.glob});
   auto taken = selector.glob ? covered(*selector.glob) : any_name_;
   return (kinds_of(selector) & ~taken).none();
 }
@@ -152,6 +164,64 @@ void CoverageChecker::check(const Composite& composite, const Reporter& reporter
                     "the first that fits wins: move it up, or leave it out");
     add(entry, target, taken);
   }
+}
+
+// ------------------------------------------------------------------------------------------ parameters that are not
+// there
+
+namespace {
+
+// The parameters that the layers can have; nothing where they may have any.
+std::optional<Names> parameters_of(const std::vector<LayerSelector>& layers) {
+  Names out;
+  for (auto& each : layers) {
+    if (each.selects != LayerSelector::Selects::layers || each.kind.empty() || each.kind == "any") return {};
+    for (auto& row : kinds())
+      if (covers(each.kind, row)) out.insert(out.end(), row.parameters.begin(), row.parameters.end());
+  }
+  return out;
+}
+
+const Rule& without_alias(const Rule& rule) {
+  return rule.alias ? without_alias(*std::get<std::shared_ptr<const Rule>>(rule.alias->definition)) : rule;
+}
+
+// The parameters that the rule modifies by name, if it does nothing else. Those that its caller names are not known.
+std::optional<Names> only_modified(const Rule& rule) {
+  if (rule.reduce || rule.forward || rule.backward) return {};
+  Names out;
+  for (auto& term : rule.terms) {
+    if (term.input || term.output || term.map) return {};
+    for (auto& clause : term.params) {
+      if (!clause.selector.names) return {};
+      out.insert(out.end(), clause.selector.names->begin(), clause.selector.names->end());
+    }
+  }
+  return out;
+}
+
+std::string quoted(Names names, std::string_view between) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  for (auto& name : names) name = filled("\"{}\"", name);
+  return filled("{}", fmt::join(names, between));
+}
+
+}  // namespace
+
+void warn_without_effect(const Entry& entry, const Reporter& reporter) {
+  auto* rule = std::get_if<std::shared_ptr<const Rule>>(&entry.target.definition);
+  auto there = rule ? parameters_of(entry.layers) : std::nullopt;
+  auto modified = there ? only_modified(without_alias(**rule)) : std::nullopt;
+  if (!modified || modified->empty()) return;
+  auto is_there = [&](auto& name) { return std::find(there->begin(), there->end(), name) != there->end(); };
+  if (std::any_of(modified->begin(), modified->end(), is_there)) return;
+  reporter.warn(
+      Code::without_effect, entry.target.span,
+      filled("`{}` changes nothing here: these layers have no {}", (*rule)->name, quoted(*modified, " and no ")),
+      there->empty()
+          ? "they have no parameters, so the rule does what `epsilon` does: write that"
+          : filled("they have {}: write `param \"{}\" = …` in the rule", quoted(*there, " and "), there->front()));
 }
 
 }  // namespace ascribe::language

@@ -1,5 +1,5 @@
-// Entries of composites that never apply, because earlier entries take every layer that they name: law 13 warns of
-// them.
+// Entries of composites that do nothing, of which law 13 warns: they never apply, because earlier entries take every
+// layer that they name, or their layers lack what their rule modifies.
 #pragma once
 
 #include <bitset>
@@ -7,14 +7,18 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "interpreter/language/kinds.hpp"
 #include "interpreter/language/names.hpp"
 #include "interpreter/language/program.hpp"
 
 namespace ascribe::language {
 
-/// A set of layers that is certainly taken. Layers are told apart by their kind and their module's name.
+/// A set of layers that is certainly taken. Layers are told apart by their kind and their module's name. Modules that
+/// are layers are none of any kind, and which ones two globs mean is known by the model alone: the same selector covers
+/// them, and nothing else does.
 class Coverage {
  public:
   void add(const LayerSelector& selector);
@@ -23,7 +27,7 @@ class Coverage {
   bool covers(const LayerSelector& selector) const;
 
  private:
-  using Kinds = std::bitset<128>;
+  using Kinds = std::bitset<most_kinds>;
   struct Affixes {
     std::map<std::string, Kinds, std::less<>> kinds;
     std::set<std::size_t> lengths;
@@ -36,6 +40,7 @@ class Coverage {
   Kinds any_name_;                                   // with every name, and with none
   std::map<std::string, Kinds, std::less<>> globs_;  // as they are written
   Affixes prefixes_, suffixes_;                      // of globs with one `*` at their end, at their beginning
+  std::set<std::pair<LayerSelector::Selects, std::string>> modules_;
 };
 
 class CoverageChecker {
@@ -50,5 +55,9 @@ class CoverageChecker {
 
   std::map<std::shared_ptr<const Composite>, Coverage> known_;
 };
+
+/// Warns of an entry whose rule is the default but for `param` clauses, none of which is for a parameter of the entry's
+/// layers. What `any`, a name without a kind, or a module may be has whatever parameters there are.
+void warn_without_effect(const Entry& entry, const Reporter& reporter);
 
 }  // namespace ascribe::language

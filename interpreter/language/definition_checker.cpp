@@ -38,7 +38,7 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
     RuleChecker(reporter, local, file).check(written, *out);
   }
   auto mentions = collect_mentions(written).names;
-  if (written.alias) collect_mentions(*written.alias, mentions);
+  if (written.alias) collect_argument_mentions(*written.alias, mentions);
   if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
   if (written.alias && !out->alias) return {};  // what it leads to has its message already
   if (out->alias) out->operations = operations_of(*out->alias);

@@ -79,29 +79,46 @@ constexpr ForeignName foreign_names[] = {
 };
 
 // Kinds of layers by the names of others, in lower-case letters.
-constexpr std::string_view no_kind_yet = "it is no kind yet: such layers hand on the gradient, and a report says so";
+struct ForeignKind {
+  std::string_view name, kind, remark;  ///< without a kind, the remark is all that can be said
+};
+constexpr std::string_view for_the_rest = ", which is for all that has no kind of its own";
 constexpr std::string_view rearranges = "it only rearranges: relevance passes through by itself, leave it out";
-constexpr ForeignName foreign_kinds[] = {
-    {"default", "write `any`"},
-    {"all", "write `any`"},
-    {"other", "write `any`"},
-    {"else", "write `any`"},
-    {"dense", "write `linear`"},
-    {"fc", "write `linear`"},
-    {"multiheadattention", no_kind_yet},
-    {"attention", no_kind_yet},
-    {"mul", no_kind_yet},
-    {"matmul", no_kind_yet},
-    {"lstm", no_kind_yet},
-    {"gru", no_kind_yet},
-    {"rnn", no_kind_yet},
-    {"flatten", rearranges},
-    {"dropout", rearranges},
-    {"identity", rearranges},
-    {"reshape", rearranges},
-    {"view", rearranges},
-    {"cat", rearranges},
-    {"concat", rearranges},
+constexpr ForeignKind foreign_kinds[] = {
+    {"default", "any", ""},
+    {"all", "any", ""},
+    {"other", "any", ""},
+    {"else", "any", ""},
+    {"dense", "linear", ""},
+    {"fc", "linear", ""},
+    {"sub", "add", ", which is for differences, too"},
+    {"mul", "product", ", or `scale` where one factor is constant"},
+    {"div", "quotient", ", or `scale` where the divisor is constant"},
+    {"bmm", "matmul", ""},
+    {"mm", "matmul", ""},
+    {"baddbmm", "matmul", ""},
+    {"einsum", "matmul", ""},
+    {"rsqrt", "statistic", ""},
+    {"reciprocal", "statistic", ""},
+    {"upsample", "interpolate", ""},
+    {"upsampling", "interpolate", ""},
+    {"multiheadattention", "operator", for_the_rest},
+    {"attention", "operator", for_the_rest},
+    {"lstm", "operator", for_the_rest},
+    {"gru", "operator", for_the_rest},
+    {"rnn", "operator", for_the_rest},
+    {"exp", "operator", for_the_rest},
+    {"pow", "operator", for_the_rest},
+    {"log", "operator", for_the_rest},
+    {"clamp", "operator", for_the_rest},
+    {"topk", "operator", for_the_rest},
+    {"flatten", "", rearranges},
+    {"dropout", "", rearranges},
+    {"identity", "", rearranges},
+    {"reshape", "", rearranges},
+    {"view", "", rearranges},
+    {"cat", "", rearranges},
+    {"concat", "", rearranges},
 };
 
 constexpr std::string_view modules[] = {"torch", "np", "numpy", "nn", "F", "math", "tf", "jnp", "self", "Tensor"};
@@ -129,8 +146,12 @@ std::string without_dimensions(std::string letters) {
 
 std::string help_for_kind(std::string_view written, const std::vector<std::string>& known) {
   auto letters = letters_of(written);
-  for (auto& row : foreign_kinds)
-    if (row.name == letters) return std::string(row.help);
+  for (auto& row : foreign_kinds) {
+    if (row.name != letters) continue;
+    if (row.kind.empty()) return std::string(row.remark);
+    if (std::find(known.begin(), known.end(), row.kind) != known.end())
+      return filled("write `{}`{}", row.kind, row.remark);
+  }
   constexpr std::size_t shortest = 4;  // beginnings of a word
   auto first_that = [&](auto fits) { return std::find_if(known.begin(), known.end(), fits); };
   auto same = first_that([&](auto& word) { return letters_of(word) == letters; });

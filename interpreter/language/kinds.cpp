@@ -1,12 +1,14 @@
 #include "interpreter/language/kinds.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ascribe::language {
 namespace {
 
 constexpr std::string_view weight_and_bias[] = {"weight", "bias"};
 constexpr std::string_view weight_only[] = {"weight"};
+constexpr std::string_view fixed_coefficients[] = {"coefficient"};
 constexpr std::span<const std::string_view> none{};
 
 constexpr Kind table[] = {
@@ -19,22 +21,28 @@ constexpr Kind table[] = {
     {"conv_transpose3d", "convolution", weight_and_bias, 5},
     {"bilinear", "bilinear", weight_and_bias, 0},
     {"batch_norm", "batch_norm", weight_and_bias, 0},
-    {"avg_pool1d", "avg_pool", none, 3},
-    {"avg_pool2d", "avg_pool", none, 4},
-    {"avg_pool3d", "avg_pool", none, 5},
-    {"adaptive_avg_pool1d", "avg_pool", none, 3},
-    {"adaptive_avg_pool2d", "avg_pool", none, 4},
-    {"adaptive_avg_pool3d", "avg_pool", none, 5},
-    {"mean", "avg_pool", none, 0},
+    {"avg_pool1d", "avg_pool", fixed_coefficients, 3},
+    {"avg_pool2d", "avg_pool", fixed_coefficients, 4},
+    {"avg_pool3d", "avg_pool", fixed_coefficients, 5},
+    {"adaptive_avg_pool1d", "avg_pool", fixed_coefficients, 3},
+    {"adaptive_avg_pool2d", "avg_pool", fixed_coefficients, 4},
+    {"adaptive_avg_pool3d", "avg_pool", fixed_coefficients, 5},
+    {"mean", "avg_pool", fixed_coefficients, 0},
     {"max_pool1d", "max_pool", none, 3},
     {"max_pool2d", "max_pool", none, 4},
     {"max_pool3d", "max_pool", none, 5},
     {"adaptive_max_pool1d", "max_pool", none, 3},
     {"adaptive_max_pool2d", "max_pool", none, 4},
     {"adaptive_max_pool3d", "max_pool", none, 5},
-    {"add", "add", none, 0},
-    {"sum", "sum", none, 0},
-    {"scale", "scale", none, 0},
+    {"add", "add", fixed_coefficients, 0},
+    {"sum", "sum", fixed_coefficients, 0},
+    {"scale", "scale", fixed_coefficients, 0},
+    {"interpolate", "interpolate", fixed_coefficients, 0},
+    {"matmul", "matmul", none, 0},
+    {"product", "product", none, 0},
+    {"quotient", "quotient", none, 0},
+    {"statistic", "statistic", none, 0},
+    {"operator", "operator", none, 0},
     {"relu", "activation", none, 0},
     {"relu6", "activation", none, 0},
     {"leaky_relu", "activation", none, 0},
@@ -63,8 +71,24 @@ constexpr Kind table[] = {
     {"layer_norm", "layer_norm", weight_and_bias, 0},
     {"group_norm", "group_norm", weight_and_bias, 0},
     {"instance_norm", "instance_norm", weight_and_bias, 0},
+    {"rms_norm", "rms_norm", weight_only, 0},
     {"embedding", "embedding", weight_only, 0},
 };
+
+// A word means one thing: no row is there twice, no member is the word for others, and the words that stand for no kind
+// of their own are in no row.
+constexpr bool words_are_clear() {
+  for (auto& row : table) {
+    if (row.name == "any" || row.group == "any" || is_module_word(row.name) || is_module_word(row.group)) return false;
+    for (auto& other : table) {
+      bool itself = &row == &other;
+      if (!itself && (row.name == other.name || (row.name == other.group && row.name != row.group))) return false;
+    }
+  }
+  return true;
+}
+static_assert(words_are_clear());
+static_assert(std::size(table) <= most_kinds);
 
 void add_once(std::vector<std::string_view>& words, std::string_view word) {
   if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
@@ -105,7 +129,10 @@ std::vector<std::string_view> parameter_names() {
 
 bool is_parameter_name(std::string_view name) {
   auto names = parameter_names();
-  return std::find(names.begin(), names.end(), name) != names.end();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return true;
+  // Which parameters a module has is known where the model is: `0.weight`.
+  bool dotted = name.find('.') != std::string_view::npos;
+  return dotted && name.front() != '.' && name.back() != '.' && name.find("..") == std::string_view::npos;
 }
 
 }  // namespace ascribe::language

@@ -2,6 +2,7 @@
 // read.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ struct Kind {
   int sample_rank;                               ///< dimensions of its input with the batch in front; 0: any
 };
 
+/// Sets of kinds have room for so many.
+inline constexpr std::size_t most_kinds = 128;
+
 std::span<const Kind> kinds();
 /// Null where there is none of this name.
 const Kind* find_kind(std::string_view name);
@@ -23,8 +27,16 @@ bool covers(std::string_view word, const Kind& kind);
 bool is_kind_word(std::string_view word);
 /// Every word that a selector may use.
 std::vector<std::string_view> kind_words();
-/// Whether some kind of layer has a parameter of this name.
+
+/// What selects modules instead of layers, each with a string behind it: by their path, and by their class's name.
+inline constexpr std::string_view module_words[] = {"module", "class"};
+constexpr bool is_module_word(std::string_view word) { return word == module_words[0] || word == module_words[1]; }
+
+/// Whether some kind of layer has a parameter of this name, or a module could: `0.weight`, by its path inside.
 bool is_parameter_name(std::string_view name);
+/// Those of the kinds of layers.
 std::vector<std::string_view> parameter_names();
+inline constexpr const char* help_for_parameter_name =
+    "layers have \"weight\", \"bias\" and \"coefficient\", modules what they have inside: \"0.weight\"";
 
 }  // namespace ascribe::language

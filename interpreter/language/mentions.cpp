@@ -6,7 +6,10 @@
 namespace ascribe::language {
 namespace {
 
-// Calls `note` for every path.
+// What a path leads to.
+enum class Role { value, definition };
+
+// Calls `note` for every path, with its role.
 template <typename Note>
 struct Paths {
   const Note& note;
@@ -22,7 +25,20 @@ struct Paths {
   }
   void operator()(const syntax::Group& node) const { into(node.inner); }
   void operator()(const syntax::Call& node) const {
-    note(node.path);
+    if (!node.has_arguments) return note(node.path, Role::value);
+    note(node.path, Role::definition);
+    bool given_rules = !node.path.qualifier && node.path.name.text == "relevance";
+    for (auto& argument : node.arguments) {
+      auto* rules = given_rules ? std::get_if<syntax::Call>(&argument.value->node) : nullptr;
+      if (rules)
+        target(*rules);
+      else
+        into(argument.value);
+    }
+  }
+  // Of a rule or composite, with arguments or without.
+  void target(const syntax::Call& node) const {
+    note(node.path, Role::definition);
     for (auto& argument : node.arguments) into(argument.value);
   }
   void operator()(const syntax::Chain& node) const {
@@ -50,13 +66,13 @@ struct Paths {
   }
   void operator()(const syntax::Rule& node) const {
     (*this)(node.parameters);
-    if (node.alias) (*this)(*node.alias);
+    if (node.alias) target(*node.alias);
     for (auto& each : node.clauses) std::visit(*this, each);
   }
   void operator()(const syntax::Composite& node) const {
     (*this)(node.parameters);
-    if (node.alias) (*this)(*node.alias);
-    for (auto& each : node.entries) (*this)(each.target);
+    if (node.alias) target(*node.alias);
+    for (auto& each : node.entries) target(each.target);
   }
   void operator()(const syntax::Function& node) const { (*this)(node.parameters), into(node.body); }
   void operator()(const syntax::Test& node) const {
@@ -67,7 +83,9 @@ struct Paths {
 };
 
 auto first_names(Mentions& out) {
-  return [&out](const syntax::Path& path) { out.insert(path.qualifier ? path.qualifier->text : path.name.text); };
+  return [&out](const syntax::Path& path, Role role) {
+    if (role == Role::value) out.insert(path.qualifier ? path.qualifier->text : path.name.text);
+  };
 }
 
 }  // namespace
@@ -77,14 +95,30 @@ void collect_mentions(const syntax::Expression& expression, Mentions& out) {
   Paths<decltype(note)>{note}.into(expression);
 }
 
-void collect_mentions(const syntax::Call& call, Mentions& out) {
+void collect_argument_mentions(const syntax::Call& call, Mentions& out) {
   auto note = first_names(out);
-  Paths<decltype(note)>{note}(call);
+  Paths<decltype(note)>{note}.target(call);
+}
+
+void collect_model_mentions(const syntax::Expression& model, Mentions& out) {
+  if (auto* layer = std::get_if<syntax::Call>(&model.node)) {
+    collect_argument_mentions(*layer, out);
+  } else if (auto* sequence = std::get_if<syntax::List>(&model.node)) {
+    for (auto& each : sequence->elements) collect_model_mentions(each, out);
+  } else {
+    collect_mentions(model, out);
+  }
 }
 
 void collect_qualifiers(const syntax::Item& item, Mentions& out) {
-  auto note = [&](const syntax::Path& path) {
-    if (path.qualifier) out.insert(path.qualifier->text);
+  Mentions terms;
+  if (auto* rule = std::get_if<syntax::Rule>(&item.node))
+    for (auto& clause : rule->clauses)
+      if (auto* term = std::get_if<syntax::Term>(&clause)) terms.insert(term->name.text);
+  auto note = [&](const syntax::Path& path, Role role) {
+    if (!path.qualifier) return;
+    bool of_a_term = role == Role::value && terms.contains(path.qualifier->text);
+    if (!of_a_term) out.insert(path.qualifier->text);
   };
   std::visit(Paths<decltype(note)>{note}, item.node);
 }

@@ -94,7 +94,9 @@ class FunctionScope {
   virtual std::optional<std::shared_ptr<const Function>> find(const syntax::Path& path, const Reporter& reporter) = 0;
   /// Whether a name needs no qualifier to be a function's.
   virtual bool is_function(std::string_view name) const = 0;
-  /// All of these names, for messages.
+  /// Whether a name needs no qualifier to be a rule's or composite's, which `relevance` is given.
+  virtual bool is_target(std::string_view name) const = 0;
+  /// All of the functions' names, for messages.
   virtual std::vector<std::string> function_names() const = 0;
   /// Whether `qualifier.name` leads to a pack: `std` or an import.
   virtual bool is_pack(std::string_view qualifier) const = 0;

@@ -244,9 +244,14 @@ struct Rule {
   std::size_t depth = 1;            ///< definitions that lead to definitions, this one included
 };
 
+/// `convolution "features.*"`, `module "encoder.*.act"`, `class "SMELU"`.
 struct LayerSelector {
-  std::string kind;  ///< empty: any
-  std::optional<std::string> glob;
+  /// Layers by kind and name, or every call of a module as one layer: of those with this path, or of this class.
+  enum class Selects { layers, module, module_class };
+
+  std::string kind;                 ///< of layers; empty: any
+  std::optional<std::string> glob;  ///< of a layer's name, a module's path, a class's name; of modules always there
+  Selects selects = Selects::layers;
 };
 
 struct Entry {

@@ -220,7 +220,7 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     std::vector<std::string> known;
     for (auto each : parameter_names()) known.emplace_back(each);
     reporter_.report(Code::unknown_parameter_name, name.span, filled("no layer has a parameter \"{}\"", name.value),
-                     did_you_mean(name.value, known, "layers have \"weight\" and \"bias\""));
+                     did_you_mean(name.value, known, help_for_parameter_name));
     return false;
   };
   auto& node = written.selector->node;

@@ -226,6 +226,12 @@ bool FileScope::is_function(std::string_view name) const {
          has(standard());
 }
 
+bool FileScope::is_target(std::string_view name) const {
+  auto has = [&](const Definitions* there) { return there && there->targets.contains(name); };
+  return scope_.targets_.contains(name) || scope_.broken_.contains(name) || has(scope_.surroundings_.beside) ||
+         has(standard());
+}
+
 std::vector<std::string> FileScope::function_names() const {
   std::vector<std::string> found;
   collect(scope_.functions_, found);

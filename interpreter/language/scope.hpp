@@ -83,6 +83,7 @@ class FileScope : public FunctionScope {
 
   std::optional<std::shared_ptr<const Function>> find(const syntax::Path& path, const Reporter& reporter) override;
   bool is_function(std::string_view name) const override;
+  bool is_target(std::string_view name) const override;
   std::vector<std::string> function_names() const override;
   bool is_pack(std::string_view qualifier) const override { return qualifier == "std" || aliases_.contains(qualifier); }
   std::vector<std::string> packs() const override;

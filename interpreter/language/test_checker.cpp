@@ -118,14 +118,24 @@ std::optional<Expectation> TestChecker::expectation(const syntax::Expect& writte
 void TestChecker::report_unused(const syntax::Test& written) {
   Mentions mentions;
   std::vector<std::string> open;
-  auto mention = [&](const syntax::Expression& expression) {
-    Mentions here;
-    collect_mentions(expression, here);
+  auto add = [&](const Mentions& here) {
     for (auto& name : here)
       if (mentions.insert(name).second) open.push_back(name);
   };
+  auto mention = [&](const syntax::Expression& expression) {
+    Mentions here;
+    collect_mentions(expression, here);
+    add(here);
+  };
   for (auto& clause : written.clauses) {
-    if (auto* field = std::get_if<syntax::Field>(&clause)) mention(*field->value);
+    if (auto* field = std::get_if<syntax::Field>(&clause)) {
+      Mentions here;
+      if (field->name.text == "model")
+        collect_model_mentions(*field->value, here);
+      else
+        collect_mentions(*field->value, here);
+      add(here);
+    }
     if (auto* expect = std::get_if<syntax::Expect>(&clause)) mention(*expect->condition);
   }
   while (!open.empty()) {

@@ -6,14 +6,16 @@
 
 namespace ascribe::language {
 
-// `[[1, 2], [3, 4]]`: the rows of a list have one length.
+// `[[1, 2], [3, 4]]`: the rows of a list have one length, which the first of them says.
 ExpressionPointer NameResolver::tensor(const syntax::Expression& written, Clause clause) {
   Tensor out;
+  for (auto* list = std::get_if<syntax::List>(&written.node); list;) {
+    out.shape.push_back(static_cast<std::int64_t>(list->elements.size()));
+    list = list->elements.empty() ? nullptr : std::get_if<syntax::List>(&list->elements.front().node);
+  }
   bool sound = true;
   auto fill = [&](auto& self, const syntax::Expression& each, std::size_t depth) -> void {
     auto* list = std::get_if<syntax::List>(&each.node);
-    if (list && out.elements.empty() && out.shape.size() == depth)
-      out.shape.push_back(static_cast<std::int64_t>(list->elements.size()));
     bool fits = list ? depth < out.shape.size() && static_cast<std::int64_t>(list->elements.size()) == out.shape[depth]
                      : depth == out.shape.size();
     if (!sound) return;
@@ -73,8 +75,9 @@ ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause 
                      "write `relevance(epsilon(0.1))`");
     return nullptr;
   }
-  if (!rules->path.qualifier && find_buildable_layer(rules->path.name.text)) {
-    reporter_.report(Code::unknown_rule, rules->span, filled("`{}` is a layer, no rule", rules->path.name.text),
+  auto& name = rules->path.name.text;
+  if (!rules->path.qualifier && find_buildable_layer(name) && !functions_.is_target(name)) {
+    reporter_.report(Code::unknown_rule, rules->span, filled("`{}` is a layer, no rule", name),
                      "the layers are in `model`; write `relevance(epsilon)`");
     return nullptr;
   }

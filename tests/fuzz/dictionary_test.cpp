@@ -19,6 +19,7 @@ TEST_CASE("the fuzzer's dictionary holds every reserved word, built-in function,
   std::vector<std::string_view> wanted = ascribe::reserved_words();
   for (auto& builtin : ascribe::language::builtins()) wanted.push_back(builtin.name);
   for (auto word : ascribe::language::kind_words()) wanted.push_back(word);
+  for (auto word : ascribe::language::module_words) wanted.push_back(word);
   for (auto& layer : ascribe::language::buildable_layers()) {
     wanted.push_back(layer.name);
     for (auto& argument : layer.arguments) wanted.push_back(argument.name);

@@ -9,6 +9,7 @@
 #include "grammar/parser.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
+#include "interpreter/language/kinds.hpp"
 #include "tests/catch.hpp"
 #include "tests/expected_messages.hpp"
 #include "tests/folder.hpp"
@@ -89,8 +90,8 @@ TEST_CASE("every code of what a rule file can get wrong has a mistake that shows
   for (auto* folder : {"mistakes", "valid"})
     for (auto& program : programs_in(folder))
       for (auto& each : diagnostics_of(program)) found.insert(code_name(each.code));
-  for (auto code : {101, 102, 103, 104, 105, 106, 107, 108, 201, 202, 203, 204, 205, 206, 207, 208, 209,
-                    210, 211, 212, 213, 215, 216, 301, 302, 303, 304, 305, 306, 401, 402, 501, 502})
+  for (auto code : {101, 102, 103, 104, 105, 106, 107, 108, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210,
+                    211, 212, 213, 215, 216, 301, 302, 303, 304, 305, 306, 401, 402, 403, 501, 502, 504})
     CHECK(found.contains(code_name(static_cast<Code>(code))));
 }
 
@@ -247,4 +248,78 @@ TEST_CASE("tensors from a host meet requirements like those from a file") {
       Catch::Contains("`box(low = [-1, 1, -3], high = [1, -1, 3])` is refused: low has to be below high"));
   CHECK_THROWS_WITH(pack.rule("box", {{"low", Numbers{{2}, {1, 2}}}, {"high", Numbers{{3}, {3, 3, 3}}}}),
                     Catch::Contains("tensors of shape [2] and [3] do not fit") && Catch::Contains("text:1:45"));
+}
+
+TEST_CASE("what an entry selects reaches those who match layers: kinds and names, modules by path and by class") {
+  using language::LayerSelector;
+  using Selects = LayerSelector::Selects;
+  auto pack = Pack::parse(
+      "composite inner { first 2 class \"SMELU\", relu \"a.*\" => pass }\n"
+      "composite outer { module \"encoder.*.act\" => zplus; \"b\" => inner; any => epsilon }");
+  auto bound = pack.composite("outer").bound();
+  REQUIRE(bound.entries.size() == 3);
+  auto shown = [](const LayerSelector& selector) {
+    auto word = selector.selects == Selects::layers   ? "layers"
+                : selector.selects == Selects::module ? "module"
+                                                      : "class";
+    return std::string(word) + " " + selector.kind + " " + selector.glob.value_or("-");
+  };
+  auto& module = bound.entries[0].conditions;
+  REQUIRE(module.size() == 1);
+  REQUIRE(module[0].layers.size() == 1);
+  CHECK(shown(module[0].layers[0]) == "module  encoder.*.act");
+  auto& nested = bound.entries[1].conditions;
+  REQUIRE(nested.size() == 2);
+  CHECK(shown(nested[0].layers.at(0)) == "layers  b");
+  REQUIRE(nested[1].layers.size() == 2);
+  CHECK(nested[1].count == language::Entry::Count::first);
+  CHECK(nested[1].number == 2);
+  CHECK(shown(nested[1].layers[0]) == "class  SMELU");
+  CHECK(shown(nested[1].layers[1]) == "layers relu a.*");
+  CHECK(shown(bound.entries[2].conditions.at(0).layers.at(0)) == "layers any -");
+}
+
+TEST_CASE("layers have their parameters by their kinds, modules by paths inside") {
+  auto parameters = [](std::string_view kind) {
+    auto* found = language::find_kind(kind);
+    return found ? std::vector<std::string_view>(found->parameters.begin(), found->parameters.end())
+                 : std::vector<std::string_view>{"no such kind"};
+  };
+  using List = std::vector<std::string_view>;
+  for (auto kind : {"add", "sum", "mean", "scale", "interpolate", "avg_pool2d", "adaptive_avg_pool1d"})
+    CHECK(parameters(kind) == List{"coefficient"});
+  for (auto kind : {"matmul", "product", "quotient", "statistic", "operator", "max_pool2d"})
+    CHECK(parameters(kind) == List{});
+  CHECK(parameters("rms_norm") == List{"weight"});
+  for (auto& kind : language::kinds()) CHECK(language::covers("any", kind));
+  for (auto name : {"weight", "bias", "coefficient", "0.weight", "a.b.c"}) CHECK(language::is_parameter_name(name));
+  for (auto name : {"", ".", "wieght", ".weight", "weight.", "a..b", "module"})
+    CHECK_FALSE(language::is_parameter_name(name));
+}
+
+TEST_CASE("help for modules and for what they are given can be pasted") {
+  auto help = [](const std::string& text) {
+    try {
+      auto warnings = Pack::parse(text).warnings();
+      return warnings.empty() ? std::string("no message") : warnings.front().help;
+    } catch (const Error& error) {
+      return error.diagnostics().front().help;
+    }
+  };
+  CHECK(help("composite c { module => pass }") == "write `module \"encoder.*.act\"`, with the module's path");
+  CHECK(help("composite c { class => pass }") == "write `class \"SMELU\"`, with the name of the module's class");
+  CHECK(help("composite c { modul \"a\" => pass }") == "did you mean `module`?");
+  CHECK(help("composite c { Class \"a\" => pass }") == "did you mean `class`?");
+  CHECK(help("composite c { module \"a.*\" => base(1) }") ==
+        "name a rule, or leave `module` out for the layers inside: `\"a.*\" => base`");
+  CHECK(help("rule r { param \"coeficient\" = 0 }") == "did you mean `coefficient`?");
+  CHECK(help("rule r { param \"gamma\" = 0 }") ==
+        "layers have \"weight\", \"bias\" and \"coefficient\", modules what they have inside: \"0.weight\"");
+  CHECK(help("composite c { mul => pass }") == "write `product`, or `scale` where one factor is constant");
+  CHECK(help("composite c { lstm => pass }") == "write `operator`, which is for all that has no kind of its own");
+  CHECK(help("composite c { RMSNorm => pass }") == "did you mean `rms_norm`?");
+  CHECK(help("rule r { param \"weight\" = 0 }\ncomposite c { add => r }") ==
+        "they have \"coefficient\": write `param \"coefficient\" = …` in the rule");
+  CHECK(help("rule r { param \"weight\" = 0 }\ncomposite c { product => r }") ==
+        "they have no parameters, so the rule does what `epsilon` does: write that");
 }

@@ -74,6 +74,7 @@ TEST_CASE("the editor grammar's functions, kinds, layers, types and values are t
   Words builtins, kinds, layers, types;
   for (auto& row : language::builtins()) builtins.emplace(row.name);
   for (auto word : language::kind_words()) kinds.emplace(word);
+  for (auto word : language::module_words) kinds.emplace(word);
   for (auto& row : language::buildable_layers()) layers.emplace(row.name);
   for (auto& row : language::type_words) types.emplace(row.word);
   CHECK(words_of("builtins") == builtins);
@@ -105,6 +106,8 @@ TEST_CASE("the editor grammar's patterns compile, and its parts are there") {
 TEST_CASE("the editor grammar tells words by their places") {
   CHECK(first_match("kinds", "  first linear, convolution => flat") == "linear");
   CHECK(first_match("kinds", "  convolution \"features.*\" => mean") == "convolution");
+  CHECK(first_match("kinds", "  module \"encoder.*.act\" => pass") == "module");
+  CHECK(first_match("kinds", "  class \"SMELU\", relu => pass") == "class");
   CHECK(first_match("kinds", "map = R * sum(mean(x)) / 2") == "");
   CHECK(first_match("builtins", "share = sum * mean (x)") == "mean");
   CHECK(first_match("types", "rule r(low: input, input = 1)") == ": input");

@@ -185,7 +185,9 @@ TEST_CASE("the arrows of neighbouring entries stand in one column") {
   any => d # two
   "a_selector_that_is_so_long_that_nothing_else_should_have_to_follow_it" => d
 }
-composite one_line { any => a; "head.*" => b })") == R"(composite c {
+composite one_line { any => a; "head.*" => b }
+composite modules { first 2 module  "encoder.*.act"=>a
+ class"SMELU",product => b })") == R"(composite c {
   "head.*"                  => a  # one
   first linear, convolution => b(1)
   # a comment divides nothing
@@ -196,6 +198,11 @@ composite one_line { any => a; "head.*" => b })") == R"(composite c {
 }
 
 composite one_line { any => a; "head.*" => b }
+
+composite modules {
+  first 2 module "encoder.*.act" => a
+  class "SMELU", product         => b
+}
 )");
 }
 
