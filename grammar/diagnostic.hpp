@@ -62,6 +62,10 @@ enum class Code {
   unstabilized_division = 502,
   not_finite = 503,
   without_effect = 504,
+  unused_entry = 505,
+  kept_gradient = 506,
+  explained_softmax = 507,
+  cut_off = 508,
   // Meeting the model
   rule_does_not_fit = 601,
   refused_layer = 602,

@@ -57,7 +57,8 @@ Attachment attach(const Composite& rules, const torch::nn::Module& model, Attach
     for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
     for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
     auto supervisor = attaching::make_supervisor(std::move(options.stop), {});
-    return Attachment(attaching::make_state(rules, std::move(names), {.sums = options.sums, .supervisor = std::move(supervisor)}));
+    return Attachment(
+        attaching::make_state(rules, std::move(names), {.sums = options.sums, .supervisor = std::move(supervisor)}));
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {

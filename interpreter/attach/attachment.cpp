@@ -165,6 +165,8 @@ std::pair<std::uint64_t, bool> Attachment::State::serve(const c10::OperatorHandl
   auto& kind = *found.operation->kind;
   auto& row = ledger_.add(pass, name_of(found, *pass), found.kind_name);
   auto number = row.number;
+  row.report->inputs =
+      static_cast<std::size_t>(std::count(found.gets_relevance.begin(), found.gets_relevance.end(), true));
   auto call = recorder_.begin(row, found, rules_);
   call.choices = attaching::select(*rules_, kind, found.module, number, pass->counts);
   if (call.choices.empty() && !language::covers("embedding", kind)) {  // an embedding ends relevance in any case
@@ -176,8 +178,8 @@ std::pair<std::uint64_t, bool> Attachment::State::serve(const c10::OperatorHandl
   if (decided && attaching::is_merge(*best->entry) && recorder_.merge(op, stack, found, *best->entry, pass, row))
     return {number, true};
   if (decided && attaching::is_merge(*best->entry) && kind.name == "batch_norm")
-    call.batch_norm = std::make_shared<const layering::BatchNorm>(
-        layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
+    call.batch_norm =
+        std::make_shared<const layering::BatchNorm>(layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
   if (decided && attaching::is_refuse(*best->entry) && layering::may_be_part(op.operator_name().name)) {
     try {
       call.take(best->entry);
@@ -205,7 +207,8 @@ void Attachment::State::settle_refusals() {
   throw first;
 }
 
-// -------------------------------------------------------------------------------------------------- no layer's operator
+// -------------------------------------------------------------------------------------------------- no layer's
+// operator
 
 void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKeySet keys, torch::jit::Stack& stack,
                                        const Pass& known) {
@@ -267,11 +270,12 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
                  .help = "explain the model before it was quantised, or save it from this layer on"});
 }
 
-void Attachment::State::index_operator(const OperatorCall& call, torch::jit::Stack& stack) const {
+void Attachment::State::index_operator(const OperatorCall& call, torch::jit::Stack& stack) {
   std::size_t tensors = 0;
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors += tensor.requires_grad(); });
   bool in_place = call.op.operator_name().name.ends_with('_');
+  if (!in_place && recorder_.watch().sums && layering::puts_constants(call)) return watch_indices(call, stack);
   auto plain = [&](const at::Tensor& tensor) {
     return !tensor.defined() || passes_.depends(tensor) ? tensor : tensor.detach();
   };
@@ -287,6 +291,17 @@ void Attachment::State::index_operator(const OperatorCall& call, torch::jit::Sta
     }
   }
   call.op.callBoxed(stack);
+}
+
+// What goes to zeros around a tensor, or to constants beside it, reaches no input: it has a row, so that sums add up.
+void Attachment::State::watch_indices(const OperatorCall& call, torch::jit::Stack& stack) {
+  auto whole = layering::whole_operator(call);
+  Pass pass;
+  for (auto& each : whole.inputs) pass = ForwardPasses::join(pass, passes_.of(each));
+  auto& row = ledger_.add(pass, name_of(whole, *pass), whole.kind_name);
+  row.report->inputs = whole.inputs.size();
+  recorder_.keep_gradient(call.op, stack, whole, row);
+  row.report->rule = "indices";
 }
 
 // A linear layer or convolution of the model before anything that depends on an input.
@@ -314,6 +329,7 @@ bool Attachment::State::without_input(const OperatorCall& call, torch::jit::Stac
 // --------------------------------------------------------------------------------------------------- modules as layers
 
 bool Attachment::State::wants(const std::string& path, const std::string& class_name, std::size_t operators) {
+  module_paths_.insert(path), module_classes_.insert(class_name);
   if (!active() || !at::GradMode::is_enabled()) return false;
   return attaching::selects_module(*rules_, path, class_name, operators) ||
          (operators > 1 && !layering::kind_of_class(class_name).empty());
@@ -344,8 +360,8 @@ std::vector<at::Tensor> Attachment::State::call(const libtorch::ModuleCall& modu
                  .message = filled("{} gives {} tensors, so that it cannot be one layer", shown, results.size()),
                  .help = "give its parts entries instead: `any \"…*\"` with the module's name"});
   };
-  auto operation = std::make_shared<layering::Operation>(
-      *layering::module_operation(module.path, one, module.parameters));
+  auto operation =
+      std::make_shared<layering::Operation>(*layering::module_operation(module.path, one, module.parameters));
   auto* own = language::find_kind(layering::kind_of_class(module.class_name));
   bool by_entry = attaching::selects_module(*rules_, module.path, module.class_name, 2);
   operation->kind = own ? own : language::find_kind("operator");
@@ -355,6 +371,10 @@ std::vector<at::Tensor> Attachment::State::call(const libtorch::ModuleCall& modu
   auto call = recorder_.begin(row, found, rules_);
   call.choices = by_entry ? attaching::select_module(*rules_, module.path, module.class_name, row.number, pass->counts)
                           : attaching::select(*rules_, *operation->kind, module.path, row.number, pass->counts);
+  if (call.choices.empty() && by_entry) {  // `first n` has taken others
+    ledger_.take_back(row.number);
+    return module.run(module.inputs);
+  }
   if (call.choices.empty()) {  // it keeps its gradient
     libtorch::Pause pause;
     auto results = module.run(module.inputs);
@@ -371,7 +391,8 @@ std::vector<at::Tensor> Attachment::State::call(const libtorch::ModuleCall& modu
   })};
 }
 
-// ---------------------------------------------------------------------------------------------------------- what is known
+// ---------------------------------------------------------------------------------------------------------- what is
+// known
 
 std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::string& layer) const {
   std::vector<torch::autograd::Edge> edges;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class Attachment::State : public libtorch::Interceptor,
   bool wants(const std::string& path, const std::string& class_name, std::size_t operators) override;
   std::vector<at::Tensor> call(const libtorch::ModuleCall& call) override;
 
+  /// The modules that were asked about: paths and classes.
+  const std::set<std::string>& module_paths() const { return module_paths_; }
+  const std::set<std::string>& module_classes() const { return module_classes_; }
   /// Throws the error of a refusal that waited for what might have become of the operator.
   void settle_refusals();
   Report report() const { return ledger_.report(); }
@@ -65,13 +69,15 @@ class Attachment::State : public libtorch::Interceptor,
   void other_operator(const layering::OperatorCall& call, c10::DispatchKeySet keys, torch::jit::Stack& stack,
                       const Pass& pass);
   /// Moves indices: relevance follows it. Parameters among what it puts side by side get none.
-  void index_operator(const layering::OperatorCall& call, torch::jit::Stack& stack) const;
+  void index_operator(const layering::OperatorCall& call, torch::jit::Stack& stack);
+  void watch_indices(const layering::OperatorCall& call, torch::jit::Stack& stack);
   bool without_input(const layering::OperatorCall& call, torch::jit::Stack& stack);
   /// Gives a layer its row and what an entry says. The row's number, and whether a rule serves it.
   std::pair<std::uint64_t, bool> serve(const c10::OperatorHandle& op, torch::jit::Stack& stack, layering::Call call,
                                        const Pass& pass);
   /// Notes a product that a bias may follow.
-  void note_product(const layering::Call& call, const Pass& pass, std::uint64_t row, bool served, const at::Tensor& output);
+  void note_product(const layering::Call& call, const Pass& pass, std::uint64_t row, bool served,
+                    const at::Tensor& output);
   layering::OperatorCall describe(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments, Pass& pass);
 
   std::shared_ptr<const language::BoundComposite> rules_;
@@ -88,6 +94,7 @@ class Attachment::State : public libtorch::Interceptor,
     Error error;
   };
   std::vector<Refusal> refusals_;
+  std::set<std::string> module_paths_, module_classes_;
   std::string serving_;  // the layer that is being called, for messages
   /// Whether some call depended on an input; shared with nodes that outlive this, and run on other threads.
   std::shared_ptr<std::atomic<bool>> has_input_;

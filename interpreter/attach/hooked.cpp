@@ -4,12 +4,11 @@
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/attach/attachment.hpp"
-#include "interpreter/libtorch/dispatch.hpp"
-#include "interpreter/layers/table.hpp"
-#include "interpreter/libtorch/operator_call.hpp"
 #include "interpreter/attach/rule_node.hpp"
+#include "interpreter/layers/module_operation.hpp"
+#include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe {
 
@@ -19,8 +18,6 @@ using namespace attaching;  // NOLINT: as in attachment.cpp
 
 namespace {
 
-using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
-
 // `ReLU` of `torch::nn::ReLUImpl`.
 std::string short_name(const torch::nn::Module& module) {
   auto name = module.name();
@@ -28,43 +25,6 @@ std::string short_name(const torch::nn::Module& module) {
   if (name.ends_with("Impl")) name.resize(name.size() - 4);
   return name;
 }
-
-// Puts other tensors in the place of a module's parameters, wherever an operator is given one of these.
-class Substitution : public Interceptor {
- public:
-  Substitution(std::string name, const Parameters& parameters, const std::vector<at::Tensor>& theta)
-      : name_(std::move(name)) {
-    for (std::size_t i = 0; i < theta.size(); ++i)
-      if (theta[i].unsafeGetTensorImpl() != parameters[i].second.unsafeGetTensorImpl())
-        others_.emplace_back(parameters[i].second, theta[i]);
-  }
-
-  void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) override {
-    auto count = op.schema().arguments().size();
-    if (auto* row = find_layer_operator(op.operator_name().name, op.operator_name().overload_name))
-      refuse_training_mode(*row, arguments_of(op, stack), name_);
-    for (auto i = stack.size() - count; i < stack.size(); ++i) stack[i] = replaced(stack[i]);
-    op.callBoxed(stack);
-  }
-
- private:
-  at::Tensor replaced(const at::Tensor& tensor) const {
-    for (auto& [parameter, other] : others_)
-      if (parameter.is_same(tensor)) return other;
-    return tensor;
-  }
-  c10::IValue replaced(const c10::IValue& argument) const {
-    if (others_.empty()) return argument;
-    if (is_tensor(argument)) return replaced(argument.toTensor());
-    if (!argument.isTensorList()) return argument;
-    std::vector<at::Tensor> list;
-    for (const at::Tensor& each : argument.toTensorVector()) list.push_back(replaced(each));
-    return list;
-  }
-
-  std::string name_;
-  std::vector<std::pair<at::Tensor, at::Tensor>> others_;
-};
 
 Error misfit(const LayerCall& call, std::string message, std::string help) {
   return at_layer(
@@ -106,7 +66,7 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
                  .message = filled("module '{}' is given an undefined tensor", name_),
                  .help = "give it an input"});
   if (!at::GradMode::is_enabled() || !x.requires_grad() || *inactive_ > 0) return forward_(*module_, x);
-  Parameters parameters;
+  layering::NamedTensors parameters;
   for (auto& each : module_->named_parameters(/*recurse=*/false))
     if (each.value().defined()) parameters.emplace_back(each.key(), each.value());
 
@@ -115,17 +75,15 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
   call.report->name = name_;
   call.report->kind = "module";
   call.owner = std::make_shared<const Rule>(rule_);
-  call.rule = &rule_.bound();
   call.inactive = inactive_;
   call.gets_relevance = {true};
   call.inputs = {is_leaf_or_view_of_one(x) ? KeptTensor::reference(x) : KeptTensor::copy(x)};
   for (auto& [name, parameter] : parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
-  call.apply = [module = module_, forward = forward_, name = name_, parameters](const std::vector<at::Tensor>& inputs,
-                                                                                const std::vector<at::Tensor>& theta) {
-    Serving substitution(std::make_shared<Substitution>(name, parameters, theta));
-    // A module that writes into its input needs something that it may write into, and that is no leaf of the graph.
-    return forward(*module, inputs[0].clone());
-  };
+  call.operation = layering::module_operation(
+      name_,
+      [module = module_, forward = forward_](const layering::Tensors& inputs) { return forward(*module, inputs[0]); },
+      parameters);
+  call.take(rule_.bound());
 
   auto run_module = [&](const at::Tensor& input) {
     try {
@@ -142,7 +100,7 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
   auto version = given._version();
   {
     at::NoGradGuard no_grad;
-    Serving checks(std::make_shared<Substitution>(name_, parameters, std::vector<at::Tensor>{}));
+    Serving checks(layering::substitution(name_, parameters, {}));
     output = run_module(given);
     if (!output.defined()) throw misfit(call, "the module gives no tensor", "hook a module that computes one");
   }
@@ -155,9 +113,9 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
                  "build it so that it leaves its input as it is");
 
   Pause pause;
-  evaluate::Layer layer{call.apply, {given}, call.gets_relevance, parameters, {}};
+  evaluate::Layer layer{call.operation, {given}, call.gets_relevance, parameters, {}};
   try {
-    evaluate::check_fit(*call.rule, layer, output.sizes());
+    call.execution->check_fit(layer, output.sizes());
   } catch (const Error& error) {
     throw at_layer(call, error.diagnostics().front());
   }

@@ -1,4 +1,5 @@
-// What happened to the layers of an attachment's forward passes: their rows, their counts, entries that are not decided.
+// What happened to the layers of an attachment's forward passes: their rows, their counts, entries that are not
+// decided.
 #pragma once
 
 #include <torch/csrc/autograd/edge.h>
@@ -16,9 +17,6 @@
 
 namespace ascribe::attaching {
 
-/// Where relevance arrives at a layer's output: edges that keep nothing of the graph alive.
-using Arrival = torch::autograd::Edge;
-
 class Ledger {
  public:
   struct Row {
@@ -26,7 +24,7 @@ class Ledger {
     std::shared_ptr<LayerReport> report;
     std::weak_ptr<ForwardPass> pass;
     std::vector<Choice> choices{};  ///< of a layer whose entry is decided when the pass is over
-    std::optional<Arrival> output{};
+    std::optional<torch::autograd::Edge> output{};  ///< where relevance arrives at it, if somebody wants to know
   };
 
   /// A row for a layer's call, which counts among those of its kind. Rows of passes that are over are given up when the

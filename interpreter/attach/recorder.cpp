@@ -208,7 +208,8 @@ void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& s
     note_output(row, output);
   };
   auto& steps = found.operation->steps;
-  if (steps.size() > 1 && !found.bias_follows && found.parameters.empty()) {  // what was recorded of its parts is taken back
+  if (steps.size() > 1 && !found.bias_follows &&
+      found.parameters.empty()) {  // what was recorded of its parts is taken back
     auto output = found.operation->run(inputs, {});
     torch::jit::drop(stack, count);
     stack.emplace_back(output);

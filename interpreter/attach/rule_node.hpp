@@ -10,8 +10,8 @@
 
 #include "ascribe/report.hpp"
 #include "interpreter/attach/forward_pass.hpp"
-#include "interpreter/attach/supervisor.hpp"
 #include "interpreter/attach/selection.hpp"
+#include "interpreter/attach/supervisor.hpp"
 #include "interpreter/evaluate/evaluator.hpp"
 #include "interpreter/layers/batch_norm.hpp"
 #include "interpreter/libtorch/kept_tensor.hpp"
@@ -30,7 +30,7 @@ struct LayerCall {
   language::Place place{};                    ///< of the entry
   std::vector<Choice> choices{};
   bool refusal_waits = false;  ///< its entry refuses it, unless it turns out to be a part of another layer
-  std::uint64_t order = 0;  ///< where the call comes in the order of execution
+  std::uint64_t order = 0;     ///< where the call comes in the order of execution
   std::shared_ptr<const layering::Operation> operation;  ///< f
   const evaluate::Evaluator* evaluator = &evaluate::current_evaluator();
   std::shared_ptr<const evaluate::Execution> execution{};  ///< of the rule; null as long as there is none

@@ -6,7 +6,6 @@
 
 namespace ascribe::attaching {
 
-
 bool matches_glob(const std::string& glob, const std::string& name) {
   return fnmatch(glob.c_str(), name.c_str(), 0) == 0;
 }
@@ -19,8 +18,15 @@ void add_counts(Counts& counts, const Counts& others) {
   }
 }
 
-std::vector<Choice> select(const language::BoundComposite& composite, const language::Kind& kind,
-                           const std::string& module_name, std::uint64_t place, Counts& counts) {
+namespace {
+
+using language::LayerSelector;
+
+// The entries whose conditions fit, best first. `fits`: whether a selector is for the call, and whether its condition
+// is the entry's own (and not that of a composite around it).
+template <typename Fits>
+std::vector<Choice> choices_of(const language::BoundComposite& composite, std::uint64_t place, Counts& counts,
+                               const Fits& fits_selector) {
   using Count = language::Entry::Count;
   std::vector<Choice> choices;
   bool settled = false;
@@ -29,10 +35,9 @@ std::vector<Choice> select(const language::BoundComposite& composite, const lang
     bool fits = true;
     Choice choice{&entry, {}};
     for (auto& condition : entry.conditions) {
-      bool fits_here = std::any_of(condition.layers.begin(), condition.layers.end(), [&](auto& layers) {
-        return (layers.kind.empty() || covers(layers.kind, kind)) &&
-               (!layers.glob || (!module_name.empty() && matches_glob(*layers.glob, module_name)));
-      });
+      bool own = &condition == &entry.conditions.back();
+      bool fits_here = std::any_of(condition.layers.begin(), condition.layers.end(),
+                                   [&](auto& selector) { return fits_selector(selector, own); });
       if (condition.count != Count::all) {
         if (counts.size() <= counter) counts.resize(counter + 1);
         auto& seen = counts[counter];
@@ -48,6 +53,51 @@ std::vector<Choice> select(const language::BoundComposite& composite, const lang
     choices.push_back(std::move(choice));
   }
   return choices;
+}
+
+bool names_module(const LayerSelector& selector, const std::string& path, const std::string& class_name,
+                  std::size_t operators) {
+  switch (selector.selects) {
+    case LayerSelector::Selects::module:
+      return matches_glob(*selector.glob, path);
+    case LayerSelector::Selects::module_class:
+      return matches_glob(*selector.glob, class_name);
+    case LayerSelector::Selects::layers:  // a whole name without kind; one operator is a layer as it is
+      return selector.kind.empty() && selector.glob && *selector.glob == path && operators > 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Choice> select(const language::BoundComposite& composite, const language::Kind& kind,
+                           const std::string& module_name, std::uint64_t place, Counts& counts) {
+  return choices_of(composite, place, counts, [&](const LayerSelector& selector, bool) {
+    return selector.selects == LayerSelector::Selects::layers &&
+           (selector.kind.empty() || covers(selector.kind, kind)) &&
+           (!selector.glob || (!module_name.empty() && matches_glob(*selector.glob, module_name)));
+  });
+}
+
+std::vector<Choice> select_module(const language::BoundComposite& composite, const std::string& path,
+                                  const std::string& class_name, std::uint64_t place, Counts& counts) {
+  constexpr std::size_t several = 2;
+  return choices_of(composite, place, counts, [&](const LayerSelector& selector, bool own) {
+    if (names_module(selector, path, class_name, several)) return true;
+    bool everything = selector.selects == LayerSelector::Selects::layers &&
+                      (selector.kind.empty() || selector.kind == "any") &&
+                      (!selector.glob || matches_glob(*selector.glob, path));
+    return everything && !own;
+  });
+}
+
+bool selects_module(const language::BoundComposite& composite, const std::string& path, const std::string& class_name,
+                    std::size_t operators) {
+  return std::any_of(composite.entries.begin(), composite.entries.end(), [&](auto& entry) {
+    auto& own = entry.conditions.back().layers;
+    return std::any_of(own.begin(), own.end(),
+                       [&](auto& selector) { return names_module(selector, path, class_name, operators); });
+  });
 }
 
 const language::BoundEntry* settle(const std::vector<Choice>& choices, std::uint64_t place, const Counts& counts) {

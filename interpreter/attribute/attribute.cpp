@@ -10,10 +10,12 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/attribute/target.hpp"
+#include "interpreter/attribute/warnings.hpp"
+#include "interpreter/language/kinds.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/model/model_state.hpp"
-#include "interpreter/attribute/target.hpp"
 
 namespace ascribe {
 namespace {
@@ -58,6 +60,16 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
   return out;
 }
 
+// An entry for layers of a kind, as it may be written.
+std::string entry_for(const std::string& reported) {
+  auto* kind = language::find_kind(reported);
+  if (!kind) return "operator => gradient";
+  if (kind->group == "activation") return "activation => pass";
+  if (kind->name == "linear" || kind->group == "convolution") return filled("{} => epsilon", kind->group);
+  return kind->parameters.empty() || kind->parameters.front() == "coefficient" ? filled("{} => norm", kind->group)
+                                                                               : filled("{} => gradient", kind->group);
+}
+
 // A composite that is for no layer of the model is for another model.
 void check_entries(const Report& report, const Composite& rules) {
   std::vector<std::string> kinds;
@@ -69,7 +81,7 @@ void check_entries(const Report& report, const Composite& rules) {
   throw Error({.code = Code::no_layer_matched,
                .message = filled("no layer of the model has an entry in `{}`", rules.description()),
                .note = filled("the model's layers are {}", fmt::join(kinds, ", ")),
-               .help = "end the composite with an entry for all others: `any => epsilon_plus`"});
+               .help = filled("add an entry for one of them: `{}`", entry_for(kinds.front()))});
 }
 
 Edges outputs_of(const Attachment::State& attachment, const std::string& layer) {
@@ -151,8 +163,10 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   at::Tensor y;
   {
     libtorch::Serving attached(state);  // also within a callback, where the mode is off
+    libtorch::Observing modules(*state);
     y = attributing::chosen_output(model.run(given.tensors), target);
   }
+  state->settle_refusals();
   check_entries(state->report(), rules);
   out.output = y.detach().clone();
   if (!y.requires_grad()) throw no_dependence(inputs.size());
@@ -192,6 +206,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   }
   if (options.to_input && !out.relevance.defined()) throw no_dependence(inputs.size());
   out.report = state->report();
+  out.warnings = attributing::warnings_of(out.report, rules.bound(), {state->module_paths(), state->module_classes()});
   return out;
 }
 
@@ -223,7 +238,9 @@ Report layers(const Model& model, const Composite& rules, const std::vector<at::
     auto given = prepared(*model.state().program, inputs, /*keeps_history=*/false);
     auto state = attachment_to(model, rules, {});
     libtorch::Serving attached(state);  // also within a callback, where the mode is off
+    libtorch::Observing modules(*state);
     (void)model.run(given.tensors);
+    state->settle_refusals();
     return state->report();
   } catch (const Error&) {
     throw;

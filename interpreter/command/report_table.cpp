@@ -70,7 +70,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
 std::string without_entry(const Report& report) {
   std::vector<std::pair<std::string, int>> kinds;
   for (auto& layer : report) {
-    if (!layer.entry.empty()) continue;
+    if (!layer.entry.empty() || layer.rule == "indices") continue;
     auto found = std::find_if(kinds.begin(), kinds.end(), [&](auto& each) { return each.first == layer.kind; });
     if (found == kinds.end()) found = kinds.insert(kinds.end(), {layer.kind, 0});
     ++found->second;
@@ -80,16 +80,33 @@ std::string without_entry(const Report& report) {
   return words.empty() ? "" : filled("no entry is for, so that they keep their gradient: {}\n", fmt::join(words, ", "));
 }
 
-// What all layers together kept of the relevance.
+// What all layers together kept of the relevance, so that it adds up: what relevance started from is what the inputs
+// got and all of these.
 std::string losses(const Report& report) {
-  double bias = 0, stabilizer = 0;
-  bool known = false;
+  double bias = 0, stabilizer = 0, rest = 0, gradients = 0, indices = 0;
+  bool known = false, some_gradient = false;
   for (auto& layer : report) {
     known = known || layer.bias;
     bias += layer.bias.value_or(0);
     stabilizer += layer.stabilizer.value_or(0);
+    if (!layer.above || !layer.below) continue;
+    auto taken = *layer.above - *layer.below;
+    if (layer.rule == "gradient")
+      gradients += taken, some_gradient = true;
+    else if (layer.rule == "indices")
+      indices += taken;
+    else
+      rest += taken - layer.bias.value_or(0) - layer.stabilizer.value_or(0);
   }
-  return known ? filled("biases took {:.5g}, stabilizers {:.5g}\n", bias, stabilizer) : "";
+  if (!known) return "";
+  auto out = filled("biases took {:.5g}, stabilizers {:.5g}", bias, stabilizer);
+  auto worth_telling = [&](double part) {
+    return std::abs(part) > 1e-5 * (std::abs(bias) + std::abs(stabilizer) + 1e-3);
+  };
+  if (worth_telling(rest)) out += filled(", rules otherwise {:.5g}", rest);
+  if (some_gradient) out += filled(", kept gradients {:.5g}", gradients);
+  if (worth_telling(indices)) out += filled(", padding and constants {:.5g}", indices);
+  return out + "\n";
 }
 
 nlohmann::json as_json(const Report& report) {
@@ -101,6 +118,7 @@ nlohmann::json as_json(const Report& report) {
                    {"shape", layer.shape},
                    {"rule", layer.rule},
                    {"entry", layer.entry},
+                   {"inputs", layer.inputs},
                    {"above", number(layer.above)},
                    {"below", number(layer.below)},
                    {"bias", number(layer.bias)},

@@ -206,6 +206,7 @@ int run(const Options& options) {
   }
 
   warn_where_not_finite(attribution);
+  for (auto& warning : attribution.warnings) std::cerr << render_text(warning);
   if (options.report == "json") {
     std::cout << describe_as_json(attribution, rules.description());
     return fine;

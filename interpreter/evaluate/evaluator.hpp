@@ -17,8 +17,8 @@ namespace ascribe::evaluate {
 /// One call of a layer, y = f(x; θ), as a rule sees it. Dimension 0 of inputs and output is the batch.
 struct Layer {
   std::shared_ptr<const layering::Operation> operation;  ///< f
-  std::vector<at::Tensor> inputs;    ///< the values that the layer was called with; no history
-  std::vector<bool> gets_relevance;  ///< one for each input; a constant operand gets none
+  std::vector<at::Tensor> inputs;                        ///< the values that the layer was called with; no history
+  std::vector<bool> gets_relevance;                      ///< one for each input; a constant operand gets none
   layering::NamedTensors parameters;
   at::Tensor output;  ///< the layer's own y; needed where the rule uses it (Rule::uses_layer_output)
 };
@@ -36,8 +36,8 @@ class Execution {
   virtual ~Execution() = default;
 
   /// Throws Error (rule_does_not_fit) where the rule cannot serve a layer with these parameters, inputs and shapes:
-  /// `require has(…)`, a `backward` that needs a layer that keeps its shape, one that would hand several inputs the same
-  /// relevance.
+  /// `require has(…)`, a `backward` that needs a layer that keeps its shape, one that would hand several inputs the
+  /// same relevance.
   virtual void check_fit(const Layer& layer, at::IntArrayRef output_shape) const = 0;
 
   /// What goes on instead of the layer's output where the rule has `forward`; otherwise the output itself.

@@ -28,15 +28,15 @@ struct FoldedLayer {
 };
 
 /// With the batch norm that takes the layer's `output`, or a view of all of it as `read`: weight · scale along the
-/// output channels, bias · scale + shift; the output is laid out as `read` is. Nothing where `read`'s dimension 1 is not
-/// the layer's channels (a linear layer's are its last dimension), or their number is not batch norm's.
+/// output channels, bias · scale + shift; the output is laid out as `read` is. Nothing where `read`'s dimension 1 is
+/// not the layer's channels (a linear layer's are its last dimension), or their number is not batch norm's.
 std::optional<FoldedLayer> folded_behind(const Operation& linear, const NamedTensors& parameters,
                                          const at::Tensor& output, const at::Tensor& read, const BatchNorm& batch_norm);
 
 /// With the batch norm that gives the layer its input x: weight · scale along the input channels, bias + Σ weight ·
-/// shift; x is batch norm's input then. Nothing where they do not fit: a transposed convolution, other channels, a linear
-/// layer on more than [batch, features]. That the layer does not pad is for the caller to know: batch norm's shift is
-/// not zero beyond the border.
+/// shift; x is batch norm's input then. Nothing where they do not fit: a transposed convolution, other channels, a
+/// linear layer on more than [batch, features]. That the layer does not pad is for the caller to know: batch norm's
+/// shift is not zero beyond the border.
 std::optional<FoldedLayer> folded_before(const Operation& linear, const NamedTensors& parameters, const at::Tensor& x,
                                          const BatchNorm& batch_norm);
 

@@ -14,8 +14,8 @@ using Of = Coefficient::Of;
 using Numbers = std::vector<std::int64_t>;
 using libtorch::base_name;
 
-// 1 for each number.
-at::Tensor inverse(const at::Tensor& counts) { return counts.clamp_min(1).reciprocal(); }
+// What each of so many places gets.
+at::Tensor shares_of(const at::Tensor& counts) { return counts.clamp_min(1).reciprocal(); }
 
 // How many places each output's window has: the product over the dimensions of lengths along each.
 at::Tensor outer(const std::vector<Numbers>& lengths, const at::TensorOptions& options) {
@@ -36,7 +36,8 @@ Numbers spread(const c10::IValue& argument, std::size_t dimensions, const Number
   return numbers;
 }
 
-// As LibTorch's pooling has it: a window may reach beyond the padded input (ceil_mode), and what lies there never counts.
+// As LibTorch's pooling has it: a window may reach beyond the padded input (ceil_mode), and what lies there never
+// counts.
 at::Tensor of_pool(const std::vector<c10::IValue>& arguments, std::size_t dimensions, const at::Tensor& x) {
   auto options = x.options().requires_grad(false);
   if (arguments.size() > 6 && arguments[6].isInt())
@@ -62,7 +63,7 @@ at::Tensor of_pool(const std::vector<c10::IValue>& arguments, std::size_t dimens
       lengths[d].push_back(counts_padding ? end - begin : std::min(end, size) - std::max<std::int64_t>(begin, 0));
     }
   }
-  return inverse(outer(lengths, options));
+  return shares_of(outer(lengths, options));
 }
 
 at::Tensor of_adaptive_pool(const std::vector<c10::IValue>& arguments, std::size_t dimensions, const at::Tensor& x) {
@@ -73,7 +74,7 @@ at::Tensor of_adaptive_pool(const std::vector<c10::IValue>& arguments, std::size
     for (std::int64_t o = 0; o < count; ++o)
       lengths[d].push_back(((o + 1) * size + count - 1) / count - o * size / count);
   }
-  return inverse(outer(lengths, x.options().requires_grad(false)));
+  return shares_of(outer(lengths, x.options().requires_grad(false)));
 }
 
 at::Tensor of_mean(const std::vector<c10::IValue>& arguments, const at::Tensor& x) {
@@ -85,7 +86,10 @@ at::Tensor of_mean(const std::vector<c10::IValue>& arguments, const at::Tensor& 
 Coefficient of_summands(std::string_view name, const std::vector<c10::IValue>& arguments, const at::Tensor& x) {
   auto alpha = arguments.size() > 2 && arguments[2].isScalar() ? arguments[2].toScalar().toDouble() : 1.0;
   bool reverse = name == "rsub", minus = name.starts_with("sub");
-  return {Of::summands, at::tensor({reverse ? -alpha : 1.0, reverse ? 1.0 : minus ? -alpha : alpha}, at::kDouble)
+  return {Of::summands, at::tensor({reverse ? -alpha : 1.0, reverse ? 1.0
+                                                            : minus ? -alpha
+                                                                    : alpha},
+                                   at::kDouble)
                             .to(x.options().requires_grad(false))};
 }
 
@@ -102,7 +106,8 @@ Coefficient of_factor(std::string_view name, const std::vector<c10::IValue>& arg
 Coefficient of_interpolation(std::string_view name, const at::Tensor& x) {
   constexpr std::int64_t steps = 4096;
   bool cubic = name.find("cubic") != name.npos;
-  return {Of::whole, at::linspace(cubic ? -0.25 : 1.0 / steps, cubic ? 1.25 : 1, steps, x.options().requires_grad(false))};
+  return {Of::whole,
+          at::linspace(cubic ? -0.25 : 1.0 / steps, cubic ? 1.25 : 1, steps, x.options().requires_grad(false))};
 }
 
 }  // namespace

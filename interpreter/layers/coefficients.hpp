@@ -1,4 +1,5 @@
-// The fixed coefficients of sums, means, pools, scalings and interpolations: what rules call the parameter "coefficient".
+// The fixed coefficients of sums, means, pools, scalings and interpolations: what rules call the parameter
+// "coefficient".
 #pragma once
 
 #include <vector>

@@ -105,8 +105,7 @@ const std::map<std::string_view, Translate>& translations() {
       {"reciprocal", [](auto& z, auto&) { return std::optional(power(z[0], -1)); }},
       {"square", [](auto& z, auto&) { return std::optional(power(z[0], 2)); }},
       {"sqrt", [](auto& z, auto&) { return std::optional(power(z[0], 0.5)); }},
-      {"pow",
-       [](auto& z, auto&) { return z[1].is_number() ? std::optional(power(z[0], z[1].value)) : std::nullopt; }},
+      {"pow", [](auto& z, auto&) { return z[1].is_number() ? std::optional(power(z[0], z[1].value)) : std::nullopt; }},
       {"exp", [](auto& z, auto&) { return std::optional(call("exp", z[0])); }},
       {"expm1", [](auto& z, auto&) { return std::optional(call("exp", z[0]) - 1.0); }},
       {"log", [](auto& z, auto&) { return std::optional(call("log", z[0])); }},
@@ -122,8 +121,8 @@ const std::map<std::string_view, Translate>& translations() {
          auto beta = number(a[1]);
          return beta ? std::optional(call("log", 1.0 + call("exp", z[0] * *beta)) / *beta) : std::nullopt;
        }},
-      {"relu", clamped<0, infinite>},
-      {"relu6", clamped<0, 6>},
+      {"relu", clamped<0.0, infinite>},
+      {"relu6", clamped<0.0, 6.0>},
       {"hardsigmoid", [](auto& z, auto&) { return std::optional(clamp(z[0] + 3.0, 0, 6) / 6.0); }},
       {"hardtanh",
        [](auto& z, auto& a) { return std::optional(clamp(z[0], number(a[1]).value(), number(a[2]).value())); }},
@@ -168,8 +167,8 @@ const std::map<std::string_view, Translate>& translations() {
 }
 
 bool is_last(std::string_view name) {
-  constexpr std::string_view names[] = {"mul", "div", "add", "sub", "where", "minimum", "clamp_max", "clamp", "log",
-                                        "rsub", "neg", "log1p", "maximum", "reciprocal"};
+  constexpr std::string_view names[] = {"mul",   "div", "add",  "sub", "where", "minimum", "clamp_max",
+                                        "clamp", "log", "rsub", "neg", "log1p", "maximum", "reciprocal"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
@@ -188,8 +187,8 @@ class Reading {
     Operands operands;
     for (auto& argument : arguments) {
       if (!is_tensor(argument) && !argument.isScalar()) continue;
-      auto operand = argument.isScalar() ? std::optional(Formula(argument.toScalar().toDouble()))
-                                         : read(argument.toTensor());
+      auto operand =
+          argument.isScalar() ? std::optional(Formula(argument.toScalar().toDouble())) : read(argument.toTensor());
       if (!operand) return {};
       operands.push_back(std::move(*operand));
     }
@@ -241,8 +240,7 @@ Operation operation_of(const std::vector<const Recent*>& parts, const c10::Opera
       if (!is_tensor(given[i])) continue;
       auto tensor = given[i].toTensor();
       auto part = std::find_if(parts.rbegin(), parts.rend(), [&](auto* p) { return p->output.is(tensor); });
-      auto parameter =
-          std::find_if(parameters.begin(), parameters.end(), [&](auto& p) { return p.is_same(tensor); });
+      auto parameter = std::find_if(parameters.begin(), parameters.end(), [&](auto& p) { return p.is_same(tensor); });
       step.arguments[i] = {};
       if (tensor.is_same(input))
         step.slots.push_back({i, Slot::From::input, 0});
@@ -284,8 +282,7 @@ std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHa
     if (!formula) continue;
     auto parts = reading.used();
     if (parts.empty()) continue;  // one operator is what the table of operators says
-    auto found =
-        std::find_if(table.begin(), table.end(), [&](auto& each) { return matches(*formula, each.formula); });
+    auto found = std::find_if(table.begin(), table.end(), [&](auto& each) { return matches(*formula, each.formula); });
     if (found == table.end()) continue;
     ComposedLayer out{operation_of(parts, op, arguments, input, reading.constants()), input, {}, {}};
     out.operation.kind = language::find_kind(found->kind);

@@ -77,7 +77,8 @@ void add_factors(Formula& product, const Formula& factor, double exponent) {
     product.value *= std::pow(factor.value, exponent);
   } else if (factor.form == Form::product) {
     product.value *= std::pow(factor.value, exponent);
-    for (std::size_t i = 0; i < factor.parts.size(); ++i) add_part(product, factor.parts[i], exponent * factor.numbers[i]);
+    for (std::size_t i = 0; i < factor.parts.size(); ++i)
+      add_part(product, factor.parts[i], exponent * factor.numbers[i]);
   } else if (auto z = logistic(factor, exponent)) {
     add_part(product, sigmoid(*z * -1.0), 1);
   } else {

@@ -1,5 +1,5 @@
-// Elementwise formulas of one variable in a canonical form, so that spellings of one function are equal: what decomposed
-// programs compute, and the functions that they are compared with.
+// Elementwise formulas of one variable in a canonical form, so that spellings of one function are equal: what
+// decomposed programs compute, and the functions that they are compared with.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace ascribe::layering {
 
-/// Sums are Σ c_i·t_i + c, products c·Π f_i^e_i; nested ones are flat, numbers folded, in no certain order. `x - y` is a
-/// sum, `x / y` and `sqrt(x)` are products, `sigmoid(x)` is what 1 / (1 + exp(-x)) becomes, `relu(x)` a clamp.
+/// Sums are Σ c_i·t_i + c, products c·Π f_i^e_i; nested ones are flat, numbers folded, in no certain order. `x - y` is
+/// a sum, `x / y` and `sqrt(x)` are products, `sigmoid(x)` is what 1 / (1 + exp(-x)) becomes, `relu(x)` a clamp.
 class Formula {
  public:
   enum class Form {

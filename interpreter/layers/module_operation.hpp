@@ -10,8 +10,8 @@
 
 namespace ascribe::layering {
 
-/// Puts `theta` in the place of `parameters`, wherever an operator is given one of these, and refuses what is in training
-/// mode. Where `theta` is empty, it only does the latter. `name` is the module's, for messages.
+/// Puts `theta` in the place of `parameters`, wherever an operator is given one of these, and refuses what is in
+/// training mode. Where `theta` is empty, it only does the latter. `name` is the module's, for messages.
 std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const NamedTensors& parameters,
                                                     const Tensors& theta);
 

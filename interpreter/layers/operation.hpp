@@ -21,9 +21,9 @@ struct Slot {
   enum class From { input, parameter, step };
   std::size_t argument;
   From from;
-  std::size_t index;              ///< of the input, the parameter, or the step whose result it is
-  std::ptrdiff_t element = -1;    ///< of a list; -1: the argument itself
-  bool transposed = false;        ///< a weight that the operator takes the other way round
+  std::size_t index;            ///< of the input, the parameter, or the step whose result it is
+  std::ptrdiff_t element = -1;  ///< of a list; -1: the argument itself
+  bool transposed = false;      ///< a weight that the operator takes the other way round
 };
 
 /// One operator of a layer's function. Whatever its slots leave open is fixed.

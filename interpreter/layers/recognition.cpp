@@ -105,7 +105,7 @@ Step step_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& argu
       auto tensor = arguments[i].toTensor();
       step.arguments[i] = {};
       // What is written into, or was computed on the way, is kept as it was; weights and statistics are shared.
-      step.constants.emplace_back(i, in_place && i == 0                             ? KeptTensor::copy(tensor)
+      step.constants.emplace_back(i, in_place && i == 0                         ? KeptTensor::copy(tensor)
                                      : libtorch::is_leaf_or_view_of_one(tensor) ? KeptTensor::reference(tensor)
                                                                                 : KeptTensor::result(tensor));
     }
@@ -150,7 +150,8 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
   if (pattern.form == Form::sum && pattern.overload == "Scalar")
     tensors = c10::Dispatcher::singleton().findSchemaOrThrow(call.op.operator_name().name.c_str(), "Tensor");
   operation->steps.push_back(step_of(tensors, arguments, std::move(slots), out.in_place));
-  operation->coefficient = coefficient_of(kind, call.op, arguments, out.inputs[depends[inputs[0]] == Dependence::none ? inputs.size() - 1 : 0]);
+  operation->coefficient = coefficient_of(kind, call.op, arguments,
+                                          out.inputs[depends[inputs[0]] == Dependence::none ? inputs.size() - 1 : 0]);
   if (operation->coefficient.of != Coefficient::Of::none)
     out.parameters.emplace_back("coefficient", operation->coefficient.value);
 
@@ -191,13 +192,32 @@ std::optional<Recognized> recognize(const OperatorCall& call) {
   auto patterns = find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
   if (patterns.empty()) return {};
   auto depends = dependences(call);
-  auto found = std::find_if(patterns.begin(), patterns.end(),
-                            [&](auto& each) { return fits(each, call.arguments, depends); });
+  auto found =
+      std::find_if(patterns.begin(), patterns.end(), [&](auto& each) { return fits(each, call.arguments, depends); });
   if (found == patterns.end()) return {};
   if (found->form == Form::dropout) return Recognized{&*found, {}};
   auto* kind = kind_of(*found, call.arguments);
   if (!kind) return {};
   return Recognized{&*found, layer_call(call, *found, *kind, depends)};
+}
+
+bool puts_constants(const OperatorCall& call) {
+  auto name = libtorch::base_name(call.op.operator_name().name);
+  bool depends = false, constants = false;
+  for (auto& argument : call.arguments)
+    libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) {
+      bool relevant = call.dependence(tensor) != Dependence::none;
+      depends = depends || relevant;
+      constants = constants || (!relevant && tensor.is_floating_point());
+    });
+  bool pads =
+      name == "constant_pad_nd" || ((name == "pad" || name == "_pad_enum") && call.arguments.size() > 2 &&
+                                    (!call.arguments[2].isString() || call.arguments[2].toStringRef() == "constant"));
+  constexpr std::string_view placing[] = {"cat",       "concat",      "concatenate",   "stack",
+                                          "hstack",    "vstack",      "dstack",        "where",
+                                          "index_put", "masked_fill", "slice_scatter", "select_scatter"};
+  bool places = std::find(std::begin(placing), std::end(placing), name) != std::end(placing);
+  return depends && (pads || (places && constants));
 }
 
 Call whole_operator(const OperatorCall& call) {
@@ -285,7 +305,8 @@ void refuse_training_mode(const Pattern& pattern, const c10::OperatorHandle& op,
                                       : "build it with track_running_stats, and train it so"});
 }
 
-// Operators that drop out on the way say so by name: lstm's `dropout` and `train`, attention's `dropout_p`. Others draw.
+// Operators that drop out on the way say so by name: lstm's `dropout` and `train`, attention's `dropout_p`. Others
+// draw.
 void refuse_random_numbers(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
                            const std::string& name) {
   auto find = [&](const char* argument) -> const c10::IValue* {

@@ -8,6 +8,7 @@
 
 #include "interpreter/layers/operation.hpp"
 #include "interpreter/layers/table.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
 #include "interpreter/libtorch/parameter_names.hpp"
 
 namespace ascribe::layering {
@@ -16,8 +17,8 @@ namespace ascribe::layering {
 enum class Dependence {
   none,
   input,  ///< it is computed from one, or is one that the model cannot tell from its weights
-  leaf    ///< it requires a gradient, is computed from nothing, and no parameter of the model: an input, or the weight of
-          ///< a module outside of it
+  leaf  ///< it requires a gradient, is computed from nothing, and no parameter of the model: an input, or the weight of
+        ///< a module outside of it
 };
 
 struct OperatorCall {
@@ -38,8 +39,12 @@ struct Recognized {
 /// meet) are for the operator itself to refuse.
 std::optional<Recognized> recognize(const OperatorCall& call);
 
-/// Any operator as a layer of the kind `operator`, without parameters; inputs are all tensors that depend on an input of
-/// the model, also within lists.
+/// Whether an operator that moves indices puts constants around or beside what depends on the input: relevance that
+/// goes there is lost.
+bool puts_constants(const OperatorCall& call);
+
+/// Any operator as a layer of the kind `operator`, without parameters; inputs are all tensors that depend on an input
+/// of the model, also within lists.
 Call whole_operator(const OperatorCall& call);
 
 /// `add` with the bias of the module whose product it takes, as one linear layer; nothing where it is something else.

@@ -121,13 +121,11 @@ void add_fixed(Table& table) {
   table.push_back({"max_pool3d_with_indices", "", "max_pool3d"});
   table.push_back({"mean", "dim", "mean", Form::spread});
   table.push_back({"sum", "dim_IntList", "sum", Form::spread});
-  for (std::string_view each :
-       {"upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
-        "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"})
+  for (std::string_view each : {"upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d",
+                                "upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"})
     for (std::string_view overload : {"", "vec"}) table.push_back({each, overload, "interpolate"});
   for (std::string_view each : {"add", "add_", "sub", "sub_", "rsub"})
-    for (std::string_view overload : {"Tensor", "Scalar"})
-      table.push_back({each, overload, "add", Form::sum, {0, 1}});
+    for (std::string_view overload : {"Tensor", "Scalar"}) table.push_back({each, overload, "add", Form::sum, {0, 1}});
   for (std::string_view each : {"neg", "neg_"}) table.push_back({each, "", "scale", Form::factor});
   for (std::string_view each : {"mul", "mul_"}) {
     table.push_back({each, "Scalar", "scale", Form::factor});
@@ -166,9 +164,8 @@ Table make_table() {
   add_norms(table);
   add_fixed(table);
   add_dropout(table);
-  std::stable_sort(table.begin(), table.end(), [](auto& a, auto& b) {
-    return std::pair(a.name, a.overload) < std::pair(b.name, b.overload);
-  });
+  std::stable_sort(table.begin(), table.end(),
+                   [](auto& a, auto& b) { return std::pair(a.name, a.overload) < std::pair(b.name, b.overload); });
   return table;
 }
 
@@ -220,8 +217,14 @@ bool follows_indices(std::string_view name) {
 }
 
 bool stays_whole(std::string_view name) {
-  static const std::set<std::string_view> names{"lstm", "gru", "rnn_tanh", "rnn_relu", "scaled_dot_product_attention",
-                                                "_scaled_dot_product_attention_math", "cdist", "cumulative_trapezoid"};
+  static const std::set<std::string_view> names{"lstm",
+                                                "gru",
+                                                "rnn_tanh",
+                                                "rnn_relu",
+                                                "scaled_dot_product_attention",
+                                                "_scaled_dot_product_attention_math",
+                                                "cdist",
+                                                "cumulative_trapezoid"};
   return names.contains(base_name(name));
 }
 
@@ -233,70 +236,130 @@ bool lacks_derivative(std::string_view name) {
 }
 
 bool gives_no_values(std::string_view name) {
-  static const std::set<std::string_view> names{
-      "eq", "ne", "lt", "le", "gt", "ge", "equal", "isnan", "isinf", "isfinite", "logical_and", "logical_or",
-      "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "bitwise_xor", "__and__", "__or__",
-      "__xor__", "argmax", "argmin", "argsort", "nonzero", "any", "all", "is_nonzero", "size", "sym_size", "numel",
-      "sym_numel", "dim", "stride", "sym_stride", "storage_offset", "is_floating_point", "is_contiguous", "item",
-      "_local_scalar_dense", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like",
-      "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "detach", "isin", "allclose", "bucketize",
-      "searchsorted", "_shape_as_tensor", "scalar_tensor", "_assert_async", "_assert_tensor_metadata", "is_same_size",
-      "sign", "round", "floor", "ceil", "trunc", "int", "long", "bool", "byte"};
+  static const std::set<std::string_view> names{"eq",
+                                                "ne",
+                                                "lt",
+                                                "le",
+                                                "gt",
+                                                "ge",
+                                                "equal",
+                                                "isnan",
+                                                "isinf",
+                                                "isfinite",
+                                                "logical_and",
+                                                "logical_or",
+                                                "logical_not",
+                                                "logical_xor",
+                                                "bitwise_and",
+                                                "bitwise_or",
+                                                "bitwise_not",
+                                                "bitwise_xor",
+                                                "__and__",
+                                                "__or__",
+                                                "__xor__",
+                                                "argmax",
+                                                "argmin",
+                                                "argsort",
+                                                "nonzero",
+                                                "any",
+                                                "all",
+                                                "is_nonzero",
+                                                "size",
+                                                "sym_size",
+                                                "numel",
+                                                "sym_numel",
+                                                "dim",
+                                                "stride",
+                                                "sym_stride",
+                                                "storage_offset",
+                                                "is_floating_point",
+                                                "is_contiguous",
+                                                "item",
+                                                "_local_scalar_dense",
+                                                "zeros_like",
+                                                "ones_like",
+                                                "full_like",
+                                                "empty_like",
+                                                "rand_like",
+                                                "randn_like",
+                                                "new_zeros",
+                                                "new_ones",
+                                                "new_full",
+                                                "new_empty",
+                                                "new_tensor",
+                                                "detach",
+                                                "isin",
+                                                "allclose",
+                                                "bucketize",
+                                                "searchsorted",
+                                                "_shape_as_tensor",
+                                                "scalar_tensor",
+                                                "_assert_async",
+                                                "_assert_tensor_metadata",
+                                                "is_same_size",
+                                                "sign",
+                                                "round",
+                                                "floor",
+                                                "ceil",
+                                                "trunc",
+                                                "int",
+                                                "long",
+                                                "bool",
+                                                "byte"};
   name = base_name(name);
   if (name.ends_with('_') && !name.starts_with("__")) name.remove_suffix(1);
   return names.contains(name);
 }
 
 std::string_view kind_of_class(std::string_view name) {
-  static const std::map<std::string_view, std::string_view> kinds{
-      {"ReLU", "relu"},
-      {"ReLU6", "relu6"},
-      {"LeakyReLU", "leaky_relu"},
-      {"PReLU", "prelu"},
-      {"RReLU", "rrelu"},
-      {"ELU", "elu"},
-      {"SELU", "selu"},
-      {"CELU", "celu"},
-      {"GELU", "gelu"},
-      {"SiLU", "silu"},
-      {"Mish", "mish"},
-      {"Sigmoid", "sigmoid"},
-      {"LogSigmoid", "log_sigmoid"},
-      {"Tanh", "tanh"},
-      {"Softplus", "softplus"},
-      {"Softsign", "softsign"},
-      {"Threshold", "threshold"},
-      {"Hardtanh", "hardtanh"},
-      {"Hardswish", "hardswish"},
-      {"Hardsigmoid", "hardsigmoid"},
-      {"Hardshrink", "hardshrink"},
-      {"Softshrink", "softshrink"},
-      {"Tanhshrink", "tanhshrink"},
-      // transformers' names
-      {"GELUActivation", "gelu"},
-      {"NewGELUActivation", "gelu"},
-      {"FastGELUActivation", "gelu"},
-      {"QuickGELUActivation", "gelu"},
-      {"PytorchGELUTanh", "gelu"},
-      {"GELUTanh", "gelu"},
-      {"SiLUActivation", "silu"},
-      {"MishActivation", "mish"},
-      // no activations, but of one piece all the same
-      {"Softmax", "softmax"},
-      {"LogSoftmax", "log_softmax"},
-      {"LayerNorm", "layer_norm"},
-      {"GroupNorm", "group_norm"},
-      {"InstanceNorm1d", "instance_norm"},
-      {"InstanceNorm2d", "instance_norm"},
-      {"InstanceNorm3d", "instance_norm"},
-      {"RMSNorm", "rms_norm"},
-      {"AvgPool1d", "avg_pool1d"},
-      {"AvgPool2d", "avg_pool2d"},
-      {"AvgPool3d", "avg_pool3d"},
-      {"AdaptiveAvgPool1d", "adaptive_avg_pool1d"},
-      {"AdaptiveAvgPool2d", "adaptive_avg_pool2d"},
-      {"AdaptiveAvgPool3d", "adaptive_avg_pool3d"},
-      {"UpsamplingBilinear2d", "interpolate"}};
+  static const std::map<std::string_view, std::string_view> kinds{{"ReLU", "relu"},
+                                                                  {"ReLU6", "relu6"},
+                                                                  {"LeakyReLU", "leaky_relu"},
+                                                                  {"PReLU", "prelu"},
+                                                                  {"RReLU", "rrelu"},
+                                                                  {"ELU", "elu"},
+                                                                  {"SELU", "selu"},
+                                                                  {"CELU", "celu"},
+                                                                  {"GELU", "gelu"},
+                                                                  {"SiLU", "silu"},
+                                                                  {"Mish", "mish"},
+                                                                  {"Sigmoid", "sigmoid"},
+                                                                  {"LogSigmoid", "log_sigmoid"},
+                                                                  {"Tanh", "tanh"},
+                                                                  {"Softplus", "softplus"},
+                                                                  {"Softsign", "softsign"},
+                                                                  {"Threshold", "threshold"},
+                                                                  {"Hardtanh", "hardtanh"},
+                                                                  {"Hardswish", "hardswish"},
+                                                                  {"Hardsigmoid", "hardsigmoid"},
+                                                                  {"Hardshrink", "hardshrink"},
+                                                                  {"Softshrink", "softshrink"},
+                                                                  {"Tanhshrink", "tanhshrink"},
+                                                                  // transformers' names
+                                                                  {"GELUActivation", "gelu"},
+                                                                  {"NewGELUActivation", "gelu"},
+                                                                  {"FastGELUActivation", "gelu"},
+                                                                  {"QuickGELUActivation", "gelu"},
+                                                                  {"PytorchGELUTanh", "gelu"},
+                                                                  {"GELUTanh", "gelu"},
+                                                                  {"SiLUActivation", "silu"},
+                                                                  {"MishActivation", "mish"},
+                                                                  // no activations, but of one piece all the same
+                                                                  {"Softmax", "softmax"},
+                                                                  {"LogSoftmax", "log_softmax"},
+                                                                  {"LayerNorm", "layer_norm"},
+                                                                  {"GroupNorm", "group_norm"},
+                                                                  {"InstanceNorm1d", "instance_norm"},
+                                                                  {"InstanceNorm2d", "instance_norm"},
+                                                                  {"InstanceNorm3d", "instance_norm"},
+                                                                  {"RMSNorm", "rms_norm"},
+                                                                  {"AvgPool1d", "avg_pool1d"},
+                                                                  {"AvgPool2d", "avg_pool2d"},
+                                                                  {"AvgPool3d", "avg_pool3d"},
+                                                                  {"AdaptiveAvgPool1d", "adaptive_avg_pool1d"},
+                                                                  {"AdaptiveAvgPool2d", "adaptive_avg_pool2d"},
+                                                                  {"AdaptiveAvgPool3d", "adaptive_avg_pool3d"},
+                                                                  {"UpsamplingBilinear2d", "interpolate"}};
   auto found = kinds.find(name);
   return found == kinds.end() ? std::string_view() : found->second;
 }

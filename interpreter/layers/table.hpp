@@ -12,18 +12,18 @@ namespace ascribe::layering {
 /// input of the model, and all of its inputs do (of sums: one at least), and its form agrees.
 struct Pattern {
   enum class Form {
-    plain,        ///< inputs and parameters stand where the row says
-    convolution,  ///< the kind follows from the weight's rank and the `transposed` argument, if any
-    clamp,        ///< numbers or nothing at arguments 1 and 2: relu from 0 on, relu6 to 6, otherwise hardtanh
-    maximum,      ///< the other argument is the number 0: relu
-    weight_right, ///< x · w: the weight of a linear layer, transposed
-    weight_left,  ///< w · x
-    sum,          ///< two summands; a constant one gets no relevance
-    factor,       ///< by a constant: scale
-    inverse,      ///< a number to a negative power
-    spread,       ///< along some dimensions: a sum or a mean of less than everything
-    lookup,       ///< the input is indices: relevance ends at the output
-    dropout       ///< no layer, but refused in training mode
+    plain,         ///< inputs and parameters stand where the row says
+    convolution,   ///< the kind follows from the weight's rank and the `transposed` argument, if any
+    clamp,         ///< numbers or nothing at arguments 1 and 2: relu from 0 on, relu6 to 6, otherwise hardtanh
+    maximum,       ///< the other argument is the number 0: relu
+    weight_right,  ///< x · w: the weight of a linear layer, transposed
+    weight_left,   ///< w · x
+    sum,           ///< two summands; a constant one gets no relevance
+    factor,        ///< by a constant: scale
+    inverse,       ///< a number to a negative power
+    spread,        ///< along some dimensions: a sum or a mean of less than everything
+    lookup,        ///< the input is indices: relevance ends at the output
+    dropout        ///< no layer, but refused in training mode
   };
   std::string_view name, overload;  ///< of the aten operator
   std::string_view kind;            ///< a row of the language's table of kinds; dropout has none

@@ -36,4 +36,16 @@ class ModuleObserver {
 /// The one that watches on this thread; null: none.
 ModuleObserver*& module_observer();
 
+/// Lets one watch while it lives.
+class Observing {
+ public:
+  explicit Observing(ModuleObserver& observer) : before_(module_observer()) { module_observer() = &observer; }
+  Observing(const Observing&) = delete;
+  Observing& operator=(const Observing&) = delete;
+  ~Observing() { module_observer() = before_; }
+
+ private:
+  ModuleObserver* before_;
+};
+
 }  // namespace ascribe::libtorch

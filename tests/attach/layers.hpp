@@ -16,7 +16,7 @@
 
 #include "ascribe/ascribe.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
-#include "interpreter/evaluate/reference/reference.hpp"
+#include "tests/evaluators.hpp"
 
 namespace ascribe::test {
 
@@ -59,7 +59,7 @@ inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, 
                        const at::Tensor& R, std::vector<bool> gets_relevance = {}) {
   libtorch::Pause pause;
   at::NoGradGuard no_grad;
-  evaluate::Layer layer{f, {}, std::move(gets_relevance), {}, {}};
+  evaluate::Layer layer{layering::as_operation(f), {}, std::move(gets_relevance), {}, {}};
   Tensors theta;
   for (auto& each : x) layer.inputs.push_back(each.detach());
   if (layer.gets_relevance.empty()) layer.gets_relevance.assign(x.size(), true);
@@ -69,7 +69,7 @@ inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, 
       theta.push_back(value.detach());
     }
   layer.output = f(layer.inputs, theta);
-  return evaluate::relevance(chosen.bound(), layer, R);
+  return test::relevance(chosen.bound(), layer, R);
 }
 
 /// One layer of a chain. Without a rule: what keeps its gradient, or is no layer.

@@ -18,11 +18,11 @@
 #include <tuple>
 
 #include "ascribe/attach.hpp"
-#include "interpreter/evaluate/reference/reference.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "tests/catch.hpp"
 #include "tests/drawn/kinds.hpp"
 #include "tests/drawn/rules.hpp"
+#include "tests/evaluators.hpp"
 
 namespace ascribe::drawn {
 namespace {
@@ -158,7 +158,7 @@ Drawn drawn(const Case& each, Draw& draw, const Kind& kind) {
 // ---------------------------------------------------------------------------------------------------- the two outcomes
 
 Outcome by_reference(const Drawn& it, const Values& values, const Function& apply) {
-  evaluate::Layer layer{apply, values.x, std::vector<bool>(values.x.size(), true), {}, {}};
+  evaluate::Layer layer{layering::as_operation(apply), values.x, std::vector<bool>(values.x.size(), true), {}, {}};
   for (auto& constant : it.layer.constants) layer.inputs.push_back(constant.to(values.x[0].scalar_type()));
   layer.gets_relevance.resize(layer.inputs.size(), false);
   for (std::size_t i = 0; i < values.theta.size(); ++i)
@@ -169,8 +169,8 @@ Outcome by_reference(const Drawn& it, const Values& values, const Function& appl
   }
   try {
     auto& bound = it.rule.rule.bound();
-    evaluate::check_fit(bound, layer, layer.output.sizes());
-    auto out = evaluate::relevance(bound, layer, values.R.defined() ? values.R : layer.output);
+    test::check_fit(bound, layer, layer.output.sizes());
+    auto out = test::relevance(bound, layer, values.R.defined() ? values.R : layer.output);
     out.resize(values.x.size());
     return {std::move(out)};
   } catch (const Error& error) {
@@ -277,7 +277,8 @@ void run(const Case& each, const Kind& kind, Tally& tally, bool tell) {
     // It was this rule, on a layer of this kind, and on nothing else.
     auto rows = report.size();
     CHECK(rows == 1);
-    bool served = rows == 1 && report[0].kind == each.kind && report[0].rule.starts_with(definition_of(each.rule).name);
+    bool served = rows == 1 && (report[0].kind == each.kind || each.kind == "operator") &&
+                  report[0].rule.starts_with(definition_of(each.rule).name);
     CHECK(served);
     tally.failures += !(off <= type.tolerance) || !served;
     return;
@@ -299,7 +300,8 @@ TEST_CASE("layers of every kind are drawn") {
   std::set<std::string> names;
   for (auto& kind : kinds()) names.insert(kind.name);
   for (auto& kind : language::kinds()) {
-    if (kind.name == "embedding") continue;  // its input is indices, which get no relevance
+    // The one's input is indices, which get no relevance; the other's rounding grows beyond all bounds near zero.
+    if (kind.name == "embedding" || kind.name == "statistic") continue;
     INFO(kind.name);
     CHECK(names.contains(std::string(kind.name)));
   }

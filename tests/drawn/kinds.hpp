@@ -1,4 +1,5 @@
-// The kinds of layers that are drawn: all that the language knows, but for embedding, whose input gets no relevance.
+// The kinds of layers that are drawn: all that the language knows, but for embedding, whose input gets no
+// relevance, and statistic, which magnifies rounding wherever its input is near zero.
 #pragma once
 
 #include <map>
@@ -37,6 +38,12 @@ inline std::vector<Kind> kinds() {
       {"adaptive_max_pool3d", 1, adaptive_pool<3, false>},
       {"sum", 1, reduction<false>},
       {"scale", 1, scale},
+      {"interpolate", 1, interpolation},
+      {"product", 1, product},
+      {"matmul", 1, matmul},
+      {"quotient", 1, quotient},
+      {"rms_norm", 1, rms_norm},
+      {"operator", 1, any_operator},
       {"add", 2, add},
       {"prelu", 1, prelu},
       {"softmax", 1, softmax<false>},

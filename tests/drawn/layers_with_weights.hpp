@@ -162,4 +162,23 @@ inline Layer group_norm(Source& source) {
                       });
 }
 
+inline Layer rms_norm(Source& source) {
+  auto normalised = source.draw.integers(static_cast<std::size_t>(source.integer(1, 2)), 1, 4);
+  bool affine = source.chance(0.7);
+  auto shape =
+      source.batch_and({source.draw.integers(static_cast<std::size_t>(source.integer(0, 2)), 1, 3), normalised});
+  constexpr double epsilon = 1e-3;
+  auto out = function_layer(fmt::format("RMS norm over {}, affine {}", normalised, affine), {shape}, {},
+                            [=](const Tensors& x, const Tensors& theta) {
+                              return at::rms_norm(x[0], normalised, optional(theta, 0), epsilon);
+                            });
+  std::optional<at::Tensor> weight;
+  if (affine) {
+    weight = out.model->register_parameter("weight", source.constant(normalised));
+    out.parameters = {{"weight", weight->detach().to(at::kDouble)}};
+  }
+  out.model->run = [=](const Tensors& x) { return at::rms_norm(x[0], normalised, weight, epsilon); };
+  return out;
+}
+
 }  // namespace ascribe::drawn

@@ -54,7 +54,8 @@ struct Convolution {
              R = random({2, 2, 3, 3}, 24);
   evaluate::Layer layer = [this] {
     evaluate::Layer out;
-    out.apply = [](auto& inputs, auto& theta) { return at::conv2d(inputs[0], theta[0], theta[1]); };
+    out.operation =
+        layering::as_operation([](auto& inputs, auto& theta) { return at::conv2d(inputs[0], theta[0], theta[1]); });
     out.inputs = {x};
     out.gets_relevance = {true};
     out.parameters = {{"weight", W}, {"bias", b}};
@@ -89,10 +90,11 @@ inline std::vector<at::Tensor> modified_parameters(const Rule& rule,
   auto x = at::ones({2, 3}, at::kDouble);
   auto layer = identity(x);
   layer.parameters = std::move(parameters);
-  layer.apply = [&seen](const std::vector<at::Tensor>& inputs, const std::vector<at::Tensor>& theta) {
-    seen = theta;
-    return inputs[0] * 1;
-  };
+  layer.operation =
+      layering::as_operation([&seen](const std::vector<at::Tensor>& inputs, const std::vector<at::Tensor>& theta) {
+        seen = theta;
+        return inputs[0] * 1;
+      });
   relevance(rule, layer, x);
   return seen;
 }

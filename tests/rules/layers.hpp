@@ -12,8 +12,8 @@
 
 #include "ascribe/attach.hpp"
 #include "ascribe/pack.hpp"
-#include "interpreter/evaluate/reference/reference.hpp"
 #include "tests/catch.hpp"
+#include "tests/evaluators.hpp"
 
 namespace ascribe::testing {
 
@@ -45,9 +45,9 @@ inline at::Tensor tensor(at::IntArrayRef shape, std::vector<double> values) {
 /// y = x·wᵀ + b, with both called by their names; an undefined bias is one that the layer lacks.
 inline evaluate::Layer linear_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {}) {
   evaluate::Layer layer;
-  layer.apply = [](auto& inputs, auto& parameters) {
+  layer.operation = layering::as_operation([](auto& inputs, auto& parameters) {
     return at::linear(inputs[0], parameters[0], parameters.size() > 1 ? std::optional(parameters[1]) : std::nullopt);
-  };
+  });
   layer.inputs = {x};
   layer.gets_relevance = {true};
   layer.parameters = {{"weight", weight}};
@@ -60,7 +60,8 @@ inline evaluate::Layer linear_layer(const at::Tensor& x, const at::Tensor& weigh
 template <typename Function>
 evaluate::Layer plain_layer(std::vector<at::Tensor> inputs, Function function) {
   evaluate::Layer layer;
-  layer.apply = [function](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>&) { return function(x); };
+  layer.operation = layering::as_operation(
+      [function](const std::vector<at::Tensor>& x, const std::vector<at::Tensor>&) { return function(x); });
   layer.output = function(inputs);
   layer.gets_relevance.assign(inputs.size(), true);
   layer.inputs = std::move(inputs);
@@ -69,8 +70,8 @@ evaluate::Layer plain_layer(std::vector<at::Tensor> inputs, Function function) {
 
 /// What the rule hands to every input of a layer that it fits.
 inline std::vector<at::Tensor> relevances(const Rule& rule, const evaluate::Layer& layer, const at::Tensor& R) {
-  evaluate::check_fit(rule.bound(), layer, layer.output.sizes());
-  return evaluate::relevance(rule.bound(), layer, R);
+  test::check_fit(rule.bound(), layer, layer.output.sizes());
+  return test::relevance(rule.bound(), layer, R);
 }
 
 inline at::Tensor relevance(const Rule& rule, const evaluate::Layer& layer, const at::Tensor& R) {

@@ -137,9 +137,9 @@ struct Module {
     weight = random(weight_shape, seed + 1000);
     if (g.bias) bias = random({g.out}, seed + 2000);
 
-    layer.apply = [this](auto& inputs, auto& theta) {
+    layer.operation = layering::as_operation([this](auto& inputs, auto& theta) {
       return run(inputs[0], theta[0], theta.size() > 1 ? std::optional(theta[1]) : std::nullopt);
-    };
+    });
     layer.inputs = {x};
     layer.gets_relevance = {true};
     layer.parameters = {{"weight", weight}};

@@ -448,9 +448,10 @@ TEST_CASE("a number for a parameter stands at each of its places, in any memory 
   for (auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
     auto norm = plain_layer({x.contiguous(format)}, [&](const std::vector<at::Tensor>& in) { return in[0]; });
     norm.parameters = {{"weight", weight}};
-    norm.apply = [&](const std::vector<at::Tensor>& in, const std::vector<at::Tensor>& theta) {
-      return at::batch_norm(in[0], theta[0], {}, mean, variance, false, 0.1, 1e-5, false);
-    };
+    norm.operation =
+        layering::as_operation([&](const std::vector<at::Tensor>& in, const std::vector<at::Tensor>& theta) {
+          return at::batch_norm(in[0], theta[0], {}, mean, variance, false, 0.1, 1e-5, false);
+        });
     CHECK(difference(relevance(drawn::rule_of("pattern_net(1.5)").rule, norm, R.contiguous(format)), expected) <=
           tolerance);
   }

@@ -42,9 +42,9 @@ struct Site {
 
   evaluate::Layer layer() const {
     evaluate::Layer out;
-    out.apply = [this](auto& inputs, auto& theta) {
+    out.operation = layering::as_operation([this](auto& inputs, auto& theta) {
       return has_parameters() ? f(inputs[0], theta[0], theta[1]) : f(inputs[0], {}, {});
-    };
+    });
     out.inputs = {x};
     out.gets_relevance = {true};
     if (has_parameters()) out.parameters = {{"weight", weight}, {"bias", bias}};
@@ -97,7 +97,7 @@ void check(const std::string& file, const std::string& call, const ByHand& by_ha
     INFO(call << " on " << site.name);
     auto expected = by_hand(site);
     auto output = expected.output.defined() ? expected.output : site.y();
-    CHECK(difference(evaluate::forward(rule.bound(), site.layer()), output) <= tolerance);
+    CHECK(difference(test::forward(rule.bound(), site.layer()), output) <= tolerance);
     CHECK(difference(relevance(rule, site.layer(), site.R()), expected.relevance) <= tolerance);
 
     auto input = site.x.clone().requires_grad_();

@@ -16,9 +16,9 @@ struct Weighted {
   evaluate::Layer layer() const {
     if (W.dim() == 2) return linear_layer(x, W, b);
     evaluate::Layer out;
-    out.apply = [padding = padding](auto& inputs, auto& theta) {
+    out.operation = layering::as_operation([padding = padding](auto& inputs, auto& theta) {
       return at::conv2d(inputs[0], theta[0], theta.size() > 1 ? std::optional(theta[1]) : std::nullopt, 1, padding);
-    };
+    });
     out.inputs = {x};
     out.gets_relevance = {true};
     out.parameters = {{"weight", W}};

@@ -100,6 +100,10 @@ struct Attribution {
   std::map<std::string, std::vector<at::Tensor>> layers;
   at::Tensor output;  ///< what the model computed, without history: the output that the target is of
   Report report;      ///< the layers, in order of execution
+  /// What is no mistake, and hardly meant: entries by name or class that no layer had; operators of several inputs that
+  /// keep their gradient, so that what arrives below them is no relevance; a softmax that is explained together with
+  /// the model; relevance that went to padding. Each with a help, as messages have them (see error.hpp).
+  std::vector<Diagnostic> warnings{};
 };
 
 /// The relevance of a model's input, for every sample of a batch at once. Runs the model once forward and once

@@ -23,7 +23,8 @@ struct LayerReport {
   std::vector<std::int64_t> shape;  ///< of its output, dimension 0 the batch
   /// The rule with its arguments; `gradient` where no entry is for the layer; `merge` for batch norm that is one layer
   /// with the linear layer before it, in whose row the pair's relevance stands; `merge (acts as pass)` for other batch
-  /// norm.
+  /// norm; `indices` for what only moves numbers about and lost relevance on the way: to zeros that it put around them,
+  /// or to constants that it put beside them.
   std::string rule;
   std::string entry;            ///< where the composite's entry was written: `mine.rule:3:3`; empty for `gradient`
   std::optional<double> above;  ///< ΣR of its output; empty until relevance has passed it
@@ -31,6 +32,9 @@ struct LayerReport {
   /// Of rules that share relevance out as Σ a_k·x_k·v_k, as most do: what stayed with the bias, Σ a_k γ_k·(y_k − y_k
   /// without bias), constant operands of `add` counted as bias; and what the stabilizer took, ΣR − Σ a_k γ_k·y_k.
   std::optional<double> bias, stabilizer;
+
+  /// How many of its inputs get relevance: two of `a + b` and `a · b`, none of an embedding.
+  std::size_t inputs = 1;
 
   /// What neither bias nor stabilizer account for: above − below − bias − stabilizer. Empty where these are unknown.
   std::optional<double> rest() const {

@@ -1,0 +1,138 @@
+#include "interpreter/attribute/warnings.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "grammar/filled_text.hpp"
+#include "grammar/suggest.hpp"
+#include "interpreter/attach/selection.hpp"
+#include "interpreter/language/kinds.hpp"
+
+namespace ascribe::attributing {
+namespace {
+
+using language::LayerSelector;
+
+// Kinds that reports call by their operator (`exp`) are `operator` to selectors.
+bool covers(const std::string& word, const std::string& reported) {
+  auto* kind = language::find_kind(reported);
+  return language::covers(word, kind ? *kind : *language::find_kind("operator"));
+}
+
+bool took(const LayerSelector& selector, const Report& report, const CalledModules& modules) {
+  auto fits = [&](auto& names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](auto& name) { return attaching::matches_glob(*selector.glob, name); });
+  };
+  switch (selector.selects) {
+    case LayerSelector::Selects::module:
+      return fits(modules.paths);
+    case LayerSelector::Selects::module_class:
+      return fits(modules.classes);
+    case LayerSelector::Selects::layers:
+      return !selector.glob || std::any_of(report.begin(), report.end(), [&](auto& row) {
+        return attaching::matches_glob(*selector.glob, row.name) &&
+               (selector.kind.empty() || covers(selector.kind, row.kind));
+      });
+  }
+  return true;
+}
+
+std::string shown(const LayerSelector& selector) {
+  switch (selector.selects) {
+    case LayerSelector::Selects::module:
+      return filled("module \"{}\"", *selector.glob);
+    case LayerSelector::Selects::module_class:
+      return filled("class \"{}\"", *selector.glob);
+    case LayerSelector::Selects::layers:
+      break;
+  }
+  return filled("{}{}\"{}\"", selector.kind, selector.kind.empty() ? "" : " ", *selector.glob);
+}
+
+std::vector<std::string> near(const LayerSelector& selector, const Report& report, const CalledModules& modules) {
+  if (selector.selects == LayerSelector::Selects::module) return {modules.paths.begin(), modules.paths.end()};
+  if (selector.selects == LayerSelector::Selects::module_class) return {modules.classes.begin(), modules.classes.end()};
+  std::vector<std::string> names;
+  for (auto& row : report) names.push_back(row.name);
+  return names;
+}
+
+void find_unused_entries(const Report& report, const language::BoundComposite& rules, const CalledModules& modules,
+                         std::vector<Diagnostic>& out) {
+  for (auto& entry : rules.entries)
+    for (auto& condition : entry.conditions)
+      for (auto& selector : condition.layers) {
+        if (took(selector, report, modules)) continue;
+        out.push_back({.code = Code::unused_entry,
+                       .severity = Severity::warning,
+                       .message = filled("no layer of the model is called for by `{}`", shown(selector)),
+                       .primary = {entry.place.source, entry.place.span, ""},
+                       .help = did_you_mean(*selector.glob, near(selector, report, modules),
+                                            "`ascribe layers` lists the model's layers")});
+      }
+}
+
+// What arrives below is no relevance: each input got all of what the output had, or more.
+void find_kept_gradients(const Report& report, std::vector<Diagnostic>& out) {
+  std::vector<std::string> layers;
+  for (auto& row : report)
+    if (row.rule == "gradient" && row.inputs > 1) layers.push_back(filled("'{}' ({})", row.name, row.kind));
+  if (layers.empty()) return;
+  constexpr std::size_t most = 3;
+  auto count = layers.size();
+  layers.resize(std::min(count, most));
+  out.push_back(
+      {.code = Code::kept_gradient,
+       .severity = Severity::warning,
+       .message = filled("operators with several inputs keep their gradient, below them nothing is relevance: {}{}",
+                         fmt::join(layers, ", "), count > most ? filled(" and {} more", count - most) : ""),
+       .help = "give them an entry: `product, matmul, quotient, operator => norm`"});
+}
+
+void find_softmax_at_the_end(const Report& report, std::vector<Diagnostic>& out) {
+  if (report.empty()) return;
+  auto& last = report.back();
+  if (last.rule != "gradient" || (last.kind != "softmax" && last.kind != "log_softmax")) return;
+  auto arrived = last.above && last.below ? filled(": of {:.3g}, {:.3g} come through it", *last.above, *last.below)
+                                          : std::string();
+  out.push_back(
+      {.code = Code::explained_softmax,
+       .severity = Severity::warning,
+       .message = filled("the model ends in a {}, '{}', which is explained with it{}", last.kind, last.name, arrived),
+       .help = "explain what it is given: save the model without it, or add an entry `softmax, log_softmax => "
+               "pass` and start from one (`--start one`)"});
+}
+
+void find_cut_off(const Report& report, std::vector<Diagnostic>& out) {
+  for (auto& row : report) {
+    if (row.rule != "indices" || !row.above || !row.below) continue;
+    auto lost = *row.above - *row.below;
+    constexpr double rounding = 1e-5;
+    if (std::abs(lost) <= rounding * std::max(std::abs(*row.above), std::abs(*row.below))) continue;
+    out.push_back(
+        {.code = Code::cut_off,
+         .severity = Severity::warning,
+         .message = filled("of relevance {:.3g}, {:.3g} went to what '{}' ({}) put around or beside its input",
+                           *row.above, lost, row.name, row.kind),
+         .help = "let the layer behind it pad by itself, or give that layer a rule under which zeros get nothing: "
+                 "`epsilon`"});
+    return;
+  }
+}
+
+}  // namespace
+
+std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
+                                    const CalledModules& modules) {
+  std::vector<Diagnostic> out;
+  find_unused_entries(report, rules, modules, out);
+  find_kept_gradients(report, out);
+  find_softmax_at_the_end(report, out);
+  find_cut_off(report, out);
+  return out;
+}
+
+}  // namespace ascribe::attributing

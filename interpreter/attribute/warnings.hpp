@@ -1,0 +1,22 @@
+// What an attribution is warned of.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ascribe/report.hpp"
+#include "grammar/diagnostic.hpp"
+#include "interpreter/language/binding.hpp"
+
+namespace ascribe::attributing {
+
+/// The modules that a model called, by which `module` and `class` entries choose.
+struct CalledModules {
+  std::set<std::string> paths, classes;
+};
+
+std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
+                                    const CalledModules& modules);
+
+}  // namespace ascribe::attributing

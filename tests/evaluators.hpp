@@ -1,0 +1,46 @@
+// Rules on single layers, by every evaluator that there is: all have to say the same.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "ascribe/pack.hpp"
+#include "interpreter/evaluate/evaluator.hpp"
+#include "tests/catch.hpp"
+
+namespace ascribe::test {
+
+/// Throws where the rule does not fit the layer.
+inline void check_fit(const language::BoundRule& rule, const evaluate::Layer& layer, at::IntArrayRef output_shape) {
+  for (auto* evaluator : evaluate::evaluators())
+    evaluator->compile(rule, *layer.operation)->check_fit(layer, output_shape);
+}
+
+/// What goes on in the place of the layer's output.
+inline at::Tensor forward(const language::BoundRule& rule, const evaluate::Layer& layer) {
+  auto out = evaluate::reference().compile(rule, *layer.operation)->forward(layer);
+  for (auto* evaluator : evaluate::evaluators())
+    CHECK(at::equal(evaluator->compile(rule, *layer.operation)->forward(layer), out));
+  return out;
+}
+
+/// The relevance of every input by the reference; the others have to agree, to 1e-12 of the largest magnitude.
+inline std::vector<at::Tensor> relevance(const language::BoundRule& rule, const evaluate::Layer& layer,
+                                         const at::Tensor& R) {
+  auto out = evaluate::reference().compile(rule, *layer.operation)->relevance(layer, R);
+  for (auto* evaluator : evaluate::evaluators()) {
+    if (evaluator == &evaluate::reference()) continue;
+    auto other = evaluator->compile(rule, *layer.operation)->relevance(layer, R);
+    INFO("evaluator " << evaluator->name());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      REQUIRE(other.at(i).defined() == out[i].defined());
+      if (!out[i].defined() || out[i].numel() == 0) continue;
+      auto bound = (out[i].scalar_type() == at::kDouble ? 1e-12 : 1e-6) * out[i].abs().max().item<double>();
+      CHECK(at::allclose(other[i], out[i], 0, bound, /*equal_nan=*/true));
+    }
+  }
+  return out;
+}
+
+}  // namespace ascribe::test

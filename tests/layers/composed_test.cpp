@@ -1,0 +1,113 @@
+// Activations that a program writes out as several operators.
+#include "interpreter/layers/composed.hpp"
+
+#include <cmath>
+
+#include "tests/layers/calls.hpp"
+
+namespace {
+
+using namespace ascribe;
+using layering::RecentOperators;
+using test::Called;
+
+// Runs operators one after the other; each is tried as the last one of a layer first.
+class Program {
+ public:
+  at::Tensor run(const std::string& name, const std::string& overload, std::vector<c10::IValue> arguments) {
+    Called each(name, overload, std::move(arguments));
+    found = recent.completed_by(each.op, each.arguments);
+    auto y = each.run();
+    recent.add(each.op, each.arguments, y, ++number);
+    return y;
+  }
+  RecentOperators recent;
+  std::optional<layering::ComposedLayer> found;
+  std::uint64_t number = 0;
+};
+
+at::Tensor x() { return test::computed({3, 4}); }
+
+}  // namespace
+
+TEST_CASE("x times its sigmoid is silu, and its parts are named") {
+  Program program;
+  auto in = x();
+  auto y = program.run("mul", "Tensor", {in, program.run("sigmoid", "", {in})});
+  REQUIRE(program.found);
+  CHECK(program.found->operation.kind->name == "silu");
+  CHECK(program.found->input.is_same(in));
+  CHECK(program.found->parts == std::vector<std::uint64_t>{1});
+  auto other = x();
+  CHECK(at::allclose(program.found->operation.run({other}, {}), at::silu(other)));
+}
+
+TEST_CASE("gelu by tanh, however it is put together") {
+  for (bool nested : {true, false}) {
+    Program program;
+    auto in = x();
+    auto cube = program.run("pow", "Tensor_Scalar", {in, 3.0});
+    auto inner = program.run("add", "Tensor", {in, program.run("mul", "Scalar", {cube, 0.044715})});
+    auto t = program.run("tanh", "", {program.run("mul", "Scalar", {inner, std::sqrt(2 / M_PI)})});
+    auto one = program.run("add", "Scalar", {t, 1.0});
+    if (nested)
+      program.run("mul", "Tensor", {in, program.run("mul", "Scalar", {one, 0.5})});
+    else
+      program.run("mul", "Tensor", {program.run("mul", "Scalar", {in, 0.5}), one});
+    REQUIRE(program.found);
+    CHECK(program.found->operation.kind->name == "gelu");
+    auto other = x();
+    CHECK(at::allclose(program.found->operation.run({other}, {}), at::gelu(other, "tanh"), 1e-7));
+  }
+}
+
+TEST_CASE("hardswish by clamps") {
+  Program program;
+  auto in = x();
+  auto six =
+      program.run("clamp_max", "", {program.run("clamp_min", "", {program.run("add", "Scalar", {in, 3}), 0}), 6});
+  program.run("div", "Scalar", {program.run("mul", "Tensor", {in, six}), 6});
+  REQUIRE(program.found);
+  CHECK(program.found->operation.kind->name == "hardswish");
+  CHECK(program.found->parts.size() == 4);
+}
+
+TEST_CASE("activations by a condition") {
+  Program program;
+  auto in = x();
+  auto positive = program.run("gt", "Scalar", {in, 0});
+  program.run("where", "self", {positive, in, program.run("mul", "Scalar", {in, 0.01})});
+  REQUIRE(program.found);
+  CHECK(program.found->operation.kind->name == "leaky_relu");
+
+  Program elu;
+  auto negative = elu.run("mul", "Scalar", {elu.run("expm1", "", {elu.run("mul", "Scalar", {in, 1})}), 1.5});
+  elu.run("where", "self", {elu.run("gt", "Scalar", {in, 0}), in, negative});
+  REQUIRE(elu.found);
+  CHECK(elu.found->operation.kind->name == "elu");
+}
+
+TEST_CASE("what only looks alike is none: another input, another number, another operator between") {
+  Program program;
+  auto in = x(), other = x();
+  program.run("mul", "Tensor", {other, program.run("sigmoid", "", {in})});
+  CHECK_FALSE(program.found);
+  program.run("div", "Tensor", {in, program.run("add", "Scalar", {program.run("abs", "", {in}), 2})});
+  CHECK_FALSE(program.found);
+  auto forgotten = program.run("sigmoid", "", {in});
+  program.recent.clear();
+  program.run("mul", "Tensor", {in, forgotten});
+  CHECK_FALSE(program.found);
+}
+
+TEST_CASE("a tensor that was written into is not what it was") {
+  Program program;
+  auto in = x().detach().requires_grad_() * 1;
+  auto s = program.run("sigmoid", "", {in});
+  {
+    at::NoGradGuard no_grad;
+    s.mul_(2);
+  }
+  program.run("mul", "Tensor", {in, s});
+  CHECK_FALSE(program.found);
+}

@@ -1,0 +1,171 @@
+// Which layer an operator's call is, from the operator and what its arguments have to do with the input: no rules, no
+// attachment.
+#include "interpreter/layers/recognition.hpp"
+
+#include "ascribe/error.hpp"
+#include "tests/layers/calls.hpp"
+
+using namespace ascribe;
+using test::Called;
+using test::computed;
+using test::constant;
+
+TEST_CASE("several patterns may be for one operator, and what depends on the input decides") {
+  auto x = computed({2, 3}), y = computed({3, 2}), W = constant({3, 2});
+  CHECK(Called("mm", "", {x, W}).kind() == "linear");
+  CHECK(Called("mm", "", {W, x}).kind() == "linear");
+  CHECK(Called("mm", "", {x, y}).kind() == "matmul");
+  CHECK(Called("mul", "Tensor", {x, x}).kind() == "product");
+  CHECK(Called("mul", "Tensor", {x, constant({2, 3})}).kind() == "scale");
+  CHECK(Called("mul", "Tensor", {constant({2, 3}), x}).kind() == "scale");
+  CHECK(Called("div", "Tensor", {x, constant({2, 3})}).kind() == "scale");
+  CHECK(Called("div", "Tensor", {constant({2, 3}), x}).kind() == "statistic");
+  CHECK(Called("div", "Tensor", {x, x}).kind() == "quotient");
+  CHECK(Called("linear", "", {x, constant({4, 3})}).kind() == "linear");
+  CHECK(Called("linear", "", {x, computed({4, 3})}).kind() == "matmul");
+  CHECK(Called("pow", "Tensor_Scalar", {x, -0.5}).kind() == "statistic");
+  CHECK(Called("pow", "Tensor_Scalar", {x, 2}).kind() == "none");
+  CHECK(Called("mm", "", {constant({2, 3}), W}).kind() == "none");
+}
+
+TEST_CASE("products with a weight are linear in every spelling") {
+  auto x = computed({2, 3}), batches = computed({4, 2, 3});
+  CHECK(Called("matmul", "", {batches, constant({3, 5})}).kind() == "linear");
+  CHECK(Called("bmm", "", {batches, constant({3, 5}).expand({4, 3, 5})}).kind() == "linear");
+  CHECK(Called("bmm", "", {constant({4, 5, 2}), batches}).kind() == "linear");
+  CHECK(Called("mv", "", {x, constant({3})}).kind() == "linear");
+  CHECK(Called("addmm", "", {constant({5}), x, constant({3, 5})}).kind() == "linear");
+  CHECK(Called("baddbmm", "", {constant({4, 2, 5}), batches, constant({4, 3, 5})}).kind() == "linear");
+  CHECK(Called("addmm", "", {computed({5}), x, constant({3, 5})}).kind() == "none");  // a sum of two layers
+}
+
+TEST_CASE("what is recognised computes what the operator does") {
+  auto x = computed({2, 3}), other = computed({2, 3}), image = computed({2, 3, 4, 4});
+  const std::vector<Called> calls{
+      {"linear", "", {x, constant({4, 3}), constant({4})}},
+      {"mm", "", {x, constant({3, 5})}},
+      {"mm", "", {constant({5, 2}), x}},
+      {"addmm", "", {constant({5}), x, constant({3, 5}), 2, 3}},
+      {"bmm", "", {computed({4, 2, 3}), constant({3, 5}).expand({4, 3, 5})}},
+      {"add", "Tensor", {x, other, 0.5}},
+      {"sub", "Tensor", {x, constant({3})}},
+      {"rsub", "Tensor", {x, other, 2}},
+      {"rsub", "Scalar", {x, 3, 2}},
+      {"add", "Scalar", {x, 3}},
+      {"mul", "Tensor", {constant({3}), x}},
+      {"div", "Tensor", {x, constant({3})}},
+      {"div", "Tensor", {x, other}},
+      {"neg", "", {x}},
+      {"mean", "dim", {image, std::vector<std::int64_t>{2, -1}}},
+      {"sum", "dim_IntList", {image, std::vector<std::int64_t>{1}, true}},
+      {"avg_pool2d",
+       "",
+       {image, std::vector<std::int64_t>{3, 3}, std::vector<std::int64_t>{2, 2}, std::vector<std::int64_t>{1, 1}}},
+      {"upsample_bilinear2d", "", {image, std::vector<std::int64_t>{7, 7}, false}},
+      {"conv2d", "", {image, constant({2, 3, 3, 3})}},
+      {"clamp", "", {x, 0}},
+  };
+  for (auto& each : calls) {
+    auto found = each.recognized();
+    INFO(each.op.operator_name().name);
+    REQUIRE(found);
+    REQUIRE(found->call);
+    layering::Tensors theta;
+    for (auto& [name, value] : found->call->parameters) theta.push_back(value);
+    CHECK(at::allclose(found->call->operation->run(found->call->inputs, theta), each.run(), 1e-12, 1e-12));
+    for (auto& value : theta) value = value.clone();  // another tensor of the same numbers
+    CHECK(at::allclose(found->call->operation->run(found->call->inputs, theta), each.run(), 1e-12, 1e-12));
+  }
+}
+
+TEST_CASE("clamps and maxima that are activations") {
+  auto x = computed({2, 3});
+  CHECK(Called("clamp", "", {x, 0}).kind() == "relu");
+  CHECK(Called("clamp", "", {x, 0, 6}).kind() == "relu6");
+  CHECK(Called("clamp", "", {x, -1, 1}).kind() == "hardtanh");
+  CHECK(Called("clamp", "", {x, -1}).kind() == "none");
+  CHECK(Called("clamp", "", {x, {}, 1}).kind() == "none");
+  CHECK(Called("clamp_min", "", {x, 0}).kind() == "relu");
+  CHECK(Called("clamp_min", "", {x, 1}).kind() == "none");
+  CHECK(Called("maximum", "", {x, at::zeros({}, at::kDouble)}).kind() == "relu");
+  CHECK(Called("maximum", "", {at::zeros({1}, at::kDouble), x}).kind() == "relu");
+  CHECK(Called("maximum", "", {x, constant({2, 3})}).kind() == "none");
+}
+
+TEST_CASE("a leaf that the model does not know is a weight where a module would have it, else an input") {
+  auto x = computed({2, 3}), leaf = constant({4, 3}).requires_grad_();
+  CHECK(Called("linear", "", {x, leaf}).kind() == "linear");
+  CHECK(Called("mm", "", {x, constant({3, 4}).requires_grad_()}).kind() == "matmul");
+  Called named("mm", "", {x, constant({3, 4}).requires_grad_()});
+  named.names.add("fc.weight", named.arguments[1].toTensor());
+  CHECK(named.kind() == "linear");
+  CHECK(named.recognized()->call->module == "fc");
+}
+
+TEST_CASE("a product and the bias of its module are one layer") {
+  auto x = computed({2, 3, 4}), weight = constant({5, 4}), bias = constant({5});
+  Called product("matmul", "", {x, weight.t()});
+  product.names.add("fc.weight", weight);
+  product.names.add("fc.bias", bias);
+  auto found = product.recognized();
+  REQUIRE(found->call->bias_follows);
+  auto y = product.run();
+  Called sum("add", "Tensor", {y, bias});
+  sum.names = product.names;
+  auto whole = layering::with_bias(sum.call(), *found->call, libtorch::Made(y));
+  REQUIRE(whole);
+  CHECK(whole->module == "fc");
+  CHECK(whole->parameters.size() == 2);
+  CHECK(at::allclose(whole->operation->run({x}, {weight, bias}), y + bias, 1e-12, 1e-12));
+  CHECK_FALSE(layering::with_bias(sum.call(), *found->call, libtorch::Made(x)));  // of another product
+}
+
+TEST_CASE("training mode is refused in every spelling") {
+  auto x = computed({2, 3, 4, 4}), mean = constant({3}), variance = constant({3}).abs();
+  auto refused = [](const Called& each) {
+    auto found = each.recognized();
+    REQUIRE(found);
+    try {
+      layering::refuse_training_mode(*found->pattern, each.op, each.arguments, "x");
+    } catch (const Error& error) {
+      return error.diagnostics().front().code == Code::training_mode;
+    }
+    return false;
+  };
+  CHECK(refused({"batch_norm", "", {x, {}, {}, mean, variance, true, 0.1, 1e-5, false}}));
+  CHECK_FALSE(refused({"batch_norm", "", {x, {}, {}, mean, variance, false, 0.1, 1e-5, false}}));
+  CHECK(refused({"_native_batch_norm_legit_functional", "", {x, {}, {}, mean, variance, true, 0.1, 1e-5}}));
+  CHECK(refused({"_native_batch_norm_legit", "no_stats", {x, {}, {}, true, 0.1, 1e-5}}));
+  CHECK(refused({"native_dropout", "", {x, 0.5, true}}));
+  CHECK(refused({"dropout", "", {x, 0.5, true}}));
+  CHECK_FALSE(refused({"dropout", "", {x, 0.5, false}}));
+  CHECK(refused({"rrelu", "", {x, 0.1, 0.3, true}}));
+  CHECK_FALSE(refused({"instance_norm", "", {x, {}, {}, {}, {}, true, 0.1, 1e-5, false}}));
+}
+
+TEST_CASE("what is in no table is an operator, with every tensor that depends on the input") {
+  auto x = computed({2, 3}), y = computed({2, 3});
+  Called call("atan2", "", {x, y});
+  auto found = layering::whole_operator(call.call());
+  CHECK(found.kind_name == "atan2");
+  CHECK(found.operation->kind->name == "operator");
+  REQUIRE(found.inputs.size() == 2);
+  CHECK(at::equal(found.operation->run({y, x}, {}), at::atan2(y, x)));
+  Called list("einsum", "", {std::string("ij,ij->i"), c10::List<at::Tensor>({constant({2, 3}), x}), {}});
+  auto of_list = layering::whole_operator(list.call());
+  REQUIRE(of_list.inputs.size() == 1);
+  CHECK(at::allclose(of_list.operation->run({y}, {}),
+                     at::einsum("ij,ij->i", {list.arguments[1].toTensorVector()[0], y})));
+}
+
+TEST_CASE("indices move relevance, and constants beside them take some") {
+  CHECK(layering::follows_indices("aten::slice_scatter"));
+  CHECK(layering::follows_indices("aten::copy"));
+  CHECK_FALSE(layering::follows_indices("aten::exp"));
+  auto x = computed({2, 3});
+  auto cat = [](std::vector<at::Tensor> list) { return Called("cat", "", {list, 1}); };
+  CHECK(layering::puts_constants(cat({x, constant({2, 1})}).call()));
+  CHECK_FALSE(layering::puts_constants(cat({x, computed({2, 1})}).call()));
+  CHECK(layering::puts_constants(Called("constant_pad_nd", "", {x, std::vector<std::int64_t>{1, 1}}).call()));
+  CHECK_FALSE(layering::puts_constants(Called("reshape", "", {x, std::vector<std::int64_t>{6}}).call()));
+}
