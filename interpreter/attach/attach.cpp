@@ -53,6 +53,7 @@ Inactive::~Inactive() {
 
 Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
   try {
+    attaching::refuse_module_entries(rules.bound());
     auto names = std::make_shared<libtorch::ParameterNames>();
     for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
     for (auto& each : model.named_buffers()) names->add(each.key(), each.value());

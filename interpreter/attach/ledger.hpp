@@ -23,7 +23,7 @@ class Ledger {
     std::uint64_t number;  ///< in the order of execution, from 1
     std::shared_ptr<LayerReport> report;
     std::weak_ptr<ForwardPass> pass;
-    std::vector<Choice> choices{};  ///< of a layer whose entry is decided when the pass is over
+    std::vector<Choice> choices{};                  ///< of a layer whose entry is decided when the pass is over
     std::optional<torch::autograd::Edge> output{};  ///< where relevance arrives at it, if somebody wants to know
   };
 

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "interpreter/layers/recognition.hpp"
+
 namespace ascribe::attaching {
 
 /// Perhaps the model begins with such; if no input ever comes, relevance that arrives here is the caller's mistake.
@@ -23,5 +25,10 @@ class NoInputNode : public torch::autograd::Node {
   std::shared_ptr<std::atomic<bool>> has_input_;
   std::string layer_;
 };
+
+/// Runs a linear layer or convolution of the model that was called before anything that depends on an input, and leaves
+/// such a node. Whether it was one.
+bool leave_no_input_node(const layering::OperatorCall& call, torch::jit::Stack& stack,
+                         const std::shared_ptr<std::atomic<bool>>& has_input);
 
 }  // namespace ascribe::attaching

@@ -189,31 +189,45 @@ void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {
   if (watch_.outputs) row.output = torch::autograd::impl::gradient_edge(output);
 }
 
-void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
-                             Ledger::Row& row) {
-  row.report->rule = "gradient";
-  auto count = op.schema().arguments().size();
-  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(count);
+layering::Tensors Recorder::watched_inputs(const layering::Call& found, const Ledger::Row& row) const {
   auto inputs = found.inputs;
   for (std::size_t i = 0; i < inputs.size() && !found.in_place && watch_.sums; ++i) {
     if (!found.gets_relevance[i]) continue;
     inputs[i] = at::alias(inputs[i]);  // a node of its own, where only what this layer hands down arrives
     watch_sum(inputs[i], row.report, ledger_.mutex(), &LayerReport::below);
   }
-  auto note = [&](const at::Tensor& output) {
-    row.report->shape = output.sizes().vec();
-    if (!output.grad_fn()) return;
-    if (watch_.sums) watch_sum(output, row.report, ledger_.mutex(), &LayerReport::above);
-    if (watch_.supervisor) watch_passing(output, row.report, watch_.supervisor, inactive_);
-    note_output(row, output);
-  };
+  return inputs;
+}
+
+void Recorder::note_kept(Ledger::Row& row, const at::Tensor& output) const {
+  row.report->shape = output.sizes().vec();
+  if (!output.grad_fn()) return;
+  if (watch_.sums) watch_sum(output, row.report, ledger_.mutex(), &LayerReport::above);
+  if (watch_.supervisor) watch_passing(output, row.report, watch_.supervisor, inactive_);
+  note_output(row, output);
+}
+
+layering::Tensors Recorder::keep_gradient(const std::function<layering::Tensors(const layering::Tensors&)>& run,
+                                          const layering::Call& found, Ledger::Row& row) {
+  row.report->rule = "gradient";
+  auto results = run(watched_inputs(found, row));
+  if (results.size() == 1) note_kept(row, results.front());
+  return results;
+}
+
+void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
+                             Ledger::Row& row) {
+  row.report->rule = "gradient";
+  auto count = op.schema().arguments().size();
+  auto arguments = stack.end() - static_cast<std::ptrdiff_t>(count);
+  auto inputs = watched_inputs(found, row);
   auto& steps = found.operation->steps;
   if (steps.size() > 1 && !found.bias_follows &&
       found.parameters.empty()) {  // what was recorded of its parts is taken back
     auto output = found.operation->run(inputs, {});
     torch::jit::drop(stack, count);
     stack.emplace_back(output);
-    return note(output);
+    return note_kept(row, output);
   }
   auto depends = [&](const at::Tensor& tensor) {
     return std::any_of(found.inputs.begin(), found.inputs.end(), [&](auto& x) { return x.is_same(tensor); }) ||
@@ -242,7 +256,7 @@ void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& s
     if (!output.defined() || (!output.requires_grad() && each.requires_grad())) output = each;
   });
   if (!output.defined()) return;
-  note(output);
+  note_kept(row, output);
   if (!found.operation->kind || !layering::is_linear(*found.operation->kind)) return;
   std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
   kept_gradient_.emplace_back(output);

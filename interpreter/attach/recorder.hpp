@@ -41,6 +41,10 @@ class Recorder {
   void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
                      Ledger::Row& row);
 
+  /// The same for a module as a whole, which `run` runs on other tensors in the place of its inputs.
+  layering::Tensors keep_gradient(const std::function<layering::Tensors(const layering::Tensors&)>& run,
+                                  const layering::Call& found, Ledger::Row& row);
+
   /// Whether batch norm and the linear layer before it are one layer now: batch norm runs as ever; in the graph, both
   /// become one node, which keeps what the linear layer's call has (its input, entry, name and count).
   bool merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& batch_norm,
@@ -55,6 +59,9 @@ class Recorder {
   /// input the layer has then; null where there is none.
   const RuleNode* fold(layering::Call& found, const std::shared_ptr<ForwardPass>& pass) const;
   void note_output(Ledger::Row& row, const at::Tensor& output) const;
+  /// The inputs of a layer that keeps its gradient: where sums are wanted, such that what it hands down is seen.
+  layering::Tensors watched_inputs(const layering::Call& found, const Ledger::Row& row) const;
+  void note_kept(Ledger::Row& row, const at::Tensor& output) const;
 
   Watch watch_;
   const ForwardPasses& passes_;

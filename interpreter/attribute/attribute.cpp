@@ -163,7 +163,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   at::Tensor y;
   {
     libtorch::Serving attached(state);  // also within a callback, where the mode is off
-    libtorch::Observing modules(*state);
+    libtorch::Observing modules(state->modules());
     y = attributing::chosen_output(model.run(given.tensors), target);
   }
   state->settle_refusals();
@@ -206,7 +206,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   }
   if (options.to_input && !out.relevance.defined()) throw no_dependence(inputs.size());
   out.report = state->report();
-  out.warnings = attributing::warnings_of(out.report, rules.bound(), {state->module_paths(), state->module_classes()});
+  out.warnings = attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()});
   return out;
 }
 
@@ -238,7 +238,7 @@ Report layers(const Model& model, const Composite& rules, const std::vector<at::
     auto given = prepared(*model.state().program, inputs, /*keeps_history=*/false);
     auto state = attachment_to(model, rules, {});
     libtorch::Serving attached(state);  // also within a callback, where the mode is off
-    libtorch::Observing modules(*state);
+    libtorch::Observing modules(state->modules());
     (void)model.run(given.tensors);
     state->settle_refusals();
     return state->report();

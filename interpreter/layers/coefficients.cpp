@@ -112,6 +112,11 @@ Coefficient of_interpolation(std::string_view name, const at::Tensor& x) {
 
 }  // namespace
 
+Coefficient coefficient_of_interpolation(const at::Tensor& x) {
+  at::NoGradGuard no_grad;
+  return of_interpolation("cubic", x);
+}
+
 Coefficient coefficient_of(const language::Kind& kind, const c10::OperatorHandle& op,
                            const std::vector<c10::IValue>& arguments, const at::Tensor& x) {
   at::NoGradGuard no_grad;

@@ -71,7 +71,6 @@ std::shared_ptr<const Operation> as_operation(decltype(Operation::function) func
 }
 
 at::Tensor Operation::run(const Tensors& inputs, const Tensors& parameters) const {
-  if (function) return function(inputs, parameters);
   using Of = Coefficient::Of;
   auto of = coefficient.of;
   // Unmodified, the operator has its own coefficients.
@@ -82,6 +81,7 @@ at::Tensor Operation::run(const Tensors& inputs, const Tensors& parameters) cons
   }
   if (of == Of::factor) return inputs.at(0) * parameters[0];
   Tensors results;
+  if (function) results.push_back(function(inputs, coefficient.of == Of::none ? parameters : Tensors()));
   for (auto& step : steps) results.push_back(run_step(step, inputs, parameters, results));
   auto output = results.back();
   if (of == Of::outputs) output = output * (parameters[0] / coefficient.value);

@@ -100,6 +100,7 @@ class TestRun {
   // -------------------------------------------------------------------------------------------------- relevance
 
   at::Tensor relevance(const ascribe::Composite& rules) const {
+    attaching::refuse_module_entries(rules.bound());
     auto names = std::make_shared<libtorch::ParameterNames>();
     for (auto& [name, parameter] : model_->parameters()) names->add(name, parameter);
     auto leaf = x_.detach().clone().requires_grad_();

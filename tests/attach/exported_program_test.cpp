@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::test {

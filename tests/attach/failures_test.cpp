@@ -11,6 +11,7 @@
 #include <set>
 
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::test {

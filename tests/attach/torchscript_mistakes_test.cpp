@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/serialization/pickle.h>
 
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
 
 namespace ascribe::test {
 namespace {

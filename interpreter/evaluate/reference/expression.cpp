@@ -7,8 +7,8 @@
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/libtorch/shape.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::evaluate {
 namespace {

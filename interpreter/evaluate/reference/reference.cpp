@@ -115,7 +115,11 @@ class Evaluation {
   // what is left of ΣR for the stabilizer, − Σ a_k γ_k y_k.
   void add_shares(const language::Term& term, const TermValues& values, const at::Tensor& gamma, double weight) {
     at::NoGradGuard no_grad;
-    *shares_->stabilizer -= weight * total(gamma * values.y);
+    // An output of ±∞ (a masked summand) has taken nothing.
+    auto taken = [&](const at::Tensor& y) {
+      return total(at::where(values.y.isinf(), at::zeros({}, gamma.options()), gamma * y));
+    };
+    *shares_->stabilizer -= weight * taken(values.y);
     auto x = values.x;
     auto theta = values.theta;
     bool biased = false;
@@ -133,7 +137,7 @@ class Evaluation {
     current_.x = x;
     current_.y = layer_.operation->run(x, theta);
     if (term.output) current_.y = evaluate(term.output, current_.y);
-    *shares_->bias += weight * total(gamma * (values.y - current_.y));
+    *shares_->bias += weight * taken(values.y - current_.y);
   }
 
   // A value without history, unless the gradient of the relevance is wanted.

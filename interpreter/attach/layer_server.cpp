@@ -1,0 +1,77 @@
+#include "interpreter/attach/layer_server.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+
+namespace ascribe::attaching {
+
+std::string name_of(const layering::Call& call, const ForwardPass& pass) {
+  return call.module.empty() ? Ledger::numbered(pass, call.kind_name) : call.module;
+}
+
+LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack,
+                                       const layering::Call& found, const Pass& pass) {
+  auto& kind = *found.operation->kind;
+  auto& row = ledger.add(pass, name_of(found, *pass), found.kind_name);
+  auto number = row.number;
+  row.report->inputs =
+      static_cast<std::size_t>(std::count(found.gets_relevance.begin(), found.gets_relevance.end(), true));
+  auto call = recorder.begin(row, found, rules);
+  call.choices = select(*rules, kind, found.module, number, pass->counts);
+  if (call.choices.empty() && !language::covers("embedding", kind)) {  // an embedding ends relevance in any case
+    recorder.keep_gradient(op, stack, found, row);
+    return {number, false};
+  }
+  auto* best = call.choices.empty() ? nullptr : &call.choices.front();
+  bool decided = best && best->conditions.empty();
+  if (decided && is_merge(*best->entry) && recorder.merge(op, stack, found, *best->entry, pass, row))
+    return {number, true};
+  if (decided && is_merge(*best->entry) && kind.name == "batch_norm")
+    call.batch_norm =
+        std::make_shared<const layering::BatchNorm>(layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
+  if (decided && is_refuse(*best->entry) && layering::may_be_part(op.operator_name().name)) {
+    try {
+      call.take(best->entry);
+    } catch (const Error& refusal) {  // once it is certain that it is no part of anything
+      refusals_.push_back({number, refusal});
+    }
+    call.refusal_waits = true;
+  }
+  auto output = recorder.run_rule(row, std::move(call), found, pass, [&] {
+    at::NoGradGuard no_grad;
+    // Not as a view of anything: the layer's output is the layer's.
+    std::optional<at::AutoDispatchBelowADInplaceOrView> below;
+    if (!found.in_place) below.emplace();
+    op.callBoxed(stack);
+    return libtorch::output_of(op, stack).toTensor();
+  });
+  libtorch::output_of(op, stack) = output;
+  return {number, true};
+}
+
+void LayerServer::begin_layer(bool may_be_part) {
+  *has_input = true;
+  if (may_be_part) return;
+  settle_refusals();
+  recent.clear();
+}
+
+void LayerServer::take_back(const std::vector<std::uint64_t>& parts) {
+  for (auto part : parts) {
+    ledger.take_back(part);
+    std::erase_if(refusals_, [&](auto& each) { return each.row == part; });
+  }
+}
+
+void LayerServer::settle_refusals() {
+  if (refusals_.empty()) return;
+  auto first = refusals_.front().error;
+  refusals_.clear();
+  throw first;
+}
+
+}  // namespace ascribe::attaching

@@ -1,0 +1,81 @@
+// What an attribution is warned of: what is no mistake, and hardly meant.
+#include "tests/attach/scripts.hpp"
+
+using namespace ascribe;
+using test::random;
+
+namespace {
+
+Model network(const std::string& middle) {
+  auto first = test::weights({4, 3}), last = test::weights({2, 4});
+  return test::loaded(test::script(
+      "def forward(self, x):\n  x = self.first.forward(x)\n  " + middle + "\n  return self.last.forward(x)\n", {},
+      {{"first", test::linear_script(first.weight, first.bias)},
+       {"last", test::linear_script(last.weight, last.bias)}}));
+}
+
+std::vector<Code> codes(const Model& model, const std::string& entries) {
+  std::vector<Code> out;
+  for (auto& each : attribute(model, test::entries(entries), random({3, 3}), Target::all()).warnings) {
+    CHECK(each.severity == Severity::warning);
+    CHECK_FALSE(each.help.empty());
+    out.push_back(each.code);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("entries by name that took no layer are warned of") {
+  auto model = network("x = torch.relu(x)");
+  CHECK(codes(model, "linear \"frist\" => zplus\nany => norm") == std::vector<Code>{Code::unused_entry});
+  CHECK(codes(model, "activation \"first\" => pass\nany => norm") == std::vector<Code>{Code::unused_entry});
+  CHECK(codes(model, "linear \"first\" => zplus\n\"la*\" => norm\nany => norm").empty());
+  auto found = attribute(model, test::entries("linear \"frist\" => zplus\nany => norm"), random({3, 3}), Target::all());
+  CHECK_THAT(found.warnings.at(0).help, Catch::Contains("first"));
+}
+
+TEST_CASE("an operator of several inputs that keeps its gradient is warned of") {
+  CHECK(codes(network("x = x * torch.sin(x)"), "linear => epsilon") == std::vector<Code>{Code::kept_gradient});
+  CHECK(codes(network("x = x * torch.sin(x)"), "linear => epsilon\nproduct => norm").empty());
+  CHECK(codes(network("x = torch.sin(x)"), "linear => epsilon").empty());
+}
+
+TEST_CASE("a softmax at the end is warned of, one within the model is not") {
+  auto weights = test::weights({4, 3});
+  auto ends = test::loaded(test::script("def forward(self, x):\n  return torch.softmax(self.fc.forward(x), 1)\n", {},
+                                        {{"fc", test::linear_script(weights.weight, weights.bias)}}));
+  CHECK(codes(ends, "linear => epsilon") == std::vector<Code>{Code::explained_softmax});
+  CHECK(codes(ends, "linear => epsilon\nsoftmax => pass").empty());
+  CHECK(codes(network("x = torch.softmax(x, 1)"), "linear => epsilon").empty());
+}
+
+TEST_CASE("relevance that padding or constants took is warned of, and the sums add up") {
+  auto weights = test::weights({2, 6});
+  auto pads = test::loaded(
+      test::script("def forward(self, x):\n  return self.fc.forward(torch.constant_pad_nd(x, [1, 2], 0.5))\n", {},
+                   {{"fc", test::linear_script(weights.weight, weights.bias)}}));
+  auto x = random({3, 3});
+  auto found = attribute(pads, test::entries("linear => flat"), x, Target::all());
+  REQUIRE(found.warnings.size() == 1);
+  CHECK(found.warnings[0].code == Code::cut_off);
+  auto sum = found.relevance.sum().item<double>();
+  for (auto& row : found.report) sum += *row.above - *row.below;
+  CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
+  auto nothing = test::loaded(
+      test::script("def forward(self, x):\n  return self.fc.forward(torch.constant_pad_nd(x, [1, 2], 0))\n", {},
+                   {{"fc", test::linear_script(weights.weight, weights.bias)}}));
+  CHECK(attribute(nothing, test::entries("linear => epsilon"), x, Target::all()).warnings.empty());
+}
+
+TEST_CASE("a model of whose layers none has an entry is told what would be one") {
+  auto model = test::loaded(test::script("def forward(self, x):\n  return torch.sin(x)\n"));
+  try {
+    (void)attribute(model, Pack::standard().composite("epsilon_plus"), random({3, 3}), Target::all());
+    FAIL("nothing was refused");
+  } catch (const Error& error) {
+    auto& first = error.diagnostics().front();
+    CHECK(first.code == Code::no_layer_matched);
+    CHECK_THAT(first.help, Catch::Contains("operator => gradient"));
+  }
+}
