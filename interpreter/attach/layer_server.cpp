@@ -1,6 +1,7 @@
 #include "interpreter/attach/layer_server.hpp"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
 
 #include <algorithm>
 
@@ -41,6 +42,8 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
     }
     call.refusal_waits = true;
   }
+  if (found.in_place)
+    torch::autograd::check_inplace(libtorch::arguments_of(op, stack)[0].toTensor(), /*requires_grad=*/true);
   auto output = recorder.run_rule(row, std::move(call), found, pass, [&] {
     at::NoGradGuard no_grad;
     // Not as a view of anything: the layer's output is the layer's.

@@ -1,7 +1,6 @@
 #include "interpreter/attach/recorder.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
@@ -63,7 +62,6 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
     row.choices = call.choices;
   // What `last` will choose is not known yet: then everything is kept that any rule needs.
   if (!call.rule) refuse_forward(call);
-  if (found.in_place) torch::autograd::check_inplace(found.inputs[0], /*requires_grad=*/true);
   torch::autograd::edge_list edges;
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     if (folded) {

@@ -97,7 +97,8 @@ Coefficient of_factor(std::string_view name, const std::vector<c10::IValue>& arg
   auto options = x.options().requires_grad(false);
   if (name.starts_with("neg")) return {Of::factor, at::full({}, -1, options)};
   auto& other = arguments[1].isTensor() && arguments[1].toTensor().is_same(x) ? arguments[0] : arguments[1];
-  auto factor = other.isTensor() ? other.toTensor().detach().to(options) : at::scalar_tensor(other.toScalar(), options);
+  auto factor = other.isTensor() ? other.toTensor().detach().to(options, /*non_blocking=*/false, /*copy=*/true)
+                                 : at::scalar_tensor(other.toScalar(), options);
   return {Of::factor, name.starts_with("div") ? factor.reciprocal() : factor};
 }
 

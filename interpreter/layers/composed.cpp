@@ -206,7 +206,6 @@ class Reading {
   }
   const Tensors& constants() const { return constants_; }
 
- private:
   std::optional<Formula> read(const at::Tensor& tensor) {
     if (tensor.is_same(input_)) return Formula::variable();
     auto made = std::find_if(calls_.rbegin(), calls_.rend(), [&](auto& each) { return each.output.is(tensor); });
@@ -224,6 +223,7 @@ class Reading {
     return Formula::constant(constants_.size() - 1);
   }
 
+ private:
   const std::deque<Recent>& calls_;
   const at::Tensor& input_;
   std::vector<const Recent*> used_;
@@ -284,6 +284,12 @@ std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHa
     if (parts.empty()) continue;  // one operator is what the table of operators says
     auto found = std::find_if(table.begin(), table.end(), [&](auto& each) { return matches(*formula, each.formula); });
     if (found == table.end()) continue;
+    // What leaves a layer's output as it is (times 1, plus 0) is no part of it.
+    bool changes_nothing = std::any_of(arguments.begin(), arguments.end(), [&](auto& argument) {
+      auto before = is_tensor(argument) ? Reading(calls_, input).read(argument.toTensor()) : std::nullopt;
+      return before && matches(*before, found->formula);
+    });
+    if (changes_nothing) continue;
     ComposedLayer out{operation_of(parts, op, arguments, input, reading.constants()), input, {}, {}};
     out.operation.kind = language::find_kind(found->kind);
     for (auto& each : reading.constants()) out.parameters.emplace_back("weight", each);

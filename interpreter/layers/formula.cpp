@@ -72,6 +72,17 @@ std::optional<Formula> logistic(const Formula& part, double exponent) {
   return inner.parts[0];
 }
 
+// The number that a sum is divided by where it is a factor: its constant, or else its largest one. 1 + tanh(x) then is
+// the same factor wherever a half of it stands.
+double measure_of(const Formula& sum) {
+  double measure = sum.value;
+  if (measure == 0)
+    for (auto number : sum.numbers) measure = std::abs(number) > std::abs(measure) ? number : measure;
+  bool known = !std::isnan(measure) &&
+               std::none_of(sum.numbers.begin(), sum.numbers.end(), [](auto number) { return std::isnan(number); });
+  return known && measure != 0 ? measure : 1;
+}
+
 void add_factors(Formula& product, const Formula& factor, double exponent) {
   if (factor.form == Form::number) {
     product.value *= std::pow(factor.value, exponent);
@@ -81,6 +92,12 @@ void add_factors(Formula& product, const Formula& factor, double exponent) {
       add_part(product, factor.parts[i], exponent * factor.numbers[i]);
   } else if (auto z = logistic(factor, exponent)) {
     add_part(product, sigmoid(*z * -1.0), 1);
+  } else if (factor.form == Form::sum) {
+    auto measure = measure_of(factor);
+    auto part = make(Form::sum, 0);
+    add_terms(part, factor, 1 / measure);
+    product.value *= std::pow(measure, exponent);
+    add_part(product, part, exponent);
   } else {
     add_part(product, factor, exponent);
   }

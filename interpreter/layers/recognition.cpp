@@ -39,9 +39,11 @@ std::vector<Dependence> dependences(const OperatorCall& call) {
 }
 
 bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, const std::vector<Dependence>& depends) {
-  bool leaves_are_inputs = is_bare_product(pattern);
+  // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
+  bool foreign = !pattern.parameters.empty() && !is_bare_product(pattern) &&
+                 depends[pattern.parameters.front().first] == Dependence::leaf;
   for (auto& [place, name] : pattern.parameters)
-    if (depends[place] == Dependence::input || (leaves_are_inputs && depends[place] == Dependence::leaf)) return false;
+    if (depends[place] == Dependence::input || (!foreign && depends[place] == Dependence::leaf)) return false;
   if (pattern.constant >= 0 && depends[static_cast<std::size_t>(pattern.constant)] != Dependence::none) return false;
   auto depending = [&](std::size_t place) { return depends[place] != Dependence::none; };
   if (pattern.form == Form::sum) return std::any_of(pattern.inputs.begin(), pattern.inputs.end(), depending);
@@ -149,14 +151,17 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
   auto tensors = call.op;  // which takes all inputs as tensors
   if (pattern.form == Form::sum && pattern.overload == "Scalar")
     tensors = c10::Dispatcher::singleton().findSchemaOrThrow(call.op.operator_name().name.c_str(), "Tensor");
-  operation->steps.push_back(step_of(tensors, arguments, std::move(slots), out.in_place));
+  auto step = step_of(tensors, arguments, std::move(slots), out.in_place);
+  if (kind.name == "scale")  // a factor may be written into, as a state is: here it is as it was
+    for (auto& [place, constant] : step.constants) constant = KeptTensor::copy(constant.get("the factor"));
+  operation->steps.push_back(std::move(step));
   operation->coefficient = coefficient_of(kind, call.op, arguments,
                                           out.inputs[depends[inputs[0]] == Dependence::none ? inputs.size() - 1 : 0]);
   if (operation->coefficient.of != Coefficient::Of::none)
     out.parameters.emplace_back("coefficient", operation->coefficient.value);
 
   // addmm(bias, x, weight, beta, alpha)
-  bool scaled = pattern.parameters.size() == 2 && pattern.form != Form::plain && pattern.form != Form::convolution &&
+  bool scaled = pattern.name.starts_with("add") && pattern.parameters.size() == 2 &&
                 !(arguments[3].toScalar().equal(1) && arguments[4].toScalar().equal(1));
   if (is_linear(kind)) {
     bool weight_stands = pattern.form == Form::plain || pattern.form == Form::convolution || transposes;

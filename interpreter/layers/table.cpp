@@ -60,6 +60,7 @@ void add_activations(Table& table) {
 void add_weighted(Table& table) {
   const Parameters weight_bias{{1, "weight"}, {2, "bias"}};
   table.push_back({"linear", "", "linear", Form::plain, {0}, weight_bias});
+  table.push_back({"linear", "", "linear", Form::weight_left, {1}, {{0, "weight"}, {2, "bias"}}});
   table.push_back({"linear", "", "matmul", Form::plain, {0, 1}, {{2, "bias"}}});
   for (std::string_view each : {"mm", "bmm", "matmul", "mv"}) {
     table.push_back({each, "", "linear", Form::weight_right, {0}, {{1, "weight"}}});
