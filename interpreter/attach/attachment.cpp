@@ -58,7 +58,9 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
       if (serving_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
         auto patterns = layering::find_patterns(op.operator_name().name, op.operator_name().overload_name);
         if (patterns.empty() || patterns.front().kind.empty()) throw;
-        serving_ = filled("a layer ({})", patterns.front().kind);
+        auto& module = libtorch::current_module();
+        serving_ =
+            module.empty() ? filled("a layer ({})", patterns.front().kind) : shown(module, patterns.front().kind);
       }
       throw Error(libtorch::describe(failure, serving_, Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
@@ -92,7 +94,9 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   auto arguments = libtorch::arguments_of(op, stack);
   Pass pass;
   auto call = describe(op, arguments, pass);
-  auto product = std::exchange(product_, std::nullopt);
+  // What is no operator of layers (the marks of modules in TorchScript) comes between nothing.
+  bool known = !layering::find_patterns(op.operator_name().name, op.operator_name().overload_name).empty();
+  auto product = known ? std::exchange(product_, std::nullopt) : std::nullopt;
   std::optional<layering::Call> found;
   if (product && (found = layering::with_bias(call, product->call, product->output))) {
     pass = product->pass;

@@ -14,6 +14,15 @@ std::string name_of(const layering::Call& call, const ForwardPass& pass) {
   return call.module.empty() ? Ledger::numbered(pass, call.kind_name) : call.module;
 }
 
+namespace {
+
+bool gives_several(const c10::OperatorHandle& op) {
+  auto& results = op.schema().returns();
+  return results.size() != 1 || results.front().type()->kind() == c10::TypeKind::ListType;
+}
+
+}  // namespace
+
 LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack,
                                        const layering::Call& found, const Pass& pass) {
   auto& kind = *found.operation->kind;
@@ -34,13 +43,20 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
   if (decided && is_merge(*best->entry) && kind.name == "batch_norm")
     call.batch_norm =
         std::make_shared<const layering::BatchNorm>(layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
-  if (decided && is_refuse(*best->entry) && layering::may_be_part(op.operator_name().name)) {
+  bool refused = decided && is_refuse(*best->entry);
+  if (refused && layering::may_be_part(op.operator_name().name)) {
     try {
       call.take(best->entry);
     } catch (const Error& refusal) {  // once it is certain that it is no part of anything
       refusals_.push_back({number, refusal});
     }
     call.refusal_waits = true;
+  }
+  if (decided && !refused && kind.name == "operator" && gives_several(op)) {
+    call.take(best->entry);
+    throw at_layer(call, {.code = Code::rule_does_not_fit,
+                          .message = "the operator gives several tensors, so that it cannot be one layer",
+                          .help = "leave it its gradient, or refuse it: `operator => refuse`"});
   }
   if (found.in_place)
     torch::autograd::check_inplace(libtorch::arguments_of(op, stack)[0].toTensor(), /*requires_grad=*/true);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <utility>
 
 #include "interpreter/layers/formula.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
@@ -41,7 +42,6 @@ std::vector<Composed> make_table() {
       {"sigmoid", sigmoid(x)},
       {"silu", x * sigmoid(x)},
       {"gelu", x * sigmoid(x * 1.702)},
-      {"silu", x * sigmoid(x * any)},
       {"gelu", 0.5 * x * (1.0 + call("erf", x * root_half))},
       {"gelu", 0.5 * x * (1.0 + call("tanh", root_two_over_pi * (x + 0.044715 * power(x, 3))))},
       {"gelu", 0.5 * x * (1.0 + call("tanh", root_two_over_pi * x + root_two_over_pi * 0.044715 * power(x, 3)))},
@@ -182,20 +182,9 @@ class Reading {
   Reading(const std::deque<Recent>& calls, const at::Tensor& input) : calls_(calls), input_(input) {}
 
   std::optional<Formula> read(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments) {
-    auto found = translations().find(base_name(op.operator_name().name));
-    if (found == translations().end()) return {};
-    Operands operands;
-    for (auto& argument : arguments) {
-      if (!is_tensor(argument) && !argument.isScalar()) continue;
-      auto operand =
-          argument.isScalar() ? std::optional(Formula(argument.toScalar().toDouble())) : read(argument.toTensor());
-      if (!operand) return {};
-      operands.push_back(std::move(*operand));
-    }
-    if (operands.empty()) return {};
-    if (operands.size() < 2) operands.emplace_back(1.0);  // so that no translation has to count
-    return found->second(operands, arguments);
+    return read(op, arguments, calls_.size());
   }
+  std::optional<Formula> read(const at::Tensor& tensor) { return read(tensor, calls_.size()); }
 
   /// The calls that were read, in their order.
   std::vector<const Recent*> used() const {
@@ -206,13 +195,38 @@ class Reading {
   }
   const Tensors& constants() const { return constants_; }
 
-  std::optional<Formula> read(const at::Tensor& tensor) {
-    if (tensor.is_same(input_)) return Formula::variable();
-    auto made = std::find_if(calls_.rbegin(), calls_.rend(), [&](auto& each) { return each.output.is(tensor); });
-    if (made != calls_.rend()) {
-      used_.push_back(&*made);
-      return read(made->op, made->arguments);
+ private:
+  // `before`: of the calls, only so many came earlier.
+  std::optional<Formula> read(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
+                              std::size_t before) {
+    auto found = translations().find(base_name(op.operator_name().name));
+    if (found == translations().end()) return {};
+    Operands operands;
+    for (auto& argument : arguments) {
+      if (!is_tensor(argument) && !argument.isScalar()) continue;
+      auto operand = argument.isScalar() ? std::optional(Formula(argument.toScalar().toDouble()))
+                                         : read(argument.toTensor(), before);
+      if (!operand) return {};
+      operands.push_back(std::move(*operand));
     }
+    if (operands.empty()) return {};
+    if (operands.size() < 2) operands.emplace_back(1.0);  // so that no translation has to count
+    auto out = found->second(operands, arguments);
+    constexpr std::size_t largest = 64;  // mish has 16 parts; what is written on and on is none of these
+    return out && out->size() <= largest ? out : std::nullopt;
+  }
+
+  std::optional<Formula> read(const at::Tensor& tensor, std::size_t before) {
+    if (tensor.is_same(input_)) return Formula::variable();
+    for (auto i = before; i-- > 0;)
+      if (calls_[i].output.is(tensor)) {
+        auto known = known_.find(i);
+        if (known == known_.end()) {
+          used_.push_back(&calls_[i]);
+          known = known_.emplace(i, read(calls_[i].op, calls_[i].arguments, i)).first;
+        }
+        return known->second;
+      }
     if (tensor.requires_grad() && !libtorch::is_leaf_or_view_of_one(tensor)) return {};  // computed from something else
     if (tensor.numel() == 1 && !tensor.requires_grad() && tensor.device().is_cpu())
       return Formula(tensor.item<double>());
@@ -223,12 +237,31 @@ class Reading {
     return Formula::constant(constants_.size() - 1);
   }
 
- private:
   const std::deque<Recent>& calls_;
   const at::Tensor& input_;
   std::vector<const Recent*> used_;
+  std::map<std::size_t, std::optional<Formula>> known_;  // of the calls
   Tensors constants_;
 };
+
+// What the call is computed from, as far as the recent calls tell: the tensors that may be x, the farthest first.
+Tensors candidates(const std::deque<Recent>& calls, const std::vector<c10::IValue>& arguments) {
+  Tensors found;
+  std::vector<char> seen(calls.size());
+  std::function<void(const std::vector<c10::IValue>&, std::size_t)> walk = [&](auto& given, std::size_t before) {
+    for (auto& argument : given) {
+      if (!is_tensor(argument)) continue;
+      auto tensor = argument.toTensor();
+      auto made = before;
+      while (made > 0 && !calls[made - 1].output.is(tensor)) --made;
+      if (made > 0 && !std::exchange(seen[made - 1], 1)) walk(calls[made - 1].arguments, made - 1);
+      bool known = std::any_of(found.begin(), found.end(), [&](auto& each) { return each.is_same(tensor); });
+      if (tensor.requires_grad() && tensor.is_floating_point() && !known) found.push_back(tensor);
+    }
+  };
+  walk(arguments, calls.size());
+  return found;
+}
 
 // The operators that make the layer, as a function of its input.
 Operation operation_of(const std::vector<const Recent*>& parts, const c10::OperatorHandle& op,
@@ -266,17 +299,7 @@ std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHa
                                                            const std::vector<c10::IValue>& arguments) const {
   static const auto table = make_table();
   if (calls_.empty() || !is_last(base_name(op.operator_name().name))) return {};
-  // x is what one of them was given; the one that goes back farthest is tried first.
-  Tensors tried;
-  auto candidate = [&](const c10::IValue& argument) {
-    if (!is_tensor(argument) || !argument.toTensor().is_floating_point()) return;
-    auto tensor = argument.toTensor();
-    if (tensor.requires_grad() && std::none_of(tried.begin(), tried.end(), [&](auto& t) { return t.is_same(tensor); }))
-      tried.push_back(tensor);
-  };
-  for (auto& each : calls_)
-    for (auto& argument : each.arguments) candidate(argument);
-  for (auto& input : tried) {
+  for (auto& input : candidates(calls_, arguments)) {
     Reading reading(calls_, input);
     auto formula = reading.read(op, arguments);
     if (!formula) continue;

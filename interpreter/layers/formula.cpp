@@ -151,6 +151,12 @@ bool matches_parts(const Formula& found, const Formula& wanted) {
 Formula Formula::variable() { return make(Form::variable, 0); }
 Formula Formula::constant(std::size_t which) { return make(Form::constant, static_cast<double>(which)); }
 
+std::size_t Formula::size() const {
+  std::size_t out = 1;
+  for (auto& part : parts) out += part.size();
+  return out;
+}
+
 Formula operator+(const Formula& a, const Formula& b) {
   auto sum = make(Form::sum, 0);
   add_terms(sum, a, 1);

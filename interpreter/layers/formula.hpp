@@ -32,6 +32,8 @@ class Formula {
   static Formula variable();
   static Formula constant(std::size_t which);
   bool is_number() const { return form == Form::number; }
+  /// Of how many parts it is.
+  std::size_t size() const;
 };
 
 /// In a formula to compare with, any number; in the place of a constant, a number or a tensor.

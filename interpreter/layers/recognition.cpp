@@ -215,9 +215,10 @@ bool puts_constants(const OperatorCall& call) {
       depends = depends || relevant;
       constants = constants || (!relevant && tensor.is_floating_point());
     });
-  bool pads =
-      name == "constant_pad_nd" || ((name == "pad" || name == "_pad_enum") && call.arguments.size() > 2 &&
-                                    (!call.arguments[2].isString() || call.arguments[2].toStringRef() == "constant"));
+  constexpr std::int64_t constant_mode = 3;  // LibTorch's number for it
+  auto mode = call.arguments.size() > 2 ? call.arguments[2] : c10::IValue();
+  bool pads = name == "constant_pad_nd" || (name == "pad" && mode.isString() && mode.toStringRef() == "constant") ||
+              (name == "_pad_enum" && mode.isInt() && mode.toInt() == constant_mode);
   constexpr std::string_view placing[] = {"cat",       "concat",      "concatenate",   "stack",
                                           "hstack",    "vstack",      "dstack",        "where",
                                           "index_put", "masked_fill", "slice_scatter", "select_scatter"};

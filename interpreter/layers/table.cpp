@@ -218,7 +218,8 @@ bool follows_indices(std::string_view name) {
 }
 
 bool stays_whole(std::string_view name) {
-  static const std::set<std::string_view> names{"lstm",
+  static const std::set<std::string_view> names{"bilinear",
+                                                "lstm",
                                                 "gru",
                                                 "rnn_tanh",
                                                 "rnn_relu",

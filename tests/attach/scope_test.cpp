@@ -349,7 +349,7 @@ TEST_CASE("a linear layer on three dimensions has its bias, whatever the paramet
   CHECK(difference(attached_run(Composite(rules), net, x).output, 2 * first(x)) <= exact);
 }
 
-TEST_CASE("a product of two inputs is no layer, and both get their gradient") {
+TEST_CASE("a product of two inputs has no linear layer's rule, and both get their gradient") {
   at::manual_seed(82);
   Net net;
   auto a = random({3, 4}).requires_grad_(), b = random({5, 4}).requires_grad_();
@@ -359,7 +359,7 @@ TEST_CASE("a product of two inputs is no layer, and both get their gradient") {
   auto found = torch::autograd::grad({y}, {a, b}, {start(y)});
   CHECK(difference(found[0], start(y).mm(b)) <= exact);
   CHECK(difference(found[1], start(y).t().mm(a)) <= exact);
-  CHECK(rows(attached.report()) == std::vector<std::string>{"mm#1 mm gradient"});
+  CHECK(rows(attached.report()) == std::vector<std::string>{"matmul#1 matmul gradient"});
 }
 
 TEST_CASE("y.backward gives no parameter of an operator that is no layer a gradient") {
@@ -381,7 +381,7 @@ TEST_CASE("y.backward gives no parameter of an operator that is no layer a gradi
   auto x = random({2, 3, 4});
   auto plain = plain_run(model, x);
   auto leaf = x.clone().requires_grad_();
-  auto attached = attach(Pack::standard().composite("epsilon_plus"), model);
+  auto attached = attach(entries("convolution => zplus"), model);
   auto y = model.forward(leaf);
   y.backward(start(y));
   CHECK(difference(leaf.grad(), plain.relevance) <= exact);

@@ -100,6 +100,23 @@ TEST_CASE("what only looks alike is none: another input, another number, another
   CHECK_FALSE(program.found);
 }
 
+TEST_CASE("long chains of operators end in no time, and are none") {
+  Program program;
+  auto y = x();
+  for (int i = 0; i < 200; ++i) {
+    y = program.run("add", "Tensor", {program.run("tanh", "", {y}), program.run("mul", "Tensor", {y, y})});
+    CHECK_FALSE(program.found);
+  }
+}
+
+TEST_CASE("an operator that gives its argument back is no end of it") {
+  Program program;
+  auto in = x();
+  auto same = program.run("to", "dtype", {in, at::kDouble});
+  program.run("mul", "Tensor", {same, program.run("sigmoid", "", {same})});
+  CHECK(program.found);
+}
+
 TEST_CASE("a tensor that was written into is not what it was") {
   Program program;
   auto in = x().detach().requires_grad_() * 1;
