@@ -10,17 +10,24 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/attribute/integer_inputs.hpp"
 #include "interpreter/attribute/target.hpp"
 #include "interpreter/attribute/warnings.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+#include "interpreter/libtorch/quiet.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe {
 namespace {
 
 using Edges = std::vector<torch::autograd::Edge>;
+using attributing::IntegerInputs;
+
+// What the model is given in place of a single input of integers that it looks up nowhere.
+enum class Integers { as_they_are, as_floating, until_they_turn_floating };
 
 // The inputs as the model takes them.
 struct Inputs {
@@ -28,7 +35,8 @@ struct Inputs {
   std::vector<at::Tensor> leaves;  // where relevance arrives; undefined for integers
 };
 
-Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& given, bool keeps_history) {
+Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& given, Integers integers,
+                bool keeps_history) {
   Inputs out;
   auto options = program.options();
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -40,11 +48,11 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
                                                 : filled("input {} is no dense tensor", i),
                    .help = "dimension 0 counts samples"});
     auto declared = program.declared_type(i);
-    bool stays = !input.is_floating_point() &&
-                 (given.size() > 1 || program.looks_up_integers() || (declared && !at::isFloatingType(*declared)));
-    auto type = stays                                       ? declared.value_or(input.scalar_type())
-                : declared && at::isFloatingType(*declared) ? *declared
-                                                            : c10::typeMetaToScalarType(options.dtype());
+    bool stays = !input.is_floating_point() && integers != Integers::as_floating;
+    auto type = stays                           ? declared.value_or(input.scalar_type())
+                : !declared                     ? c10::typeMetaToScalarType(options.dtype())
+                : at::isFloatingType(*declared) ? *declared
+                                                : input.scalar_type();  // the program refuses it, by its own name
     bool continues = keeps_history && input.requires_grad();
     auto x = (continues ? input : input.detach()).to(options.dtype(type), /*non_blocking=*/false, /*copy=*/true);
     bool floating = at::isFloatingType(type);
@@ -52,7 +60,7 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
     out.tensors.push_back(floating ? x.clone() : x);  // a model may write into its input
   }
   bool floats = std::any_of(out.leaves.begin(), out.leaves.end(), [](auto& leaf) { return leaf.defined(); });
-  if (!floats && !program.looks_up_integers())
+  if (!floats && given.size() != 1 && !program.looks_up_integers())
     throw Error(
         {.code = Code::wrong_input,
          .message = filled("none of the {} inputs is of a floating type, so that none can get relevance", given.size()),
@@ -68,6 +76,97 @@ std::string entry_for(const std::string& reported) {
   if (kind->name == "linear" || kind->group == "convolution") return filled("{} => epsilon", kind->group);
   return kind->parameters.empty() || kind->parameters.front() == "coefficient" ? filled("{} => norm", kind->group)
                                                                                : filled("{} => gradient", kind->group);
+}
+
+// Runs a model as it is, whatever is attached on this thread. It can be stopped.
+class Plain : public libtorch::Interceptor {
+ public:
+  explicit Plain(std::shared_ptr<attaching::Supervisor> supervisor) : supervisor_(std::move(supervisor)) {}
+  void call(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack& stack) override {
+    if (supervisor_) try {
+        supervisor_->before_operator(nullptr);
+      } catch (const Error&) {
+        libtorch::last_error() = std::current_exception();
+        throw;
+      }
+    auto name = libtorch::base_name(op.operator_name().name);
+    if (name.starts_with("floor_divide") || op.operator_name().overload_name.ends_with("_mode"))
+      for (auto& argument : libtorch::arguments_of(op, stack))
+        rounds_ = rounds_ || (libtorch::is_tensor(argument) && !argument.toTensor().is_floating_point());
+    op.callBoxed(stack);
+  }
+  /// Whether integers were divided and rounded: of floating numbers, that has no gradient.
+  bool rounds() const { return rounds_; }
+
+ private:
+  bool rounds_ = false;
+  std::shared_ptr<attaching::Supervisor> supervisor_;
+};
+
+// The model's outputs, empty where it fails.
+std::vector<at::Tensor> plain_run(const Model& model, const std::vector<at::Tensor>& inputs, Integers integers,
+                                  const std::shared_ptr<Plain>& watching) {
+  at::NoGradGuard no_grad;
+  libtorch::Serving plain(watching);
+  try {
+    return model.run(prepared(*model.state().program, inputs, integers, /*keeps_history=*/false).tensors);
+  } catch (const Error& error) {
+    auto code = error.diagnostics().front().code;
+    if (code != Code::model_failed && code != Code::wrong_input) throw;
+    return {};
+  }
+}
+
+// Integers are converted where the model computes the same with floating numbers, and where it takes nothing else: then
+// every layer that they meet gets its rule. `output`: the one that matters, of all there are if none.
+Integers way_of(const Model& model, const std::vector<at::Tensor>& inputs, const std::optional<std::size_t>& output,
+                const std::shared_ptr<attaching::Supervisor>& supervisor) {
+  auto& program = *model.state().program;
+  if (inputs.size() != 1 || !inputs[0].defined() || inputs[0].is_floating_point() || program.looks_up_integers())
+    return Integers::as_they_are;
+  if (auto declared = program.declared_type(0))
+    return at::isFloatingType(*declared) ? Integers::as_floating : Integers::until_they_turn_floating;
+  auto watching = std::make_shared<Plain>(supervisor);
+  auto whole = plain_run(model, inputs, Integers::as_they_are, watching);
+  if (whole.empty()) return Integers::as_floating;
+  if (watching->rounds()) return Integers::until_they_turn_floating;
+  auto floating = plain_run(model, inputs, Integers::as_floating, watching);
+  bool same = floating.size() == whole.size();
+  for (std::size_t i = 0; same && i < whole.size(); ++i)
+    same = (output && *output != i) || attributing::agree(whole[i], floating[i]);
+  return same ? Integers::as_floating : Integers::until_they_turn_floating;
+}
+
+// A forward pass with rules attached.
+struct Forward {
+  Inputs given;
+  std::shared_ptr<Attachment::State> state{};
+  std::shared_ptr<IntegerInputs> integers{};  // null where none of the inputs is of integers that get relevance
+  bool turns_floating = false;
+  std::vector<at::Tensor> outputs{};
+};
+
+Forward forward(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
+                const std::optional<std::size_t>& output, bool keeps_history, attaching::Watch watch) {
+  auto way = way_of(model, inputs, output, watch.supervisor);
+  Forward out{.given = prepared(*model.state().program, inputs, way, keeps_history)};
+  if (watch.supervisor) watch.supervisor->before_operator(nullptr);
+  watch.has_input = true;
+  out.state = attaching::make_state(rules, model.state().names, watch);
+  out.turns_floating = way == Integers::until_they_turn_floating;
+  bool whole =
+      std::any_of(out.given.leaves.begin(), out.given.leaves.end(), [](auto& leaf) { return !leaf.defined(); });
+  if (out.turns_floating || (whole && model.state().program->looks_up_integers()))
+    out.integers = std::make_shared<IntegerInputs>(
+        out.state, out.given.tensors, model.state().names->parameters,
+        out.turns_floating ? IntegerInputs::Arrival::where_they_turn_floating : IntegerInputs::Arrival::at_embeddings);
+  std::shared_ptr<libtorch::Interceptor> serving = out.state;
+  if (out.integers) serving = out.integers;
+  libtorch::Serving attached(std::move(serving));  // also within a callback, where the mode is off
+  libtorch::Observing modules(out.state->modules());
+  out.outputs = model.run(out.given.tensors);
+  out.state->settle_refusals();
+  return out;
 }
 
 // A composite that is for no layer of the model is for another model.
@@ -94,43 +193,10 @@ Edges outputs_of(const Attachment::State& attachment, const std::string& layer) 
                .help = did_you_mean(layer, names, "`ascribe layers` lists them")});
 }
 
-// Where relevance arrives for each input: at the input itself, or at the embeddings that look it up.
-std::vector<Edges> ends(const Inputs& inputs, const Attachment::State& attachment) {
-  std::vector<Edges> out;
-  for (std::size_t i = 0; i < inputs.tensors.size(); ++i)
-    out.push_back(inputs.leaves[i].defined() ? Edges{torch::autograd::impl::gradient_edge(inputs.leaves[i])}
-                                             : attachment.lookups_of(inputs.tensors[i]));
-  if (std::all_of(out.begin(), out.end(), [](auto& each) { return each.empty(); }))
-    throw Error({.code = Code::wrong_input,
-                 .message = "no input can get relevance: they are integers, and no embedding looks one up as it is",
-                 .help = "ask for relevance at a layer, or save the model from its embedding on"});
-  return out;
-}
-
-// The relevance of an input that embeddings look up.
-at::Tensor of_embeddings(const std::vector<at::Tensor>& found, bool sum) {
-  at::Tensor out;
-  for (auto each : found) {
-    if (!each.defined()) continue;
-    if (sum) each = each.sum(-1);
-    if (out.defined() && !sum)
-      throw Error({.code = Code::wrong_input,
-                   .message = "several embeddings look the integer input up, each with relevance of its own",
-                   .help = "sum them (sum_embeddings), or ask for them as layers"});
-    out = out.defined() ? out + each : each;
-  }
-  return out;
-}
-
 Error no_dependence(std::size_t inputs) {
   return Error({.code = Code::wrong_model,
                 .message = filled("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
                 .help = "save a model that computes with its input"});
-}
-
-std::shared_ptr<Attachment::State> attachment_to(const Model& model, const Composite& rules, attaching::Watch watch) {
-  watch.has_input = true;
-  return attaching::make_state(rules, model.state().names, watch);
 }
 
 void refuse_inference_mode() {
@@ -152,36 +218,78 @@ void check_options(const AttributeOptions& options, const std::vector<at::Tensor
                  .help = "name them in `layers`"});
 }
 
+// Where relevance arrives: at the floating inputs, then wherever integers lead.
+Edges ends(const Forward& ran) {
+  Edges out;
+  for (auto& leaf : ran.given.leaves)
+    if (leaf.defined()) out.push_back(torch::autograd::impl::gradient_edge(leaf));
+  auto of_integers = ran.integers ? ran.integers->edges() : Edges();
+  out.insert(out.end(), of_integers.begin(), of_integers.end());
+  if (out.empty())
+    throw Error({.code = Code::wrong_input,
+                 .message = "no input can get relevance: they are integers, and nothing that is looked up by one of "
+                            "them leads back to it",
+                 .help = "ask for relevance at a layer, or save the model from its embedding on"});
+  return out;
+}
+
+// What has arrived at the ends, as the inputs' relevance.
+void bring_back(const std::vector<at::Tensor>& arrived, const Forward& ran, const std::vector<at::Tensor>& inputs,
+                const AttributeOptions& options, Attribution& out) {
+  auto next = arrived.begin();
+  std::vector<at::Tensor> found;
+  for (auto& leaf : ran.given.leaves) found.push_back(leaf.defined() ? *next++ : at::Tensor());
+  std::vector<IntegerInputs::Found> of_integers(inputs.size());
+  if (ran.integers)
+    of_integers = ran.integers->relevances({next, arrived.end()}, options.sum_embeddings || ran.turns_floating);
+  bool in_parts = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    auto& relevance = found[i].defined() ? found[i] : of_integers[i].relevance;
+    in_parts = in_parts || (!of_integers[i].relevance.defined() && of_integers[i].arrived);
+    if (!relevance.defined()) continue;
+    out.relevances[i] = relevance.to(at::promote_types(inputs[i].scalar_type(), relevance.scalar_type()));
+  }
+  for (bool whole : {true, false})
+    for (std::size_t i = 0; i < inputs.size() && !out.relevance.defined(); ++i)
+      if (of_integers[i].whole == whole) out.relevance = out.relevances[i];
+  if (out.relevance.defined()) return;
+  if (in_parts)
+    throw Error({.code = Code::wrong_input,
+                 .message = "several embeddings look the integer input up, or parts of it, each with relevance of its "
+                            "own",
+                 .help = "sum them (sum_embeddings), or ask for them as layers"});
+  throw no_dependence(inputs.size());
+}
+
 Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
                         const Target& target, const AttributeOptions& options,
                         const std::shared_ptr<attaching::Supervisor>& supervisor) {
   check_options(options, inputs);
-  auto given = prepared(*model.state().program, inputs, options.create_graph);
-  if (supervisor) supervisor->before_operator(nullptr);
-  auto state = attachment_to(model, rules, {.sums = options.sums, .outputs = true, .supervisor = supervisor});
-  Attribution out;
-  at::Tensor y;
-  {
-    libtorch::Serving attached(state);  // also within a callback, where the mode is off
-    libtorch::Observing modules(state->modules());
-    y = attributing::chosen_output(model.run(given.tensors), target);
-  }
-  state->settle_refusals();
+  auto ran = forward(model, rules, inputs, target.output(), options.create_graph,
+                     {.sums = options.sums, .outputs = true, .supervisor = supervisor});
+  auto& state = ran.state;
+  auto y = attributing::chosen_output(ran.outputs, target);
   check_entries(state->report(), rules);
+  Attribution out;
   out.output = y.detach().clone();
+  auto layout = attributing::layout_of(y.sizes(), inputs);
+  out.sample_dimension = layout.samples;
   if (!y.requires_grad()) throw no_dependence(inputs.size());
+  auto start = attributing::start(options.create_graph ? y : out.output, target, layout);
 
   if (supervisor) supervisor->begin_backward(state->report().size());
 
   // One backward pass for all that is asked.
-  std::vector<Edges> of_layers, of_inputs;
+  std::vector<Edges> of_layers;
   for (auto& layer : options.layers) of_layers.push_back(outputs_of(*state, layer));
-  if (options.to_input) of_inputs = ends(given, *state);
   Edges wanted;
-  for (auto* groups : {&of_layers, &of_inputs})
-    for (auto& group : *groups) wanted.insert(wanted.end(), group.begin(), group.end());
+  for (auto& group : of_layers) wanted.insert(wanted.end(), group.begin(), group.end());
+  if (options.to_input) {
+    auto of_inputs = ends(ran);
+    wanted.insert(wanted.end(), of_inputs.begin(), of_inputs.end());
+  }
   auto found = torch::autograd::Engine::get_default_engine().execute(
-      {torch::autograd::impl::gradient_edge(y)}, {attributing::start(options.create_graph ? y : out.output, target)},
+      {torch::autograd::impl::gradient_edge(y)}, {start},
       /*keep_graph=*/options.create_graph, options.create_graph, /*accumulate_grad=*/false, wanted);
   if (options.create_graph) ++*state->inactive();  // a second pass is for the layers' own gradients
 
@@ -195,18 +303,12 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
     for (std::size_t call = 0; call < of_layers[i].size(); ++call) calls.push_back(finished(*next++));
   }
   out.relevances.resize(inputs.size());
-  for (std::size_t i = 0; i < of_inputs.size(); ++i) {
-    std::vector<at::Tensor> parts(next, next + static_cast<std::ptrdiff_t>(of_inputs[i].size()));
-    next += static_cast<std::ptrdiff_t>(parts.size());
-    auto relevance = given.leaves[i].defined() ? parts.front() : of_embeddings(parts, options.sum_embeddings);
-    if (!relevance.defined()) continue;
-    auto type = inputs[i].is_floating_point() ? inputs[i].scalar_type() : at::kFloat;
-    out.relevances[i] = finished(relevance).to(type);
-    if (!out.relevance.defined()) out.relevance = out.relevances[i];
-  }
-  if (options.to_input && !out.relevance.defined()) throw no_dependence(inputs.size());
+  if (options.to_input) bring_back({next, found.end()}, ran, inputs, options, out);
+  for (auto& each : out.relevances) each = finished(each);
+  out.relevance = finished(out.relevance);
   out.report = state->report();
-  out.warnings = attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()});
+  out.warnings =
+      attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()});
   return out;
 }
 
@@ -220,6 +322,7 @@ Attribution attribute(const Model& model, const Composite& rules, const at::Tens
 Attribution attribute(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
                       const Target& target, const AttributeOptions& options) {
   refuse_inference_mode();
+  libtorch::Quiet quiet;
   at::AutoGradMode record(true);
   auto supervisor = attaching::make_supervisor(options.stop, options.progress);
   try {
@@ -233,15 +336,10 @@ Attribution attribute(const Model& model, const Composite& rules, const std::vec
 
 Report layers(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs) {
   refuse_inference_mode();
+  libtorch::Quiet quiet;
   at::AutoGradMode record(true);
   try {
-    auto given = prepared(*model.state().program, inputs, /*keeps_history=*/false);
-    auto state = attachment_to(model, rules, {});
-    libtorch::Serving attached(state);  // also within a callback, where the mode is off
-    libtorch::Observing modules(state->modules());
-    (void)model.run(given.tensors);
-    state->settle_refusals();
-    return state->report();
+    return forward(model, rules, inputs, {}, /*keeps_history=*/false, {}).state->report();
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {

@@ -10,6 +10,9 @@
 #include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe {
+
+using attributing::Layout;
+
 namespace {
 
 Error bad_target(std::string message, std::string help) {
@@ -20,36 +23,54 @@ const char* const give_a_start = "give a start of the output's shape";
 
 void check_index(std::int64_t index, std::int64_t count) {
   if (index < 0 || index >= count)
-    throw bad_target(filled("target {} is out of range: the model has {} outputs", index, count),
-                     count == 0 ? give_a_start : filled("choose 0 to {}", count - 1));
+    throw bad_target(
+        filled("target {} is out of range: the model has {} output{}", index, count, count == 1 ? "" : "s"),
+        count == 0   ? give_a_start
+        : count == 1 ? "choose 0, or leave the target out"
+                     : filled("choose 0 to {}", count - 1));
+}
+
+at::Tensor largest(const at::Tensor& output, const Layout& layout) {
+  if (!layout.choices) return at::ones_like(output);
+  if (output.dim() > 2 || output.size(*layout.choices) == 0)
+    throw bad_target(filled("the model's output has the shape {}: which target?", shown(output.sizes())),
+                     "choose one by its index");
+  return at::zeros_like(output).scatter_(*layout.choices, output.argmax(*layout.choices, /*keepdim=*/true), 1);
+}
+
+at::Tensor one_per_sample(const at::Tensor& output, const std::vector<std::int64_t>& indices, const Layout& layout) {
+  auto samples = layout.samples ? output.size(*layout.samples) : 1;
+  if (static_cast<std::int64_t>(indices.size()) != samples)
+    throw bad_target(filled("there are {} targets for {} sample{}", indices.size(), samples, samples == 1 ? "" : "s"),
+                     "give one for each sample");
+  for (auto index : indices) check_index(index, layout.choices ? output.size(*layout.choices) : 1);
+  if (!layout.choices) return at::ones_like(output);
+  auto out = at::zeros_like(output);
+  for (std::int64_t i = 0; i < samples; ++i) {
+    auto sample = layout.samples ? out.narrow(*layout.samples, i, 1) : out;
+    sample.select(*layout.choices, indices[static_cast<std::size_t>(i)]).fill_(1);
+  }
+  return out;
 }
 
 // How often each output is chosen: mostly once or not at all.
-at::Tensor chosen(const at::Tensor& output, const Target& target) {
+at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& layout) {
   using Choice = Target::Choice;
   if (target.choice() == Choice::all) return at::ones_like(output);
-  if (output.dim() < 2)
-    throw bad_target(
-        filled("the model's output has the shape {}, without a dimension to choose from", shown(output.sizes())),
-        give_a_start);
+  if (layout.mixed > 0)
+    throw bad_target(filled("the input has {} samples, and none of the dimensions of the model's output {} is known to "
+                            "count them: samples are mixed, or something else comes first",
+                            layout.mixed, shown(output.sizes())),
+                     "explain all of it (`--target all`, in C++ `Target::all()`), or give a start of the output's "
+                     "shape; one sample at a time is never mixed");
+  if (target.choice() == Choice::largest) return largest(output, layout);
+  if (target.choice() == Choice::one_per_sample) return one_per_sample(output, target.indices(), layout);
+  if (target.indices().empty()) throw bad_target("no target is chosen", "give one index at least");
   auto out = at::zeros_like(output);
-  auto batch = output.size(0), count = output.size(1);
-  if (target.choice() == Choice::largest) {
-    if (output.dim() != 2 || count == 0)
-      throw bad_target(filled("the model's output has the shape {}: which target?", shown(output.sizes())),
-                       "choose one by its index");
-    return out.scatter_(1, output.argmax(1, /*keepdim=*/true), 1);
+  for (auto index : target.indices()) {
+    check_index(index, layout.choices ? output.size(*layout.choices) : 1);
+    (layout.choices ? out.select(*layout.choices, index) : out) += 1;
   }
-  auto& indices = target.indices();
-  for (auto index : indices) check_index(index, count);
-  if (target.choice() == Choice::indices) {
-    if (indices.empty()) throw bad_target("no target is chosen", "give one index at least");
-    for (auto index : indices) out.select(1, index) += 1;
-    return out;
-  }
-  if (static_cast<std::int64_t>(indices.size()) != batch)
-    throw bad_target(filled("there are {} targets for {} samples", indices.size(), batch), "give one for each sample");
-  for (std::int64_t i = 0; i < batch; ++i) out[i].select(0, indices[static_cast<std::size_t>(i)]).fill_(1);
   return out;
 }
 
@@ -93,9 +114,31 @@ Target Target::of_output(std::size_t output) const {
   return out;
 }
 
-at::Tensor attributing::start(const at::Tensor& output, const Target& target) {
+attributing::Layout attributing::layout_of(at::IntArrayRef output, const std::vector<at::Tensor>& inputs) {
+  std::int64_t most = 0;
+  for (auto& input : inputs)
+    if (input.dim() > 0) most = std::max(most, input.size(0));
+  auto counts_samples = [&](std::int64_t size) {
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](auto& input) { return input.dim() > 0 && input.size(0) == size; });
+  };
+  if (output.empty()) return {};
+  auto first = counts_samples(output[0]), single = output[0] == 1 || most == 1;
+  if (output.size() == 1) {
+    if (first) return {.samples = 0};
+    return single ? Layout{.choices = 0} : Layout{.mixed = most};
+  }
+  if (first) return {.samples = 0, .choices = 1};
+  std::vector<std::int64_t> found;
+  for (std::size_t d = 1; d + 1 < output.size(); ++d)
+    if (counts_samples(output[d])) found.push_back(static_cast<std::int64_t>(d));
+  if (found.size() == 1) return {.samples = found.front(), .choices = static_cast<std::int64_t>(output.size()) - 1};
+  return single ? Layout{.choices = 1} : Layout{.mixed = most};
+}
+
+at::Tensor attributing::start(const at::Tensor& output, const Target& target, const Layout& layout) {
   if (target.choice() != Target::Choice::tensor) {
-    auto times = chosen(output.detach(), target);
+    auto times = chosen(output.detach(), target, layout);
     return target.starts_from_one() ? times : at::where(times == 0, times, output * times);
   }
   if (!target.relevance().defined())

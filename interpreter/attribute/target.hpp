@@ -5,8 +5,20 @@
 
 namespace ascribe::attributing {
 
+/// What a model's output counts along its dimensions.
+struct Layout {
+  std::optional<std::int64_t> samples = {};  ///< none: it is one for all of them, or there is one only
+  std::optional<std::int64_t> choices = {};  ///< what a target is an index of; none: each sample's output is one number
+  std::int64_t mixed = 0;                    ///< of how many samples, where these are nowhere to be found in it
+};
+
+/// Dimension 0 of each input counts samples. Those of the output are at dimension 0, too, where the size says so; or
+/// between the first and the last one ([time, batch, classes]), and then the last one counts what a target is an index
+/// of.
+Layout layout_of(at::IntArrayRef output, const std::vector<at::Tensor>& inputs);
+
 /// The relevance that the output starts with, in its shape: zero but for the target. Throws Error (bad_target).
-at::Tensor start(const at::Tensor& output, const Target& target);
+at::Tensor start(const at::Tensor& output, const Target& target, const Layout& layout);
 
 /// The output that the target is of. Throws Error (bad_target, wrong_model).
 at::Tensor chosen_output(const std::vector<at::Tensor>& outputs, const Target& target);

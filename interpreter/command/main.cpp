@@ -10,6 +10,7 @@
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/libtorch/quiet.hpp"
 
 namespace {
 
@@ -56,6 +57,7 @@ int run(int count, char** arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  ascribe::libtorch::Quiet quiet;
   try {
     auto code = run(count, arguments);
     // Results that nobody could read are no results.

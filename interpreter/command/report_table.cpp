@@ -43,6 +43,15 @@ std::vector<Prediction> predictions(const at::Tensor& output) {
   return out;
 }
 
+// Where that is not at dimension 0.
+std::string where_samples_are(const Attribution& attribution) {
+  auto sizes = attribution.output.sizes().vec();
+  if (sizes.size() < 2 || attribution.sample_dimension == 0) return "";
+  if (!attribution.sample_dimension) return filled("no dimension of the output {} counts samples\n", shown(sizes));
+  return filled("dimension {} of the output {} counts samples, the last one is what a target is an index of\n",
+                *attribution.sample_dimension, shown(sizes));
+}
+
 // Rows as lines whose columns stand below each other, numbers (`from_right` on) to the right. Columns that are empty
 // but for their title are left out.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right) {
@@ -140,6 +149,7 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
     out += filled("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? filled(" of sample {}", i) : "",
                   found[i].index, found[i].value);
   if (found.size() > most_predictions) out += filled("… and {} samples more\n", found.size() - most_predictions);
+  out += where_samples_are(attribution);
   std::vector<std::vector<std::string>> rows{
       {"layer", "kind", "output", "rule", "entry", "above", "below", "bias", "stabilizer", "rest"}};
   for (auto& layer : attribution.report)
@@ -166,11 +176,14 @@ std::string describe_layers_as_text(const Report& report, bool with_rules) {
 std::string describe_layers_as_json(const Report& report) { return dump({{"layers", as_json(report)}}); }
 
 std::string describe_as_json(const Attribution& attribution, const std::string& rules) {
-  nlohmann::json out{
-      {"rules", rules},
-      {"output", {{"shape", attribution.output.sizes().vec()}, {"predictions", nlohmann::json::array()}}},
-      {"relevance", nlohmann::json()},
-      {"layers", as_json(attribution.report)}};
+  nlohmann::json out{{"rules", rules},
+                     {"output",
+                      {{"shape", attribution.output.sizes().vec()},
+                       {"sample_dimension", attribution.sample_dimension ? nlohmann::json(*attribution.sample_dimension)
+                                                                         : nlohmann::json()},
+                       {"predictions", nlohmann::json::array()}}},
+                     {"relevance", nlohmann::json()},
+                     {"layers", as_json(attribution.report)}};
   if (auto& R = attribution.relevance; R.defined()) out["relevance"] = {{"shape", R.sizes().vec()}, {"sum", total(R)}};
   for (auto& each : predictions(attribution.output))
     out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});

@@ -226,9 +226,11 @@ Run add_run(CLI::App& app) {
   auto several = [&](const char* name, std::vector<std::string>& values, const char* help) {
     command->add_option(name, values, help)->expected(1)->allow_extra_args(false)->take_all();
   };
-  several("--target", options->targets,
-          "which output to explain: an index of dimension 1, a name (with --labels), or `all` (default: the largest). "
-          "Several: relevance starts from each of them");
+  several(
+      "--target", options->targets,
+      "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
+      "--labels), or `all` (default: the largest; outputs [batch] and [] need none). Several: relevance starts from "
+      "each of them");
   command->add_option("--labels", options->labels, "the outputs' names, a line for each");
   command->add_option("--of-output", options->of_output, "of a model with several outputs, which one, from 0 on")
       ->check(CLI::NonNegativeNumber);

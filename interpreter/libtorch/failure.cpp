@@ -16,6 +16,40 @@ std::string text_of(const std::exception& failure) {
   return own ? own->what_without_backtrace() : failure.what();
 }
 
+// LibTorch's C++ names of element types as Python has them.
+std::string type_of(std::string_view name) {
+  for (std::string_view begin : {"torch.", "cuda.", "CPU", "CUDA"})
+    if (name.starts_with(begin)) name.remove_prefix(begin.size());
+  for (std::string_view end : {"Tensor", "Type"})
+    if (name.ends_with(end)) name.remove_suffix(end.size());
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"Byte", "uint8"},   {"Char", "int8"},     {"Short", "int16"},    {"Int", "int32"},         {"Long", "int64"},
+      {"Half", "float16"}, {"Float", "float32"}, {"Double", "float64"}, {"BFloat16", "bfloat16"}, {"Bool", "bool"}};
+  for (auto& [ours, python] : names)
+    if (name == ours) return std::string(python);
+  return std::string(name);
+}
+
+// "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got
+// torch.FloatTensor instead (while checking arguments for embedding)"
+std::string with_plain_types(const std::string& text) {
+  constexpr std::string_view begin = "Expected tensor for argument #", types = "scalar types: ", but = "; but got ",
+                             end = " instead";
+  if (!text.starts_with(begin)) return text;
+  auto name = text.find('\''), name_end = text.find('\'', name + 1), first = text.find(types), got = text.find(but),
+       last = text.find(end);
+  if (name_end == text.npos || first == text.npos || got == text.npos || last == text.npos || got > last) return text;
+  std::string wanted;
+  first += types.size();
+  for (auto comma = first; first < got; first = comma + 2) {
+    comma = std::min(text.find(", ", first), got);
+    wanted += (wanted.empty() ? "" : " or ") + type_of(std::string_view(text).substr(first, comma - first));
+  }
+  got += but.size();
+  return filled("{} is of {}, not of {}", text.substr(name + 1, name_end - name - 1),
+                type_of(std::string_view(text).substr(got, last - got)), wanted);
+}
+
 }  // namespace
 
 std::string reason(const std::exception& failure) {
@@ -30,6 +64,7 @@ std::string reason(const std::exception& failure) {
   text = text.substr(0, text.find(". This could be because the operator"));  // then, all backends there are
   for (std::string_view kind : {"AssertionError: ", "Exception: ", "ValueError: "})
     if (text.starts_with(kind)) text = text.substr(kind.size());
+  text = with_plain_types(text);
   while (!text.empty() && (text.back() == '.' || text.back() == ' ' || text.back() == ':')) text.pop_back();
   return text;
 }

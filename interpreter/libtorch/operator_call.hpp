@@ -44,9 +44,10 @@ void for_each_tensor(const c10::IValue& value, const Visit& visit) {
   if (value.isTensorList())
     for (const at::Tensor& each : value.toTensorVector())
       if (each.defined()) visit(each);
-  if (value.isOptionalTensorList())
-    for (const std::optional<at::Tensor>& each : value.toOptionalTensorList())
-      if (each && each->defined()) visit(*each);
+  // Of tensors that may be missing. TorchScript makes types of its own for such lists, so that it is not asked for.
+  if (value.isList() && !value.isTensorList() && !value.isIntList() && !value.isDoubleList() && !value.isBoolList())
+    for (const c10::IValue& each : value.toListRef())
+      if (is_tensor(each)) visit(each.toTensor());
 }
 
 // Operators with several results (pooling with indices): the first is the layer's output, the others are data.

@@ -139,6 +139,11 @@ void ExportedProgram::read_inputs(const Json& program, const Archive& archive, c
 // --------------------------------------------------------------------------------------------------------- its inputs
 
 void ExportedProgram::check(const std::vector<at::Tensor>& inputs) const {
+  auto order = [&] {
+    std::vector<std::string> names;
+    for (auto& each : inputs_) names.push_back(filled("{} ({})", shown_name(each.name), type_name(each.type)));
+    return names.size() < 2 ? "" : filled("; the model takes, in this order: {}", fmt::join(names, ", "));
+  };
   if (inputs.size() != inputs_.size()) {
     std::vector<std::string> names;
     for (auto& each : inputs_) names.push_back(shown_name(each.name));
@@ -155,7 +160,7 @@ void ExportedProgram::check(const std::vector<at::Tensor>& inputs) const {
     if (given.scalar_type() != declared.type)
       throw wrong_input(filled("input {} is of {}; the model was exported for {}", name, type_name(given.scalar_type()),
                                type_name(declared.type)),
-                        filled("convert it to {}", type_name(declared.type)));
+                        filled("convert it to {}{}", type_name(declared.type), order()));
     if (given.device().type() != device_.type())
       throw wrong_input(filled("input {} is on {}, the model on {}", name, given.device().str(), device_.str()),
                         "move one of them");

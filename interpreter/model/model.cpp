@@ -7,8 +7,10 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/quiet.hpp"
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_program.hpp"
+#include "interpreter/model/exported_types.hpp"
 #include "interpreter/model/model_state.hpp"
 #include "interpreter/model/torchscript.hpp"
 
@@ -35,16 +37,20 @@ std::shared_ptr<const model::Program> load_program(const std::filesystem::path& 
                        how_to_save);
 }
 
-std::string shapes(const std::vector<at::Tensor>& inputs) {
+std::string shapes(const std::vector<at::Tensor>& inputs, bool with_types = false) {
   std::vector<std::string> out;
   for (auto& each : inputs)
-    out.push_back(each.defined() ? filled("[{}]", fmt::join(each.sizes().vec(), ", ")) : "nothing");
+    out.push_back(!each.defined() ? "nothing"
+                  : with_types
+                      ? filled("[{}] ({})", fmt::join(each.sizes().vec(), ", "), model::type_name(each.scalar_type()))
+                      : filled("[{}]", fmt::join(each.sizes().vec(), ", ")));
   return filled("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
 }
 
 }  // namespace
 
 Model Model::load(const std::filesystem::path& path) {
+  libtorch::Quiet quiet;
   c10::InferenceMode normal(false);  // tensors that gradients may go through, wherever it is called
   auto refuse = [&](std::string why, std::string help) {
     return Error({.code = Code::wrong_model,
@@ -64,6 +70,7 @@ Model Model::load(const std::filesystem::path& path) {
 }
 
 Model Model::to(const std::string& device) const {
+  libtorch::Quiet quiet;
   try {
     c10::InferenceMode normal(false);
     at::NoGradGuard no_grad;  // copies of parameters are parameters, not results
@@ -76,6 +83,7 @@ Model Model::to(const std::string& device) const {
 }
 
 std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const {
+  libtorch::Quiet quiet;
   struct Forget {
     Forget() { libtorch::last_error() = nullptr; }
     ~Forget() { libtorch::last_error() = nullptr; }
@@ -89,8 +97,10 @@ std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const 
         std::rethrow_exception(own);
       } catch (const Error& error) {
         auto diagnostics = error.diagnostics();
-        if (diagnostics.front().code == Code::model_failed)
-          diagnostics.front().note = filled("the model was given {}", shapes(inputs));
+        if (diagnostics.front().code == Code::model_failed) {
+          diagnostics.front().note = filled("the model was given {}", shapes(inputs, /*with_types=*/true));
+          if (inputs.size() > 1) diagnostics.front().help += "; are the inputs in the model's order?";
+        }
         throw Error(diagnostics);
       }
     throw Error(libtorch::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),

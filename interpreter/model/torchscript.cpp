@@ -1,5 +1,6 @@
 #include "interpreter/model/torchscript.hpp"
 
+#include <fmt/ranges.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -8,8 +9,8 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/module_scope.hpp"
 
 namespace ascribe::model {
 namespace {
@@ -181,6 +182,7 @@ TorchScriptGraph::TorchScriptGraph(torch::jit::Module module) : TorchScriptGraph
 
 TorchScriptGraph::TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph)
     : module_(std::move(module)),
+      state_(*graph),
       code_(graph, "forward"),
       floating_constant_(find_floating_constant(*graph->block())),
       looks_up_integers_(holds_embedding(*graph->block())) {
@@ -200,9 +202,11 @@ torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inp
   auto& formals = module_.get_method("forward").function().getSchema().arguments();
   std::size_t needed = 0, possible = 0;
   bool open = false;
+  std::vector<std::string> names;
   for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
     auto count = count_tensors(*formal->type());
     if (!count) continue;
+    names.push_back(formal->name());
     possible += count->tensors, open |= count->open;
     if (!formal->default_value()) needed += count->tensors;
   }
@@ -213,8 +217,9 @@ torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inp
                                    : needed < possible ? filled("{} to ", needed)
                                                        : "",
                                    open ? needed : possible, (open ? needed : possible) == 1 ? "" : "s", inputs.size()),
-                 .help = "give one tensor for each"});
-  torch::jit::Stack stack{module_._ivalue()};
+                 .help = names.empty() ? "save a model that takes tensors"
+                                       : filled("give one tensor for each: {}", fmt::join(names, ", "))});
+  torch::jit::Stack stack{state_.of_a_run(module_._ivalue())};
   auto* next = inputs.data();
   auto spare = inputs.size() - needed;
   for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {

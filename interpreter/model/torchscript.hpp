@@ -7,11 +7,15 @@
 #include <filesystem>
 
 #include "interpreter/model/program.hpp"
+#include "interpreter/model/written_state.hpp"
 
 namespace ascribe::model {
 
 /// A model's `forward`, with every call inlined and a mark wherever another module begins. It is run by TorchScript's
 /// interpreter and not by its optimising executor, which rewrites what rules want to see.
+///
+/// What it writes into itself is forgotten after each run: the run has a copy of what is written to, and shares the
+/// rest.
 ///
 /// Its inputs are the tensors of its arguments, in order: a tuple of tensors is several, a list takes what the others
 /// leave. Arguments with a default may be left out.
@@ -32,6 +36,7 @@ class TorchScriptGraph : public Program {
   torch::jit::Stack arguments(const std::vector<at::Tensor>& inputs) const;
 
   torch::jit::Module module_;
+  WrittenState state_;  // before the code, which is made of the graph that it may change
   torch::jit::Code code_;
   at::Tensor floating_constant_;  ///< the first among the graph's constants, which hold a frozen model's weights
   bool looks_up_integers_;

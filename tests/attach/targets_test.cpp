@@ -112,20 +112,6 @@ TEST_CASE("an inner layer that is not there, or no layer to stop at, is an error
   CHECK(fails({.create_graph = true}) == "A0703 no input requires a gradient, so that relevance could have one");
 }
 
-TEST_CASE(
-    "an embedding that looks up a part of an integer input is refused, as nobody could say whose relevance it is") {
-  at::manual_seed(73);
-  auto model = loaded(
-      script("def forward(self, x):\n"
-             "  y = torch.embedding(self.table, x[:, :1]).sum(1) + torch.embedding(self.table, x[:, 1:]).sum(1)\n"
-             "  return y\n",
-             {{"table", random({5, 4})}}));
-  auto words = at::tensor({0, 1, 2, 3, 4, 0}, at::kLong).view({2, 3});
-  CHECK(failure([&] {
-          attribute(model, entries("any => base"), words, Target(0), {.sum_embeddings = true});
-        }).starts_with("A0703 an embedding looks up a part of an integer input"));
-}
-
 TEST_CASE("batch norm that is merged shares its place with the layer that it is merged into") {
   at::manual_seed(72);
   auto conv = Weights{random({2, 2, 1, 1}), random({2})};

@@ -23,8 +23,15 @@
 
 namespace ascribe {
 
-/// Where relevance starts: which of the model's outputs, and how much of it. An index counts along the output's
-/// dimension 1, and is meant in every sample and at every further position.
+/// Where relevance starts: which of the model's outputs, and how much of it.
+///
+/// An index counts along the output's dimension 1 and is meant in every sample and at every further position. Samples
+/// are counted by dimension 0 of the inputs, and by that of the output, whose size then is the same. Where it is not:
+/// - [time, batch, classes], with the samples between the first and the last dimension: an index counts along the last;
+/// - [1, …], or a single sample: an index counts along dimension 1, and of [classes] along dimension 0;
+/// - anything else, as [rows, …] of a model that mixes its samples, is an error (bad_target) for all targets but all()
+///   and from().
+/// Outputs [batch] and [] are one number for each sample, or for all: they need no target, and 0 is the only one.
 class ASCRIBE_EXPORT Target {
  public:
   enum class Choice { largest, indices, one_per_sample, all, tensor };
@@ -36,7 +43,7 @@ class ASCRIBE_EXPORT Target {
   /// By their names: `labels` names the outputs, in order. Throws Error (bad_target) for a name that is not there, or
   /// there twice.
   static Target named(const std::vector<std::string>& names, const std::vector<std::string>& labels);
-  /// Each sample's largest output; for outputs [batch, classes] only.
+  /// Each sample's largest output; for outputs [batch, classes], and those that need no target.
   static Target largest() { return Target(Choice::largest); }
   /// Another index for each sample.
   static Target one_per_sample(std::vector<std::int64_t> indices);
@@ -72,7 +79,8 @@ struct AttributeOptions {
   /// Whether relevance goes on to the inputs. If not, it goes no further than to `layers`.
   bool to_input = true;
   /// An integer input gets the relevance of the embedding that looks it up, [batch, length, size]. Summed over the
-  /// embedding's size, it has the input's shape.
+  /// embedding's size, it has the input's shape, and what several embeddings, or embeddings of its parts (`x[:, 0]`),
+  /// give each place adds up; not summed, the input gets none where there are several.
   bool sum_embeddings = false;
   /// Whether the report says what the layers' relevance sums to. It costs time in the backward pass.
   bool sums = true;
@@ -90,8 +98,9 @@ struct AttributeOptions {
 };
 
 struct Attribution {
-  /// Of the input, or the first one that gets some: its shape; its type where that is floating, else float32.
-  /// Undefined if relevance was not to go there.
+  /// Of the input, or the first one that gets some; inputs whose parts are looked up come after the others. In its
+  /// shape, and in the type of the input or of the model, whichever is more precise (float32 for integers and a float32
+  /// model). Undefined if relevance was not to go there.
   at::Tensor relevance;
   /// One for each input; undefined for those that get none, such as integers and masks beside other inputs.
   std::vector<at::Tensor> relevances;
@@ -99,7 +108,9 @@ struct Attribution {
   /// type. Undefined for a call that no relevance reaches.
   std::map<std::string, std::vector<at::Tensor>> layers;
   at::Tensor output;  ///< what the model computed, without history: the output that the target is of
-  Report report;      ///< the layers, in order of execution
+  /// Which of its dimensions counts samples; none where it is one output for all of them, or that is unknown.
+  std::optional<std::int64_t> sample_dimension;
+  Report report;  ///< the layers, in order of execution
   /// What is no mistake, and hardly meant: entries by name or class that no layer had; operators of several inputs that
   /// keep their gradient, so that what arrives below them is no relevance; a softmax that is explained together with
   /// the model; relevance that went to padding. Each with a help, as messages have them (see error.hpp).
@@ -108,12 +119,20 @@ struct Attribution {
 
 /// The relevance of a model's input, for every sample of a batch at once. Runs the model once forward and once
 /// backward, on the model's device, where the inputs are copied to; works under NoGradGuard, too. The inputs stay as
-/// they are. Floating inputs are converted to the model's floating type, and so is a single input of integers, unless
-/// the model takes integers; beside other inputs, integers and truth values stay what they are. Throws Error: what
-/// attach() and Model::run() throw, from everything that they do; and wrong_input: undefined, sparse or complex inputs,
-/// none that can get relevance; bad_target: an index that the output lacks, a start of another shape, several outputs
-/// and none of them chosen; stopped; unknown_layer; no_layer_matched: the rules are for none of the model's layers;
-/// too_large: memory ran out.
+/// they are. Floating inputs are converted to the model's floating type.
+///
+/// Integers and truth values stay what they are. Where an embedding looks them up, relevance ends there, and comes back
+/// through views, copies, conversions and selections of the input; other uses of them are constants. A single input of
+/// integers that no embedding looks up is converted to floating numbers if the model then computes the same, or takes
+/// nothing else: two more forward runs, without rules, tell. If not (bytes that wrap around, shifts, division with a
+/// rest, rows of a table, `x.float()` that shall be a copy), relevance comes back from where its numbers become
+/// floating, in front of the first layer that works with such; or it is an error (wrong_input), where a place there
+/// does not come from one in the input.
+///
+/// Throws Error: what attach() and Model::run() throw, from everything that they do; and wrong_input: undefined, sparse
+/// or complex inputs, none that can get relevance; bad_target: an index that the output lacks, a start of another
+/// shape, several outputs and none of them chosen, samples that are mixed; stopped; unknown_layer; no_layer_matched:
+/// the rules are for none of the model's layers; too_large: memory ran out.
 ASCRIBE_EXPORT Attribution attribute(const Model& model, const Composite& rules, const at::Tensor& input,
                                      const Target& target = Target::largest(), const AttributeOptions& options = {});
 /// The same for a model of several inputs.

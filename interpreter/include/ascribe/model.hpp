@@ -36,9 +36,10 @@ class ASCRIBE_EXPORT Model {
   /// What the model computes, as the file says it; dimension 0 of each input is the batch. Inputs and outputs are the
   /// tensors of what `forward` takes and returns, those within tuples, lists and dictionaries in order; numbers and
   /// nothings among the outputs are left out, arguments with a default may be. What the model writes into its own
-  /// buffers is forgotten after the run (of an exported program; TorchScript keeps it). Throws Error (model_failed)
-  /// with LibTorch's reason, (wrong_input) for another number of inputs, or a shape or type that an exported program
-  /// was not exported for.
+  /// attributes and buffers (a state, a count of calls) is forgotten after the run: each one starts from what the file
+  /// says, whatever other threads do. What LibTorch would warn of on stderr is dropped, unless the thread has a warning
+  /// handler of its own. Throws Error (model_failed) with LibTorch's reason, (wrong_input) for another number of
+  /// inputs, or a shape or type that an exported program was not exported for.
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const;
 
   /// The same for one tensor to one tensor. Throws Error (wrong_model) where the model returns several.

@@ -1,0 +1,99 @@
+// Which dimension of an output counts samples, and what a target then is an index of.
+#include "tests/attach/scripts.hpp"
+
+namespace ascribe::test {
+namespace {
+
+// The identity from x to whatever shape: relevance is the output's, in x's places.
+struct Shaped {
+  explicit Shaped(const std::string& body)
+      : model(loaded(
+            script("def forward(self, x):\n  return " + body + "\n", {{"of_its_type", at::ones({1}, at::kDouble)}}))) {}
+  Attribution run(const at::Tensor& x, const Target& target = Target::largest()) const {
+    return attribute(model, entries("any => base"), x, target);
+  }
+  std::string fails(const at::Tensor& x, const Target& target = Target::largest()) const {
+    return failure([&] { run(x, target); });
+  }
+  Model model;
+};
+
+TEST_CASE("an output of one number for each sample, or for all of them, needs no target") {
+  auto x = at::rand({4, 3}, at::kDouble) + 0.5;
+  for (std::string body : {"torch.relu(x)[:, 0]", "torch.relu(x)[:, 0].sum()"}) {
+    INFO(body);
+    Shaped net(body);
+    auto expected = at::zeros_like(x);
+    auto y = net.model.forward(x);
+    expected.select(1, 0).copy_(y.dim() == 0 ? y.expand({4}) : y);
+    for (auto& target : {Target::largest(), Target::all(), Target(0)})
+      CHECK(difference(net.run(x, target).relevance, expected) <= exact);
+    expected.select(1, 0).fill_(1);
+    CHECK(difference(net.run(x, Target::largest().from_one()).relevance, expected) <= exact);
+    CHECK(net.fails(x, 1) == "A0704 target 1 is out of range: the model has 1 output");
+    CHECK(net.fails(x, -1) == "A0704 target -1 is out of range: the model has 1 output");
+    CHECK(net.run(x).sample_dimension.has_value() == (y.dim() == 1));
+  }
+  Shaped each("torch.relu(x)[:, 0]");
+  CHECK(difference(each.run(x, Target::one_per_sample({0, 0, 0, 0})).relevance, each.run(x).relevance) <= exact);
+  CHECK(each.fails(x, Target::one_per_sample({0, 0, 0, 1})) ==
+        "A0704 target 1 is out of range: the model has 1 output");
+}
+
+TEST_CASE("outputs that lack the dimension of a single sample are its classes") {
+  Shaped net("torch.relu(x).squeeze(0)");
+  auto x = at::tensor({1.0, 5.0, 2.0}, at::kDouble).view({1, 3});
+  auto expected = at::zeros_like(x);
+  expected[0][1] = 5;
+  CHECK(difference(net.run(x).relevance, expected) <= exact);
+  CHECK(difference(net.run(x, 1).relevance, expected) <= exact);
+  CHECK(net.fails(x, 3) == "A0704 target 3 is out of range: the model has 3 outputs");
+}
+
+TEST_CASE("in [time, batch, classes] a target is one of the classes, in every sample at every time") {
+  Shaped net("torch.relu(x).permute([2, 0, 1])");  // x: [batch, classes, time]
+  auto x = at::rand({2, 4, 5}, at::kDouble) + 0.5;
+  auto found = net.run(x, 3);
+  CHECK(found.sample_dimension == 1);
+  auto expected = at::zeros_like(x);
+  expected.select(1, 3).copy_(x.select(1, 3));
+  CHECK(difference(found.relevance, expected) <= exact);
+  auto each = net.run(x, Target::one_per_sample({3, 0})).relevance;
+  auto by_sample = at::zeros_like(x);
+  by_sample[0][3] = x[0][3], by_sample[1][0] = x[1][0];
+  CHECK(difference(each, by_sample) <= exact);
+  CHECK(net.fails(x, 4) == "A0704 target 4 is out of range: the model has 4 outputs");
+  CHECK(net.fails(x) == "A0704 the model's output has the shape [5, 2, 4]: which target?");
+}
+
+TEST_CASE("an output for all samples together has targets as any other") {
+  Shaped net("torch.relu(x).sum(0, True)");
+  auto x = at::rand({4, 3}, at::kDouble) + 0.5;
+  auto found = net.run(x, 2);
+  CHECK(!found.sample_dimension);
+  CHECK(difference(found.relevance.slice(1, 0, 2), at::zeros({4, 2}, at::kDouble)) <= exact);
+  CHECK(difference(found.relevance.select(1, 2).sum(), x.select(1, 2).sum()) <= 1e-5);
+}
+
+TEST_CASE("samples that are mixed are told, unless it is said what is meant") {
+  Shaped net("torch.relu(x).view(2, -1)");
+  auto x = at::rand({4, 2}, at::kDouble) + 0.5;
+  for (auto& target : {Target::largest(), Target(0), Target::one_per_sample({0, 0})})
+    CHECK(
+        net.fails(x, target).starts_with("A0704 the input has 4 samples, and none of the dimensions of the model's "
+                                         "output [2, 4] is known to count them"));
+  CHECK(difference(net.run(x, Target::all()).relevance, x) <= exact);
+  CHECK(difference(net.run(x, Target::from(at::ones({2, 4}))).relevance, at::ones_like(x)) <= exact);
+  CHECK(Shaped("torch.relu(x).view(-1)").fails(x).starts_with("A0704 the input has 4 samples"));
+  CHECK(net.run(x.slice(0, 0, 1), 0).relevance.defined());  // a single one is mixed with nothing
+}
+
+TEST_CASE("with several inputs, the samples of any of them count") {
+  auto model = loaded(script("def forward(self, x, edges):\n  return torch.relu(x)\n"));
+  auto x = at::rand({5, 3}, at::kDouble);
+  auto found = attribute(model, entries("any => base"), Tensors{x, at::zeros({2, 7}, at::kLong)}, 1);
+  CHECK(found.sample_dimension == 0);
+}
+
+}  // namespace
+}  // namespace ascribe::test
