@@ -48,4 +48,16 @@ class Observing {
   ModuleObserver* before_;
 };
 
+/// While it lives, nobody watches on this thread: what is within a module that was taken is not asked about.
+class Unobserved {
+ public:
+  Unobserved() : before_(std::exchange(module_observer(), nullptr)) {}
+  Unobserved(const Unobserved&) = delete;
+  Unobserved& operator=(const Unobserved&) = delete;
+  ~Unobserved() { module_observer() = before_; }
+
+ private:
+  ModuleObserver* before_;
+};
+
 }  // namespace ascribe::libtorch

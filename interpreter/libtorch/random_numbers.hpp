@@ -1,13 +1,12 @@
-// Operators that draw random numbers.
+// Operators whose results are random.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/enum_tag.h>
 
 namespace ascribe::libtorch {
 
-/// Whether an operator is one of those, as LibTorch tags them. Whether a call draws is a matter of its arguments:
-/// dropout is one also where it is not in training mode.
-inline bool draws_random_numbers(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::nondeterministic_seeded); }
+/// Whether an operator may draw random numbers when it runs: `bernoulli`, `rand_like`, `dropout`. LibTorch says it of
+/// the operator, not of the call: dropout out of training draws none, and counts.
+bool draws_random_numbers(const c10::OperatorHandle& op);
 
 }  // namespace ascribe::libtorch

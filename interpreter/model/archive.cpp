@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
@@ -21,6 +22,9 @@ constexpr std::size_t local_header_size = 30, central_header_size = 46, end_size
 constexpr std::uint32_t local_header = 0x04034b50, central_header = 0x02014b50, end_of_directory = 0x06054b50,
                         wide_locator = 0x07064b50, wide_end = 0x06064b50;
 constexpr std::uint64_t directory_limit = std::uint64_t{1} << 30;
+constexpr std::uint16_t plain = 0, deflated = 8;  // methods of compression
+// How large compressed records may be together: masks and zeros shrink to a thousandth, whole models hardly at all.
+constexpr std::uint64_t grown_limit = std::uint64_t{1} << 28, grown_ratio = 20;
 
 // A little-endian number at a place that was checked to be there.
 template <typename Number>
@@ -129,7 +133,8 @@ void Archive::read_directory() {
                   .stored = number<std::uint32_t>(directory, at + 20),
                   .size = number<std::uint32_t>(directory, at + 24),
                   .checksum = number<std::uint32_t>(directory, at + 16),
-                  .compressed = number<std::uint16_t>(directory, at + 10) != 0};
+                  .method = number<std::uint16_t>(directory, at + 10),
+                  .encrypted = (number<std::uint16_t>(directory, at + 8) & 1) != 0};
     std::size_t name_size = number<std::uint16_t>(directory, at + 28),
                 extra_size = number<std::uint16_t>(directory, at + 30),
                 comment_size = number<std::uint16_t>(directory, at + 32);
@@ -153,7 +158,7 @@ void Archive::read_directory() {
     }
     if (i == 0) root = name.substr(0, name.find('/') == name.npos ? 0 : name.find('/') + 1);
     if (!name.starts_with(root)) throw damaged("its records are in several folders");
-    if (!record.compressed && record.stored != record.size) throw damaged("a record has two sizes");
+    if (record.method == plain && record.stored != record.size) throw damaged("a record has two sizes");
     if (!records_.emplace(name.substr(root.size()), record).second)
       throw damaged(filled("it holds {} twice", shown_name(name)));
   }
@@ -162,7 +167,9 @@ void Archive::read_directory() {
 // Where each record's bytes are. Records that overlap could be much larger together than the file.
 void Archive::find_data() {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  std::uint64_t grown = 0;
   for (auto& [name, record] : records_) {
+    if (record.method != plain && __builtin_add_overflow(grown, record.size, &grown)) grown = ~std::uint64_t{0};
     std::string header(local_header_size, '\0');
     read_at(record.header, header.data(), header.size());
     if (number<std::uint32_t>(header, 0) != local_header)
@@ -175,6 +182,9 @@ void Archive::find_data() {
   std::sort(ranges.begin(), ranges.end());
   for (std::size_t i = 1; i < ranges.size(); ++i)
     if (ranges[i].first < ranges[i - 1].second) throw damaged("its records overlap");
+  if (grown > grown_limit && grown / grown_ratio > size_)
+    throw Refusal(filled("would grow from {} bytes to {}", size_, grown),
+                  "write the archive as torch.export.save does, without compression");
 }
 
 std::vector<std::string> Archive::in(std::string_view folder) const {
@@ -187,8 +197,10 @@ std::vector<std::string> Archive::in(std::string_view folder) const {
 const Archive::Record& Archive::record(const std::string& name) const {
   auto found = records_.find(name);
   if (found == records_.end()) throw damaged(shown_name(name) + " is missing");
-  if (found->second.compressed)
-    throw Refusal(filled("has a compressed record, {}", shown_name(name)),
+  if (found->second.encrypted)
+    throw Refusal(filled("has an encrypted record, {}", shown_name(name)), "save the model without a password");
+  if (found->second.method != plain && found->second.method != deflated)
+    throw Refusal(filled("has a record that is compressed in an unknown way, {}", shown_name(name)),
                   "write the archive as torch.export.save does, without compression");
   return found->second;
 }
@@ -197,10 +209,48 @@ std::uint64_t Archive::size(const std::string& name) const { return record(name)
 
 void Archive::read(const std::string& name, void* into) const {
   auto& found = record(name);
-  read_at(found.begin, into, found.size);
+  if (found.method == deflated)
+    inflate(name, found, into);
+  else
+    read_at(found.begin, into, found.size);
   if (found.checksum == 0) return;  // PyTorch can be told to write none
   auto sum = ::crc32_z(0, static_cast<const Bytef*>(into), found.size);
   if (sum != found.checksum) throw damaged(filled("the bytes of {} are not those that were written", shown_name(name)));
+}
+
+// Never writes beyond the size that the directory says, whatever the bytes are.
+void Archive::inflate(const std::string& name, const Record& record, void* into) const {
+  struct Stream : z_stream {
+    Stream() : z_stream{} {
+      if (::inflateInit2(this, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
+    }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream() { ::inflateEnd(this); }
+  } stream;
+  constexpr std::uint64_t piece = 1 << 20;
+  std::string bytes;
+  std::uint64_t taken = 0, given = 0;
+  Bytef nowhere = 0;  // zlib wants a place even for nothing
+  int state = Z_OK;
+  while (state == Z_OK) {
+    if (stream.avail_in == 0) {
+      if (taken == record.stored) break;
+      bytes.resize(std::min(piece, record.stored - taken));
+      read_at(record.begin + taken, bytes.data(), bytes.size());
+      taken += bytes.size();
+      stream.next_in = reinterpret_cast<Bytef*>(bytes.data()), stream.avail_in = static_cast<uInt>(bytes.size());
+    }
+    auto room = std::min(piece, record.size - given);
+    stream.next_out = record.size == 0 ? &nowhere : static_cast<Bytef*>(into) + given;
+    stream.avail_out = static_cast<uInt>(room);
+    state = ::inflate(&stream, Z_NO_FLUSH);
+    given += room - stream.avail_out;
+    if (state == Z_BUF_ERROR && stream.avail_in == 0) state = Z_OK;  // wants more than this piece
+  }
+  if (state == Z_MEM_ERROR) throw std::bad_alloc();
+  if (state != Z_STREAM_END || given != record.size || taken != record.stored || stream.avail_in != 0)
+    throw damaged(filled("{} cannot be decompressed", shown_name(name)));
 }
 
 std::string Archive::text(const std::string& name) const {

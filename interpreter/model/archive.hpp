@@ -1,5 +1,6 @@
 // Zip archives, as PyTorch writes models: read with bounds, so that a damaged or hostile file costs no more than its
-// size.
+// size. Compressed records, as other zip programs write them, are read, too: these cost 256 MiB or 20 times the file's
+// size, whichever is more.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct Refusal : std::runtime_error {
 std::string shown_name(std::string_view name);
 
 /// An open archive. Records are called without the archive's own folder: `models/model.json`. No two share bytes, so
-/// that all of them together are no larger than the file.
+/// that all of them together are no larger than the file, but for compressed ones.
 class Archive {
  public:
   /// Throws Error (unreadable_file) for what cannot be opened, Refusal for what is no archive.
@@ -39,7 +40,7 @@ class Archive {
   /// The names that begin with `folder`.
   std::vector<std::string> in(std::string_view folder) const;
 
-  /// In bytes. Throws Refusal: there is none of that name, or it is compressed.
+  /// In bytes. Throws Refusal: there is none of that name, or it is compressed in an unknown way.
   std::uint64_t size(const std::string& name) const;
   /// Fills `into` with the whole record. Throws Refusal where the bytes are not those that were written.
   void read(const std::string& name, void* into) const;
@@ -49,12 +50,14 @@ class Archive {
   struct Record {
     std::uint64_t header, begin, stored, size;
     std::uint32_t checksum;
-    bool compressed;
+    std::uint16_t method;  ///< of compression
+    bool encrypted;
   };
   void read_directory();
   void find_data();
   const Record& record(const std::string& name) const;
   void read_at(std::uint64_t place, void* into, std::size_t count) const;
+  void inflate(const std::string& name, const Record& record, void* into) const;
 
   int descriptor_;
   std::uint64_t size_ = 0;

@@ -12,24 +12,6 @@
 namespace ascribe::model {
 namespace {
 
-// The name of the module that a node belongs to: the last entry of `key,path,class;key,path,class`.
-std::string module_of(const Json& node) {
-  auto* metadata = optional_member(node, "metadata");
-  auto* stack = metadata ? optional_member(*metadata, "nn_module_stack") : nullptr;
-  if (!stack) return {};
-  std::string_view entries = text(*stack);
-  auto last = entries.substr(entries.rfind(';') == entries.npos ? 0 : entries.rfind(';') + 1);
-  auto comma = last.find(',');
-  if (comma == last.npos) return {};
-  auto path = last.substr(comma + 1, last.find(',', comma + 1) - comma - 1);
-  if (path.starts_with("_empty_nn_module_stack")) return {};
-  // Some exporters write Python instead of the path: L['self'].features, or a number for a call: relu@1.
-  constexpr std::string_view self = "L['self']";
-  if (path.starts_with(self)) path.remove_prefix(self.size());
-  if (path.starts_with('.')) path.remove_prefix(1);
-  return std::string(path.substr(0, path.find('@')));
-}
-
 // What an element of a schema's type takes; nothing where no file can hold it.
 std::optional<Wants> wants(const c10::Type& type) {
   switch (type.kind()) {
@@ -100,17 +82,16 @@ const Json& argument_of(const Json& named) { return member(named, "arg"); }
 
 // --------------------------------------------------------------------------------------------------------------- names
 
-const GraphCompiler::Name& GraphCompiler::find(const Json& name, const Scope& scope) {
+std::size_t GraphCompiler::find(const Json& name, const Scope& scope) {
   auto found = scope.names.find(text(name));
   if (found == scope.names.end()) throw damaged(filled("it uses {} before it is there", shown_name(text(name))));
   return found->second;
 }
 
-std::size_t GraphCompiler::define(const std::string& name, Scope& scope, Alias alias) {
+std::size_t GraphCompiler::define(const std::string& name, Scope& scope, GraphFacts::Slot fact) {
   auto slot = scope.graph.slots++;
-  scope.aliases.push_back(alias);
-  if (!scope.names.emplace(name, Name{slot, alias}).second)
-    throw damaged(filled("two values are called {}", shown_name(name)));
+  scope.facts.slots.push_back(fact);
+  if (!scope.names.emplace(name, slot).second) throw damaged(filled("two values are called {}", shown_name(name)));
   return slot;
 }
 
@@ -129,13 +110,8 @@ GraphCompiler::Alias GraphCompiler::join(Alias one, Alias two) { return parents_
 GraphCompiler::Alias GraphCompiler::joined(const GraphArgument& argument, const Scope& scope) {
   auto out = fresh();
   for (auto& source : argument.sources)
-    if (source.from == Source::From::slot) out = join(out, scope.aliases[source.slot]);
+    if (source.from == Source::From::slot) out = join(out, scope.facts.slots[source.slot].alias);
   return out;
-}
-
-bool GraphCompiler::writes_into(std::size_t input) {
-  return std::any_of(overwritten_.begin(), overwritten_.end(),
-                     [&](auto alias) { return whole(alias) == whole(input); });
 }
 
 void GraphCompiler::define_results(const Json& node, Scope& scope, Step& step, const std::vector<Alias>& aliases) {
@@ -148,12 +124,14 @@ void GraphCompiler::define_results(const Json& node, Scope& scope, Step& step, c
     GraphResult result;
     if (kind == "as_tensors") {
       result.is_list = true;
-      for (auto& each : list(value)) result.slots.push_back(define(text(member(each, "name")), scope, aliases[i]));
+      for (auto& each : list(value)) result.slots.push_back(define(text(member(each, "name")), scope, {aliases[i]}));
     } else if (kind == "as_tensor") {
-      result.slots.push_back(define(text(member(value, "name")), scope, aliases[i]));
+      result.slots.push_back(define(text(member(value, "name")), scope, {aliases[i]}));
     } else if (kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool") {
       auto [form, name] = alternative(value);
-      result.slots.push_back(form == "as_name" ? std::optional(define(text(name), scope, fresh())) : std::nullopt);
+      result.slots.push_back(form == "as_name"
+                                 ? std::optional(define(text(name), scope, {.alias = fresh(), .is_number = true}))
+                                 : std::nullopt);
     } else if (kind == "as_none") {
       result.slots.push_back({});
     } else {
@@ -166,7 +144,7 @@ void GraphCompiler::define_results(const Json& node, Scope& scope, Step& step, c
 // ----------------------------------------------------------------------------------------------------------- arguments
 
 Source GraphCompiler::source(std::string_view kind, const Json& value, Wants wanted, const Scope& scope) {
-  auto slot = [&](const Json& name) { return Source{.from = Source::From::slot, .slot = find(name, scope).slot}; };
+  auto slot = [&](const Json& name) { return Source{.from = Source::From::slot, .slot = find(name, scope)}; };
   auto constant = [](c10::IValue each) { return Source{.constant = std::move(each)}; };
   auto numeric = wanted == Wants::number || wanted == Wants::tensor || wanted == Wants::anything;
   if (kind == "as_optional_tensor") {
@@ -253,7 +231,7 @@ void GraphCompiler::add_operator(const Json& node, Scope& scope, Step step) {
   }
   auto& schema = op.schema();
   auto overwrite = [&](const GraphArgument& written) {
-    overwritten_.insert(joined(written, scope));
+    written_.push_back(joined(written, scope));
     for (auto& each : written.sources)
       if (each.from != Source::From::slot) throw damaged(filled("{} writes into a constant", shown_name(step.name)));
   };
@@ -289,11 +267,11 @@ void GraphCompiler::add_operator(const Json& node, Scope& scope, Step step) {
     auto& training = step.arguments.at(5).sources;
     bool never = training.size() == 1 && training[0].constant.isBool() && !training[0].constant.toBool();
     for (std::size_t place : {std::size_t{3}, std::size_t{4}})
-      if (!never) overwritten_.insert(joined(step.arguments.at(place), scope));
+      if (!never) written_.push_back(joined(step.arguments.at(place), scope));
   }
   std::vector<Alias> aliases;
   for (auto& each : schema.returns()) aliases.push_back(each.alias_info() || is_dropout ? shared : fresh());
-  step.call = OperatorCall{op};
+  step.call = OperatorCall{op, name == "aten::copy"};
   define_results(node, scope, step, aliases);
   scope.graph.steps.push_back(std::move(step));
 }
@@ -311,26 +289,37 @@ void GraphCompiler::add_numbers(const Json& node, Scope& scope, Step step, const
   scope.graph.steps.push_back(std::move(step));
 }
 
-std::shared_ptr<const Graph> GraphCompiler::inner(const Json& argument, const Scope& scope,
-                                                  const std::vector<const Json*>& operands) {
+const Json& GraphCompiler::description_of(const Json& argument) {
   auto [kind, value] = alternative(argument);
   if (kind != "as_graph") throw does_not_fit(kind, "part of the program");
-  auto& description = member(value, "graph");
+  return member(value, "graph");
+}
+
+std::shared_ptr<const Graph> GraphCompiler::inner(const Json& argument, const Scope& scope,
+                                                  const std::vector<const Json*>& operands) {
+  auto& description = description_of(argument);
   std::vector<std::string> names;
+  std::vector<GraphFacts::Slot> facts;
   for (auto& each : list(member(description, "inputs"))) {
     auto [form, name] = alternative(each);
     bool named = form == "as_tensor";
     if (!named && form != "as_sym_int" && form != "as_sym_float" && form != "as_sym_bool")
       throw Refusal("has a part with inputs of an unknown sort");
     names.push_back(text(named ? member(name, "name") : member(name, "as_name")));
+    facts.push_back({.alias = 0, .is_number = !named});
   }
   auto given = arguments_of(operands, scope);
   if (given.size() != names.size()) throw damaged("a part of the program has other inputs than it is given");
-  std::vector<Alias> aliases;
-  for (auto& each : given) aliases.push_back(joined(each, scope));
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    facts[i].alias = joined(given[i], scope);
+    auto& source = given[i].sources.at(0);
+    if (source.from == Source::From::slot) facts[i].weight = scope.facts.slots[source.slot].weight;
+  }
   std::vector<const Json*> outputs;
   for (auto& each : list(member(description, "outputs"))) outputs.push_back(&each);
-  return std::make_shared<const Graph>(compile(description, names, aliases, outputs));
+  Scope within;
+  within.facts.is_whole = false, within.facts.around = scope.call;
+  return std::make_shared<const Graph>(compile(description, names, facts, outputs, std::move(within)));
 }
 
 std::vector<GraphArgument> GraphCompiler::arguments_of(const std::vector<const Json*>& operands, const Scope& scope) {
@@ -366,7 +355,10 @@ void GraphCompiler::add_region(const Json& node, Scope& scope, Step step) {
                   "export the model without autocast, with its weights in one type");
   std::vector<const Json*> operands;
   for (auto i = before + 1; i < inputs.size(); ++i) operands.push_back(&argument_of(inputs[i]));
-  auto graph = inner(argument_of(inputs[before]), scope, operands);
+  auto& part = argument_of(inputs[before]);
+  // All of it may be in a module that the node itself does not mention.
+  if (auto all = calls_.of_all(description_of(part)); calls_.is_within(all, scope.call)) scope.call = all;
+  auto graph = inner(part, scope, operands);
   step.arguments = arguments_of(operands, scope);
   auto shared = fresh();
   for (auto& each : step.arguments) shared = join(shared, joined(each, scope));
@@ -397,7 +389,8 @@ void GraphCompiler::add_branch(const Json& node, Scope& scope, Step step) {
 
 void GraphCompiler::add_node(const Json& node, Scope& scope) {
   auto& target = text(member(node, "target"));
-  Step step{.call = NumberCall{}, .name = {}, .module = module_of(node)};
+  scope.call = calls_.of(node);
+  Step step{.call = NumberCall{}, .name = {}, .module = calls_[scope.call].path};
   if (auto* name = optional_member(node, "name")) step.name = text(*name);
   if (step.name.empty()) step.name = target;
   if (auto* op = find_number_operator(target)) return add_numbers(node, scope, std::move(step), *op);
@@ -411,22 +404,36 @@ void GraphCompiler::add_node(const Json& node, Scope& scope) {
 // -------------------------------------------------------------------------------------------------------------- graphs
 
 Graph GraphCompiler::compile(const Json& description, const std::vector<std::string>& inputs,
+                             const std::vector<std::vector<std::string>>& weights,
                              const std::vector<const Json*>& outputs) {
-  std::vector<Alias> aliases;
-  for (std::size_t i = 0; i < inputs.size(); ++i) aliases.push_back(fresh());
-  return compile(description, inputs, aliases, outputs);
+  std::vector<GraphFacts::Slot> facts;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    facts.push_back({.alias = fresh(), .is_number = false, .weight = i < weights.size() ? &weights[i] : nullptr});
+  auto graph = compile(description, inputs, facts, outputs, Scope());
+  for (auto alias : written_) overwritten_.insert(whole(alias));
+  return graph;
 }
 
 Graph GraphCompiler::compile(const Json& description, const std::vector<std::string>& inputs,
-                             const std::vector<Alias>& aliases, const std::vector<const Json*>& outputs) {
-  Scope scope;
-  for (std::size_t i = 0; i < inputs.size(); ++i) scope.graph.inputs.push_back(define(inputs[i], scope, aliases[i]));
-  for (auto& node : list(member(description, "nodes"))) add_node(node, scope);
+                             const std::vector<GraphFacts::Slot>& given, const std::vector<const Json*>& outputs,
+                             Scope scope) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) scope.graph.inputs.push_back(define(inputs[i], scope, given[i]));
+  for (auto& node : list(member(description, "nodes"))) {
+    auto before = written_.size();
+    add_node(node, scope);
+    GraphFacts::Step fact{.call = scope.call, .writes = {}};
+    for (auto i = before; i < written_.size(); ++i) fact.writes.push_back(written_[i]);
+    scope.facts.steps.push_back(std::move(fact));
+  }
   for (auto* each : outputs) {
     auto [kind, value] = alternative(*each);
     scope.graph.outputs.push_back(source(kind, value, Wants::anything, scope));
   }
   finish(scope.graph);
+  for (auto& slot : scope.facts.slots) slot.alias = whole(slot.alias);
+  for (auto& step : scope.facts.steps)
+    for (auto& alias : step.writes) alias = whole(alias);
+  scope.graph.regions = find_regions(scope.graph, scope.facts, calls_);
   return std::move(scope.graph);
 }
 

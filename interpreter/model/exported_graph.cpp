@@ -1,13 +1,16 @@
 #include "interpreter/model/exported_graph.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/ScalarOps.h>
 #include <ATen/core/List.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/core/stack.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/libtorch/module_calls.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/libtorch/recurrent.hpp"
 #include "interpreter/model/archive.hpp"
@@ -103,26 +106,54 @@ namespace {
 
 class Running {
  public:
-  Running(const Graph& graph, Values inputs, c10::Device device)
-      : graph_(graph), device_(device), values_(graph.slots) {
-    for (std::size_t i = 0; i < graph.inputs.size(); ++i) values_[graph.inputs[i]] = std::move(inputs.at(i));
+  Running(std::shared_ptr<const Graph> graph, c10::Device device)
+      : graph_(std::move(graph)), device_(device), values_(graph_->slots) {}
+
+  void set(std::size_t slot, c10::IValue value) { values_.at(slot) = std::move(value); }
+  c10::IValue get(std::size_t slot) const { return values_.at(slot); }
+
+  void run() {
+    auto& regions = graph_->regions;
+    auto* observer = regions.empty() ? nullptr : libtorch::module_observer();
+    if (!observer) return run(0, graph_->steps.size());
+    auto region = regions.begin();
+    for (std::size_t i = 0; i < graph_->steps.size();) {
+      while (region != regions.end() && region->first < i) ++region;  // within one that was taken
+      while (region != regions.end() && region->first == i &&
+             !observer->wants(region->path, region->class_name, region->operators))
+        ++region;
+      if (region == regions.end() || region->first != i) {
+        run(i, i + 1);
+        ++i;
+      } else {
+        hand_over(*region, *observer);
+        i = region->end;
+      }
+    }
   }
 
-  Values run() {
-    for (auto& step : graph_.steps) {
-      libtorch::current_module() = step.module;
-      auto results = std::visit([&](auto& call) { return this->call(step, call); }, step.call);
-      if (!step.results.empty() && results.size() != step.results.size())
-        throw std::runtime_error(
-            filled("{} gave {} results, not {}", shown_name(step.name), results.size(), step.results.size()));
-      for (std::size_t i = 0; i < step.results.size(); ++i) store(step, step.results[i], std::move(results[i]));
-    }
-    Values outputs;
-    for (auto& each : graph_.outputs) outputs.push_back(value(each));
-    return outputs;
+  void run(std::size_t first, std::size_t end) {
+    for (auto i = first; i < end; ++i) run(graph_->steps[i]);
+  }
+
+  Values outputs() const {
+    Values out;
+    for (auto& each : graph_->outputs) out.push_back(value(each));
+    return out;
   }
 
  private:
+  void run(const Step& step) {
+    libtorch::current_module() = step.module;
+    auto results = std::visit([&](auto& call) { return this->call(step, call); }, step.call);
+    if (!step.results.empty() && results.size() != step.results.size())
+      throw std::runtime_error(
+          filled("{} gave {} results, not {}", shown_name(step.name), results.size(), step.results.size()));
+    for (std::size_t i = 0; i < step.results.size(); ++i) store(step, step.results[i], std::move(results[i]));
+  }
+
+  void hand_over(const ModuleRegion& region, libtorch::ModuleObserver& observer);
+
   c10::IValue value(const Source& source) const {
     if (source.from == Source::From::device) return device_;
     return source.from == Source::From::slot ? values_.at(source.slot) : source.constant;
@@ -145,6 +176,9 @@ class Running {
 
   Values call(const Step& step, const OperatorCall& call) {
     auto stack = arguments(step);
+    if (call.copies)
+      return {
+          to_tensor(stack.at(1)).to(to_tensor(stack.at(0)).options()).expand_as(to_tensor(stack.at(0))).contiguous()};
     libtorch::check_recurrent(call.op, stack, libtorch::current_module());
     call.op.callBoxed(stack);
     return stack;
@@ -152,14 +186,14 @@ class Running {
   Values call(const Step& step, const NumberCall& call) { return {call.op->run(arguments(step))}; }
   Values call(const Step& step, const GradientRegion& region) {
     at::AutoGradMode mode(region.enabled.value_or(at::GradMode::is_enabled()));
-    return run_graph(*region.graph, arguments(step), device_);
+    return run_graph(region.graph, arguments(step), device_);
   }
   Values call(const Step& step, const Branch& branch) {
     auto inputs = arguments(step);
     auto& which = inputs.at(0);
     bool chosen = which.isBool() ? which.toBool() : to_tensor(which).item().to<bool>();
     inputs.erase(inputs.begin());
-    return run_graph(chosen ? *branch.chosen : *branch.otherwise, std::move(inputs), device_);
+    return run_graph(chosen ? branch.chosen : branch.otherwise, std::move(inputs), device_);
   }
 
   void store(const Step& step, const GraphResult& result, c10::IValue value) {
@@ -176,15 +210,80 @@ class Running {
       if (auto slot = result.slots[i]) values_[*slot] = std::move(parts[i]);
   }
 
-  const Graph& graph_;
+  std::shared_ptr<const Graph> graph_;
   c10::Device device_;
   Values values_;
 };
 
+// A module's part of the program with all that it needs, whenever and on whatever thread it runs.
+struct Part {
+  std::shared_ptr<const Graph> graph;
+  const ModuleRegion* region;
+  c10::Device device;
+  std::vector<std::pair<c10::IValue, std::optional<std::size_t>>> entering{};  // as it was, or which of the inputs
+  std::size_t inputs = 0;
+
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& given) const {
+    if (given.size() != inputs)
+      throw std::invalid_argument(filled("a module that takes {} tensors is given {}", inputs, given.size()));
+    libtorch::ModuleScope scope;
+    libtorch::Unobserved whole;
+    Running running(graph, device);
+    for (std::size_t i = 0; i < entering.size(); ++i) {
+      auto& [fixed, place] = entering[i];
+      c10::IValue value = place ? c10::IValue(given[*place]) : fixed;
+      bool copied = region->entering[i].is_written && value.isTensor() && value.toTensor().defined();
+      running.set(region->entering[i].slot, copied ? c10::IValue(value.toTensor().clone()) : std::move(value));
+    }
+    running.run(region->first, region->end);
+    std::vector<at::Tensor> out;
+    for (auto slot : region->leaving) out.push_back(to_tensor(running.get(slot)));
+    return out;
+  }
+};
+
+void Running::hand_over(const ModuleRegion& region, libtorch::ModuleObserver& observer) {
+  libtorch::current_module() = region.path;
+  libtorch::ModuleCall call{
+      .path = region.path, .class_name = region.class_name, .inputs = {}, .parameters = {}, .run = {}};
+  Part part{.graph = graph_, .region = &region, .device = device_};
+  for (auto& each : region.entering) {
+    auto value = values_.at(each.slot);
+    std::optional<std::size_t> place;
+    if (value.isTensor() && value.toTensor().defined()) {
+      if (each.is_weight) {
+        if (each.changes) value = value.toTensor().clone();
+        if (!each.name.empty()) call.parameters.emplace_back(each.name, value.toTensor());
+      } else {
+        auto found = std::find_if(call.inputs.begin(), call.inputs.end(),
+                                  [&](auto& input) { return input.is_same(value.toTensor()); });
+        place = static_cast<std::size_t>(found - call.inputs.begin());
+        if (found == call.inputs.end()) call.inputs.push_back(value.toTensor());
+      }
+    }
+    part.entering.emplace_back(place ? c10::IValue() : std::move(value), place);
+  }
+  part.inputs = call.inputs.size();
+  call.run = std::move(part);
+  for (auto step : region.numbers) run(graph_->steps[step]);
+  for (auto step = region.first; step < region.end; ++step)
+    for (auto slot : graph_->steps[step].last_uses) values_[slot] = {};
+
+  libtorch::current_module() = region.path;
+  auto results = observer.call(call);
+  if (results.size() != region.leaving.size())
+    throw std::runtime_error(filled("module {} was answered with {} tensors, not {}", shown_name(region.path),
+                                    results.size(), region.leaving.size()));
+  for (std::size_t i = 0; i < results.size(); ++i) values_[region.leaving[i]] = std::move(results[i]);
+}
+
 }  // namespace
 
-Values run_graph(const Graph& graph, Values inputs, c10::Device device) {
-  return Running(graph, std::move(inputs), device).run();
+Values run_graph(const std::shared_ptr<const Graph>& graph, Values inputs, c10::Device device) {
+  Running running(graph, device);
+  for (std::size_t i = 0; i < graph->inputs.size(); ++i) running.set(graph->inputs[i], std::move(inputs.at(i)));
+  running.run();
+  return running.outputs();
 }
 
 }  // namespace ascribe::model

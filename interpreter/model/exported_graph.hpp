@@ -47,6 +47,7 @@ struct Graph;
 
 struct OperatorCall {
   c10::OperatorHandle op;
+  bool copies = false;  ///< it is `copy`, which has no derivative: it is done by operators that have one
 };
 struct NumberCall {
   const NumberOperator* op;
@@ -70,18 +71,37 @@ struct Step {
   std::vector<std::size_t> last_uses{};  ///< slots that nobody reads after this step
 };
 
+/// The steps of one call of a module.
+struct ModuleRegion {
+  struct Entering {
+    std::size_t slot;
+    bool is_weight = false;
+    std::string name{};       ///< of a weight of the module's own, within it
+    bool is_written = false;  ///< by the region
+    bool changes = false;     ///< by anybody
+  };
+  std::string path, class_name;
+  std::size_t first, end;  ///< steps
+  std::size_t operators;   ///< that do not only move indices
+  std::vector<Entering> entering{};
+  std::vector<std::size_t> leaving{};  ///< slots of tensors
+  std::vector<std::size_t> numbers{};  ///< steps that find, from what enters, the numbers that leave
+};
+
 struct Graph {
   std::size_t slots = 0;
   std::vector<std::size_t> inputs{};
   std::vector<Step> steps{};
   std::vector<Source> outputs{};
+  std::vector<ModuleRegion> regions{};  ///< by their first steps, outer ones first
 };
 
 /// The argument as operators take it, from a value for each of its sources. Throws std::exception where one is of
 /// another type: LibTorch itself would end the process.
 c10::IValue make_argument(const GraphArgument& argument, const Values& values);
 
-/// Runs the steps; values are dropped after their last use. Throws what operators throw.
-Values run_graph(const Graph& graph, Values inputs, c10::Device device);
+/// Runs the steps; values are dropped after their last use. Calls of modules that the module observer wants are handed
+/// over to it. Throws what operators throw.
+Values run_graph(const std::shared_ptr<const Graph>& graph, Values inputs, c10::Device device);
 
 }  // namespace ascribe::model

@@ -69,7 +69,8 @@ ExportedProgram::ExportedProgram(const Archive& archive) {
   auto program = parse_json(archive.text(name), name);
   check_version(program);
   std::vector<std::string> names;
-  read_inputs(program, archive, model, names);
+  ExportedWeights weights(archive, model);
+  read_inputs(program, weights, names);
 
   auto& module = member(program, "graph_module");
   std::vector<const Json*> outputs;
@@ -82,18 +83,18 @@ ExportedProgram::ExportedProgram(const Archive& archive) {
       throw Refusal(filled("has outputs of another sort than a model's, {}", shown_name(kind)),
                     "export the model itself, not its training");
   }
+  std::vector<std::vector<std::string>> weight_names;
+  for (auto& each : weights_) weight_names.push_back(weights.names_of(each.name));
   GraphCompiler compiler;
-  graph_ = std::make_shared<const Graph>(compiler.compile(member(module, "graph"), names, outputs));
+  graph_ = std::make_shared<const Graph>(compiler.compile(member(module, "graph"), names, weight_names, outputs));
   looks_up_integers_ = compiler.looks_up_integers();
   for (std::size_t i = 0; i < weights_.size(); ++i) weights_[i].is_overwritten = compiler.writes_into(i);
 }
 
 // The graph's inputs are the weights, then what the model is given.
-void ExportedProgram::read_inputs(const Json& program, const Archive& archive, const std::string& model,
-                                  std::vector<std::string>& names) {
+void ExportedProgram::read_inputs(const Json& program, ExportedWeights& weights, std::vector<std::string>& names) {
   auto& module = member(program, "graph_module");
   auto& values = member(member(module, "graph"), "tensor_values");
-  ExportedWeights weights(archive, model);
   std::vector<std::string> inputs;
   for (auto& spec : list(member(member(module, "signature"), "input_specs"))) {
     auto [kind, value] = alternative(spec);
@@ -231,7 +232,7 @@ std::vector<at::Tensor> ExportedProgram::run(const std::vector<at::Tensor>& inpu
   for (auto& each : weights_) values.emplace_back(each.is_overwritten ? each.tensor.clone() : each.tensor);
   for (auto& each : inputs) values.emplace_back(each);
   std::vector<at::Tensor> out;
-  for (auto& each : run_graph(*graph_, std::move(values), device_))
+  for (auto& each : run_graph(graph_, std::move(values), device_))
     if (each.isTensor() && each.toTensor().defined()) out.push_back(each.toTensor());
   return out;
 }

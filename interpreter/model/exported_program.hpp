@@ -7,6 +7,7 @@
 
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_graph.hpp"
+#include "interpreter/model/exported_weights.hpp"
 #include "interpreter/model/program.hpp"
 #include "interpreter/model/strict_json.hpp"
 #include "interpreter/model/symbols.hpp"
@@ -47,8 +48,7 @@ class ExportedProgram : public Program {
     bool is_parameter;
     bool is_overwritten = false;
   };
-  void read_inputs(const Json& program, const Archive& archive, const std::string& model,
-                   std::vector<std::string>& names);
+  void read_inputs(const Json& program, ExportedWeights& weights, std::vector<std::string>& names);
   void check(const std::vector<at::Tensor>& inputs) const;
   void check_sizes(const std::vector<at::Tensor>& inputs) const;
 

@@ -48,6 +48,30 @@ ExportedWeights::ExportedWeights(const Archive& archive, const std::string& mode
       if (!entries_.emplace(each, Entry{folder, &description}).second)
         throw damaged(filled("two tensors are called {}", shown_name(each)));
   }
+  for (auto& [name, entry] : entries_)
+    if (auto place = place_of(entry); !place.empty()) names_[place].push_back(name);
+}
+
+// The record and what of it; empty where it is none that is understood.
+std::string ExportedWeights::place_of(const Entry& entry) {
+  auto *record = optional_member(*entry.description, "path_name"),
+       *meta = optional_member(*entry.description, "tensor_meta");
+  if (!record || !record->is_string() || !meta || !meta->is_object()) return {};
+  std::string place = entry.folder + text(*record);
+  for (auto* key : {"dtype", "sizes", "strides", "storage_offset"})
+    if (auto* each = optional_member(*meta, key))
+      place += ' ' + each->dump(-1, ' ', true, Json::error_handler_t::replace);
+  return place;
+}
+
+std::vector<std::string> ExportedWeights::names_of(const std::string& name) const {
+  std::vector<std::string> names{name};
+  auto entry = entries_.find(name);
+  if (entry == entries_.end()) return names;
+  if (auto found = names_.find(place_of(entry->second)); found != names_.end())
+    for (auto& other : found->second)
+      if (other != name && names.size() < 16) names.push_back(other);
+  return names;
 }
 
 at::Storage ExportedWeights::storage(const std::string& record) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/strict_json.hpp"
@@ -20,6 +21,9 @@ class ExportedWeights {
   /// there is none, or where it would reach beyond its bytes.
   at::Tensor find(const std::string& name);
 
+  /// All names that the original model had for this one, itself first: exporters keep one of those that are tied.
+  std::vector<std::string> names_of(const std::string& name) const;
+
  private:
   struct Entry {
     std::string folder;
@@ -29,7 +33,10 @@ class ExportedWeights {
 
   const Archive& archive_;
   Json configurations_[2];
+  static std::string place_of(const Entry& entry);
+
   std::map<std::string, Entry> entries_;
+  std::map<std::string, std::vector<std::string>> names_;  ///< by the place of their numbers
   std::map<std::string, at::Storage> storages_;
   std::map<std::string, at::Tensor> tensors_;
 };

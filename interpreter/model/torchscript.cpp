@@ -4,53 +4,17 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
-#include <torch/library.h>
 
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/module_calls.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
+#include "interpreter/model/torchscript_calls.hpp"
 
 namespace ascribe::model {
 namespace {
-
-void enter_module(const std::string& name) { libtorch::current_module() = name; }
-
-// The operator that enters a module. It sets a variable of this copy of the library, of which there may be several in a
-// process, and LibTorch knows operators by their names: so each copy has its own, which goes with it.
-c10::Symbol mark() {
-  static const auto name = filled("enter_module_{:x}", reinterpret_cast<std::uintptr_t>(&enter_module));
-  static const auto library = [] {
-    torch::Library out(torch::Library::FRAGMENT, "ascribe", std::nullopt, "ascribe", 0);
-    out.def((name + "(str name) -> ()").c_str(), &enter_module);
-    return out;
-  }();
-  return c10::Symbol::fromQualString("ascribe::" + name);
-}
-
-// The name of the module that a value is: the chain of attributes that leads to it from the graph's own module.
-std::optional<std::string> path_of(const torch::jit::Value* value, const torch::jit::Value* self,
-                                   const std::string& prefix) {
-  std::string path;
-  while (value != self) {
-    auto* node = value->node();
-    if (node->kind() != c10::prim::GetAttr) return {};
-    path = path.empty() ? node->s(c10::attr::name) : node->s(c10::attr::name) + "." + path;
-    value = node->input(0);
-  }
-  return prefix.empty() || path.empty() ? prefix + path : prefix + "." + path;
-}
-
-// Frozen files have no calls left, but may still say where each operator came from.
-std::string with_call_stack(std::string path, const torch::jit::Node& node) {
-  if (!node.callstack()) return path;
-  for (auto& frame : (*node.callstack())->vec())
-    if (auto& module = std::get<2>(frame);
-        module && module->instance_name() != "SELF" && module->instance_name() != "UNKNOWN_INSTANCE")
-      path += (path.empty() ? "" : ".") + module->instance_name();
-  return path;
-}
 
 at::Tensor find_floating_constant(const torch::jit::Block& block) {
   for (auto* node : block.nodes()) {
@@ -61,43 +25,6 @@ at::Tensor find_floating_constant(const torch::jit::Block& block) {
       if (auto found = find_floating_constant(*inner); found.defined()) return found;
   }
   return {};
-}
-
-// Puts a mark before every operator and fills every call in. Names come from the calls, so that modules in lists and
-// modules without parameters keep theirs.
-void inline_with_names(torch::jit::Graph& graph, torch::jit::Block* block, const torch::jit::Value* self,
-                       const std::string& prefix) {
-  for (auto it = block->nodes().begin(); it != block->nodes().end();) {
-    auto* node = *it++;
-    for (auto* inner : node->blocks()) inline_with_names(graph, inner, self, prefix);
-    std::shared_ptr<torch::jit::Graph> callee;
-    std::string inside = prefix;
-    std::vector<torch::jit::Value*> inputs;
-    if (node->kind() == c10::prim::CallMethod) {
-      auto type = node->input(0)->type()->cast<c10::ClassType>();
-      if (!type) continue;  // a module interface: which module it is, only the run will tell
-      callee = torch::jit::toGraphFunction(type->getMethod(node->s(c10::attr::name))).graph()->copy();
-      inputs = node->inputs().vec();
-      inside = path_of(node->input(0), self, prefix).value_or(prefix);
-    } else if (node->kind() == c10::prim::CallFunction) {
-      auto* function = node->input(0)->type()->expect<c10::FunctionType>()->function();
-      callee = torch::jit::toGraphFunction(*function).graph()->copy();
-      inputs.assign(node->inputs().begin() + 1, node->inputs().end());
-    } else {
-      if (node->kind().is_aten()) {
-        torch::jit::WithInsertPoint here(node);
-        auto* name = graph.insertConstant(with_call_stack(prefix, *node));
-        graph.insertNode(graph.create(mark(), {name}, 0));
-      }
-      continue;
-    }
-    auto* own_self = callee->inputs().empty() ? nullptr : callee->inputs()[0];
-    inline_with_names(*callee, callee->block(), node->kind() == c10::prim::CallMethod ? own_self : nullptr, inside);
-    torch::jit::WithInsertPoint here(node);
-    auto outputs = torch::jit::insertGraph(graph, *callee, inputs);
-    for (std::size_t i = 0; i < outputs.size(); ++i) node->output(i)->replaceAllUsesWith(outputs[i]);
-    node->destroy();
-  }
 }
 
 Error wrong_model(std::string message, std::string help) {
@@ -116,7 +43,7 @@ std::shared_ptr<torch::jit::Graph> named_graph(const torch::jit::Module& module)
   auto method = module.find_method("forward");
   if (!method) throw wrong_model("the model has no `forward`", "save a module that maps tensors to tensors");
   auto graph = method->graph()->copy();
-  inline_with_names(*graph, graph->block(), graph->inputs()[0], "");
+  fill_in_calls(*graph);
   return graph;
 }
 
@@ -160,18 +87,6 @@ c10::IValue take(const c10::TypePtr& type, const at::Tensor*& next, std::size_t 
                          : c10::ivalue::Tuple::create(std::move(out));
 }
 
-void flatten(const c10::IValue& value, std::vector<at::Tensor>& into) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) into.push_back(value.toTensor());
-  } else if (value.isTuple()) {
-    for (auto& each : value.toTupleRef().elements()) flatten(each, into);
-  } else if (value.isList()) {
-    for (const auto& each : value.toListRef()) flatten(each, into);
-  } else if (value.isGenericDict()) {
-    for (auto& each : value.toGenericDict()) flatten(each.value(), into);
-  }
-}
-
 std::string shown(const c10::Argument& argument) {
   return filled("'{}' ({})", argument.name(), argument.type()->repr_str());
 }
@@ -185,7 +100,8 @@ TorchScriptGraph::TorchScriptGraph(torch::jit::Module module, const std::shared_
       state_(*graph),
       code_(graph, "forward"),
       floating_constant_(find_floating_constant(*graph->block())),
-      looks_up_integers_(holds_embedding(*graph->block())) {
+      looks_up_integers_(holds_embedding(*graph->block())),
+      operators_(count_operators(*graph->block())) {
   bool open = false;
   auto& formals = module_.get_method("forward").function().getSchema().arguments();
   for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
@@ -236,7 +152,23 @@ torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inp
   return stack;
 }
 
+// The model itself is a module, too.
+std::optional<std::vector<at::Tensor>> TorchScriptGraph::hand_over(const std::vector<at::Tensor>& inputs) const {
+  auto* observer = libtorch::module_observer();
+  auto name = class_name(*module_.type());
+  if (!observer || !observer->wants("", name, operators_)) return {};
+  libtorch::ModuleCall call{.path = {}, .class_name = name, .inputs = inputs, .parameters = {}, .run = {}};
+  for (const auto& each : module_.named_parameters()) call.parameters.emplace_back(each.name, each.value);
+  for (const auto& each : module_.named_buffers()) call.parameters.emplace_back(each.name, each.value);
+  call.run = [whole = *this](const std::vector<at::Tensor>& given) {
+    libtorch::Unobserved within;
+    return whole.run(given);
+  };
+  return observer->call(call);
+}
+
 std::vector<at::Tensor> TorchScriptGraph::run(const std::vector<at::Tensor>& inputs) const {
+  if (auto answer = hand_over(inputs)) return *answer;
   auto stack = arguments(inputs);
   libtorch::ModuleScope scope;
   torch::jit::InterpreterState(code_).run(stack);

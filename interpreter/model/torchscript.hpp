@@ -34,12 +34,14 @@ class TorchScriptGraph : public Program {
  private:
   TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph);
   torch::jit::Stack arguments(const std::vector<at::Tensor>& inputs) const;
+  std::optional<std::vector<at::Tensor>> hand_over(const std::vector<at::Tensor>& inputs) const;
 
   torch::jit::Module module_;
   WrittenState state_;  // before the code, which is made of the graph that it may change
   torch::jit::Code code_;
   at::Tensor floating_constant_;  ///< the first among the graph's constants, which hold a frozen model's weights
   bool looks_up_integers_;
+  std::size_t operators_;
 };
 
 /// Reads a file that is known to be a TorchScript archive. Throws Error (wrong_model).

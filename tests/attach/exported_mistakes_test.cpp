@@ -1,39 +1,14 @@
 // Exported programs that cannot be run, and files that are damaged, hostile or no models.
-#include "tests/attach/exported.hpp"
+#include "tests/attach/exported_records.hpp"
 
-#include <caffe2/serialize/inline_container.h>
-
-#include <nlohmann/json.hpp>
 #include <random>
 
-#include "interpreter/model/archive.hpp"
 #include "interpreter/model/symbols.hpp"
 
 namespace ascribe::test {
 namespace {
 
 using nlohmann::json;
-
-// An exported program whose records can be changed.
-struct Records {
-  explicit Records(const std::filesystem::path& path) {
-    model::Archive archive(path);
-    for (auto& each : archive.in("")) records[each] = archive.text(each);
-  }
-  json program() const { return json::parse(records.at("models/" + name + ".json")); }
-  void program(const json& changed) { records["models/" + name + ".json"] = changed.dump(); }
-  std::filesystem::path write(const Folder& folder) const {
-    auto path = folder / "changed.pt2";
-    caffe2::serialize::PyTorchStreamWriter zip(path.string());
-    for (auto& [each, bytes] : records)
-      if (each != "version" && each != "byteorder" && !each.starts_with(".data/"))
-        zip.writeRecord(each, bytes.data(), bytes.size());
-    zip.writeEndOfFile();
-    return path;
-  }
-  std::map<std::string, std::string> records;
-  std::string name = "model";
-};
 
 // What becomes of a file: its message, or that of running it.
 std::string outcome(const std::filesystem::path& path, const at::Tensor& x) {
