@@ -29,7 +29,10 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
     found.inputs.push_back(each);
     found.gets_relevance.push_back(of_input != nullptr);
   }
-  if (!pass) return module.run(module.inputs);
+  auto* own = language::find_kind(layering::kind_of_class(module.class_name));
+  bool by_entry = selects_module(*server_.rules, module.path, module.class_name, 2);
+  if (!pass || (!by_entry && own->name == "interpolate" && layering::only_moves_indices(module.run, module.inputs)))
+    return module.run(module.inputs);
   server_.begin_layer(/*may_be_part=*/false);
   OverAfterFailure over_after_failure{pass};
   found.module = module.path;
@@ -43,8 +46,6 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
   };
   auto operation =
       std::make_shared<layering::Operation>(*layering::module_operation(module.path, one, module.parameters));
-  auto* own = language::find_kind(layering::kind_of_class(module.class_name));
-  bool by_entry = selects_module(*server_.rules, module.path, module.class_name, 2);
   operation->kind = own ? own : language::find_kind("operator");
   if (operation->kind->name == "interpolate") {
     operation->coefficient = layering::coefficient_of_interpolation(module.inputs.front());

@@ -45,7 +45,32 @@ class Substitution : public libtorch::Interceptor {
   std::vector<std::pair<at::Tensor, at::Tensor>> others_;
 };
 
+// Notices an operator that computes with what requires a gradient.
+class Computing : public libtorch::Interceptor {
+ public:
+  void call(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack& stack) override {
+    if (!follows_indices(op.operator_name().name))
+      for (auto& argument : libtorch::arguments_of(op, stack))
+        libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) { found = found || tensor.requires_grad(); });
+    op.callBoxed(stack);
+  }
+  bool found = false;
+};
+
 }  // namespace
+
+bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const Tensors& inputs) {
+  auto computing = std::make_shared<Computing>();
+  libtorch::Serving serving(computing);
+  Tensors leaves;
+  for (auto& each : inputs) {
+    auto copy = each.detach().clone();
+    leaves.push_back(copy.is_floating_point() ? copy.requires_grad_() * 1 : copy);  // so that it may be written into
+  }
+  computing->found = false;
+  (void)run(leaves);
+  return !computing->found;
+}
 
 std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const NamedTensors& parameters,
                                                     const Tensors& theta) {

@@ -19,4 +19,8 @@ std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const Name
 std::shared_ptr<const Operation> module_operation(std::string name, std::function<at::Tensor(const Tensors&)> forward,
                                                   NamedTensors parameters);
 
+/// Whether running it on these inputs only moves numbers about, so that it is no layer: nearest upsampling, however it
+/// is written.
+bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const Tensors& inputs);
+
 }  // namespace ascribe::layering

@@ -180,9 +180,25 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
 
 }  // namespace
 
+namespace {
+
+// What a decomposed program has for instance norm: batch norm with the statistics of a batch of one, whose channels are
+// those of all samples.
+bool normalises_instances(const Pattern& pattern, const std::vector<c10::IValue>& arguments) {
+  if (pattern.kind != "batch_norm" || pattern.training < 0) return false;
+  constexpr int running_mean = 3;
+  auto& training = arguments[static_cast<std::size_t>(pattern.training)];
+  bool own_statistics = pattern.training != running_mean && is_tensor(arguments[running_mean]);
+  return training.isBool() && training.toBool() && !own_statistics && arguments[0].toTensor().dim() > 2 &&
+         arguments[0].toTensor().size(0) == 1;
+}
+
+}  // namespace
+
 const language::Kind* kind_of(const Pattern& pattern, const std::vector<c10::IValue>& arguments) {
   if (pattern.form == Form::dropout) return nullptr;
   std::string name(pattern.kind);
+  if (normalises_instances(pattern, arguments)) name = "instance_norm";
   if (pattern.form == Form::convolution) {
     bool transposed = pattern.transposed >= 0 && arguments[static_cast<std::size_t>(pattern.transposed)].toBool();
     name = filled("{}{}d", transposed ? "conv_transpose" : "conv", arguments[1].toTensor().dim() - 2);
@@ -297,7 +313,7 @@ void refuse_training_mode(const Pattern& pattern, const c10::OperatorHandle& op,
                           const std::vector<c10::IValue>& arguments, const std::string& name) {
   if (pattern.training < 0) return;
   auto& training = arguments[static_cast<std::size_t>(pattern.training)];
-  if (!training.isBool() || !training.toBool()) return;
+  if (!training.isBool() || !training.toBool() || normalises_instances(pattern, arguments)) return;
   auto mean = op.schema().argumentIndexWithName("running_mean");
   bool own_statistics = !mean || is_tensor(arguments[static_cast<std::size_t>(*mean)]);
   if (pattern.kind == "batch_norm" && !mean) own_statistics = false;

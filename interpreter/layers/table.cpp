@@ -361,6 +361,7 @@ std::string_view kind_of_class(std::string_view name) {
                                                                   {"AdaptiveAvgPool1d", "adaptive_avg_pool1d"},
                                                                   {"AdaptiveAvgPool2d", "adaptive_avg_pool2d"},
                                                                   {"AdaptiveAvgPool3d", "adaptive_avg_pool3d"},
+                                                                  {"Upsample", "interpolate"},
                                                                   {"UpsamplingBilinear2d", "interpolate"}};
   auto found = kinds.find(name);
   return found == kinds.end() ? std::string_view() : found->second;

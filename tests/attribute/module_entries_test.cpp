@@ -78,7 +78,7 @@ TEST_CASE("of modules within each other, the outer one is the layer") {
   REQUIRE(found.report.size() == 1);
   CHECK(found.report[0].name == "net");
   REQUIRE(found.warnings.size() == 1);  // the inner one was never a layer
-  CHECK(found.warnings[0].code == Code::unused_entry);
+  CHECK((found.warnings[0].code == Code::unused_entry));
 }
 
 TEST_CASE("refuse and first hold for modules, too") {
@@ -110,9 +110,9 @@ TEST_CASE("an entry whose module or class is nowhere is warned of, with what is 
   auto found = attribute(it.model, test::entries("module \"atc\" => pass\nclass \"Nowhere\" => pass\nany => norm"),
                          it.x, Target::all());
   REQUIRE(found.warnings.size() >= 2);
-  CHECK(found.warnings[0].code == Code::unused_entry);
+  CHECK((found.warnings[0].code == Code::unused_entry));
   CHECK_THAT(found.warnings[0].help, Catch::Contains("act"));
-  CHECK(found.warnings[1].code == Code::unused_entry);
+  CHECK((found.warnings[1].code == Code::unused_entry));
 }
 
 TEST_CASE("a model in C++ is told that such entries are for saved ones") {
