@@ -36,6 +36,8 @@ const language::Kind* kind_of(const LayerOperator& row, const std::vector<c10::I
 bool is_layer(const LayerOperator& row, const std::vector<c10::IValue>& arguments, const std::vector<bool>& depends) {
   for (auto& [place, name] : row.parameters)
     if (depends[place]) return false;  // computed from the input: no parameter
+  // A bag whose weights come from an input has more than indices.
+  if (row.form == Form::lookup && std::find(depends.begin(), depends.end(), true) != depends.end()) return false;
   if (row.form == Form::matrix) {
     auto weight = row.parameters.front().first;
     return arguments[weight].toTensor().dim() == 2 && arguments[row.inputs[0]].toTensor().dim() >= 1;

@@ -37,6 +37,8 @@ std::vector<LayerOperator> make_table() {
       {"group_norm", "", "group_norm", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}},
       {"instance_norm", "", "instance_norm", Form::plain, {0}, weight_bias, 5},
       {"embedding", "", "embedding", Form::lookup, {1}, {{0, "weight"}}},
+      {"embedding_bag", "", "embedding", Form::lookup, {1}, {{0, "weight"}}},
+      {"embedding_bag", "padding_idx", "embedding", Form::lookup, {1}, {{0, "weight"}}},
       {"bilinear", "", "bilinear", Form::product, {0, 1}, {{2, "weight"}, {3, "bias"}}},
       {"mean", "dim", "mean"},
       {"sum", "dim_IntList", "sum"},
