@@ -47,7 +47,11 @@ bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, con
   if (pattern.constant >= 0 && depends[static_cast<std::size_t>(pattern.constant)] != Dependence::none) return false;
   auto depending = [&](std::size_t place) { return depends[place] != Dependence::none; };
   if (pattern.form == Form::sum) return std::any_of(pattern.inputs.begin(), pattern.inputs.end(), depending);
-  if (pattern.form == Form::lookup) return is_tensor(arguments[pattern.inputs[0]]);
+  // A bag whose weights come from an input has more than indices.
+  if (pattern.form == Form::lookup)
+    return is_tensor(arguments[pattern.inputs[0]]) && std::all_of(depends.begin(), depends.end(), [](auto each) {
+             return each == Dependence::none || each == Dependence::leaf;
+           });
   if (!std::all_of(pattern.inputs.begin(), pattern.inputs.end(), depending)) return false;
   switch (pattern.form) {
     case Form::clamp: {

@@ -85,6 +85,7 @@ void add_weighted(Table& table) {
   table.push_back({"bilinear", "", "bilinear", Form::plain, {0}, {{2, "weight"}, {3, "bias"}}, -1, -1, 1});
   table.push_back({"bilinear", "", "bilinear", Form::plain, {1}, {{2, "weight"}, {3, "bias"}}, -1, -1, 0});
   table.push_back({"embedding", "", "embedding", Form::lookup, {1}, {{0, "weight"}}});
+  table.push_back({"embedding_bag", "padding_idx", "embedding", Form::lookup, {1}, {{0, "weight"}}});
   for (std::string_view bag : {"embedding_bag", "_embedding_bag", "_embedding_bag_forward_only"})
     table.push_back({bag, "", "embedding", Form::lookup, {1}, {{0, "weight"}}});
 }

@@ -30,6 +30,8 @@ class TorchScriptGraph : public Program {
   std::unique_ptr<const Program> on(c10::Device device) const override;
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return looks_up_integers_; }
+  /// Whether it writes nothing into itself.
+  bool shares_everything() const { return state_.empty(); }
 
  private:
   TorchScriptGraph(torch::jit::Module module, const std::shared_ptr<torch::jit::Graph>& graph);

@@ -1,6 +1,7 @@
 #include "interpreter/model/written_state.hpp"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/jit/ir/constants.h>
 
 #include "interpreter/libtorch/dispatch.hpp"
 
@@ -38,6 +39,25 @@ bool writes(const c10::Argument& argument) {
   return out;
 }
 
+// Whether a condition is known not to hold: models are in evaluation mode. What scripted batch norm counts in training
+// is no state.
+bool is_false(const torch::jit::Value* value) {
+  auto* node = value->node();
+  if (node->kind() == c10::prim::GetAttr) return node->s(c10::attr::name) == "training";
+  if (auto constant = torch::jit::toIValue(value)) return constant->isBool() && !constant->toBool();
+  if (node->kind() != c10::prim::If) return false;
+  auto place = value->offset();
+  return (is_false(node->input(0)) || is_false(node->blocks()[0]->outputs()[place])) &&
+         is_false(node->blocks()[1]->outputs()[place]);
+}
+
+// Batch norm that was saved in training mode keeps its statistics up to date, which its schema does not say.
+bool learns_statistics(const torch::jit::Node& node) {
+  if (node.kind() != c10::aten::batch_norm && node.kind() != c10::aten::instance_norm) return false;
+  auto training = torch::jit::toIValue(node.input(5));
+  return training && training->isBool() && training->toBool();
+}
+
 }  // namespace
 
 WrittenState::WrittenState(torch::jit::Graph& graph) {
@@ -52,8 +72,11 @@ WrittenState::WrittenState(torch::jit::Graph& graph) {
 
 void WrittenState::find_writes(torch::jit::Block& block) {
   for (auto* node : block.nodes()) {
-    for (auto* inner : node->blocks()) find_writes(*inner);
+    for (auto* inner : node->blocks())
+      if (node->kind() != c10::prim::If || inner != node->blocks()[0] || !is_false(node->input(0))) find_writes(*inner);
     if (node->kind() == c10::prim::SetAttr) any_ = true;
+    if (learns_statistics(*node))
+      for (std::size_t i : {3u, 4u}) trace(node->input(i));
     if (node->kind() == c10::prim::CallMethod || node->kind() == c10::prim::CallFunction) any_ = everything_ = true;
     auto* schema = node->maybeSchema();
     if (!schema) continue;

@@ -15,10 +15,11 @@ namespace ascribe::model {
 /// starts from what the file says. What is only read is shared, parameters above all, which are known by their memory.
 class WrittenState {
  public:
-  /// `graph`: the module's `forward` with its calls filled in. Constants that it writes into are copied within it from
-  /// now on.
+  /// `graph`: the module's `forward` in evaluation mode, with its calls filled in. Constants that it writes into are
+  /// copied within it from now on.
   explicit WrittenState(torch::jit::Graph& graph);
 
+  bool empty() const { return !any_; }
   /// The module itself where nothing is written.
   torch::jit::ModulePtr of_a_run(const torch::jit::ModulePtr& module) const;
 

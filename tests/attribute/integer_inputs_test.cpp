@@ -123,19 +123,31 @@ TEST_CASE("columns of categories beside numbers: both get their relevance, and l
   CHECK(same_bits(apart.relevance, found.relevance));
 }
 
-TEST_CASE("bags of embeddings stop nothing") {
+TEST_CASE("bags of embeddings are layers, and stop nothing") {
   at::manual_seed(34);
   auto table = random({6, 2});
-  auto model =
-      loaded(script("def forward(self, c, x):\n"
-                    "  o = torch.arange(0, 4, 2)\n"
-                    "  e = torch.embedding_bag(self.table, c.view(-1), o, False, 0, False, None, False)[0]\n"
-                    "  return torch.cat([e, x], 1) * 2\n",
-                    {{"table", table}}));
+  auto source = [](const std::string& weights) {
+    return "def forward(self, c, x):\n"
+           "  o = torch.arange(0, 4, 2)\n"
+           "  e = torch.embedding_bag(self.table, c.view(-1), o, False, 0, False, " +
+           weights + ", False)[0]\n  return torch.cat([e, x], 1) * 2\n";
+  };
+  auto c = at::tensor({1, 2, 3, 4}, at::kLong).view({2, 2});
   auto x = random({2, 3});
-  auto found = attribute(model, base(), Tensors{integers({1, 2, 3, 4}, {2, 2}), x}, Target::all());
-  CHECK(!found.relevances[0].defined());
+  auto model = loaded(script(source("None"), {{"table", table}}));
+  auto found = attribute(model, base(), Tensors{c, x}, Target::all(), {.layers = {"embedding#1"}});
+  CHECK(!found.relevances[0].defined());  // which of a bag's rows it is for, nobody says
   CHECK(difference(found.relevance, x * 2) <= exact);
+  auto bags = table.index({c}).sum(1);
+  CHECK(difference(found.layers.at("embedding#1").at(0), bags * 2) <= exact);
+  // With weights that are computed from an input, it is no layer: relevance goes on to them.
+  auto weighted = loaded(script(source("x[:, :2].reshape(-1)"), {{"table", table}}));
+  auto to_weights = attribute(weighted, base(), Tensors{c, x}, Target::all()).relevance;
+  CHECK(difference(to_weights.select(1, 2), (x * 2).select(1, 2)) <= exact);
+  // The gradient of a bag, Σ_d R_d · row_d, on top of what goes to x itself.
+  auto R = (table.index({c}) * x.slice(1, 0, 2).unsqueeze(-1)).sum(1) * 2;
+  auto expected = (x * 2).slice(1, 0, 2) + (table.index({c}) * R.unsqueeze(1)).sum(-1);
+  CHECK(difference(to_weights.slice(1, 0, 2), expected) <= exact);
 }
 
 TEST_CASE("other uses of what is looked up are constants, and lead nowhere") {

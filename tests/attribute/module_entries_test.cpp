@@ -83,7 +83,7 @@ TEST_CASE("of modules within each other, the outer one is the layer") {
 
 TEST_CASE("refuse and first hold for modules, too") {
   Network it;
-  CHECK_THAT(test::failure([&] { (void)it.under("module \"act\" => refuse\nany => pass"); }),
+  CHECK_THAT(test::failure([&] { (void)it.under("module \"act\" => refuse\nany => norm"); }),
              Catch::StartsWith("A0602"));
   auto twice =
       test::script("def forward(self, x):\n  return self.act.forward(self.act.forward(x))\n", {}, {{"act", it.act}});
