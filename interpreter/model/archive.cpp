@@ -234,8 +234,7 @@ void Archive::inflate(const std::string& name, const Record& record, void* into)
   Bytef nowhere = 0;  // zlib wants a place even for nothing
   int state = Z_OK;
   while (state == Z_OK) {
-    if (stream.avail_in == 0) {
-      if (taken == record.stored) break;
+    if (stream.avail_in == 0 && taken < record.stored) {
       bytes.resize(std::min(piece, record.stored - taken));
       read_at(record.begin + taken, bytes.data(), bytes.size());
       taken += bytes.size();
@@ -246,7 +245,8 @@ void Archive::inflate(const std::string& name, const Record& record, void* into)
     stream.avail_out = static_cast<uInt>(room);
     state = ::inflate(&stream, Z_NO_FLUSH);
     given += room - stream.avail_out;
-    if (state == Z_BUF_ERROR && stream.avail_in == 0) state = Z_OK;  // wants more than this piece
+    if (state == Z_BUF_ERROR && stream.avail_in == 0 && taken < record.stored)
+      state = Z_OK;  // wants more than this piece
   }
   if (state == Z_MEM_ERROR) throw std::bad_alloc();
   if (state != Z_STREAM_END || given != record.size || taken != record.stored || stream.avail_in != 0)

@@ -98,8 +98,9 @@ struct Method : torch::CustomClassHolder {
   std::size_t operators = 0;
   std::shared_ptr<torch::jit::Graph> graph;  // of the method, with all calls filled in
   c10::TypePtr result;
-  std::vector<bool> written;  // which arguments it writes into
-  std::string obstacle;       // why it cannot be handed over; empty: it can
+  std::vector<bool> written;         // which arguments it writes into
+  std::vector<std::string> weights;  // what arguments are called that are attributes: tracing hands tied weights over
+  std::string obstacle;              // why it cannot be handed over; empty: it can
 
   torch::jit::Code code() {
     std::call_once(compiled_, [&] { code_.emplace(graph, path); });
@@ -145,20 +146,24 @@ void hand_over(const MethodPointer& method, torch::jit::Stack& stack) {
                  .help = "name the modules within it instead"});
   libtorch::current_module() = method->path;
   auto count = method->graph->inputs().size();
+  libtorch::ModuleCall call{
+      .path = method->path, .class_name = method->class_name, .inputs = {}, .parameters = {}, .run = {}};
   Kept kept{.method = method, .arguments = {}, .inputs = {}};
   for (auto& each : torch::jit::pop(stack, count)) {
+    auto& weight = method->weights[kept.arguments.size()];
     auto add = [&](const at::Tensor& tensor) {
-      if (std::none_of(kept.inputs.begin(), kept.inputs.end(), [&](auto& other) { return other.is_same(tensor); }))
+      if (!weight.empty())
+        call.parameters.emplace_back(weight, tensor);
+      else if (std::none_of(kept.inputs.begin(), kept.inputs.end(), [&](auto& other) { return other.is_same(tensor); }))
         kept.inputs.push_back(tensor);
       return tensor;
     };
     kept.arguments.push_back(rebuilt(each, add));
   }
-  libtorch::ModuleCall call{
-      .path = method->path, .class_name = method->class_name, .inputs = kept.inputs, .parameters = {}, .run = {}};
   torch::jit::Module module(kept.arguments.at(0).toObject());
   for (const auto& each : module.named_parameters()) call.parameters.emplace_back(each.name, each.value);
   for (const auto& each : module.named_buffers()) call.parameters.emplace_back(each.name, each.value);
+  call.inputs = kept.inputs;
   call.run = std::move(kept);
   auto results = libtorch::module_observer()->call(call);
   if (results.size() != count_tensors(*method->result))
@@ -266,6 +271,7 @@ MethodPointer method_for(const std::shared_ptr<torch::jit::Graph>& graph, const 
   method->graph = graph;
   method->result = graph->outputs().at(0)->type();
   method->written = written_inputs(*graph);
+  method->weights.resize(graph->inputs().size());
   if (!count_tensors(*method->result).value_or(0))
     method->obstacle = filled("gives {}, not tensors", method->result->repr_str());
   else if (assigns(*graph->block()))
@@ -336,16 +342,19 @@ void fill_in(torch::jit::Graph& graph, torch::jit::Block* block, const torch::ji
   }
 }
 
-// What modules write into may be read behind them: only the whole graph tells.
-void find_obstacles(const torch::jit::Block& block) {
+// Where arguments come from, and who else reads them: only the whole graph tells.
+void complete(const torch::jit::Block& block) {
   for (auto* node : block.nodes()) {
-    for (auto* inner : node->blocks()) find_obstacles(*inner);
+    for (auto* inner : node->blocks()) complete(*inner);
     if (node->kind() != handing_over()) continue;
     auto method = method_of(node);
-    for (std::size_t i = 1; i < node->inputs().size(); ++i)
-      if (method->written[i] && is_read_behind(node->input(i), *node->owningBlock()->owningNode()) &&
-          method->obstacle.empty())
+    for (std::size_t i = 1; i < node->inputs().size(); ++i) {
+      auto* value = node->input(i);
+      if (value->node()->kind() == c10::prim::GetAttr && value->type()->isSubtypeOf(*c10::TensorType::get()))
+        method->weights[i] = value->node()->s(c10::attr::name);
+      if (method->written[i] && method->obstacle.empty() && is_read_behind(value, *node->owningBlock()->owningNode()))
         method->obstacle = "writes into its input, which is read again";
+    }
   }
 }
 
@@ -353,7 +362,7 @@ void find_obstacles(const torch::jit::Block& block) {
 
 void fill_in_calls(torch::jit::Graph& graph) {
   fill_in(graph, graph.block(), graph.inputs()[0], "");
-  find_obstacles(*graph.block());
+  complete(*graph.block());
 }
 
 std::size_t count_operators(const torch::jit::Block& block) {

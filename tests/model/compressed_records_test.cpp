@@ -88,9 +88,9 @@ TEST_CASE("compressed records are read whole, whatever their size") {
   for (std::size_t size :
        {std::size_t{0}, std::size_t{1}, std::size_t{1000}, std::size_t{1} << 20, (std::size_t{5} << 20) + 7}) {
     std::string bytes(size, 'x');
-    CHECK(read(folder, compressed("a/b", bytes)) == bytes);
+    CHECK((read(folder, compressed("a/b", bytes)) == bytes));  // not to be printed
     for (auto& each : bytes) each = static_cast<char>(random_number());
-    CHECK(read(folder, compressed("a/b", bytes)) == bytes);
+    CHECK((read(folder, compressed("a/b", bytes)) == bytes));  // not to be printed
   }
 }
 
