@@ -175,7 +175,7 @@ TEST_CASE("a layer of a saved model that fails is named, with the shape that the
           attribute(model, epsilon_plus(), at::cat({x, x}, 2));
         }) ==
         "error[A0609]: layer '4' (linear) cannot run: mat1 and mat2 shapes cannot be multiplied (2x24 and 8x3)\n"
-        "  = note: the model was given an input of shape [2, 1, 8, 4]");
+        "  = note: the model was given an input of shape [2, 1, 8, 4] (float64)");
   auto mixed = loaded(tiny_script("x = x.float()"));
   CHECK(failure([&] { attribute(mixed, epsilon_plus(), x); }) ==
         "A0609 layer '4' (linear) cannot run: mat1 and mat2 must have the same dtype, but got Float and Double");

@@ -28,7 +28,7 @@ TEST_CASE("an input of the wrong type is told in types as Python has them, and w
   CHECK(told([&] {
           attribute(model, epsilon_plus(), Tensors{c.to(at::kDouble), x}, 1);
         }) ==
-        "error[A0609]: a layer (embedding) cannot run: indices is of float64, not of int64 or int32\n"
+        "error[A0609]: layer 'embedding#1' (embedding) cannot run: indices is of float64, not of int64 or int32\n"
         "  = note: the model was given inputs of shape [2] (float64) and [2, 3] (float64)\n"
         "  = help: give it the shape and type that it was made for; are the inputs in the model's order?");
   auto swapped = told([&] { attribute(model, epsilon_plus(), Tensors{x, c}, 1); });
