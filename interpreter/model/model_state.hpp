@@ -9,7 +9,8 @@ namespace ascribe {
 class Model::State {
  public:
   explicit State(std::shared_ptr<const model::Program> loaded)
-      : program(std::move(loaded)), names(std::make_shared<const libtorch::ParameterNames>(program->parameter_names())) {}
+      : program(std::move(loaded)),
+        names(std::make_shared<const libtorch::ParameterNames>(program->parameter_names())) {}
 
   std::shared_ptr<const model::Program> program;
   std::shared_ptr<const libtorch::ParameterNames> names;  ///< of its parameters and buffers

@@ -26,7 +26,9 @@ class BuiltProgram : public model::Program {
 
   at::TensorOptions options() const override { return at::TensorOptions(at::kDouble); }
   // Parameters are made on the CPU, and layers hold them: there is no other place for them.
-  std::unique_ptr<const model::Program> on(c10::Device) const override { return std::make_unique<BuiltProgram>(built_); }
+  std::unique_ptr<const model::Program> on(c10::Device) const override {
+    return std::make_unique<BuiltProgram>(built_);
+  }
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return false; }
 

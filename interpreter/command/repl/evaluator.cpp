@@ -6,12 +6,12 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/libtorch/failure.hpp"
+#include "interpreter/attribute/target.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/spaces.hpp"
-#include "interpreter/testing/built_program.hpp"
+#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/model/model_state.hpp"
-#include "interpreter/attribute/target.hpp"
+#include "interpreter/testing/built_program.hpp"
 #include "interpreter/testing/comparison.hpp"
 
 namespace ascribe::repl {

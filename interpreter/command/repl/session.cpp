@@ -4,8 +4,8 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
-#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/language/names.hpp"
+#include "interpreter/libtorch/failure.hpp"
 #include "interpreter/testing/runner.hpp"
 
 namespace ascribe::repl {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "ascribe/model.hpp"
-#include "interpreter/libtorch/shape.hpp"
 #include "interpreter/language/type.hpp"
+#include "interpreter/libtorch/shape.hpp"
 #include "interpreter/testing/built_model.hpp"
 
 namespace ascribe::repl {
@@ -25,7 +25,7 @@ struct TensorValue {
 struct ModelValue {
   Model model;
   std::vector<testing::LayerDescription> layers{};  ///< empty: it was loaded
-  std::string file{};                             ///< from which it was loaded
+  std::string file{};                               ///< from which it was loaded
 };
 
 using Value = std::variant<double, bool, TensorValue, ModelValue>;

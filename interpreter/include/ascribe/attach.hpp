@@ -62,11 +62,11 @@ class ASCRIBE_EXPORT Attachment {
 
   /// Ends it. A second call does nothing, nor does one of an attachment that was moved from.
   void remove();
-  /// The layers that were called so far, also after remove(). Once a pass is over (relevance has gone through it, or its
-  /// graph is gone), its rows go when the first layer of another pass is called, so that an attachment may stay for any
-  /// number of passes. What their relevance sums to is in it once a backward
-  /// pass has gone through, if `sums` asked for it; of several, the last one counts. On the attachment's thread;
-  /// backward passes may run on others meanwhile. Empty where it was moved from.
+  /// The layers that were called so far, also after remove(). Once a pass is over (relevance has gone through it, or
+  /// its graph is gone), its rows go when the first layer of another pass is called, so that an attachment may stay for
+  /// any number of passes. What their relevance sums to is in it once a backward pass has gone through, if `sums` asked
+  /// for it; of several, the last one counts. On the attachment's thread; backward passes may run on others meanwhile.
+  /// Empty where it was moved from.
   Report report() const;
 
   /// While it lives, the attachment is as if it were not there: nothing is intercepted, and what was recorded answers
