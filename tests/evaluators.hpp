@@ -43,4 +43,21 @@ inline std::vector<at::Tensor> relevance(const language::BoundRule& rule, const 
   return out;
 }
 
+/// A relevance that attached rules give, by each evaluator; all have to agree. `run` attaches, and gives a tensor.
+template <typename Run>
+at::Tensor by_each_evaluator(const Run& run) {
+  at::Tensor out;
+  for (auto* evaluator : evaluate::evaluators()) {
+    evaluate::UsingEvaluator using_it(*evaluator);
+    auto found = run();
+    INFO("evaluator " << evaluator->name());
+    if (out.defined()) {
+      auto bound = (out.scalar_type() == at::kDouble ? 1e-12 : 1e-6) * out.abs().max().template item<double>();
+      CHECK(at::allclose(found, out, 0, bound, /*equal_nan=*/true));
+    }
+    out = found;
+  }
+  return out;
+}
+
 }  // namespace ascribe::test

@@ -1,6 +1,7 @@
 #include "interpreter/attach/attachment.hpp"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
@@ -192,7 +193,9 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   bool floats = false, differentiable = false;
   libtorch::for_each_tensor(libtorch::output_of(op, stack), [&](const at::Tensor& each) {
     floats = floats || each.is_floating_point() || each.is_quantized();
-    differentiable = differentiable || each.requires_grad();
+    // Where LibTorch knows no derivative, it has a node that says so, or warns and hands nothing on.
+    auto* node = each.grad_fn().get();
+    differentiable = differentiable || (node && node->name().find("NotImplemented") == std::string::npos);
   });
   if (differentiable) return;
   server_.take_back({row});
@@ -208,20 +211,6 @@ std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::stri
   std::vector<torch::autograd::Edge> edges;
   for (auto& row : server_.ledger.rows())
     if (row.report->name == layer && row.output) edges.push_back(*row.output);
-  return edges;
-}
-
-std::vector<torch::autograd::Edge> Attachment::State::lookups_of(const at::Tensor& indices) const {
-  std::vector<torch::autograd::Edge> edges;
-  for (auto& [seen, edge] : server_.recorder.lookups()) {
-    if (!seen.is_alias_of(indices)) continue;
-    if (seen.storage_offset() != indices.storage_offset() || seen.sizes() != indices.sizes() ||
-        seen.strides() != indices.strides())
-      throw Error({.code = Code::wrong_input,
-                   .message = "an embedding looks up a part of an integer input, or its entries in another order",
-                   .help = "ask for relevance at the embedding, as a layer"});
-    edges.push_back(edge);
-  }
   return edges;
 }
 

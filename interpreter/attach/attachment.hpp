@@ -34,8 +34,6 @@ class Attachment::State : public libtorch::Interceptor {
   std::size_t layers() const { return server_.ledger.size(); }
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
   std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;
-  /// Where relevance arrives at the outputs of the embeddings that look a tensor of indices up.
-  std::vector<torch::autograd::Edge> lookups_of(const at::Tensor& indices) const;
   /// Above zero: nothing is intercepted, and what was recorded answers with gradients.
   const std::shared_ptr<std::atomic<int>>& inactive() const { return inactive_; }
 

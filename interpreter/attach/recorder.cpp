@@ -17,10 +17,6 @@ using libtorch::output_of;
 
 namespace {
 
-bool is_embedding(const layering::Call& call) {
-  return call.operation->kind && language::covers("embedding", *call.operation->kind);
-}
-
 // Where a rule that `last` may choose replaces the layer's output.
 void refuse_forward(const LayerCall& call) {
   for (auto& choice : call.choices)
@@ -106,8 +102,6 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
     torch::autograd::set_history(output, node);
   }
   note_output(row, output);
-  if (watch_.outputs && is_embedding(found))
-    lookups_.emplace_back(found.inputs[0], torch::autograd::impl::gradient_edge(output));
   return output;
 }
 

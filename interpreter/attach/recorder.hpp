@@ -51,8 +51,6 @@ class Recorder {
              const language::BoundEntry& entry, const std::shared_ptr<ForwardPass>& pass, Ledger::Row& row);
 
   const Watch& watch() const { return watch_; }
-  /// Indices, and where relevance arrives at what embeddings made of them.
-  const std::vector<std::pair<at::Tensor, torch::autograd::Edge>>& lookups() const { return lookups_; }
 
  private:
   /// A batch norm whose output a linear layer reads is folded into it, where it was merged with nothing else. Whose
@@ -68,7 +66,6 @@ class Recorder {
   Ledger& ledger_;
   std::shared_ptr<std::atomic<int>> inactive_;
   std::vector<libtorch::Made> kept_gradient_;  // outputs of linear layers that keep their gradient
-  std::vector<std::pair<at::Tensor, torch::autograd::Edge>> lookups_;
 };
 
 }  // namespace ascribe::attaching

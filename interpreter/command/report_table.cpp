@@ -92,13 +92,14 @@ std::string without_entry(const Report& report) {
 // What all layers together kept of the relevance, so that it adds up: what relevance started from is what the inputs
 // got and all of these.
 std::string losses(const Report& report) {
-  double bias = 0, stabilizer = 0, rest = 0, gradients = 0, indices = 0;
+  double bias = 0, stabilizer = 0, rest = 0, gradients = 0, indices = 0, largest = 0;
   bool known = false, some_gradient = false;
   for (auto& layer : report) {
     known = known || layer.bias;
     bias += layer.bias.value_or(0);
     stabilizer += layer.stabilizer.value_or(0);
     if (!layer.above || !layer.below) continue;
+    largest = std::max(largest, std::abs(*layer.above));
     auto taken = *layer.above - *layer.below;
     if (layer.rule == "gradient")
       gradients += taken, some_gradient = true;
@@ -109,9 +110,8 @@ std::string losses(const Report& report) {
   }
   if (!known) return "";
   auto out = filled("biases took {:.5g}, stabilizers {:.5g}", bias, stabilizer);
-  auto worth_telling = [&](double part) {
-    return std::abs(part) > 1e-5 * (std::abs(bias) + std::abs(stabilizer) + 1e-3);
-  };
+  // What rounding leaves is nothing.
+  auto worth_telling = [&](double part) { return std::abs(part) > 1e-5 * largest; };
   if (worth_telling(rest)) out += filled(", rules otherwise {:.5g}", rest);
   if (some_gradient) out += filled(", kept gradients {:.5g}", gradients);
   if (worth_telling(indices)) out += filled(", padding and constants {:.5g}", indices);

@@ -219,15 +219,11 @@ bool follows_indices(std::string_view name) {
 }
 
 bool stays_whole(std::string_view name) {
-  static const std::set<std::string_view> names{"bilinear",
-                                                "lstm",
-                                                "gru",
-                                                "rnn_tanh",
-                                                "rnn_relu",
-                                                "scaled_dot_product_attention",
-                                                "_scaled_dot_product_attention_math",
-                                                "cdist",
-                                                "cumulative_trapezoid"};
+  static const std::set<std::string_view> names{// recurrent layers
+                                                "lstm", "gru", "rnn_tanh", "rnn_relu",
+                                                // others that are known by their names
+                                                "scaled_dot_product_attention", "_scaled_dot_product_attention_math",
+                                                "bilinear", "cdist"};
   return names.contains(base_name(name));
 }
 
@@ -239,76 +235,21 @@ bool lacks_derivative(std::string_view name) {
 }
 
 bool gives_no_values(std::string_view name) {
-  static const std::set<std::string_view> names{"eq",
-                                                "ne",
-                                                "lt",
-                                                "le",
-                                                "gt",
-                                                "ge",
-                                                "equal",
-                                                "isnan",
-                                                "isinf",
-                                                "isfinite",
-                                                "logical_and",
-                                                "logical_or",
-                                                "logical_not",
-                                                "logical_xor",
-                                                "bitwise_and",
-                                                "bitwise_or",
-                                                "bitwise_not",
-                                                "bitwise_xor",
-                                                "__and__",
-                                                "__or__",
-                                                "__xor__",
-                                                "argmax",
-                                                "argmin",
-                                                "argsort",
-                                                "nonzero",
-                                                "any",
-                                                "all",
-                                                "is_nonzero",
-                                                "size",
-                                                "sym_size",
-                                                "numel",
-                                                "sym_numel",
-                                                "dim",
-                                                "stride",
-                                                "sym_stride",
-                                                "storage_offset",
-                                                "is_floating_point",
-                                                "is_contiguous",
-                                                "item",
-                                                "_local_scalar_dense",
-                                                "zeros_like",
-                                                "ones_like",
-                                                "full_like",
-                                                "empty_like",
-                                                "rand_like",
-                                                "randn_like",
-                                                "new_zeros",
-                                                "new_ones",
-                                                "new_full",
-                                                "new_empty",
-                                                "new_tensor",
-                                                "detach",
-                                                "isin",
-                                                "allclose",
-                                                "bucketize",
-                                                "searchsorted",
-                                                "_shape_as_tensor",
-                                                "scalar_tensor",
-                                                "_assert_async",
-                                                "_assert_tensor_metadata",
-                                                "is_same_size",
-                                                "sign",
-                                                "round",
-                                                "floor",
-                                                "ceil",
-                                                "trunc",
-                                                "int",
-                                                "long",
-                                                "bool",
-                                                "byte"};
+  static const std::set<std::string_view> names{
+      // truth
+      "eq", "ne", "lt", "le", "gt", "ge", "equal", "isnan", "isinf", "isfinite", "logical_and", "logical_or",
+      "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "bitwise_xor", "__and__", "__or__",
+      "__xor__", "any", "all", "is_nonzero", "isin", "allclose", "is_same_size", "_assert_async",
+      "_assert_tensor_metadata",
+      // places
+      "argmax", "argmin", "argsort", "nonzero", "bucketize", "searchsorted",
+      // sizes
+      "size", "sym_size", "numel", "sym_numel", "dim", "stride", "sym_stride", "storage_offset", "is_floating_point",
+      "is_contiguous", "_shape_as_tensor",
+      // numbers of another's shape or type, and integers
+      "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones",
+      "new_full", "new_empty", "new_tensor", "scalar_tensor", "item", "_local_scalar_dense", "detach", "int", "long",
+      "bool", "byte"};
   name = base_name(name);
   if (name.ends_with('_') && !name.starts_with("__")) name.remove_suffix(1);
   return names.contains(name);

@@ -215,7 +215,8 @@ bool magnifies_rounding(const Drawn& it, const Type& type, const Outcome& exact,
 }
 
 // As a user would.
-Outcome by_attachment(const Drawn& it, std::vector<LayerReport>& report) {
+Outcome by_attachment(const Drawn& it, const evaluate::Evaluator& evaluator, std::vector<LayerReport>& report) {
+  evaluate::UsingEvaluator using_it(evaluator);
   Tensors leaves, inputs;
   for (auto& leaf : it.leaves) {
     leaves.push_back(leaf.detach().requires_grad_());
@@ -242,6 +243,32 @@ struct Tally {
   double largest[2] = {0, 0};
 };
 
+// One case by one evaluator, against the reference.
+void check(const Drawn& it, const Case& each, const evaluate::Evaluator& evaluator, const Outcome& wanted, Tally& tally,
+           bool tell) {
+  INFO("evaluator " << evaluator.name());
+  auto& type = *each.type;
+  std::vector<LayerReport> report;
+  auto found = by_attachment(it, evaluator, report);
+  CHECK(found.refused == wanted.refused);
+  if (!wanted.refused.empty() || !found.refused.empty()) {
+    tally.failures += found.refused != wanted.refused;
+    return;
+  }
+  tally.served.insert(each.rule);
+  auto off = difference(found.relevance, wanted.relevance);
+  if (tell) fmt::print("difference {}\n", off);
+  tally.largest[type.type == at::kFloat] = std::max(tally.largest[type.type == at::kFloat], off);
+  CHECK(off <= type.tolerance);
+  // It was this rule, on a layer of this kind, and on nothing else.
+  auto rows = report.size();
+  CHECK(rows == 1);
+  bool served = rows == 1 && (report[0].kind == each.kind || each.kind == "operator") &&
+                report[0].rule.starts_with(definition_of(each.rule).name);
+  CHECK(served);
+  tally.failures += !(off <= type.tolerance) || !served;
+}
+
 void run(const Case& each, const Kind& kind, Tally& tally, bool tell) {
   INFO("once more: ASCRIBE_DRAWN_CASE='" << each.name << "' drawn_tests");
   Draw draw(each.name);
@@ -259,28 +286,10 @@ void run(const Case& each, const Kind& kind, Tally& tally, bool tell) {
       fmt::print("{}\n", it.shown);
       std::fflush(stdout);  // the case may end the program
     }
-    std::vector<LayerReport> report;
-    auto found = by_attachment(it, report);
     ++tally.cases;
     tally.reached.emplace(each.rule, each.kind, type.name);
-    CHECK(found.refused == wanted.refused);
-    if (!wanted.refused.empty() || !found.refused.empty()) {
-      ++tally.refused;
-      tally.failures += found.refused != wanted.refused;
-      return;
-    }
-    tally.served.insert(each.rule);
-    auto off = difference(found.relevance, wanted.relevance);
-    if (tell) fmt::print("difference {}\n", off);
-    tally.largest[type.type == at::kFloat] = std::max(tally.largest[type.type == at::kFloat], off);
-    CHECK(off <= type.tolerance);
-    // It was this rule, on a layer of this kind, and on nothing else.
-    auto rows = report.size();
-    CHECK(rows == 1);
-    bool served = rows == 1 && (report[0].kind == each.kind || each.kind == "operator") &&
-                  report[0].rule.starts_with(definition_of(each.rule).name);
-    CHECK(served);
-    tally.failures += !(off <= type.tolerance) || !served;
+    tally.refused += !wanted.refused.empty();
+    for (auto* evaluator : evaluate::evaluators()) check(it, each, *evaluator, wanted, tally, tell);
     return;
   }
   FAIL_CHECK("no draw of this case is free of magnified rounding");

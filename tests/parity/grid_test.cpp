@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "tests/evaluators.hpp"
 #include "tests/parity/reference.hpp"
 
 namespace ascribe::test {
@@ -40,11 +41,13 @@ const std::map<std::string, OneLayer::Operator> OneLayer::operators{
 // From the layer's own output, or from R.
 template <typename Model>
 at::Tensor relevance(const Composite& rules, Model& model, const at::Tensor& x, const at::Tensor& R = {}) {
-  auto leaf = x.detach().clone().requires_grad_();
-  auto attached = attach(rules, model);
-  auto y = model.forward(leaf);
-  attached.remove();
-  return torch::autograd::grad({y}, {leaf}, {R.defined() ? R : y.detach()}).front();
+  return test::by_each_evaluator([&] {
+    auto leaf = x.detach().clone().requires_grad_();
+    auto attached = attach(rules, model);
+    auto y = model.forward(leaf);
+    attached.remove();
+    return torch::autograd::grad({y}, {leaf}, {R.defined() ? R : y.detach()}).front();
+  });
 }
 
 TEST_CASE("20 configurations of rules on 98 modules give what Zennit gives") {

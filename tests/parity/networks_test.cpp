@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "tests/evaluators.hpp"
 #include "tests/folder.hpp"
 #include "tests/parity/reference.hpp"
 
@@ -13,9 +14,11 @@ namespace {
 constexpr double of_networks = 1e-9, single_precision = 1e-4;
 
 at::Tensor relevance(const Model& model, const Entry& network, const std::string& call, at::ScalarType type) {
-  return attribute(model, Pack::standard().call(call), network["x"].tensor().to(type),
-                   Target::from(network["R"].tensor().to(type)), {.sums = false})
-      .relevance;
+  return by_each_evaluator([&] {
+    return attribute(model, Pack::standard().call(call), network["x"].tensor().to(type),
+                     Target::from(network["R"].tensor().to(type)), {.sums = false})
+        .relevance;
+  });
 }
 
 // The same network in float32.
