@@ -106,6 +106,7 @@ Result explain(Evaluator& evaluator, const CallArguments& arguments) {
     text =
         draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen) + "\n";
   text += command::describe_as_text(found, rules.description());
+  for (auto& warning : found.warnings) text += render_text(warning);
   return {as_value(found.relevance), std::move(text)};
 }
 
