@@ -93,7 +93,7 @@ std::string without_entry(const Report& report) {
 // got and all of these.
 std::string losses(const Report& report) {
   double bias = 0, stabilizer = 0, rest = 0, gradients = 0, indices = 0, largest = 0;
-  bool known = false, some_gradient = false;
+  bool known = false;
   for (auto& layer : report) {
     known = known || layer.bias;
     bias += layer.bias.value_or(0);
@@ -102,7 +102,7 @@ std::string losses(const Report& report) {
     largest = std::max(largest, std::abs(*layer.above));
     auto taken = *layer.above - *layer.below;
     if (layer.rule == "gradient")
-      gradients += taken, some_gradient = true;
+      gradients += taken;
     else if (layer.rule == "indices")
       indices += taken;
     else
@@ -113,7 +113,7 @@ std::string losses(const Report& report) {
   // What rounding leaves is nothing.
   auto worth_telling = [&](double part) { return std::abs(part) > 1e-5 * largest; };
   if (worth_telling(rest)) out += filled(", rules otherwise {:.5g}", rest);
-  if (some_gradient) out += filled(", kept gradients {:.5g}", gradients);
+  if (worth_telling(gradients)) out += filled(", kept gradients {:.5g}", gradients);
   if (worth_telling(indices)) out += filled(", padding and constants {:.5g}", indices);
   return out + "\n";
 }

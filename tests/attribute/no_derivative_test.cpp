@@ -21,7 +21,7 @@ std::string told(const torch::jit::Module& module, const at::Tensor& x) {
 TEST_CASE("quantised operators are named, and where else the model can be explained") {
   auto weights = test::weights({2, 3});
   auto text = told(test::script("def forward(self, x):\n"
-                                "  x = torch.dequantize(torch.quantize_per_tensor(x, 0.1, 0, 13))\n"
+                                "  x = torch.dequantize(torch.quantize_per_tensor(x.float(), 0.1, 0, 13))\n"
                                 "  return torch.linear(x, self.weight.float(), self.bias.float())\n",
                                 weights.both()),
                    random({4, 3}).to(at::kFloat));
