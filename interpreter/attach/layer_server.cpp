@@ -10,10 +10,6 @@
 
 namespace ascribe::attaching {
 
-std::string name_of(const layering::Call& call, const ForwardPass& pass) {
-  return call.module.empty() ? Ledger::numbered(pass, call.kind_name) : call.module;
-}
-
 namespace {
 
 bool gives_several(const c10::OperatorHandle& op) {
@@ -22,6 +18,10 @@ bool gives_several(const c10::OperatorHandle& op) {
 }
 
 }  // namespace
+
+std::string name_of(const layering::Call& call, const ForwardPass& pass) {
+  return call.module.empty() ? Ledger::numbered(pass, call.kind_name) : call.module;
+}
 
 LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit::Stack& stack,
                                        const layering::Call& found, const Pass& pass) {
@@ -48,7 +48,7 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
     try {
       call.take(best->entry);
     } catch (const Error& refusal) {  // once it is certain that it is no part of anything
-      refusals_.push_back({number, refusal});
+      refusals_.push_back({number, pass, refusal});
     }
     call.refusal_waits = true;
   }
@@ -87,6 +87,10 @@ void LayerServer::take_back(const std::vector<std::uint64_t>& parts) {
 }
 
 void LayerServer::settle_refusals() {
+  std::erase_if(refusals_, [](auto& each) {  // of a pass that has failed, or that nobody asks
+    auto pass = whole(each.pass.lock());
+    return !pass || pass->over;
+  });
   if (refusals_.empty()) return;
   auto first = refusals_.front().error;
   refusals_.clear();

@@ -67,6 +67,7 @@ class LayerServer {
   /// A refused operator that may still turn out to be a part of a layer.
   struct Refusal {
     std::uint64_t row;
+    std::weak_ptr<ForwardPass> pass;
     Error error;
   };
   std::vector<Refusal> refusals_;

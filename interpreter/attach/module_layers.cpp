@@ -13,7 +13,8 @@
 namespace ascribe::attaching {
 
 bool ModuleLayers::wants(const std::string& path, const std::string& class_name, std::size_t operators) {
-  paths_.insert(path), classes_.insert(class_name);
+  if (!path.empty()) paths_.insert(path);  // the model itself has none
+  classes_.insert(class_name);
   if (!serving_.active() || !at::GradMode::is_enabled()) return false;
   return selects_module(*server_.rules, path, class_name, operators) ||
          (operators > 1 && !layering::kind_of_class(class_name).empty());

@@ -75,8 +75,16 @@ void find_unused_entries(const Report& report, const language::BoundComposite& r
       }
 }
 
-// What arrives below is no relevance: each input got all of what the output had, or more.
+bool has_weights(const LayerReport& row) {
+  auto* kind = language::find_kind(row.kind);
+  return kind && (language::covers("linear", *kind) || language::covers("convolution", *kind));
+}
+
+// What arrives below is no relevance: each input got all of what the output had, or more. Where layers with weights
+// keep their gradient, too, a gradient is what is wanted.
 void find_kept_gradients(const Report& report, std::vector<Diagnostic>& out) {
+  if (std::none_of(report.begin(), report.end(), [](auto& row) { return has_weights(row) && row.rule != "gradient"; }))
+    return;
   std::vector<std::string> layers;
   for (auto& row : report)
     if (row.rule == "gradient" && row.inputs > 1) layers.push_back(filled("'{}' ({})", row.name, row.kind));

@@ -45,6 +45,17 @@ TEST_CASE("any => refuse is a guard that holds for every operator") {
   CHECK(test::failure([&] { test::attached_run(rules, shapes, input()); }) == "no error");
 }
 
+TEST_CASE("a refused operator at the end is refused in the backward pass, and the next pass knows nothing of it") {
+  torch::nn::Linear model(3, 2);
+  model->to(at::kDouble);
+  auto attached = attach(test::entries("linear => epsilon\nany => refuse"), model);
+  for (int i = 0; i < 2; ++i) {
+    auto y = model->forward(input().requires_grad_()).exp();
+    CHECK_THAT(test::failure([&] { y.sum().backward(); }), Catch::StartsWith("A0602"));
+    CHECK(test::failure([&] { model->forward(input().requires_grad_()).sum().backward(); }) == "no error");
+  }
+}
+
 TEST_CASE("an operator has the kind word operator, and its module's name") {
   Network model([](auto& x) { return x.exp(); });
   auto by_kind = test::attached_run(test::entries("operator => pass\nlinear => epsilon"), model, input());

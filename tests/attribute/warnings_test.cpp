@@ -39,6 +39,7 @@ TEST_CASE("an operator of several inputs that keeps its gradient is warned of") 
   CHECK(codes(network("x = x * torch.sin(x)"), "linear => epsilon") == std::vector<std::string>{"A0506"});
   CHECK(codes(network("x = x * torch.sin(x)"), "linear => epsilon\nproduct => norm").empty());
   CHECK(codes(network("x = torch.sin(x)"), "linear => epsilon").empty());
+  CHECK(codes(network("x = torch.relu(x) + x"), "relu => relu_guided_backprop").empty());  // a gradient is wanted
 }
 
 TEST_CASE("a softmax at the end is warned of, one within the model is not") {
