@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/graph_task.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <utility>
@@ -88,7 +89,7 @@ OperatorCall Attachment::State::describe(const c10::OperatorHandle& op, const st
     pass = ForwardPasses::join(pass, found);
     return libtorch::is_leaf_or_view_of_one(tensor) ? Dependence::leaf : Dependence::input;
   };
-  return {op, arguments, dependence, *names_, libtorch::current_module()};
+  return {op, arguments, dependence, *names_, libtorch::current_module(), server_.recorder.watch().has_input};
 }
 
 void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
@@ -158,13 +159,14 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
     if (libtorch::is_tensor(output)) server_.recent.add(op, call.arguments, output.toTensor(), row);
   };
   if (attaching::leave_no_input_node(call, stack, server_.has_input)) return;
-  if (layering::follows_indices(name)) {
+  if (layering::moves_indices(call)) {
     attaching::run_index_operator(call, stack, server_);
     return note(0);
   }
   auto whole = layering::whole_operator(call);
   if (server_.recorder.watch().has_input || !whole.inputs.empty())
-    layering::refuse_random_numbers(op, call.arguments, whole.module.empty() ? "an operator" : whole.module);
+    layering::refuse_random_numbers(op, call.arguments,
+                                    whole.module.empty() ? std::string(whole.kind_name) : whole.module);
   if (whole.inputs.empty()) {
     op.callBoxed(stack);
     return note(0);
@@ -212,6 +214,16 @@ std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::stri
   for (auto& row : server_.ledger.rows())
     if (row.report->name == layer && row.output) edges.push_back(*row.output);
   return edges;
+}
+
+std::optional<std::size_t> Attachment::State::row_of(const at::Tensor& tensor) const {
+  auto edge = torch::autograd::impl::gradient_edge(tensor);
+  std::size_t number = 0;
+  for (auto& row : server_.ledger.rows()) {
+    if (row.output && row.output->function == edge.function && row.output->input_nr == edge.input_nr) return number;
+    ++number;
+  }
+  return {};
 }
 
 }  // namespace ascribe

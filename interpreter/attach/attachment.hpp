@@ -34,6 +34,8 @@ class Attachment::State : public libtorch::Interceptor {
   std::size_t layers() const { return server_.ledger.size(); }
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
   std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;
+  /// The number among the report's rows of the layer that made a tensor; empty: none of them did.
+  std::optional<std::size_t> row_of(const at::Tensor& tensor) const;
   /// Above zero: nothing is intercepted, and what was recorded answers with gradients.
   const std::shared_ptr<std::atomic<int>>& inactive() const { return inactive_; }
 

@@ -33,6 +33,7 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
   auto call = recorder.begin(row, found, rules);
   call.choices = select(*rules, kind, found.module, number, pass->counts);
   if (call.choices.empty() && !language::covers("embedding", kind)) {  // an embedding ends relevance in any case
+    if (kind.name == "quotient") row.report->inputs = 2;               // the gradient goes to the divisor, too
     recorder.keep_gradient(op, stack, found, row);
     return {number, false};
   }

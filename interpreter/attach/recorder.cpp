@@ -183,8 +183,13 @@ void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {
 
 layering::Tensors Recorder::watched_inputs(const layering::Call& found, const Ledger::Row& row) const {
   auto inputs = found.inputs;
-  for (std::size_t i = 0; i < inputs.size() && !found.in_place && watch_.sums; ++i) {
-    if (!found.gets_relevance[i]) continue;
+  auto& steps = found.operation->steps;
+  // What an operator writes into has no node of its own before it.
+  auto written = [&](std::size_t i) {
+    return found.in_place && (steps.empty() || i >= steps.back().slots.size() || steps.back().slots[i].argument == 0);
+  };
+  for (std::size_t i = 0; i < inputs.size() && watch_.sums; ++i) {
+    if (!found.gets_relevance[i] || written(i)) continue;
     inputs[i] = at::alias(inputs[i]);  // a node of its own, where only what this layer hands down arrives
     watch_sum(inputs[i], row.report, ledger_.mutex(), &LayerReport::below);
   }

@@ -277,6 +277,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   if (!y.requires_grad()) throw no_dependence(inputs.size());
   auto start = attributing::start(options.create_graph ? y : out.output, target, layout);
 
+  auto last = state->row_of(y);
   if (supervisor) supervisor->begin_backward(state->report().size());
 
   // One backward pass for all that is asked.
@@ -308,7 +309,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   out.relevance = finished(out.relevance);
   out.report = state->report();
   out.warnings =
-      attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()});
+      attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()}, last);
   return out;
 }
 

@@ -100,9 +100,9 @@ void find_kept_gradients(const Report& report, std::vector<Diagnostic>& out) {
        .help = "give them an entry: `product, matmul, quotient, operator => norm`"});
 }
 
-void find_softmax_at_the_end(const Report& report, std::vector<Diagnostic>& out) {
-  if (report.empty()) return;
-  auto& last = report.back();
+void find_softmax_at_the_end(const Report& report, std::optional<std::size_t> of_output, std::vector<Diagnostic>& out) {
+  if (!of_output || *of_output >= report.size()) return;
+  auto& last = report[*of_output];
   if (last.rule != "gradient" || (last.kind != "softmax" && last.kind != "log_softmax")) return;
   auto arrived = last.above && last.below ? filled(": of {:.3g}, {:.3g} come through it", *last.above, *last.below)
                                           : std::string();
@@ -134,11 +134,11 @@ void find_cut_off(const Report& report, std::vector<Diagnostic>& out) {
 }  // namespace
 
 std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
-                                    const CalledModules& modules) {
+                                    const CalledModules& modules, std::optional<std::size_t> last) {
   std::vector<Diagnostic> out;
   find_unused_entries(report, rules, modules, out);
   find_kept_gradients(report, out);
-  find_softmax_at_the_end(report, out);
+  find_softmax_at_the_end(report, last, out);
   find_cut_off(report, out);
   return out;
 }

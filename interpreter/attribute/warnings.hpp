@@ -1,6 +1,7 @@
 // What an attribution is warned of.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ struct CalledModules {
   std::set<std::string> paths, classes;
 };
 
+/// `last`: the row of the layer that made the explained output; empty: none is known to have.
 std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
-                                    const CalledModules& modules);
+                                    const CalledModules& modules, std::optional<std::size_t> last);
 
 }  // namespace ascribe::attributing

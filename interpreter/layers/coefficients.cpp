@@ -78,8 +78,10 @@ at::Tensor of_adaptive_pool(const std::vector<c10::IValue>& arguments, std::size
 }
 
 at::Tensor of_mean(const std::vector<c10::IValue>& arguments, const at::Tensor& x) {
-  double count = 1;
-  for (auto d : arguments[1].toIntVector()) count *= static_cast<double>(x.size(d));
+  bool everything = !arguments[1].isIntList() || arguments[1].toIntVector().empty();
+  double count = everything ? static_cast<double>(x.numel()) : 1;
+  if (!everything)
+    for (auto d : arguments[1].toIntVector()) count *= static_cast<double>(x.size(d));
   return at::full({}, 1 / count, x.options().requires_grad(false));
 }
 

@@ -54,6 +54,7 @@ std::vector<Composed> make_table() {
       {"tanhshrink", x - call("tanh", x)},
       {"softplus", softplus},
       {"softplus", logistic_sum},
+      {"softplus", clamp(x, 0, INFINITY) + call("log", 1.0 + call("exp", call("abs", x) * -1.0))},
       {"mish", x * call("tanh", softplus)},
       {"mish", x * call("tanh", logistic_sum)},
       {"log_sigmoid", clamp(x, -INFINITY, 0) - call("log", 1.0 + call("exp", call("abs", x) * -1.0))},
@@ -228,8 +229,7 @@ class Reading {
         return known->second;
       }
     if (tensor.requires_grad() && !libtorch::is_leaf_or_view_of_one(tensor)) return {};  // computed from something else
-    if (tensor.numel() == 1 && !tensor.requires_grad() && tensor.device().is_cpu())
-      return Formula(tensor.item<double>());
+    if (auto number = libtorch::number_in(tensor)) return Formula(*number);
     if (!tensor.is_floating_point() || tensor.sizes() == input_.sizes()) return {};
     for (std::size_t i = 0; i < constants_.size(); ++i)
       if (constants_[i].is_same(tensor)) return Formula::constant(i);

@@ -22,8 +22,7 @@ using libtorch::KeptTensor;
 bool is_number(const c10::IValue& argument, double wanted) {
   if (argument.isScalar()) return argument.toScalar().toDouble() == wanted;
   if (!is_tensor(argument)) return false;
-  auto tensor = argument.toTensor();
-  return tensor.numel() == 1 && tensor.device().is_cpu() && !tensor.is_complex() && tensor.item<double>() == wanted;
+  return libtorch::number_in(argument.toTensor()) == wanted;
 }
 
 // Products of two bare tensors: which of two leaves is the input, nobody can say.
@@ -38,7 +37,8 @@ std::vector<Dependence> dependences(const OperatorCall& call) {
   return out;
 }
 
-bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, const std::vector<Dependence>& depends) {
+bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, const std::vector<Dependence>& depends,
+          bool of_model) {
   // A module outside of the model is part of what runs, too: its weights are leaves that the model does not know.
   bool foreign = !pattern.parameters.empty() && !is_bare_product(pattern) &&
                  depends[pattern.parameters.front().first] == Dependence::leaf;
@@ -64,7 +64,7 @@ bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, con
     case Form::inverse:
       return arguments[1].toScalar().toDouble() < 0;
     case Form::spread:
-      return arguments[1].isIntList() && !arguments[1].toIntVector().empty();
+      return of_model || (arguments[1].isIntList() && !arguments[1].toIntVector().empty());
     case Form::weight_right:
     case Form::weight_left:
       return is_tensor(arguments[pattern.parameters[0].first]) && arguments[pattern.inputs[0]].toTensor().dim() >= 1 &&
@@ -217,13 +217,19 @@ std::optional<Recognized> recognize(const OperatorCall& call) {
   auto patterns = find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
   if (patterns.empty()) return {};
   auto depends = dependences(call);
-  auto found =
-      std::find_if(patterns.begin(), patterns.end(), [&](auto& each) { return fits(each, call.arguments, depends); });
+  auto found = std::find_if(patterns.begin(), patterns.end(),
+                            [&](auto& each) { return fits(each, call.arguments, depends, call.of_model); });
   if (found == patterns.end()) return {};
   if (found->form == Form::dropout) return Recognized{&*found, {}};
   auto* kind = kind_of(*found, call.arguments);
   if (!kind) return {};
   return Recognized{&*found, layer_call(call, *found, *kind, depends)};
+}
+
+bool moves_indices(const OperatorCall& call) {
+  if (!follows_indices(call.op.operator_name().name)) return false;
+  auto accumulate = call.op.schema().argumentIndexWithName("accumulate");  // of index_put: a sum
+  return !accumulate || !call.arguments[static_cast<std::size_t>(*accumulate)].toBool();
 }
 
 bool puts_constants(const OperatorCall& call) {

@@ -27,6 +27,9 @@ struct OperatorCall {
   std::function<Dependence(const at::Tensor&)> dependence;
   const libtorch::ParameterNames& names;
   std::string module;  ///< that the running model says it is in; empty: the parameters tell
+  /// Whether it is known to be the model's: then a sum of everything is one of its layers. Otherwise it may be what a
+  /// user writes behind the model, to start from.
+  bool of_model = false;
 };
 
 /// The pattern that fits, and what it makes of the call. `call` is empty for a pattern that is no layer (dropout).
@@ -38,6 +41,9 @@ struct Recognized {
 /// Nothing where the table has no pattern that fits. Arguments that a pattern cannot be made of (shapes that do not
 /// meet) are for the operator itself to refuse.
 std::optional<Recognized> recognize(const OperatorCall& call);
+
+/// Whether relevance only follows the indices of the call: no layer.
+bool moves_indices(const OperatorCall& call);
 
 /// Whether an operator that moves indices puts constants around or beside what depends on the input: relevance that
 /// goes there is lost.

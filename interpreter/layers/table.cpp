@@ -121,6 +121,7 @@ void add_fixed(Table& table) {
   table.push_back({"_adaptive_avg_pool3d", "", "adaptive_avg_pool3d"});
   table.push_back({"max_pool2d_with_indices", "", "max_pool2d"});
   table.push_back({"max_pool3d_with_indices", "", "max_pool3d"});
+  for (std::string_view each : {"mean", "sum"}) table.push_back({each, "", each, Form::spread});
   table.push_back({"mean", "dim", "mean", Form::spread});
   table.push_back({"sum", "dim_IntList", "sum", Form::spread});
   for (std::string_view each : {"upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d",

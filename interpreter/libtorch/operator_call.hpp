@@ -4,6 +4,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,16 @@ inline bool is_leaf_or_view_of_one(const at::Tensor& tensor) {
 
 inline std::vector<c10::IValue> arguments_of(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
   return {stack.end() - static_cast<std::ptrdiff_t>(op.schema().arguments().size()), stack.end()};
+}
+
+/// The number that a constant tensor is, however often: `torch.zeros_like(x)` is 0.
+inline std::optional<double> number_in(const at::Tensor& tensor) {
+  if (tensor.requires_grad() || tensor.is_complex() || tensor.numel() == 0 || !tensor.device().is_cpu() ||
+      tensor.layout() != c10::kStrided || tensor.is_quantized())
+    return {};
+  auto first = tensor.flatten()[0];
+  if (tensor.numel() > 1 && !tensor.eq(first).all().item<bool>()) return {};
+  return first.item<double>();
 }
 
 /// The tensors in an argument or result: itself, or the elements of a list.

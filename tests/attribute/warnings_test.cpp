@@ -51,6 +51,43 @@ TEST_CASE("a softmax at the end is warned of, one within the model is not") {
   CHECK(codes(network("x = torch.softmax(x, 1)"), "linear => epsilon").empty());
 }
 
+TEST_CASE("a sum of everything within a saved model is one of its layers") {
+  auto model = test::loaded(test::script("def forward(self, x):\n  return torch.relu(x).sum().reshape([1, 1]) * 2\n"));
+  auto mean = test::loaded(test::script("def forward(self, x):\n  return torch.relu(x).mean().reshape([1, 1]) * 2\n"));
+  auto x = random({1, 4});
+  for (auto& each : {model, mean}) {
+    auto found = attribute(each, test::entries("any => base"), x, Target::all());
+    CHECK(found.report.size() == 3);
+    CHECK(test::difference(found.relevance.sum(), found.output.sum()) <= 1e-5);
+    CHECK(test::difference(found.relevance, x.relu() / x.relu().sum() * found.output.sum()) <= 1e-5);
+  }
+}
+
+TEST_CASE("of several outputs, the one that is explained is looked at") {
+  auto weights = test::weights({4, 3});
+  auto model =
+      test::loaded(test::script("def forward(self, x):\n  y = self.fc.forward(x)\n"
+                                "  return torch.softmax(y, 1), torch.relu(y)\n",
+                                {}, {{"fc", test::linear_script(weights.weight, weights.bias)}}));
+  auto warned = [&](std::size_t output) {
+    return attribute(model, test::entries("linear => epsilon"), random({2, 3}), Target::all().of_output(output))
+        .warnings;
+  };
+  REQUIRE(warned(0).size() == 1);
+  CHECK((warned(0)[0].code == Code::explained_softmax));
+  CHECK(warned(1).empty());
+}
+
+TEST_CASE("numbers that an index gathers in one place are a sum, and no padding") {
+  auto model =
+      test::loaded(test::script("def forward(self, x):\n"
+                                "  z = torch.zeros([2, 3], dtype=x.dtype)\n"
+                                "  return torch.index_put(z, [torch.tensor([0, 1, 0])], x, True) * 2\n"));
+  auto found = attribute(model, test::entries("scale => norm"), random({3, 3}), Target::all());
+  CHECK(found.report.at(0).kind == "index_put");
+  CHECK(found.report.at(0).rule == "gradient");
+}
+
 TEST_CASE("relevance that padding or constants took is warned of, and the sums add up") {
   auto weights = test::weights({2, 6});
   auto pads = test::loaded(

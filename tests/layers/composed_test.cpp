@@ -87,6 +87,15 @@ TEST_CASE("activations by a condition") {
   CHECK(elu.found->operation.kind->name == "elu");
 }
 
+TEST_CASE("softplus in a form that does not overflow") {
+  Program program;
+  auto in = x();
+  auto small = program.run("exp", "", {program.run("neg", "", {program.run("abs", "", {in})})});
+  program.run("add", "Tensor", {program.run("clamp", "", {in, 0}), program.run("log1p", "", {small})});
+  REQUIRE(program.found);
+  CHECK(program.found->operation.kind->name == "softplus");
+}
+
 TEST_CASE("what only looks alike is none: another input, another number, another operator between") {
   Program program;
   auto in = x(), other = x();

@@ -89,6 +89,7 @@ TEST_CASE("clamps and maxima that are activations") {
   CHECK(Called("clamp_min", "", {x, 1}).kind() == "none");
   CHECK(Called("maximum", "", {x, at::zeros({}, at::kDouble)}).kind() == "relu");
   CHECK(Called("maximum", "", {at::zeros({1}, at::kDouble), x}).kind() == "relu");
+  CHECK(Called("maximum", "", {x, at::zeros_like(x.detach())}).kind() == "relu");
   CHECK(Called("maximum", "", {x, constant({2, 3})}).kind() == "none");
 }
 
