@@ -11,6 +11,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/index_operators.hpp"
 #include "interpreter/attach/no_input_node.hpp"
+#include "interpreter/layers/written_out.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/libtorch/recurrent.hpp"
@@ -100,9 +101,9 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   bool known = !layering::find_patterns(op.operator_name().name, op.operator_name().overload_name).empty();
   auto product = known ? std::exchange(product_, std::nullopt) : std::nullopt;
   std::optional<layering::Call> found;
-  if (product && (found = layering::with_bias(call, product->call, product->output))) {
+  if (product && (found = layering::with_product(call, product->call, product->output))) {
     pass = product->pass;
-    if (product->keeps_gradient) {  // then so does the whole
+    if (product->keeps_gradient && found->operation->kind == product->call.operation->kind) {  // then so does the whole
       (stack.end() - static_cast<std::ptrdiff_t>(arguments.size()))[1] = arguments[1].toTensor().detach();
       return op.callBoxed(stack);
     }
@@ -134,7 +135,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   auto served = server_.serve(op, stack, *found, pass);
   auto output = libtorch::output_of(op, stack).toTensor();
   if (part && !found->in_place) server_.recent.add(op, std::move(arguments), output, served.row);
-  if (found->bias_follows || found->bias_may_follow) note_product(*found, pass, served, output);
+  if (found->bias_follows || found->bias_may_follow || found->sum_may_follow) note_product(*found, pass, served, output);
 }
 
 void Attachment::State::note_product(const layering::Call& call, const Pass& pass,
@@ -160,8 +161,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   };
   if (attaching::leave_no_input_node(call, stack, server_.has_input)) return;
   if (layering::moves_indices(call)) {
-    attaching::run_index_operator(call, stack, server_);
-    return note(0);
+    return note(attaching::run_index_operator(call, stack, server_));
   }
   auto whole = layering::whole_operator(call);
   if (server_.recorder.watch().has_input || !whole.inputs.empty())
@@ -178,6 +178,13 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
     throw Error({.code = Code::wrong_model,
                  .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),
                  .help = "trace it with gradients, or export it"});
+  if (auto* written_out = layering::find_written_out(name, op.operator_name().overload_name)) {
+    libtorch::Opening opening;
+    auto result = written_out(call.arguments);
+    torch::jit::drop(stack, call.arguments.size());
+    stack.emplace_back(std::move(result));
+    return;
+  }
   // What LibTorch makes of other operators are these.
   if (op.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd) && !layering::stays_whole(name))
     return libtorch::open(op, keys, stack);

@@ -44,6 +44,25 @@ class SumHook : public torch::autograd::FunctionPreHook {
   std::optional<double> LayerReport::*sum_;
 };
 
+// What arrives at an operator that writes into a tensor, and what it hands down.
+class WrittenHook : public torch::autograd::FunctionPostHook {
+ public:
+  WrittenHook(std::shared_ptr<LayerReport> report, std::shared_ptr<std::mutex> mutex)
+      : report_(std::move(report)), mutex_(std::move(mutex)) {}
+  torch::autograd::variable_list operator()(const torch::autograd::variable_list& handed_down,
+                                            const torch::autograd::variable_list& arrived) override {
+    auto above = total_of(arrived), below = total_of(handed_down);
+    std::lock_guard lock(*mutex_);
+    report_->above = above;
+    report_->below = below;
+    return handed_down;
+  }
+
+ private:
+  std::shared_ptr<LayerReport> report_;
+  std::shared_ptr<std::mutex> mutex_;
+};
+
 // A layer that keeps its gradient is a layer that relevance goes through, too.
 class SupervisorHook : public torch::autograd::FunctionPostHook {
  public:
@@ -70,6 +89,10 @@ class SupervisorHook : public torch::autograd::FunctionPostHook {
 void watch_sum(const at::Tensor& tensor, std::shared_ptr<LayerReport> report, std::shared_ptr<std::mutex> mutex,
                std::optional<double> LayerReport::*sum) {
   tensor.grad_fn()->add_pre_hook(std::make_unique<SumHook>(std::move(report), std::move(mutex), sum));
+}
+
+void watch_written(const at::Tensor& whole, std::shared_ptr<LayerReport> report, std::shared_ptr<std::mutex> mutex) {
+  whole.grad_fn()->add_post_hook(std::make_unique<WrittenHook>(std::move(report), std::move(mutex)));
 }
 
 void watch_passing(const at::Tensor& tensor, std::shared_ptr<LayerReport> report,

@@ -6,7 +6,7 @@ namespace ascribe::attaching {
 namespace {
 
 // What goes to zeros around a tensor, or to constants beside it, reaches no input: it has a row, so that sums add up.
-void watch_indices(const layering::OperatorCall& call, torch::jit::Stack& stack, LayerServer& server) {
+std::uint64_t watch_indices(const layering::OperatorCall& call, torch::jit::Stack& stack, LayerServer& server) {
   auto whole = layering::whole_operator(call);
   Pass pass;
   for (auto& each : whole.inputs) pass = ForwardPasses::join(pass, server.passes.of(each));
@@ -14,16 +14,17 @@ void watch_indices(const layering::OperatorCall& call, torch::jit::Stack& stack,
   row.report->inputs = whole.inputs.size();
   server.recorder.keep_gradient(call.op, stack, whole, row);
   row.report->rule = "indices";
+  return row.number;
 }
 
 }  // namespace
 
-void run_index_operator(const layering::OperatorCall& call, torch::jit::Stack& stack, LayerServer& server) {
+std::uint64_t run_index_operator(const layering::OperatorCall& call, torch::jit::Stack& stack, LayerServer& server) {
   std::size_t tensors = 0;
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors += tensor.requires_grad(); });
   bool in_place = call.op.operator_name().name.ends_with('_');
-  if (!in_place && server.recorder.watch().sums && layering::puts_constants(call))
+  if (server.recorder.watch().sums && layering::puts_constants(call))
     return watch_indices(call, stack, server);
   auto plain = [&](const at::Tensor& tensor) {
     return !tensor.defined() || server.passes.depends(tensor) ? tensor : tensor.detach();
@@ -40,6 +41,7 @@ void run_index_operator(const layering::OperatorCall& call, torch::jit::Stack& s
     }
   }
   call.op.callBoxed(stack);
+  return 0;
 }
 
 }  // namespace ascribe::attaching

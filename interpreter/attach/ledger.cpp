@@ -38,10 +38,6 @@ void Ledger::take_back(std::uint64_t number) {
   rows_.erase(found);
 }
 
-void Ledger::roll_back(std::uint64_t mark) {
-  while (!rows_.empty() && rows_.back().number > mark) take_back(rows_.back().number);
-}
-
 std::string Ledger::numbered(const ForwardPass& pass, std::string_view kind) {
   auto found = pass.calls_of_kind.find(std::string(kind));
   return filled("{}#{}", kind, (found == pass.calls_of_kind.end() ? 0 : found->second) + 1);

@@ -31,12 +31,8 @@ class Ledger {
   /// first of another pass comes, so that an attachment may stay for as long as it likes.
   Row& add(const std::shared_ptr<ForwardPass>& pass, std::string name, std::string_view kind);
 
-  /// Where the ledger stands.
-  std::uint64_t mark() const { return last_; }
   /// Takes a row back, as if the call had never been: it turned out to be a part of another layer.
   void take_back(std::uint64_t number);
-  /// All rows since a mark.
-  void roll_back(std::uint64_t mark);
 
   /// What a report calls a layer that has no name: `relu#3`.
   static std::string numbered(const ForwardPass& pass, std::string_view kind);

@@ -183,24 +183,24 @@ void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {
 
 layering::Tensors Recorder::watched_inputs(const layering::Call& found, const Ledger::Row& row) const {
   auto inputs = found.inputs;
-  auto& steps = found.operation->steps;
-  // What an operator writes into has no node of its own before it.
-  auto written = [&](std::size_t i) {
-    return found.in_place && (steps.empty() || i >= steps.back().slots.size() || steps.back().slots[i].argument == 0);
-  };
-  for (std::size_t i = 0; i < inputs.size() && watch_.sums; ++i) {
-    if (!found.gets_relevance[i] || written(i)) continue;
+  if (!watch_.sums || found.in_place) return inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!found.gets_relevance[i]) continue;
     inputs[i] = at::alias(inputs[i]);  // a node of its own, where only what this layer hands down arrives
     watch_sum(inputs[i], row.report, ledger_.mutex(), &LayerReport::below);
   }
   return inputs;
 }
 
-void Recorder::note_kept(Ledger::Row& row, const at::Tensor& output) const {
+void Recorder::note_kept(Ledger::Row& row, const at::Tensor& output, bool in_place) const {
   row.report->shape = output.sizes().vec();
   if (!output.grad_fn()) return;
-  if (watch_.sums) watch_sum(output, row.report, ledger_.mutex(), &LayerReport::above);
-  if (watch_.supervisor) watch_passing(output, row.report, watch_.supervisor, inactive_);
+  auto whole = in_place && output.is_view() ? at::Tensor(output._base()) : output;
+  if (watch_.sums && in_place)
+    watch_written(whole, row.report, ledger_.mutex());
+  else if (watch_.sums)
+    watch_sum(output, row.report, ledger_.mutex(), &LayerReport::above);
+  if (watch_.supervisor) watch_passing(whole, row.report, watch_.supervisor, inactive_);
   note_output(row, output);
 }
 
@@ -219,9 +219,10 @@ void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& s
   auto arguments = stack.end() - static_cast<std::ptrdiff_t>(count);
   auto inputs = watched_inputs(found, row);
   auto& steps = found.operation->steps;
-  if (steps.size() > 1 && !found.bias_follows &&
-      found.parameters.empty()) {  // what was recorded of its parts is taken back
-    auto output = found.operation->run(inputs, {});
+  if (steps.size() > 1 && !found.bias_follows) {  // what was recorded of its parts is taken back
+    layering::Tensors parameters;
+    for (auto& [name, parameter] : found.parameters) parameters.push_back(parameter.detach());
+    auto output = found.operation->run(inputs, parameters);
     torch::jit::drop(stack, count);
     stack.emplace_back(output);
     return note_kept(row, output);
@@ -253,7 +254,7 @@ void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& s
     if (!output.defined() || (!output.requires_grad() && each.requires_grad())) output = each;
   });
   if (!output.defined()) return;
-  note_kept(row, output);
+  note_kept(row, output, found.in_place);
   if (!found.operation->kind || !layering::is_linear(*found.operation->kind)) return;
   std::erase_if(kept_gradient_, [](auto& each) { return each.expired(); });
   kept_gradient_.emplace_back(output);

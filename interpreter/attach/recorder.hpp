@@ -57,9 +57,10 @@ class Recorder {
   /// input the layer has then; null where there is none.
   const RuleNode* fold(layering::Call& found, const std::shared_ptr<ForwardPass>& pass) const;
   void note_output(Ledger::Row& row, const at::Tensor& output) const;
-  /// The inputs of a layer that keeps its gradient: where sums are wanted, such that what it hands down is seen.
+  /// The inputs of a layer that keeps its gradient: where sums are wanted, such that what it hands down is seen. What
+  /// is written into has no node of its own before it: there, the operator's node tells both sums.
   layering::Tensors watched_inputs(const layering::Call& found, const Ledger::Row& row) const;
-  void note_kept(Ledger::Row& row, const at::Tensor& output) const;
+  void note_kept(Ledger::Row& row, const at::Tensor& output, bool in_place = false) const;
 
   Watch watch_;
   const ForwardPasses& passes_;

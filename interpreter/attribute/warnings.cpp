@@ -125,8 +125,11 @@ void find_cut_off(const Report& report, std::vector<Diagnostic>& out) {
          .severity = Severity::warning,
          .message = filled("of relevance {:.3g}, {:.3g} went to what '{}' ({}) put around or beside its input",
                            *row.above, lost, row.name, row.kind),
-         .help = "let the layer behind it pad by itself, or give that layer a rule under which zeros get nothing: "
-                 "`epsilon`"});
+         .help = row.kind.find("pad") == std::string::npos
+                     ? "constants that the model puts there get it: a rule under which zeros get nothing (`epsilon`) "
+                       "gives none to those that are zeros"
+                     : "let the layer behind it pad by itself, or give that layer a rule under which zeros get "
+                       "nothing: `epsilon`"});
     return;
   }
 }

@@ -92,6 +92,7 @@ struct Call {
   bool merges_behind = false, merges_before = false;
   bool bias_follows = false;     ///< the module has a bias, which the next operator adds
   bool bias_may_follow = false;  ///< as this one, but no parameter is there by the weight's name
+  bool sum_may_follow = false;   ///< a vector times a constant one: summed next, the two are linear
 };
 
 /// Whether the two are one tensor in memory: what a rule was given as a parameter, and has not modified.

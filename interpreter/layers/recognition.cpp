@@ -59,7 +59,7 @@ bool fits(const Pattern& pattern, const std::vector<c10::IValue>& arguments, con
       bool numbers = (low.isScalar() || low.isNone()) && (high.isScalar() || high.isNone());
       return numbers && !low.isNone() && (!high.isNone() || is_number(low, 0));
     }
-    case Form::maximum:
+    case Form::beside_zero:
       return is_number(arguments[pattern.inputs[0] == 0 ? 1 : 0], 0);
     case Form::inverse:
       return arguments[1].toScalar().toDouble() < 0;
@@ -178,6 +178,9 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
       out.bias_may_follow = !out.bias_follows;
     }
   if (out.bias_follows) out.merges_before = false;
+  auto& factor = operation->coefficient.value;
+  out.sum_may_follow = pattern.name == "mul" && factor.defined() && factor.dim() == 1 && factor.numel() > 1 && out.inputs[0].dim() > 0 &&
+                       out.inputs[0].size(-1) == factor.numel();
   out.operation = std::move(operation);
   return out;
 }
@@ -234,6 +237,8 @@ bool moves_indices(const OperatorCall& call) {
 
 bool puts_constants(const OperatorCall& call) {
   auto name = libtorch::base_name(call.op.operator_name().name);
+  bool in_place = name.ends_with('_');
+  if (in_place) name.remove_suffix(1);
   bool depends = false, constants = false;
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) {
@@ -241,15 +246,22 @@ bool puts_constants(const OperatorCall& call) {
       depends = depends || relevant;
       constants = constants || (!relevant && tensor.is_floating_point());
     });
+  if (!depends) return false;
   constexpr std::int64_t constant_mode = 3;  // LibTorch's number for it
   auto mode = call.arguments.size() > 2 ? call.arguments[2] : c10::IValue();
-  bool pads = name == "constant_pad_nd" || (name == "pad" && mode.isString() && mode.toStringRef() == "constant") ||
-              (name == "_pad_enum" && mode.isInt() && mode.toInt() == constant_mode);
-  constexpr std::string_view placing[] = {"cat",       "concat",      "concatenate",   "stack",
-                                          "hstack",    "vstack",      "dstack",        "where",
-                                          "index_put", "masked_fill", "slice_scatter", "select_scatter"};
-  bool places = std::find(std::begin(placing), std::end(placing), name) != std::end(placing);
-  return depends && (pads || (places && constants));
+  if (name == "constant_pad_nd" || (name == "pad" && mode.isString() && mode.toStringRef() == "constant") ||
+      (name == "_pad_enum" && mode.isInt() && mode.toInt() == constant_mode))
+    return true;
+  auto one_of = [&](auto& names) { return std::find(std::begin(names), std::end(names), name) != std::end(names); };
+  constexpr std::string_view writing_numbers[] = {"fill", "zero", "masked_fill", "where"};
+  bool numbers = name == "zero" || std::any_of(call.arguments.begin(), call.arguments.end(),
+                                               [](auto& argument) { return argument.isScalar(); });
+  if (numbers && one_of(writing_numbers)) return true;
+  constexpr std::string_view beside[] = {"cat",    "concat", "concatenate", "stack",       "hstack",        "vstack",
+                                         "dstack", "where",  "index_put",   "masked_fill", "slice_scatter", "select_scatter"};
+  // What is written over as a whole was nothing before.
+  bool a_part = in_place && (name != "copy" || call.arguments[0].toTensor().is_view());
+  return constants && (one_of(beside) || a_part);
 }
 
 Call whole_operator(const OperatorCall& call) {
@@ -284,6 +296,8 @@ Call whole_operator(const OperatorCall& call) {
   return out;
 }
 
+namespace {
+
 std::optional<Call> with_bias(const OperatorCall& call, const Call& product, const libtorch::Made& output) {
   auto name = libtorch::base_name(call.op.operator_name().name);
   auto& arguments = call.arguments;
@@ -307,6 +321,38 @@ std::optional<Call> with_bias(const OperatorCall& call, const Call& product, con
   if (call.module.empty()) out.module = libtorch::module_of(*found);
   out.in_place = name.ends_with('_');
   return out;
+}
+
+std::optional<Call> with_sum(const OperatorCall& call, const Call& product, const libtorch::Made& output) {
+  auto& arguments = call.arguments;
+  if (libtorch::base_name(call.op.operator_name().name) != "sum" || !is_tensor(arguments[0])) return {};
+  auto summed = arguments[0].toTensor();
+  if (!output.is(summed)) return {};
+  bool everything = arguments.size() == 2 || !arguments[1].isIntList() || arguments[1].toIntVector().empty();
+  bool keeps = arguments.size() > 2 && arguments[2].toBool();
+  auto last = everything ? std::vector<std::int64_t>{summed.dim() - 1} : arguments[1].toIntVector();
+  bool over_the_vector = last.size() == 1 && at::maybe_wrap_dim(last[0], summed.dim()) == summed.dim() - 1 && !keeps;
+  if (!over_the_vector || (everything && (summed.dim() != 1 || !call.of_model)) || !arguments.back().isNone()) return {};
+  auto out = product;
+  auto operation = std::make_shared<Operation>();
+  operation->kind = language::find_kind("linear");
+  operation->steps = product.operation->steps;
+  auto& times = operation->steps.front();
+  times.slots.push_back({times.constants.front().first, Slot::From::parameter, 0});
+  times.constants.clear();
+  operation->steps.push_back(step_of(call.op, arguments, {{0, Slot::From::step, 0}}, false));
+  out.operation = std::move(operation);
+  out.kind_name = "linear";
+  out.parameters.front().first = "weight";
+  out.sum_may_follow = false;
+  if (out.module.empty()) out.module = call.module;
+  return out;
+}
+
+}  // namespace
+
+std::optional<Call> with_product(const OperatorCall& call, const Call& product, const libtorch::Made& output) {
+  return product.sum_may_follow ? with_sum(call, product, output) : with_bias(call, product, output);
 }
 
 std::string module_by_parameters(const libtorch::ParameterNames& names, const std::vector<c10::IValue>& arguments) {

@@ -53,8 +53,10 @@ bool puts_constants(const OperatorCall& call);
 /// of the model, also within lists.
 Call whole_operator(const OperatorCall& call);
 
-/// `add` with the bias of the module whose product it takes, as one linear layer; nothing where it is something else.
-std::optional<Call> with_bias(const OperatorCall& call, const Call& product, const libtorch::Made& output);
+/// A layer that the call and the one before it, a product that made `output`, are together: `add` with the bias of the
+/// module whose product it takes, or `sum` over a vector times a constant one (what decomposed programs have for mv and
+/// dot). Both are linear. Nothing where it is something else.
+std::optional<Call> with_product(const OperatorCall& call, const Call& product, const libtorch::Made& output);
 
 /// The kind of the layer that a pattern stands for; null for dropout.
 const language::Kind* kind_of(const Pattern& pattern, const std::vector<c10::IValue>& arguments);

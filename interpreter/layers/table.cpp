@@ -40,9 +40,11 @@ void add_activations(Table& table) {
   for (std::string_view each : {"hardtanh", "hardtanh_", "clamp", "clamp_", "clip", "clip_"})
     table.push_back({each, "", "hardtanh", Form::clamp});
   for (std::string_view overload : {"", "Tensor"})
-    for (std::string_view each : {"clamp_min", "clamp_min_"}) table.push_back({each, overload, "relu", Form::maximum});
-  table.push_back({"maximum", "", "relu", Form::maximum, {0}, {}, -1, -1, 1});
-  table.push_back({"maximum", "", "relu", Form::maximum, {1}, {}, -1, -1, 0});
+    for (std::string_view each : {"clamp_min", "clamp_min_"}) table.push_back({each, overload, "relu", Form::beside_zero});
+  table.push_back({"maximum", "", "relu", Form::beside_zero, {0}, {}, -1, -1, 1});
+  table.push_back({"maximum", "", "relu", Form::beside_zero, {1}, {}, -1, -1, 0});
+  table.push_back({"logaddexp", "", "softplus", Form::beside_zero, {0}, {}, -1, -1, 1});
+  table.push_back({"logaddexp", "", "softplus", Form::beside_zero, {1}, {}, -1, -1, 0});
   for (std::string_view each : {"rrelu", "rrelu_"}) table.push_back({each, "", "rrelu", Form::plain, {0}, {}, 3});
   for (std::string_view each : {"rrelu_with_noise", "rrelu_with_noise_", "rrelu_with_noise_functional"})
     table.push_back({each, "", "rrelu", Form::plain, {0}, {}, 4});
@@ -62,7 +64,7 @@ void add_weighted(Table& table) {
   table.push_back({"linear", "", "linear", Form::plain, {0}, weight_bias});
   table.push_back({"linear", "", "linear", Form::weight_left, {1}, {{0, "weight"}, {2, "bias"}}});
   table.push_back({"linear", "", "matmul", Form::plain, {0, 1}, {{2, "bias"}}});
-  for (std::string_view each : {"mm", "bmm", "matmul", "mv"}) {
+  for (std::string_view each : {"mm", "bmm", "matmul", "mv", "dot", "vdot"}) {
     table.push_back({each, "", "linear", Form::weight_right, {0}, {{1, "weight"}}});
     table.push_back({each, "", "linear", Form::weight_left, {1}, {{0, "weight"}}});
     table.push_back({each, "", "matmul", Form::plain, {0, 1}});

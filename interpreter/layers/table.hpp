@@ -15,7 +15,7 @@ struct Pattern {
     plain,         ///< inputs and parameters stand where the row says
     convolution,   ///< the kind follows from the weight's rank and the `transposed` argument, if any
     clamp,         ///< numbers or nothing at arguments 1 and 2: relu from 0 on, relu6 to 6, otherwise hardtanh
-    maximum,       ///< the other argument is the number 0: relu
+    beside_zero,   ///< the other argument is the number 0
     weight_right,  ///< x · w: the weight of a linear layer, transposed
     weight_left,   ///< w · x
     sum,           ///< two summands; a constant one gets no relevance

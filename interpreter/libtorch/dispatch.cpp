@@ -130,13 +130,12 @@ const Stacks& stacks() {
 }  // namespace
 
 Pause::Pause() : guard_(mode) {}
+
+Opening::Opening() : was_paused_(paused()) { c10::impl::tls_set_dispatch_key_excluded(mode, false); }
+Opening::~Opening() { c10::impl::tls_set_dispatch_key_excluded(mode, was_paused_); }
+
 void open(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
-  bool was_paused = paused();
-  struct Restore {
-    bool value;
-    ~Restore() { c10::impl::tls_set_dispatch_key_excluded(mode, value); }
-  } restore{was_paused};
-  c10::impl::tls_set_dispatch_key_excluded(mode, false);
+  Opening opening;
   op.redispatchBoxed(keys, &stack);
 }
 

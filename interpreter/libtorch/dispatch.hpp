@@ -50,6 +50,18 @@ class Pause {
   c10::impl::ExcludeDispatchKeyGuard guard_;
 };
 
+/// While it lives, the operators that an interceptor calls by itself come to it, too.
+class Opening {
+ public:
+  Opening();
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+  ~Opening();
+
+ private:
+  bool was_paused_;
+};
+
 /// Runs an operator that LibTorch makes of others such that these come to the interceptor. `keys` are those that `call`
 /// was given.
 void open(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);

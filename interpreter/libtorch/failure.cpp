@@ -83,7 +83,12 @@ Diagnostic describe(const std::exception& failure, const std::string& what, Code
     return {.code = Code::too_large,
             .message = filled("{}: memory is exhausted", what),
             .help = "give smaller inputs, or fewer samples at a time"};
-  return {.code = code, .message = filled("{} {}: {}", what, so, reason(failure)), .help = std::move(help)};
+  auto why = reason(failure);
+  if (why.find("modified by an inplace operation") != why.npos) {  // then, how to look for it in Python
+    why = "an operator writes into a tensor that the derivative of another one needs";
+    help = "save the model without it (`x = x * y` instead of `x *= y`), or by torch.export, which takes it away";
+  }
+  return {.code = code, .message = filled("{} {}: {}", what, so, why), .help = std::move(help)};
 }
 
 std::exception_ptr& last_error() {

@@ -10,8 +10,6 @@
 
 namespace ascribe::libtorch {
 
-inline constexpr std::size_t running_mean = 3;  ///< among the arguments of batch norm's operators
-
 /// An operator's result, to be known again: as it was made, and while somebody still holds it.
 class Made {
  public:
@@ -43,9 +41,11 @@ inline std::optional<double> number_in(const at::Tensor& tensor) {
   if (tensor.requires_grad() || tensor.is_complex() || tensor.numel() == 0 || !tensor.device().is_cpu() ||
       tensor.layout() != c10::kStrided || tensor.is_quantized())
     return {};
-  auto first = tensor.flatten()[0];
-  if (tensor.numel() > 1 && !tensor.eq(first).all().item<bool>()) return {};
-  return first.item<double>();
+  auto flat = tensor.flatten();
+  auto first = flat[0].item<double>();
+  // Most are told by their ends; only what may be one number is read as a whole.
+  if (tensor.numel() > 1 && (flat[-1].item<double>() != first || !flat.eq(first).all().item<bool>())) return {};
+  return first;
 }
 
 /// The tensors in an argument or result: itself, or the elements of a list.

@@ -279,8 +279,8 @@ TEST_CASE("operators without an entry keep their gradient, and the report names 
   check({"exp"}, [](auto& in) { return in.clone().exp_(); });
   check({"matmul"}, [](auto& in) { return at::bmm(in.unsqueeze(0), in.t().unsqueeze(0)); });
   check({"matmul"}, [](auto& in) { return at::einsum("ij,kj->ik", {in, in}); });
-  check({"product", "lerp"}, [](auto& in) { return at::lerp(in, in * in, 0.5); });
-  check({"addcmul"}, [](auto& in) { return at::addcmul(in, in, in); });
+  check({"exp", "scale", "quotient", "add"}, [](auto& in) { return at::addcdiv(in, in, in.exp()); });
+  check({"scale", "product", "add"}, [](auto& in) { return at::addcmul(in, in, in); });
   check({"mse_loss"}, [&](auto& in) { return at::mse_loss(in, at::zeros_like(x)); });
   check({"glu"}, [](auto& in) { return at::glu(in, 1); });
   check({"product", "cdist"}, [](auto& in) { return at::cdist(in, in * in); });
@@ -328,7 +328,8 @@ TEST_CASE("where relevance only follows the indices there is no layer, and nothi
   check("pixel_shuffle", [](auto& in) { return at::pixel_shuffle(in.view({3, 4, 1, 1}), 2); });
   check(
       "where", [](auto& in) { return at::where(in.flip({1}) > 0, in, at::zeros_like(in)); }, 1);
-  check("masked_fill", [](auto& in) { return in.masked_fill(in < 0, 0.0); });
+  check(
+      "masked_fill", [](auto& in) { return in.masked_fill(in < 0, 0.0); }, 1);
   check("to", [](auto& in) { return in.to(at::kFloat).to(at::kDouble); });
   check("dropout", [](auto& in) { return at::dropout(in, 0.5, /*train=*/false); });
   for (auto mode : {"constant", "reflect", "replicate", "circular"})

@@ -1,51 +1,15 @@
-"""Exports the models that the tests of saved models load. Usage: export_models.py FOLDER
-
-Of each model NAME there is NAME.pt2, what it computes in NAME.values.pt (buffers input_0 …, output_0 … of a TorchScript
-module, which C++ can read), and for some NAME.pt, the same network as TorchScript.
-"""
+"""Exports the models that the tests of saved models load. Usage: export_models.py FOLDER"""
 
 import sys
-import warnings
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils import _pytree
 
-warnings.filterwarnings("ignore")
-torch.set_num_threads(1)  # as the tests do: sums of parts depend on how many there are
-folder = Path(sys.argv[1])
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from exporting import export, folder  # noqa: E402
+
 Dim = torch.export.Dim
-
-
-class Values(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        for kind, tensors in (("input", inputs), ("output", outputs)):
-            for i, each in enumerate(tensors):
-                self.register_buffer(f"{kind}_{i}", each)
-
-    def forward(self, x):
-        return x
-
-
-def tensors_of(tree):
-    return [each.detach().clone() for each in _pytree.tree_leaves(tree) if isinstance(each, torch.Tensor)]
-
-
-def export(name, model, inputs, *, decomposed=False, scripted=False, traced=False, eager=True, keywords=None, **options):
-    torch.manual_seed(7)
-    program = torch.export.export(model, inputs, keywords, **options)
-    if decomposed:
-        program = program.run_decompositions()
-    torch.export.save(program, folder / f"{name}.pt2")
-    given = tensors_of((inputs, keywords or {}))
-    outputs = tensors_of((model if eager else program.module())(*inputs, **(keywords or {})))
-    torch.jit.script(Values(given, outputs)).save(folder / f"{name}.values.pt")
-    if scripted:
-        torch.jit.script(model).save(folder / f"{name}.pt")
-    if traced:
-        torch.jit.trace(model, inputs).save(folder / f"{name}.pt")
 
 
 class Network(nn.Module):

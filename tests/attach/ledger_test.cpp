@@ -14,7 +14,6 @@ TEST_CASE("rows are numbered in order, and named by their kind") {
   ledger.add(pass, "a", "relu");
   ledger.add(pass, "b", "linear");
   CHECK(Ledger::numbered(*pass, "relu") == "relu#2");
-  CHECK(ledger.mark() == 2);
   CHECK(ledger.report().size() == 2);
 }
 
@@ -28,19 +27,6 @@ TEST_CASE("a row that is taken back was never there: neither counted, nor among 
   CHECK(pass->counts[0].empty());
   CHECK(Ledger::numbered(*pass, "tanh") == "tanh#1");
   ledger.take_back(number);  // of one that is gone, nothing
-}
-
-TEST_CASE("rolling back to a mark takes all back that came behind it") {
-  Ledger ledger;
-  auto pass = std::make_shared<ForwardPass>();
-  ledger.add(pass, "a", "linear");
-  auto mark = ledger.mark();
-  ledger.add(pass, "b", "mul");
-  ledger.add(pass, "c", "mul");
-  ledger.roll_back(mark);
-  REQUIRE(ledger.size() == 1);
-  CHECK(ledger.last()->name == "a");
-  CHECK(Ledger::numbered(*pass, "mul") == "mul#1");
 }
 
 TEST_CASE("rows of passes that are over go when another pass begins") {

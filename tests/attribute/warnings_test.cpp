@@ -106,6 +106,47 @@ TEST_CASE("relevance that padding or constants took is warned of, and the sums a
   CHECK(attribute(nothing, test::entries("linear => epsilon"), x, Target::all()).warnings.empty());
 }
 
+TEST_CASE("what is written into a tensor is accounted for") {
+  auto x = random({3, 3});
+  const std::vector<std::pair<std::string, bool>> written{
+      {"x[:, 0] = 0.5", true},
+      {"z = torch.full([3, 6], 0.5).to(x)\n  z[:, 1:5] = x\n  x = z[:, 1:5] + z[:, 0:4]", true},
+      {"y = x.sin()\n  x[:, 1:3] *= y[:, 0:2]", false},
+      {"x.exp_()", false},
+      {"x.mul_(torch.sin(x))", false},
+      {"y = x.sin()\n  x *= 0.5\n  x = x + y\n  x.addcmul_(y, x)", false},
+      {"x = x.masked_fill(x > 0, 0.5)", true},
+      {"x = torch.where(x > 0, x, 0.5)", true},
+  };
+  for (auto& [line, cuts] : written) {
+    INFO(line);
+    auto found = attribute(network(line), test::entries("linear => flat\nadd => norm"), x, Target::all());
+    auto sum = found.relevance.sum().item<double>();
+    for (auto& row : found.report) {
+      INFO(row.name);
+      REQUIRE(row.above.has_value());
+      REQUIRE(row.below.has_value());
+      sum += *row.above - *row.below;
+    }
+    CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
+    auto warned = std::any_of(found.warnings.begin(), found.warnings.end(),
+                              [](auto& each) { return each.code == Code::cut_off; });
+    CHECK(warned == cuts);
+  }
+}
+
+TEST_CASE("an operator that writes where a derivative still needs the numbers is told in the model's terms") {
+  try {
+    (void)attribute(network("x[:, 1:3] *= x[:, 0:2].sin()"), test::entries("linear => flat"), random({3, 3}),
+                    Target::all());
+    FAIL("it cannot be explained");
+  } catch (const Error& error) {
+    CHECK_THAT(error.diagnostics().front().message, Catch::Contains("writes into a tensor"));
+    CHECK_THAT(error.diagnostics().front().message, !Catch::Contains("anomaly"));
+    CHECK_THAT(error.diagnostics().front().help, Catch::Contains("torch.export"));
+  }
+}
+
 TEST_CASE("a model of whose layers none has an entry is told what would be one") {
   auto model = test::loaded(test::script("def forward(self, x):\n  return torch.sin(x)\n"));
   try {

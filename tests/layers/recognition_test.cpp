@@ -3,6 +3,7 @@
 #include "interpreter/layers/recognition.hpp"
 
 #include "ascribe/error.hpp"
+#include "interpreter/layers/written_out.hpp"
 #include "tests/layers/calls.hpp"
 
 using namespace ascribe;
@@ -113,12 +114,58 @@ TEST_CASE("a product and the bias of its module are one layer") {
   auto y = product.run();
   Called sum("add", "Tensor", {y, bias});
   sum.names = product.names;
-  auto whole = layering::with_bias(sum.call(), *found->call, libtorch::Made(y));
+  auto whole = layering::with_product(sum.call(), *found->call, libtorch::Made(y));
   REQUIRE(whole);
   CHECK(whole->module == "fc");
   CHECK(whole->parameters.size() == 2);
   CHECK(at::allclose(whole->operation->run({x}, {weight, bias}), y + bias, 1e-12, 1e-12));
-  CHECK_FALSE(layering::with_bias(sum.call(), *found->call, libtorch::Made(x)));  // of another product
+  CHECK_FALSE(layering::with_product(sum.call(), *found->call, libtorch::Made(x)));  // of another product
+}
+
+TEST_CASE("a vector times a constant one, summed, is a linear layer as a program without mv and dot has it") {
+  auto x = computed({2, 3}), weight = constant({3});
+  Called times("mul", "Tensor", {weight, x});
+  auto product = times.recognized();
+  REQUIRE(product->call->sum_may_follow);
+  auto y = times.run();
+  auto summed = [&](std::vector<std::int64_t> dimensions, bool keeps = false) {
+    Called sum("sum", "dim_IntList", {y, dimensions, keeps});
+    return layering::with_product(sum.call(), *product->call, libtorch::Made(y));
+  };
+  for (std::int64_t last : {1, -1}) {
+    auto whole = summed({last});
+    REQUIRE(whole);
+    CHECK(whole->kind_name == "linear");
+    REQUIRE(whole->parameters.size() == 1);
+    CHECK(at::allclose(whole->operation->run({x}, {weight}), at::mv(x, weight), 1e-12, 1e-12));
+    CHECK(at::allclose(whole->operation->run({x}, {2 * weight}), 2 * at::mv(x, weight), 1e-12, 1e-12));
+  }
+  CHECK_FALSE(summed({0}));
+  CHECK_FALSE(summed({0, 1}));
+  CHECK_FALSE(summed({1}, /*keeps=*/true));
+  CHECK_FALSE(Called("mul", "Tensor", {x, constant({2, 3})}).recognized()->call->sum_may_follow);
+  CHECK_FALSE(Called("mul", "Tensor", {x, constant({1})}).recognized()->call->sum_may_follow);
+  CHECK(Called("dot", "", {computed({3}), weight}).kind() == "linear");
+}
+
+TEST_CASE("what is written out computes what the operator does") {
+  auto x = computed({2, 3}), y = computed({2, 3}), z = computed({2, 3}).abs() + 1;
+  for (auto& [name, overload, arguments] :
+       std::vector<std::tuple<std::string, std::string, std::vector<c10::IValue>>>{
+           {"lerp", "Scalar", {x, y, 0.3}},
+           {"lerp", "Scalar", {x, y, 0.75}},
+           {"lerp", "Tensor", {x, y, constant({3})}},
+           {"lerp", "Tensor", {x, constant({1, 3}), y}},
+           {"addcmul", "", {x, y, z, 0.5}},
+           {"addcdiv", "", {x, y, z, -2}},
+       }) {
+    INFO(name << "." << overload);
+    Called called(name, overload, arguments);
+    auto* written_out = layering::find_written_out("aten::" + name, overload);
+    REQUIRE(written_out);
+    CHECK(at::allclose(written_out(called.arguments), called.run(), 1e-12, 1e-12));
+  }
+  CHECK(layering::find_written_out("aten::add", "Tensor") == nullptr);
 }
 
 TEST_CASE("training mode is refused in every spelling") {
@@ -168,5 +215,15 @@ TEST_CASE("indices move relevance, and constants beside them take some") {
   CHECK(layering::puts_constants(cat({x, constant({2, 1})}).call()));
   CHECK_FALSE(layering::puts_constants(cat({x, computed({2, 1})}).call()));
   CHECK(layering::puts_constants(Called("constant_pad_nd", "", {x, std::vector<std::int64_t>{1, 1}}).call()));
+  auto mask = at::ones({2, 3}, at::kBool);
+  CHECK(layering::puts_constants(Called("masked_fill", "Scalar", {x, mask, 0}).call()));
+  CHECK(layering::puts_constants(Called("where", "ScalarOther", {mask, x, 0}).call()));
+  CHECK_FALSE(layering::puts_constants(Called("where", "self", {mask, x, computed({2, 3})}).call()));
+  auto zeros = at::zeros({2, 5}, at::kDouble);
+  CHECK(layering::puts_constants(Called("copy_", "", {zeros.slice(1, 1, 4), x}).call()));
+  CHECK(layering::puts_constants(Called("copy_", "", {x.slice(1, 0, 1), constant({2, 1})}).call()));
+  CHECK(layering::puts_constants(Called("fill_", "Scalar", {x.select(1, 0), 0}).call()));
+  CHECK_FALSE(layering::puts_constants(Called("copy_", "", {zeros, x}).call()));  // all of it
+  CHECK_FALSE(layering::puts_constants(Called("unsqueeze_", "", {x, 0}).call()));
   CHECK_FALSE(layering::puts_constants(Called("reshape", "", {x, std::vector<std::int64_t>{6}}).call()));
 }

@@ -1,42 +1,21 @@
-"""Exports the models that the tests of programs load, as tests/attach/export_models.py does. Usage: export_models.py FOLDER"""
+"""Exports the models that the tests of programs load. Usage: export_models.py FOLDER"""
 
 import sys
-import warnings
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils import _pytree
 
-warnings.filterwarnings("ignore")
-torch.set_num_threads(1)
-folder = Path(sys.argv[1])
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import exporting  # noqa: E402
+
 Dim = torch.export.Dim
+folder = exporting.folder
 
 
-class Values(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        for kind, tensors in (("input", inputs), ("output", outputs)):
-            for i, each in enumerate(tensors):
-                self.register_buffer(f"{kind}_{i}", each)
-
-    def forward(self, x):
-        return x
-
-
-def tensors_of(tree):
-    return [each.detach().clone() for each in _pytree.tree_leaves(tree) if isinstance(each, torch.Tensor)]
-
-
-def export(name, model, inputs, *, decomposed=False, **options):
-    program = torch.export.export(model, inputs, **options)
-    if decomposed:
-        program = program.run_decompositions()
-    torch.export.save(program, folder / f"{name}.pt2")
-    given = tensors_of(inputs)
-    outputs = tensors_of(program.module()(*[each.clone() for each in inputs]))
-    torch.jit.script(Values(given, outputs)).save(folder / f"{name}.values.pt")
+def export(*arguments, **options):
+    """What a program computes is asked of the program: some of these count their calls, or write into what they get."""
+    exporting.export(*arguments, eager=False, **options)
 
 
 # ------------------------------------------------------------------------------------------------------------- modules

@@ -120,6 +120,14 @@ for name, function in {
         "hardshrink": F.hardshrink, "softshrink": F.softshrink, "leaky_relu": F.leaky_relu, "logsigmoid": F.logsigmoid,
         "relu6": F.relu6, "hardtanh": F.hardtanh}.items():
     cases["F_" + name] = (Function(function), vector)
+vector_weight, mixed = torch.randn(6), torch.randn(6)
+for name, function in {
+        "mv": lambda x: x * (x @ vector_weight)[:, None], "matmul_vector": lambda x: torch.matmul(x, vector_weight)[:, None] + x,
+        "weighted_sum": lambda x: (vector_weight * x).sum(-1, keepdim=True) + x,
+        "lerp": lambda x: torch.lerp(x, mixed, 0.3) + torch.lerp(x, mixed.expand_as(x), mixed.sigmoid().expand_as(x)),
+        "addcmul": lambda x: torch.addcmul(x, x, mixed, value=0.5), "addcdiv": lambda x: torch.addcdiv(x, x, 1 + mixed ** 2)
+        }.items():
+    cases["F_" + name] = (Function(function), vector)
 cases["Linear3d"] = (Linear3d(), (2, 3, 4))
 for name, cell in {"LSTMCell": nn.LSTMCell(5, 4), "GRUCell": nn.GRUCell(5, 4), "RNNCell": nn.RNNCell(5, 4)}.items():
     cases[name] = (Cell(cell), (2, 2, 5))

@@ -1,0 +1,18 @@
+// Operators that are several layers, written out as these.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+
+#include <string_view>
+#include <vector>
+
+namespace ascribe::layering {
+
+/// Computes what an operator computes by the operators that it stands for, as a decomposed program has them.
+using WrittenOut = at::Tensor (*)(const std::vector<c10::IValue>& arguments);
+
+/// Null for every other operator.
+WrittenOut find_written_out(std::string_view name, std::string_view overload);
+
+}  // namespace ascribe::layering
