@@ -135,7 +135,8 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   auto served = server_.serve(op, stack, *found, pass);
   auto output = libtorch::output_of(op, stack).toTensor();
   if (part && !found->in_place) server_.recent.add(op, std::move(arguments), output, served.row);
-  if (found->bias_follows || found->bias_may_follow || found->sum_may_follow) note_product(*found, pass, served, output);
+  if (found->bias_follows || found->bias_may_follow || found->sum_may_follow)
+    note_product(*found, pass, served, output);
 }
 
 void Attachment::State::note_product(const layering::Call& call, const Pass& pass,

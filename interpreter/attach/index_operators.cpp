@@ -24,8 +24,7 @@ std::uint64_t run_index_operator(const layering::OperatorCall& call, torch::jit:
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors += tensor.requires_grad(); });
   bool in_place = call.op.operator_name().name.ends_with('_');
-  if (server.recorder.watch().sums && layering::puts_constants(call))
-    return watch_indices(call, stack, server);
+  if (server.recorder.watch().sums && layering::puts_constants(call)) return watch_indices(call, stack, server);
   auto plain = [&](const at::Tensor& tensor) {
     return !tensor.defined() || server.passes.depends(tensor) ? tensor : tensor.detach();
   };

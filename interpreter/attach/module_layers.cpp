@@ -31,7 +31,7 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
     found.gets_relevance.push_back(of_input != nullptr);
   }
   auto* own = language::find_kind(layering::kind_of_class(module.class_name));
-  bool by_entry = selects_module(*server_.rules, module.path, module.class_name, 2);
+  bool by_entry = selects_module(*server_.rules, module.path, module.class_name, module.operators);
   if (!pass || (!by_entry && own->name == "interpolate" && layering::only_moves_indices(module.run, module.inputs)))
     return module.run(module.inputs);
   server_.begin_layer(/*may_be_part=*/false);
@@ -58,7 +58,8 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
   row.report->inputs =
       static_cast<std::size_t>(std::count(found.gets_relevance.begin(), found.gets_relevance.end(), true));
   auto call = server_.recorder.begin(row, found, server_.rules);
-  call.choices = by_entry ? select_module(*server_.rules, module.path, module.class_name, row.number, pass->counts)
+  call.choices = by_entry ? select_module(*server_.rules, module.path, module.class_name, module.operators, row.number,
+                                          pass->counts)
                           : select(*server_.rules, *operation->kind, module.path, row.number, pass->counts);
   if (call.choices.empty() && by_entry) {  // `first n` has taken others
     server_.ledger.take_back(row.number);

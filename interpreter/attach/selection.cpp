@@ -80,10 +80,10 @@ std::vector<Choice> select(const language::BoundComposite& composite, const lang
 }
 
 std::vector<Choice> select_module(const language::BoundComposite& composite, const std::string& path,
-                                  const std::string& class_name, std::uint64_t place, Counts& counts) {
-  constexpr std::size_t several = 2;
+                                  const std::string& class_name, std::size_t operators, std::uint64_t place,
+                                  Counts& counts) {
   return choices_of(composite, place, counts, [&](const LayerSelector& selector, bool own) {
-    if (names_module(selector, path, class_name, several)) return true;
+    if (names_module(selector, path, class_name, operators)) return true;
     bool everything = selector.selects == LayerSelector::Selects::layers &&
                       (selector.kind.empty() || selector.kind == "any") &&
                       (!selector.glob || matches_glob(*selector.glob, path));

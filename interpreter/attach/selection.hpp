@@ -35,7 +35,8 @@ std::vector<Choice> select(const language::BoundComposite& composite, const lang
 
 /// The same for a module of a saved model as one layer: entries `module "…"`, `class "…"`, or its whole name alone.
 std::vector<Choice> select_module(const language::BoundComposite& composite, const std::string& path,
-                                  const std::string& class_name, std::uint64_t place, Counts& counts);
+                                  const std::string& class_name, std::size_t operators, std::uint64_t place,
+                                  Counts& counts);
 
 /// Whether some entry may be for that module; `operators` is how many it has.
 bool selects_module(const language::BoundComposite& composite, const std::string& path, const std::string& class_name,

@@ -179,8 +179,8 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
     }
   if (out.bias_follows) out.merges_before = false;
   auto& factor = operation->coefficient.value;
-  out.sum_may_follow = pattern.name == "mul" && factor.defined() && factor.dim() == 1 && factor.numel() > 1 && out.inputs[0].dim() > 0 &&
-                       out.inputs[0].size(-1) == factor.numel();
+  out.sum_may_follow = pattern.name == "mul" && factor.defined() && factor.dim() == 1 && factor.numel() > 1 &&
+                       out.inputs[0].dim() > 0 && out.inputs[0].size(-1) == factor.numel();
   out.operation = std::move(operation);
   return out;
 }
@@ -257,8 +257,9 @@ bool puts_constants(const OperatorCall& call) {
   bool numbers = name == "zero" || std::any_of(call.arguments.begin(), call.arguments.end(),
                                                [](auto& argument) { return argument.isScalar(); });
   if (numbers && one_of(writing_numbers)) return true;
-  constexpr std::string_view beside[] = {"cat",    "concat", "concatenate", "stack",       "hstack",        "vstack",
-                                         "dstack", "where",  "index_put",   "masked_fill", "slice_scatter", "select_scatter"};
+  constexpr std::string_view beside[] = {"cat",       "concat",      "concatenate",   "stack",
+                                         "hstack",    "vstack",      "dstack",        "where",
+                                         "index_put", "masked_fill", "slice_scatter", "select_scatter"};
   // What is written over as a whole was nothing before.
   bool a_part = in_place && (name != "copy" || call.arguments[0].toTensor().is_view());
   return constants && (one_of(beside) || a_part);
@@ -332,7 +333,8 @@ std::optional<Call> with_sum(const OperatorCall& call, const Call& product, cons
   bool keeps = arguments.size() > 2 && arguments[2].toBool();
   auto last = everything ? std::vector<std::int64_t>{summed.dim() - 1} : arguments[1].toIntVector();
   bool over_the_vector = last.size() == 1 && at::maybe_wrap_dim(last[0], summed.dim()) == summed.dim() - 1 && !keeps;
-  if (!over_the_vector || (everything && (summed.dim() != 1 || !call.of_model)) || !arguments.back().isNone()) return {};
+  if (!over_the_vector || (everything && (summed.dim() != 1 || !call.of_model)) || !arguments.back().isNone())
+    return {};
   auto out = product;
   auto operation = std::make_shared<Operation>();
   operation->kind = language::find_kind("linear");

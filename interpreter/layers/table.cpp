@@ -40,7 +40,8 @@ void add_activations(Table& table) {
   for (std::string_view each : {"hardtanh", "hardtanh_", "clamp", "clamp_", "clip", "clip_"})
     table.push_back({each, "", "hardtanh", Form::clamp});
   for (std::string_view overload : {"", "Tensor"})
-    for (std::string_view each : {"clamp_min", "clamp_min_"}) table.push_back({each, overload, "relu", Form::beside_zero});
+    for (std::string_view each : {"clamp_min", "clamp_min_"})
+      table.push_back({each, overload, "relu", Form::beside_zero});
   table.push_back({"maximum", "", "relu", Form::beside_zero, {0}, {}, -1, -1, 1});
   table.push_back({"maximum", "", "relu", Form::beside_zero, {1}, {}, -1, -1, 0});
   table.push_back({"logaddexp", "", "softplus", Form::beside_zero, {0}, {}, -1, -1, 1});

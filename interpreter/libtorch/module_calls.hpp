@@ -11,16 +11,17 @@
 namespace ascribe::libtorch {
 
 struct ModuleCall {
-  std::string path;        ///< `encoder.0.act`
-  std::string class_name;  ///< `Hardswish`, without what stands before the last dot
+  std::string path;           ///< `encoder.0.act`
+  std::string class_name;     ///< `Hardswish`, without what stands before the last dot
+  std::size_t operators = 0;  ///< that `wants` was asked with
   /// The tensors that enter, each once; others (numbers, lists of them) are fixed.
-  std::vector<at::Tensor> inputs;
+  std::vector<at::Tensor> inputs{};
   /// Parameters and buffers of the module and of those within it, by their names there: `weight`, `0.weight`.
-  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  std::vector<std::pair<std::string, at::Tensor>> parameters{};
   /// The module's part of the program, on other tensors in the place of `inputs`: all tensors that leave it. May be
   /// called several times, also after the model's run, and from another thread; operators go through the dispatcher as
   /// they do when the model runs.
-  std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& inputs)> run;
+  std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& inputs)> run{};
 };
 
 class ModuleObserver {

@@ -244,8 +244,7 @@ struct Part {
 
 void Running::hand_over(const ModuleRegion& region, libtorch::ModuleObserver& observer) {
   libtorch::current_module() = region.path;
-  libtorch::ModuleCall call{
-      .path = region.path, .class_name = region.class_name, .inputs = {}, .parameters = {}, .run = {}};
+  libtorch::ModuleCall call{.path = region.path, .class_name = region.class_name, .operators = region.operators};
   Part part{.graph = graph_, .region = &region, .device = device_};
   for (auto& each : region.entering) {
     auto value = values_.at(each.slot);

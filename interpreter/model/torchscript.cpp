@@ -157,7 +157,7 @@ std::optional<std::vector<at::Tensor>> TorchScriptGraph::hand_over(const std::ve
   auto* observer = libtorch::module_observer();
   auto name = class_name(*module_.type());
   if (!observer || !observer->wants("", name, operators_)) return {};
-  libtorch::ModuleCall call{.path = {}, .class_name = name, .inputs = inputs, .parameters = {}, .run = {}};
+  libtorch::ModuleCall call{.path = {}, .class_name = name, .operators = operators_, .inputs = inputs};
   for (const auto& each : module_.named_parameters()) call.parameters.emplace_back(each.name, each.value);
   for (const auto& each : module_.named_buffers()) call.parameters.emplace_back(each.name, each.value);
   call.run = [whole = *this](const std::vector<at::Tensor>& given) {

@@ -146,8 +146,7 @@ void hand_over(const MethodPointer& method, torch::jit::Stack& stack) {
                  .help = "name the modules within it instead"});
   libtorch::current_module() = method->path;
   auto count = method->graph->inputs().size();
-  libtorch::ModuleCall call{
-      .path = method->path, .class_name = method->class_name, .inputs = {}, .parameters = {}, .run = {}};
+  libtorch::ModuleCall call{.path = method->path, .class_name = method->class_name, .operators = method->operators};
   Kept kept{.method = method, .arguments = {}, .inputs = {}};
   for (auto& each : torch::jit::pop(stack, count)) {
     auto& weight = method->weights[kept.arguments.size()];

@@ -150,8 +150,7 @@ TEST_CASE("a vector times a constant one, summed, is a linear layer as a program
 
 TEST_CASE("what is written out computes what the operator does") {
   auto x = computed({2, 3}), y = computed({2, 3}), z = computed({2, 3}).abs() + 1;
-  for (auto& [name, overload, arguments] :
-       std::vector<std::tuple<std::string, std::string, std::vector<c10::IValue>>>{
+  for (auto& [name, overload, arguments] : std::vector<std::tuple<std::string, std::string, std::vector<c10::IValue>>>{
            {"lerp", "Scalar", {x, y, 0.3}},
            {"lerp", "Scalar", {x, y, 0.75}},
            {"lerp", "Tensor", {x, y, constant({3})}},
