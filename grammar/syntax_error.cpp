@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 
+#include "grammar/characters.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/habits.hpp"
 #include "grammar/suggest.hpp"
@@ -24,10 +24,6 @@ constexpr std::array listed_order{expecting::item,          expecting::clause,
                                   expecting::comma,         expecting::close_parenthesis,
                                   expecting::close_bracket, expecting::close_brace,
                                   expecting::operation,     expecting::end};
-
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
-bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)); }
-bool is_name_character(char c) { return is_letter(c) || is_digit(c); }
 
 // The token at an offset, as far as a message needs it: a word, a number, or a mark.
 Span token_at(std::string_view text, std::size_t begin) {

@@ -1,13 +1,12 @@
 #include "grammar/tokens.hpp"
 
 #include <algorithm>
-#include <cctype>
+
+#include "grammar/characters.hpp"
 
 namespace ascribe {
 namespace {
 
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
-bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)); }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 // One past the last byte of the token at `i`. The source has no mistakes: what begins like a number is one.

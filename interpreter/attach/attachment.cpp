@@ -31,6 +31,7 @@ layering::Call call_of(layering::ComposedLayer composed, const std::string& modu
   out.kind_name = composed.operation.kind->name;
   out.operation = std::make_shared<layering::Operation>(std::move(composed.operation));
   out.inputs = {std::move(composed.input)};
+  out.in_place = composed.in_place;
   out.gets_relevance = {true};
   out.parameters = std::move(composed.parameters);
   out.module = module;
@@ -156,7 +157,8 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   auto& name = op.operator_name().name;
   auto pass = known;
   auto note = [&](std::uint64_t row) {
-    if (!layering::may_be_part(name) || op.schema().returns().size() != 1) return;
+    // What was written into is not what it was.
+    if (!layering::may_be_part(name) || libtorch::writes_in_place(name) || op.schema().returns().size() != 1) return;
     auto& output = libtorch::output_of(op, stack);
     if (libtorch::is_tensor(output)) server_.recent.add(op, call.arguments, output.toTensor(), row);
   };
@@ -182,6 +184,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   if (auto* written_out = layering::find_written_out(name, op.operator_name().overload_name)) {
     libtorch::Opening opening;
     auto result = written_out(call.arguments);
+    if (libtorch::writes_in_place(name)) result = call.arguments[0].toTensor().copy_(result);
     torch::jit::drop(stack, call.arguments.size());
     stack.emplace_back(std::move(result));
     return;

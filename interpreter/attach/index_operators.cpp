@@ -23,7 +23,7 @@ std::uint64_t run_index_operator(const layering::OperatorCall& call, torch::jit:
   std::size_t tensors = 0;
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) { tensors += tensor.requires_grad(); });
-  bool in_place = call.op.operator_name().name.ends_with('_');
+  bool in_place = libtorch::writes_in_place(call.op.operator_name().name);
   if (server.recorder.watch().sums && layering::puts_constants(call)) return watch_indices(call, stack, server);
   auto plain = [&](const at::Tensor& tensor) {
     return !tensor.defined() || server.passes.depends(tensor) ? tensor : tensor.detach();

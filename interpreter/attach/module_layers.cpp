@@ -13,7 +13,7 @@
 namespace ascribe::attaching {
 
 bool ModuleLayers::wants(const std::string& path, const std::string& class_name, std::size_t operators) {
-  if (!path.empty()) paths_.insert(path);  // the model itself has none
+  paths_.insert(path);  // the model itself has an empty one
   classes_.insert(class_name);
   if (!serving_.active() || !at::GradMode::is_enabled()) return false;
   return selects_module(*server_.rules, path, class_name, operators) ||

@@ -223,9 +223,10 @@ void Recorder::keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& s
     layering::Tensors parameters;
     for (auto& [name, parameter] : found.parameters) parameters.push_back(parameter.detach());
     auto output = found.operation->run(inputs, parameters);
+    if (found.in_place) output = arguments[0].toTensor().copy_(output);
     torch::jit::drop(stack, count);
     stack.emplace_back(output);
-    return note_kept(row, output);
+    return note_kept(row, output, found.in_place);
   }
   auto depends = [&](const at::Tensor& tensor) {
     return std::any_of(found.inputs.begin(), found.inputs.end(), [&](auto& x) { return x.is_same(tensor); }) ||

@@ -35,6 +35,12 @@ struct Inputs {
   std::vector<at::Tensor> leaves;  // where relevance arrives; undefined for integers
 };
 
+// The model's own; a model without weights takes whatever comes.
+at::ScalarType floating_type(const at::TensorOptions& model, const at::Tensor& input) {
+  if (!model.has_dtype() && input.is_floating_point()) return input.scalar_type();
+  return c10::typeMetaToScalarType(model.dtype());
+}
+
 Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& given, Integers integers,
                 bool keeps_history) {
   Inputs out;
@@ -50,7 +56,7 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
     auto declared = program.declared_type(i);
     bool stays = !input.is_floating_point() && integers != Integers::as_floating;
     auto type = stays                           ? declared.value_or(input.scalar_type())
-                : !declared                     ? c10::typeMetaToScalarType(options.dtype())
+                : !declared                     ? floating_type(options, input)
                 : at::isFloatingType(*declared) ? *declared
                                                 : input.scalar_type();  // the program refuses it, by its own name
     bool continues = keeps_history && input.requires_grad();

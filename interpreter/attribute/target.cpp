@@ -32,9 +32,12 @@ void check_index(std::int64_t index, std::int64_t count) {
 
 at::Tensor largest(const at::Tensor& output, const Layout& layout) {
   if (!layout.choices) return at::ones_like(output);
-  if (output.dim() > 2 || output.size(*layout.choices) == 0)
+  auto samples = layout.samples ? output.size(*layout.samples) : 1;
+  if (output.size(*layout.choices) == 0 || output.numel() != samples * output.size(*layout.choices))
     throw bad_target(filled("the model's output has the shape {}: which target?", shown(output.sizes())),
-                     "choose one by its index");
+                     filled("choose one by its index along dimension {}, or explain all of it (`--target all`, in C++ "
+                            "`Target::all()`)",
+                            *layout.choices));
   return at::zeros_like(output).scatter_(*layout.choices, output.argmax(*layout.choices, /*keepdim=*/true), 1);
 }
 
@@ -128,7 +131,12 @@ attributing::Layout attributing::layout_of(at::IntArrayRef output, const std::ve
     if (first) return {.samples = 0};
     return single ? Layout{.choices = 0} : Layout{.mixed = most};
   }
-  if (first) return {.samples = 0, .choices = 1};
+  if (first) {
+    auto longer = [](auto size) { return size > 1; };
+    auto choices = std::find_if(output.begin() + 1, output.end(), longer);
+    bool only = choices != output.end() && std::find_if(choices + 1, output.end(), longer) == output.end();
+    return {.samples = 0, .choices = only ? choices - output.begin() : 1};
+  }
   std::vector<std::int64_t> found;
   for (std::size_t d = 1; d + 1 < output.size(); ++d)
     if (counts_samples(output[d])) found.push_back(static_cast<std::int64_t>(d));

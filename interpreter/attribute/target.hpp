@@ -12,7 +12,8 @@ struct Layout {
   std::int64_t mixed = 0;                    ///< of how many samples, where these are nowhere to be found in it
 };
 
-/// Dimension 0 of each input counts samples. Those of the output are at dimension 0, too, where the size says so; or
+/// Dimension 0 of each input counts samples. Those of the output are at dimension 0, too, where the size says so, and
+/// a target is an index along dimension 1, or along the only one that is longer than 1 ([batch, 1, classes]); or
 /// between the first and the last one ([time, batch, classes]), and then the last one counts what a target is an index
 /// of.
 Layout layout_of(at::IntArrayRef output, const std::vector<at::Tensor>& inputs);

@@ -53,11 +53,23 @@ std::string shown(const LayerSelector& selector) {
 }
 
 std::vector<std::string> near(const LayerSelector& selector, const Report& report, const CalledModules& modules) {
-  if (selector.selects == LayerSelector::Selects::module) return {modules.paths.begin(), modules.paths.end()};
+  if (selector.selects == LayerSelector::Selects::module) {
+    std::vector<std::string> paths(modules.paths.begin(), modules.paths.end());
+    std::erase(paths, "");  // the model itself
+    return paths;
+  }
   if (selector.selects == LayerSelector::Selects::module_class) return {modules.classes.begin(), modules.classes.end()};
   std::vector<std::string> names;
   for (auto& row : report) names.push_back(row.name);
   return names;
+}
+
+// The module that was one layer, so that nothing in it was looked at; null: no such one is around what is named.
+const LayerReport* module_around(const LayerSelector& selector, const Report& report) {
+  if (selector.selects == LayerSelector::Selects::module_class || !selector.glob) return nullptr;
+  for (auto& row : report)
+    if (row.kind == "module" && (row.name.empty() || selector.glob->starts_with(row.name + "."))) return &row;
+  return nullptr;
 }
 
 void find_unused_entries(const Report& report, const language::BoundComposite& rules, const CalledModules& modules,
@@ -66,6 +78,15 @@ void find_unused_entries(const Report& report, const language::BoundComposite& r
     for (auto& condition : entry.conditions)
       for (auto& selector : condition.layers) {
         if (took(selector, report, modules)) continue;
+        if (auto* whole = module_around(selector, report)) {
+          out.push_back({.code = Code::unused_entry,
+                         .severity = Severity::warning,
+                         .message = filled("`{}` is within the module '{}', which is one layer by the entry at {}",
+                                           shown(selector), whole->name, whole->entry),
+                         .primary = {entry.place.source, entry.place.span, ""},
+                         .help = "leave one of the two out"});
+          continue;
+        }
         out.push_back({.code = Code::unused_entry,
                        .severity = Severity::warning,
                        .message = filled("no layer of the model is called for by `{}`", shown(selector)),

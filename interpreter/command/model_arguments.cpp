@@ -84,7 +84,8 @@ std::vector<at::Tensor> ModelArguments::read_inputs() const {
       throw Error({.code = Code::wrong_input,
                    .message = filled("input {} holds a value that is not finite, first at [{}]", quoted_name(path),
                                      fmt::join(index, ", ")),
-                   .help = "relevance of such an input would mean nothing: mend the input"});
+                   .help = "relevance of such an input would mean nothing: mend the input; for a mask, -1e30 serves "
+                           "where -inf stands"});
     }
     out.push_back(std::move(x));
   }

@@ -46,6 +46,12 @@ std::vector<Prediction> predictions(const at::Tensor& output) {
 // Where that is not at dimension 0.
 std::string where_samples_are(const Attribution& attribution) {
   auto sizes = attribution.output.sizes().vec();
+  bool either = sizes.size() > 2 && sizes[0] == sizes[1] && sizes[0] > 1;
+  if (either && attribution.sample_dimension == 0)
+    return filled(
+        "dimensions 0 and 1 of the output {} could both count samples: 0 is taken to, and a target is an index "
+        "along 1; another number of samples makes it certain\n",
+        shown(sizes));
   if (sizes.size() < 2 || attribution.sample_dimension == 0) return "";
   if (!attribution.sample_dimension) return filled("no dimension of the output {} counts samples\n", shown(sizes));
   return filled("dimension {} of the output {} counts samples, the last one is what a target is an index of\n",

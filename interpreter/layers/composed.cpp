@@ -15,7 +15,7 @@
 namespace ascribe::layering {
 namespace {
 
-using libtorch::base_name;
+using libtorch::functional_name;
 using libtorch::is_tensor;
 
 // ----------------------------------------------------------------------------------------------------- the activations
@@ -158,6 +158,8 @@ const std::map<std::string_view, Translate>& translations() {
       {"le", [](auto& z, auto&) { return std::optional(negation(greater(z[0], z[1]))); }},
       {"logical_not", [](auto& z, auto&) { return std::optional(negation(z[0])); }},
       {"where", [](auto& z, auto&) { return z.size() == 3 ? std::optional(where(z[0], z[1], z[2])) : std::nullopt; }},
+      {"masked_fill",
+       [](auto& z, auto&) { return z.size() == 3 ? std::optional(where(z[1], z[2], z[0])) : std::nullopt; }},
       // the same numbers
       {"_to_copy", [](auto& z, auto&) { return std::optional(z[0]); }},
       {"to", [](auto& z, auto&) { return std::optional(z[0]); }},
@@ -168,8 +170,8 @@ const std::map<std::string_view, Translate>& translations() {
 }
 
 bool is_last(std::string_view name) {
-  constexpr std::string_view names[] = {"mul",   "div", "add",  "sub", "where", "minimum", "clamp_max",
-                                        "clamp", "log", "rsub", "neg", "log1p", "maximum", "reciprocal"};
+  constexpr std::string_view names[] = {"mul", "div",  "add", "sub",   "where",   "minimum",    "clamp_max",  "clamp",
+                                        "log", "rsub", "neg", "log1p", "maximum", "reciprocal", "masked_fill"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
@@ -200,7 +202,7 @@ class Reading {
   // `before`: of the calls, only so many came earlier.
   std::optional<Formula> read(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
                               std::size_t before) {
-    auto found = translations().find(base_name(op.operator_name().name));
+    auto found = translations().find(functional_name(op.operator_name().name));
     if (found == translations().end()) return {};
     Operands operands;
     for (auto& argument : arguments) {
@@ -287,18 +289,18 @@ Operation operation_of(const std::vector<const Recent*>& parts, const c10::Opera
     out.steps.push_back(std::move(step));
   };
   for (auto* part : parts) add(part->op, part->arguments);
-  add(op, arguments);
+  add(*libtorch::functional(op), arguments);
   return out;
 }
 
 }  // namespace
 
-bool may_be_part(std::string_view name) { return translations().contains(base_name(name)); }
+bool may_be_part(std::string_view name) { return translations().contains(functional_name(name)); }
 
 std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHandle& op,
                                                            const std::vector<c10::IValue>& arguments) const {
   static const auto table = make_table();
-  if (calls_.empty() || !is_last(base_name(op.operator_name().name))) return {};
+  if (calls_.empty() || !libtorch::functional(op) || !is_last(functional_name(op.operator_name().name))) return {};
   for (auto& input : candidates(calls_, arguments)) {
     Reading reading(calls_, input);
     auto formula = reading.read(op, arguments);
@@ -313,7 +315,9 @@ std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHa
       return before && matches(*before, found->formula);
     });
     if (changes_nothing) continue;
-    ComposedLayer out{operation_of(parts, op, arguments, input, reading.constants()), input, {}, {}};
+    ComposedLayer out{.operation = operation_of(parts, op, arguments, input, reading.constants()),
+                      .input = input,
+                      .in_place = libtorch::writes_in_place(op.operator_name().name)};
     out.operation.kind = language::find_kind(found->kind);
     for (auto& each : reading.constants()) out.parameters.emplace_back("weight", each);
     for (auto* part : parts)

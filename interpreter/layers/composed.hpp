@@ -19,9 +19,10 @@ bool may_be_part(std::string_view name);
 struct ComposedLayer {
   Operation operation;
   at::Tensor input;
+  bool in_place = false;  ///< the last operator writes what it gives
   NamedTensors parameters{};
   /// What the caller called the parts, but for the last operator: what was done for them is to be undone.
-  std::vector<std::uint64_t> parts;
+  std::vector<std::uint64_t> parts{};
 };
 
 /// The elementwise operators that were called lately, one after the other. Belongs to one thread's forward pass, and

@@ -130,7 +130,7 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
   operation->kind = &kind;
   out.kind_name = kind.name;
   out.module = name_of_module(call);
-  out.in_place = pattern.name.ends_with('_') && !pattern.name.starts_with("__");
+  out.in_place = libtorch::writes_in_place(pattern.name);
   auto& arguments = call.arguments;
   std::vector<Slot> slots;
   auto inputs = pattern.inputs;
@@ -236,9 +236,8 @@ bool moves_indices(const OperatorCall& call) {
 }
 
 bool puts_constants(const OperatorCall& call) {
-  auto name = libtorch::base_name(call.op.operator_name().name);
-  bool in_place = name.ends_with('_');
-  if (in_place) name.remove_suffix(1);
+  auto name = libtorch::functional_name(call.op.operator_name().name);
+  bool in_place = libtorch::writes_in_place(call.op.operator_name().name);
   bool depends = false, constants = false;
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) {
@@ -269,10 +268,8 @@ Call whole_operator(const OperatorCall& call) {
   Call out;
   auto operation = std::make_shared<Operation>();
   operation->kind = language::find_kind("operator");
-  auto kind = libtorch::base_name(call.op.operator_name().name);
-  out.in_place = kind.ends_with('_') && !kind.starts_with("__");
-  if (out.in_place) kind.remove_suffix(1);
-  out.kind_name = kind;
+  out.kind_name = libtorch::functional_name(call.op.operator_name().name);
+  out.in_place = libtorch::writes_in_place(call.op.operator_name().name);
   out.module = name_of_module(call);
   std::vector<Slot> slots;
   for (std::size_t i = 0; i < call.arguments.size(); ++i) {
@@ -314,13 +311,13 @@ std::optional<Call> with_bias(const OperatorCall& call, const Call& product, con
   operation->steps.push_back(
       step_of(call.op, arguments,
               {{0, Slot::From::step, operation->steps.size() - 1}, {1, Slot::From::parameter, out.parameters.size()}},
-              name.ends_with('_')));
+              libtorch::writes_in_place(name)));
   out.operation = std::move(operation);
   out.parameters.emplace_back("bias", bias);
   out.bias_follows = out.bias_may_follow = false;
   out.merges_before = out.merges_behind;
   if (call.module.empty()) out.module = libtorch::module_of(*found);
-  out.in_place = name.ends_with('_');
+  out.in_place = libtorch::writes_in_place(name);
   return out;
 }
 

@@ -254,9 +254,7 @@ bool gives_no_values(std::string_view name) {
       "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones",
       "new_full", "new_empty", "new_tensor", "scalar_tensor", "item", "_local_scalar_dense", "detach", "int", "long",
       "bool", "byte"};
-  name = base_name(name);
-  if (name.ends_with('_') && !name.starts_with("__")) name.remove_suffix(1);
-  return names.contains(name);
+  return names.contains(libtorch::functional_name(name));
 }
 
 std::string_view kind_of_class(std::string_view name) {

@@ -47,7 +47,7 @@ WrittenOut find_written_out(std::string_view name, std::string_view overload) {
       {{"addcmul", ""}, add_product},
       {{"addcdiv", ""}, add_quotient},
   };
-  auto found = table.find({libtorch::base_name(name), overload});
+  auto found = table.find({libtorch::functional_name(name), overload});
   return found == table.end() ? nullptr : found->second;
 }
 

@@ -9,7 +9,8 @@
 
 namespace ascribe::layering {
 
-/// Computes what an operator computes by the operators that it stands for, as a decomposed program has them.
+/// Computes what an operator computes by the operators that it stands for, as a decomposed program has them. Of one
+/// that writes into its first argument (`lerp_`), what it writes.
 using WrittenOut = at::Tensor (*)(const std::vector<c10::IValue>& arguments);
 
 /// Null for every other operator.

@@ -73,4 +73,22 @@ inline std::string_view base_name(std::string_view name) {
   return name;
 }
 
+/// Whether an operator writes into its first argument: `aten::mul_`.
+inline bool writes_in_place(std::string_view name) { return name.ends_with('_') && !name.ends_with("__"); }
+
+/// `mul` of `aten::mul_`.
+inline std::string_view functional_name(std::string_view name) {
+  name = base_name(name);
+  if (writes_in_place(name)) name.remove_suffix(1);
+  return name;
+}
+
+/// The operator that gives what this one writes into its first argument: itself, where it writes nothing. Empty: there
+/// is none.
+inline std::optional<c10::OperatorHandle> functional(const c10::OperatorHandle& op) {
+  auto& name = op.operator_name().name;
+  if (!writes_in_place(name)) return op;
+  return c10::Dispatcher::singleton().findSchema({name.substr(0, name.size() - 1), op.operator_name().overload_name});
+}
+
 }  // namespace ascribe::libtorch

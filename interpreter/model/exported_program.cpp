@@ -251,7 +251,7 @@ at::TensorOptions ExportedProgram::options() const {
         return base.dtype(each.tensor.scalar_type());
   for (auto& each : inputs_)
     if (at::isFloatingType(each.type)) return base.dtype(each.type);
-  return base.dtype(at::kFloat);
+  return base;
 }
 
 std::unique_ptr<const Program> ExportedProgram::on(c10::Device device) const {

@@ -118,6 +118,9 @@ at::Tensor Model::forward(const at::Tensor& input) const {
   return outputs.front();
 }
 
-at::TensorOptions Model::options() const { return state_->program->options(); }
+at::TensorOptions Model::options() const {
+  auto options = state_->program->options();
+  return options.has_dtype() ? options : options.dtype(at::kFloat);
+}
 
 }  // namespace ascribe

@@ -24,7 +24,7 @@ class Program {
   virtual std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const = 0;
 
   virtual libtorch::ParameterNames parameter_names() const = 0;
-  /// The floating type and the device of its weights.
+  /// The floating type and the device of its weights; without a type where it has none.
   virtual at::TensorOptions options() const = 0;
   /// A copy with its weights on another device. Throws c10::Error where there is none.
   virtual std::unique_ptr<const Program> on(c10::Device device) const = 0;

@@ -181,14 +181,18 @@ libtorch::ParameterNames TorchScriptGraph::parameter_names() const {
   libtorch::ParameterNames names;
   for (const auto& each : module_.named_parameters()) names.add(each.name, each.value);
   for (const auto& each : module_.named_buffers()) names.add(each.name, each.value);
+  for (const auto& each : module_.named_attributes())  // a state that a module keeps is its own, too
+    if (each.value.isTensor()) names.add(each.name, each.value.toTensor());
   return names;
 }
 
 at::TensorOptions TorchScriptGraph::options() const {
   for (const auto& parameter : module_.parameters())
     if (parameter.is_floating_point()) return parameter.options().requires_grad(false);
+  for (const auto& buffer : module_.buffers())
+    if (buffer.is_floating_point()) return buffer.options().requires_grad(false);
   if (floating_constant_.defined()) return floating_constant_.options().requires_grad(false);
-  return at::TensorOptions().dtype(at::kFloat);
+  return {};
 }
 
 std::unique_ptr<const Program> TorchScriptGraph::on(c10::Device device) const {

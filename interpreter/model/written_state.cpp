@@ -138,7 +138,7 @@ torch::jit::ModulePtr WrittenState::copy(const torch::jit::ModulePtr& object,
       out->setSlot(i, value.deepcopy());
     } else if (auto tensor = value.toTensor(); tensor.defined()) {
       auto& own = copied[tensor.unsafeGetTensorImpl()];
-      if (own.isNone()) own = tensor.detach().clone().requires_grad_(tensor.requires_grad());
+      if (own.isNone()) own = tensor.detach().clone();
       out->setSlot(i, own);
     }
   }

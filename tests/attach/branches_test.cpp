@@ -329,7 +329,7 @@ TEST_CASE("where relevance only follows the indices there is no layer, and nothi
   check(
       "where", [](auto& in) { return at::where(in.flip({1}) > 0, in, at::zeros_like(in)); }, 1);
   check(
-      "masked_fill", [](auto& in) { return in.masked_fill(in < 0, 0.0); }, 1);
+      "masked_fill", [](auto& in) { return in.masked_fill(in.flip({1}) < 0, 0.0); }, 1);
   check("to", [](auto& in) { return in.to(at::kFloat).to(at::kDouble); });
   check("dropout", [](auto& in) { return at::dropout(in, 0.5, /*train=*/false); });
   for (auto mode : {"constant", "reflect", "replicate", "circular"})

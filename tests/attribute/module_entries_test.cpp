@@ -69,6 +69,33 @@ TEST_CASE("param clauses reach a module's parameters by their names within it") 
   CHECK(test::difference(found.relevance, it.expected(pack.rule("doubled"))) <= exact);
 }
 
+TEST_CASE("a parameter's name that the module does not have is an error that lists what it has") {
+  Network it;
+  auto under = [&](const std::string& name) {
+    return test::failure([&] {
+      test::attributed(
+          it.model,
+          Pack::parse("rule r { param \"" + name + "\" = 2 * w }\ncomposite c { module \"*\" => r }").composite("c"),
+          it.x);
+    });
+  };
+  CHECK(under("first.weight") == "no error");
+  CHECK_THAT(under("frist.weight"), Catch::StartsWith("A0601") && Catch::Contains("frist.weight"));
+}
+
+TEST_CASE("an entry for the whole model takes it, and one within what is taken is told by what") {
+  Network it;
+  auto whole = attribute(it.model, test::entries("module \"*\" => epsilon"), it.x, Target::all());
+  CHECK(whole.warnings.empty());
+  CHECK(whole.report.size() == 1);
+  auto outer =
+      test::loaded(test::script("def forward(self, x):\n  return self.net.forward(x)\n", {}, {{"net", it.module}}));
+  auto found =
+      attribute(outer, test::entries("module \"net\" => epsilon; module \"net.act\" => pass"), it.x, Target::all());
+  REQUIRE(found.warnings.size() == 1);
+  CHECK_THAT(found.warnings[0].message, Catch::Contains("is within the module 'net'"));
+}
+
 TEST_CASE("of modules within each other, the outer one is the layer") {
   Network it;
   auto whole = test::script("def forward(self, x):\n  return self.net.forward(x)\n", {}, {{"net", it.module}});

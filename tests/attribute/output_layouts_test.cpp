@@ -66,6 +66,28 @@ TEST_CASE("in [time, batch, classes] a target is one of the classes, in every sa
   CHECK(net.fails(x) == "A0704 the model's output has the shape [5, 2, 4]: which target?");
 }
 
+TEST_CASE("where one dimension alone is longer than one, a target is an index along it") {
+  Shaped net("torch.relu(x).unsqueeze(1)");  // [batch, 1, classes]
+  for (std::int64_t batch : {1, 2}) {
+    auto x = at::rand({batch, 4}, at::kDouble) + 0.5;
+    auto expected = at::zeros_like(x);
+    expected.select(1, 3).copy_(x.select(1, 3));
+    CHECK(difference(net.run(x, 3).relevance, expected) <= exact);
+    auto largest = at::zeros_like(x).scatter_(1, x.argmax(1, true), 1) * x;
+    CHECK(difference(net.run(x).relevance, largest) <= exact);
+    CHECK(net.fails(x, 4) == "A0704 target 4 is out of range: the model has 4 outputs");
+  }
+}
+
+TEST_CASE("a model without weights answers in the type that it is given") {
+  auto model = loaded(script("def forward(self, x):\n  return torch.relu(x)\n"));
+  auto x = at::rand({2, 3}, at::kDouble) + 0.5;
+  auto found = attribute(model, entries("any => base"), x, Target::all());
+  CHECK(found.output.scalar_type() == at::kDouble);
+  CHECK(difference(found.relevance, x) <= exact);
+  CHECK(model.options().dtype() == at::kFloat);
+}
+
 TEST_CASE("an output for all samples together has targets as any other") {
   Shaped net("torch.relu(x).sum(0, True)");
   auto x = at::rand({4, 3}, at::kDouble) + 0.5;

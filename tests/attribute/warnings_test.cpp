@@ -121,18 +121,42 @@ TEST_CASE("what is written into a tensor is accounted for") {
   for (auto& [line, cuts] : written) {
     INFO(line);
     auto found = attribute(network(line), test::entries("linear => flat\nadd => norm"), x, Target::all());
-    auto sum = found.relevance.sum().item<double>();
+    auto sum = found.relevance.sum().item<double>(), largest = 1.0;
     for (auto& row : found.report) {
       INFO(row.name);
       REQUIRE(row.above.has_value());
       REQUIRE(row.below.has_value());
       sum += *row.above - *row.below;
+      largest = std::max({largest, std::abs(*row.above), std::abs(*row.below)});
     }
-    CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
+    CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9 * largest);
     auto warned = std::any_of(found.warnings.begin(), found.warnings.end(),
                               [](auto& each) { return each.code == Code::cut_off; });
     CHECK(warned == cuts);
   }
+}
+
+TEST_CASE("a quotient that keeps its gradient tells what both of its inputs got") {
+  auto found = attribute(network("x = torch.sin(x) / (2 + torch.cos(x))"), test::entries("linear => zplus"),
+                         random({3, 3}), Target::all());
+  double sum = found.relevance.sum().item<double>();
+  for (auto& row : found.report) sum += row.above.value() - row.below.value();
+  CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
+}
+
+TEST_CASE("a state that a model keeps is its own, also where it requires a gradient") {
+  auto weights = test::weights({4, 3}), other = test::weights({4, 3});
+  auto module = test::script("def same(self, x):\n  return x\n", {},
+                             {{"first", test::linear_script(weights.weight, weights.bias)},
+                              {"second", test::linear_script(other.weight, other.bias)}});
+  module.register_attribute("state", c10::TensorType::get(), random({3, 3}).requires_grad_());
+  module.define("def forward(self, x):\n  return self.first.forward(x) + self.second.forward(self.state)\n");
+  auto found =
+      attribute(test::loaded(module), test::entries("linear => epsilon\nany => base"), random({3, 3}), Target::all());
+  REQUIRE(found.report.size() == 2);  // what is computed from the state alone is no layer
+  double sum = found.relevance.sum().item<double>();
+  for (auto& row : found.report) sum += row.above.value() - row.below.value();
+  CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
 }
 
 TEST_CASE("an operator that writes where a derivative still needs the numbers is told in the model's terms") {

@@ -42,6 +42,20 @@ TEST_CASE("x times its sigmoid is silu, and its parts are named") {
   CHECK(at::allclose(program.found->operation.run({other}, {}), at::silu(other)));
 }
 
+TEST_CASE("the last operator may write what it gives, into the input or a part") {
+  for (bool into_part : {true, false}) {
+    Program program;
+    auto in = x();
+    auto part = program.run("sigmoid", "", {in});
+    auto given = in.detach().clone();
+    program.run("mul_", "Tensor", into_part ? std::vector<c10::IValue>{part, in} : std::vector<c10::IValue>{in, part});
+    REQUIRE(program.found);
+    CHECK(program.found->in_place);
+    CHECK(program.found->operation.kind->name == "silu");
+    CHECK(at::allclose(program.found->operation.run({given}, {}), at::silu(given)));
+  }
+}
+
 TEST_CASE("gelu by tanh, however it is put together") {
   for (bool nested : {true, false}) {
     Program program;

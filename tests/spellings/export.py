@@ -128,6 +128,18 @@ for name, function in {
         "addcmul": lambda x: torch.addcmul(x, x, mixed, value=0.5), "addcdiv": lambda x: torch.addcdiv(x, x, 1 + mixed ** 2)
         }.items():
     cases["F_" + name] = (Function(function), vector)
+
+def in_place(function):
+    """On a copy, so that the layer before it keeps its output."""
+    return lambda x: function(x * 1.0)
+
+
+for name, function in {
+        "mul_": lambda h: h.mul_(h.sigmoid()), "mul_into_part": lambda h: h.sigmoid().mul_(h),
+        "hardswish_": lambda h: h.mul_(F.relu6(h + 3) / 6), "mish_": lambda h: h.mul_(torch.tanh(F.softplus(h))),
+        "masked_fill": lambda h: h.masked_fill(h < 0, 0.1), "masked_fill_": lambda h: h.masked_fill_(h < 0, 0.1),
+        "lerp_": lambda h: h.lerp_(mixed, 0.3), "addcmul_": lambda h: h.addcmul_(mixed, mixed, value=0.5)}.items():
+    cases["F_" + name] = (Function(in_place(function)), vector)
 cases["Linear3d"] = (Linear3d(), (2, 3, 4))
 for name, cell in {"LSTMCell": nn.LSTMCell(5, 4), "GRUCell": nn.GRUCell(5, 4), "RNNCell": nn.RNNCell(5, 4)}.items():
     cases[name] = (Cell(cell), (2, 2, 5))

@@ -61,7 +61,8 @@ at::Tensor as_input(const ModelValue& model, const at::Tensor& x) {
   auto declared = program.declared_type(0);
   if (!x.is_floating_point() && (program.looks_up_integers() || (declared && !at::isFloatingType(*declared))))
     return declared ? x.to(*declared) : x;
-  return x.to(model.model.options());
+  auto options = program.options();
+  return x.to(options.has_dtype() || x.is_floating_point() ? options : options.dtype(at::kFloat));
 }
 
 std::string parameters_of(const std::vector<language::Parameter>& parameters) {

@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "grammar/filled_text.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/evaluate/reference/expression.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/reduction.hpp"
@@ -303,6 +305,18 @@ void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::I
   for (auto& requirement : rule.requirements)
     if (requirement.about_layer && !holds(*requirement.condition, layer, bound.arguments))
       throw Error(misfit(bound, requirement.message, requirement.span, "give this layer another rule"));
+  for (auto& term : rule.terms)
+    for (auto& clause : term.params)
+      for (auto& name : clause.selector.names.value_or(language::Names{})) {
+        // Names with a point are those of one module's; `weight` and `bias` may be missing.
+        auto has = [&](auto& parameter) { return parameter.first == name; };
+        if (name.find('.') == name.npos || std::any_of(layer.parameters.begin(), layer.parameters.end(), has)) continue;
+        std::vector<std::string> known;
+        for (auto& [each, value] : layer.parameters) known.push_back(each);
+        throw Error(
+            misfit(bound, filled("the layer has no parameter \"{}\"", name), clause.value->span,
+                   did_you_mean(name, known, known.empty() ? "it has none" : filled("it has: {}", listed(known)))));
+      }
   if (!rule.backward) return;
   auto receivers = std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true);
   if (receivers > 1 && !rule.backward_per_input)
