@@ -227,6 +227,16 @@ std::vector<torch::autograd::Edge> Attachment::State::outputs_of(const std::stri
   return edges;
 }
 
+std::vector<std::pair<std::size_t, torch::autograd::Edge>> Attachment::State::embeddings() const {
+  std::vector<std::pair<std::size_t, torch::autograd::Edge>> out;
+  std::size_t number = 0;
+  for (auto& row : server_.ledger.rows()) {
+    if (row.report->kind == "embedding" && row.output) out.emplace_back(number, *row.output);
+    ++number;
+  }
+  return out;
+}
+
 std::optional<std::size_t> Attachment::State::row_of(const at::Tensor& tensor) const {
   auto edge = torch::autograd::impl::gradient_edge(tensor);
   std::size_t number = 0;

@@ -34,6 +34,8 @@ class Attachment::State : public libtorch::Interceptor {
   std::size_t layers() const { return server_.ledger.size(); }
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
   std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;
+  /// Where relevance arrives at the outputs of embeddings, with the numbers of their rows in the report.
+  std::vector<std::pair<std::size_t, torch::autograd::Edge>> embeddings() const;
   /// The number among the report's rows of the layer that made a tensor; empty: none of them did.
   std::optional<std::size_t> row_of(const at::Tensor& tensor) const;
   /// Above zero: nothing is intercepted, and what was recorded answers with gradients.

@@ -61,6 +61,15 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
   call.choices = by_entry ? select_module(*server_.rules, module.path, module.class_name, module.operators, row.number,
                                           pass->counts)
                           : select(*server_.rules, *operation->kind, module.path, row.number, pass->counts);
+  if (by_entry && !call.choices.empty() && !call.choices.front().conditions.empty()) {
+    auto& entry = *call.choices.front().entry;
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = filled("{}: `last` is settled after the forward pass, and a module is one layer from its "
+                                   "beginning",
+                                   shown),
+                 .primary = {entry.place.source, entry.place.span, ""},
+                 .help = filled("name the module: `module \"{}\"`", module.path)});
+  }
   if (call.choices.empty() && by_entry) {  // `first n` has taken others
     server_.ledger.take_back(row.number);
     return module.run(module.inputs);

@@ -295,6 +295,9 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
     auto of_inputs = ends(ran);
     wanted.insert(wanted.end(), of_inputs.begin(), of_inputs.end());
   }
+  // Numbers of a floating input that are looked up lead to no place of it: what ends there is told.
+  auto embeddings = options.sums && !ran.integers ? state->embeddings() : decltype(state->embeddings())();
+  for (auto& [row, edge] : embeddings) wanted.push_back(edge);
   auto found = torch::autograd::Engine::get_default_engine().execute(
       {torch::autograd::impl::gradient_edge(y)}, {start},
       /*keep_graph=*/options.create_graph, options.create_graph, /*accumulate_grad=*/false, wanted);
@@ -310,10 +313,16 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
     for (std::size_t call = 0; call < of_layers[i].size(); ++call) calls.push_back(finished(*next++));
   }
   out.relevances.resize(inputs.size());
-  if (options.to_input) bring_back({next, found.end()}, ran, inputs, options, out);
+  auto of_embeddings = found.end() - static_cast<std::ptrdiff_t>(embeddings.size());
+  if (options.to_input) bring_back({next, of_embeddings}, ran, inputs, options, out);
   for (auto& each : out.relevances) each = finished(each);
   out.relevance = finished(out.relevance);
   out.report = state->report();
+  for (auto& [row, edge] : embeddings)
+    if (auto& arrived = *of_embeddings++; arrived.defined() && !out.report[row].above) {
+      out.report[row].above = evaluate::total(arrived);
+      out.report[row].below = 0;
+    }
   out.warnings =
       attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()}, last);
   return out;

@@ -155,6 +155,20 @@ void find_cut_off(const Report& report, std::vector<Diagnostic>& out) {
   }
 }
 
+// What numbers of a floating input are looked up in leads to no place of it.
+void find_lookups(const Report& report, std::vector<Diagnostic>& out) {
+  for (auto& row : report)
+    if (row.kind == "embedding" && row.above.value_or(0) != 0 && row.below == 0)
+      out.push_back(
+          {.code = Code::cut_off,
+           .severity = Severity::warning,
+           .message = filled("relevance {:.3g} ends at '{}' (embedding), which looks numbers of the input up: "
+                             "they get none of it",
+                             *row.above, row.name),
+           .help = "ask for it at the embedding (`--at`), or give the numbers that are looked up as an input of "
+                   "integers of their own"});
+}
+
 }  // namespace
 
 std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
@@ -164,6 +178,7 @@ std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundC
   find_kept_gradients(report, out);
   find_softmax_at_the_end(report, last, out);
   find_cut_off(report, out);
+  find_lookups(report, out);
   return out;
 }
 

@@ -83,6 +83,12 @@ TEST_CASE("a parameter's name that the module does not have is an error that lis
   CHECK_THAT(under("frist.weight"), Catch::StartsWith("A0601") && Catch::Contains("frist.weight"));
 }
 
+TEST_CASE("`last` cannot choose modules, and says which to name") {
+  Network it;
+  auto failure = test::failure([&] { it.under("last class \"" + it.class_name + "\" => pass; any => base"); });
+  CHECK_THAT(failure, Catch::StartsWith("A0601 module 'act'"));
+}
+
 TEST_CASE("an entry for the whole model takes it, and one within what is taken is told by what") {
   Network it;
   auto whole = attribute(it.model, test::entries("module \"*\" => epsilon"), it.x, Target::all());

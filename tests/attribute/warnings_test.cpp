@@ -144,6 +144,21 @@ TEST_CASE("a quotient that keeps its gradient tells what both of its inputs got"
   CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
 }
 
+TEST_CASE("what ends at an embedding that looks up numbers of a floating input is told") {
+  auto weights = test::weights({2, 6});
+  auto model = test::loaded(
+      test::script("def forward(self, x):\n  e = torch.embedding(self.table, x[:, 0].long())\n"
+                   "  return self.fc.forward(torch.cat([e, x], 1))\n",
+                   {{"table", random({4, 3})}}, {{"fc", test::linear_script(weights.weight, weights.bias)}}));
+  auto x = at::tensor({2.0, 0.5, -1.0, 3.0, -0.3, 0.8}, at::kDouble).view({2, 3});
+  auto found = attribute(model, test::entries("linear => epsilon\nany => base"), x, Target::all());
+  double sum = found.relevance.sum().item<double>();
+  for (auto& row : found.report) sum += row.above.value() - row.below.value();
+  CHECK(std::abs(sum - found.output.sum().item<double>()) <= 1e-9);
+  REQUIRE(found.warnings.size() == 1);
+  CHECK_THAT(found.warnings[0].message, Catch::Contains("(embedding)"));
+}
+
 TEST_CASE("a state that a model keeps is its own, also where it requires a gradient") {
   auto weights = test::weights({4, 3}), other = test::weights({4, 3});
   auto module = test::script("def same(self, x):\n  return x\n", {},
