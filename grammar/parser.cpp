@@ -206,7 +206,7 @@ void note_broken(std::string_view text, std::size_t begin, std::vector<std::stri
   auto in_name = [&](std::size_t i) {
     return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '_');
   };
-  for (int words = 0; words < 2; ++words) {
+  for (int taken = 0; taken < 2; ++taken) {
     auto end = begin;
     while (in_name(end)) ++end;
     if (end == begin) return;

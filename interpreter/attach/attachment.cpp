@@ -24,7 +24,9 @@ using layering::OperatorCall;
 
 namespace {
 
-std::string shown(const std::string& name, std::string_view kind) { return filled("layer '{}' ({})", name, kind); }
+std::string shown_layer(const std::string& name, std::string_view kind) {
+  return filled("layer '{}' ({})", name, kind);
+}
 
 layering::Call call_of(layering::ComposedLayer composed, const std::string& module) {
   layering::Call out;
@@ -64,7 +66,7 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
         if (patterns.empty() || patterns.front().kind.empty()) throw;
         auto& module = libtorch::current_module();
         serving_ =
-            module.empty() ? filled("a layer ({})", patterns.front().kind) : shown(module, patterns.front().kind);
+            module.empty() ? filled("a layer ({})", patterns.front().kind) : shown_layer(module, patterns.front().kind);
       }
       throw Error(libtorch::describe(failure, serving_, Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
@@ -127,7 +129,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   if (!found) return other_operator(call, keys, stack, pass);
   bool part = layering::may_be_part(op.operator_name().name);
   server_.begin_layer(part);
-  serving_ = shown(attaching::name_of(*found, *pass), found->kind_name);
+  serving_ = shown_layer(attaching::name_of(*found, *pass), found->kind_name);
   attaching::OverAfterFailure over_after_failure{pass};
   if (auto rank = found->inputs[0].dim(); rank < found->operation->kind->sample_rank)
     throw Error({.code = Code::no_batch,
@@ -176,7 +178,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   }
   for (auto& each : whole.inputs) pass = ForwardPasses::join(pass, server_.passes.of(each));
   auto layer = attaching::name_of(whole, *pass);
-  serving_ = shown(layer, whole.kind_name);
+  serving_ = shown_layer(layer, whole.kind_name);
   if (layering::lacks_derivative(name))
     throw Error({.code = Code::wrong_model,
                  .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),

@@ -31,11 +31,11 @@ Colour colour_of(double value) {
 }
 
 // A table of tiles (maps or strips), each of `height` × `width` values drawn as cells of whole pixels.
-struct Layout {
+struct Raster {
   std::int64_t rows, columns, height, width;
   std::int64_t cell_height = strip_height, cell_width = 1;
 
-  Layout(std::int64_t rows_, std::int64_t columns_, std::int64_t height_, std::int64_t width_)
+  Raster(std::int64_t rows_, std::int64_t columns_, std::int64_t height_, std::int64_t width_)
       : rows(rows_), columns(columns_), height(height_), width(width_) {
     auto enlargement = [](std::int64_t side) { return (smallest_side + side - 1) / side; };
     if (height == 1)
@@ -50,7 +50,7 @@ struct Layout {
   double picture_width() const { return static_cast<double>(columns) * static_cast<double>(tile_width() + gap) - gap; }
 };
 
-Layout layout_of(at::IntArrayRef shape) {
+Raster layout_of(at::IntArrayRef shape) {
   switch (shape.size()) {
     case 0:
       return {1, 1, 1, 1};

@@ -17,15 +17,11 @@
 namespace ascribe::command {
 namespace {
 
-struct Options {
+struct CheckOptions {
   std::vector<std::string> paths;
   std::string format = "text";
   LoadArguments load;
 };
-
-std::string counted(std::size_t count, const char* word) {
-  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
-}
 
 std::vector<Diagnostic> check(const std::filesystem::path& path, const LoadOptions& options) {
   try {
@@ -44,7 +40,7 @@ std::string summary(const std::vector<Diagnostic>& diagnostics) {
   return filled("{}, {}", counted(errors, "error"), counted(diagnostics.size() - errors, "warning"));
 }
 
-int check(const Options& options) {
+int check(const CheckOptions& options) {
   int worst = fine;
   std::vector<Diagnostic> all;
   auto take = [&](const std::filesystem::path& path, std::vector<Diagnostic> diagnostics) {
@@ -75,7 +71,7 @@ int check(const Options& options) {
 
 Run add_check(CLI::App& app) {
   auto* command = app.add_subcommand("check", "Finds the mistakes in rule files, without running them");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckOptions>();
   command->add_option("PATH", options->paths, "rule files, folders of them, or - for standard input")->required();
   command->add_option("--format", options->format, "text (messages on standard error), json or sarif")
       ->check(CLI::IsMember({"text", "json", "sarif"}));

@@ -23,14 +23,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct DocOptions {
   std::vector<std::string> paths;
   std::string format;
   std::optional<std::string> output;
   LoadArguments load;
 };
-
-constexpr const char* standard_input = "-";
 
 // What a page can be written as; the first is what is written where nothing says otherwise.
 constexpr struct {
@@ -38,7 +36,7 @@ constexpr struct {
   std::string (*write)(const Page&);
 } formats[] = {{"markdown", ".md", markdown}, {"html", ".html", html}};
 
-auto writer_for(const Options& options) {
+auto writer_for(const DocOptions& options) {
   if (options.format.empty() && !options.output) return formats[0].write;
   fs::path output = options.output.value_or("");
   for (auto& format : formats)
@@ -112,7 +110,7 @@ std::optional<Page> page_of(const std::vector<std::string>& paths, const LoadOpt
   return make_page(filled("{}", fmt::join(titles, ", ")), heads.size() == 1 ? heads[0].introduction : "", sources);
 }
 
-int document(const Options& options) {
+int document(const DocOptions& options) {
   auto write = writer_for(options);
   if (options.output) check_writable(*options.output);
   int worst = fine;
@@ -131,7 +129,7 @@ int document(const Options& options) {
 
 Run add_doc(CLI::App& app) {
   auto* command = app.add_subcommand("doc", "Writes the page of a pack, made from its doc comments");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DocOptions>();
   command->add_option("PATH", options->paths,
                       "rule files, folders of them, packs, or - for standard input; without it, the standard pack");
   command->add_option("--format", options->format, "how the page is written, instead of what --output says")

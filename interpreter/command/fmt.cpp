@@ -13,20 +13,19 @@
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/line_diff.hpp"
+#include "interpreter/command/load_arguments.hpp"
 #include "interpreter/pack/rule_sources.hpp"
 
 namespace ascribe::command {
 namespace {
 
-struct Options {
+struct FmtOptions {
   std::vector<std::string> paths;
   bool check = false, diff = false;
 };
 
-constexpr const char* standard_input = "-";
-
 // Formats one file as the options say; gives the exit code. Throws Error.
-int format_file(const std::filesystem::path& path, const Options& options) {
+int format_file(const std::filesystem::path& path, const FmtOptions& options) {
   if (path != standard_input) refuse_newer_language(path);  // what is written there may mean something else
   auto source = read_source(path);
   std::vector<Diagnostic> diagnostics;
@@ -50,7 +49,7 @@ int format_file(const std::filesystem::path& path, const Options& options) {
   return fine;
 }
 
-int format(const Options& options) {
+int format(const FmtOptions& options) {
   int worst = fine;
   // What is wrong with one file keeps no other from being formatted.
   auto attempt = [&](auto action) {
@@ -74,7 +73,7 @@ int format(const Options& options) {
 
 Run add_fmt(CLI::App& app) {
   auto* command = app.add_subcommand("fmt", "Brings rule files into canonical form, and names those that it rewrites");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FmtOptions>();
   command->add_option("PATH", options->paths, "rule files, folders with some, or `-` from standard input to output")
       ->required();
   auto* check = command->add_flag("--check", options->check, "only name the files that are not in canonical form");

@@ -1,9 +1,15 @@
 #include "interpreter/command/load_arguments.hpp"
 
+#include "grammar/filled_text.hpp"
+
 #include <cstdlib>
 #include <string_view>
 
 namespace ascribe::command {
+
+std::string counted(std::size_t count, const char* word) {
+  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
+}
 
 void LoadArguments::add_to(CLI::App& command) {
   command

@@ -3,12 +3,19 @@
 
 #include <CLI/App.hpp>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "ascribe/pack.hpp"
 
 namespace ascribe::command {
+
+/// What stands for the standard input where a path is asked for.
+constexpr const char* standard_input = "-";
+
+/// "1 file", "2 files".
+std::string counted(std::size_t count, const char* word);
 
 struct LoadArguments {
   std::vector<std::string> path;

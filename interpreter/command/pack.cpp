@@ -22,18 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct PackOptions {
   std::vector<std::string> paths;
   LoadArguments load;
 };
 
-std::string counted(std::size_t count, const char* word) {
-  return filled("{} {}{}", count, word, count == 1 ? "" : "s");
-}
-
 // Does the same for every path; one that is wrong does not keep the others from it. Gives the worst exit code.
 template <typename Action>
-int for_each_path(const Options& options, Action action) {
+int for_each_path(const PackOptions& options, Action action) {
   int worst = fine;
   for (auto& path : options.paths) {
     try {
@@ -123,7 +119,7 @@ int list(const fs::path& path, const LoadOptions& options) {
 Run add_pack(CLI::App& app) {
   auto* command = app.add_subcommand("pack", "Locks packs, verifies their locks, and shows what is in them");
   command->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PackOptions>();
   auto add = [&](const char* name, const char* help) {
     auto* out = command->add_subcommand(name, help);
     out->add_option("PATH", options->paths, "packs: their folders, or the pack.rule in them")->required();

@@ -12,14 +12,14 @@
 namespace ascribe::command {
 namespace {
 
-struct Options {
+struct ReplOptions {
   std::vector<std::string> paths;
   std::uint64_t memory = repl::Limits{}.memory;
   double seconds = std::chrono::duration<double>(repl::Limits{}.time).count();
   LoadArguments load;
 };
 
-int run_session(const Options& options) {
+int run_session(const ReplOptions& options) {
   constexpr double longest = 1e9;  // seconds
   if (!(options.seconds > 0) || options.seconds > longest)
     throw usage_error("--time takes seconds, more than 0", "write `--time 60`");
@@ -34,7 +34,7 @@ int run_session(const Options& options) {
 
 Run add_repl(CLI::App& app) {
   auto* command = app.add_subcommand("repl", "A session to try rules in: definitions, values, relevance, heatmaps");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReplOptions>();
   command->add_option("PATH", options->paths, "rule files and packs that are loaded first");
   command->add_option("--time", options->seconds, "seconds that one evaluation may take (default: 300)")
       ->type_name("SECONDS");

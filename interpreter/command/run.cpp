@@ -23,7 +23,7 @@
 namespace ascribe::command {
 namespace {
 
-struct Options {
+struct RunOptions {
   ModelArguments model;
   std::string heatmap, labels, start = "output", report = "text";
   std::vector<std::string> outputs, targets, at;
@@ -52,7 +52,7 @@ std::vector<std::string> read_labels(const std::string& path) {
 }
 
 // Which outputs to explain: indices, names with --labels, or `all`.
-Target chosen_target(const Options& options) {
+Target chosen_target(const RunOptions& options) {
   if (options.targets.empty()) return Target::largest();
   if (options.targets == std::vector<std::string>{"all"}) return Target::all();
   std::vector<std::string> labels;
@@ -74,7 +74,7 @@ Target chosen_target(const Options& options) {
   return Target(std::move(indices));
 }
 
-Target target_of(const Options& options) {
+Target target_of(const RunOptions& options) {
   auto target = [&] {
     if (options.start == "output") return chosen_target(options);
     if (options.start == "one") return chosen_target(options).from_one();
@@ -101,7 +101,7 @@ struct Result {
 };
 
 // `features.0=inner.npy`
-std::vector<std::pair<std::string, std::string>> inner_layers(const Options& options) {
+std::vector<std::pair<std::string, std::string>> inner_layers(const RunOptions& options) {
   std::vector<std::pair<std::string, std::string>> out;
   for (auto& text : options.at) {
     auto equals = text.rfind('=');
@@ -115,7 +115,7 @@ std::vector<std::pair<std::string, std::string>> inner_layers(const Options& opt
 }
 
 // Every result with its file. A layer that is called several times has a file for each call: inner.1.npy, inner.2.npy.
-std::vector<Result> results(const Options& options, const Attribution& attribution) {
+std::vector<Result> results(const RunOptions& options, const Attribution& attribution) {
   std::vector<Result> out;
   std::vector<at::Tensor> relevances;
   for (auto& each : attribution.relevances)
@@ -158,7 +158,7 @@ void warn_where_not_finite(const Attribution& attribution) {
                             .help = "give that layer a larger stabilizer, or another rule"});
 }
 
-int run(const Options& options) {
+int run(const RunOptions& options) {
   if (options.outputs.empty() && options.at.empty())
     throw usage_error("--output is required", "write `--output relevance.npy`, or `--at features.0=inner.npy`");
   if (options.outputs.empty() && !options.heatmap.empty())
@@ -221,7 +221,7 @@ int run(const Options& options) {
 
 Run add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Explains what a saved model says about an input");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunOptions>();
   options->model.add_to(*command, /*rules_required=*/true);
   auto several = [&](const char* name, std::vector<std::string>& values, const char* help) {
     command->add_option(name, values, help)->expected(1)->allow_extra_args(false)->take_all();

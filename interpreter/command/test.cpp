@@ -21,7 +21,7 @@ namespace {
 
 using testing::TestResult;
 
-struct Options {
+struct TestOptions {
   std::vector<std::string> paths;
   std::string filter = "*", format = "text";
   LoadArguments load;
@@ -82,7 +82,7 @@ std::string json(const std::vector<TestResult>& results, std::size_t failed) {
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-int test(const Options& options) {
+int test(const TestOptions& options) {
   std::vector<std::shared_ptr<const language::Test>> tests;
   int worst = fine;
   auto guarded = [&](auto step) {
@@ -126,7 +126,7 @@ int test(const Options& options) {
 
 Run add_test(CLI::App& app) {
   auto* command = app.add_subcommand("test", "Runs the test blocks of rule files");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TestOptions>();
   command->add_option("PATH", options->paths, "rule files")->required();
   command->add_option("--filter", options->filter, "runs the tests whose name this glob matches")->type_name("GLOB");
   command->add_option("--format", options->format, "how results are shown")

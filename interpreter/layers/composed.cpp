@@ -26,7 +26,7 @@ struct Composed {
 };
 
 // Where several fit, the first.
-std::vector<Composed> make_table() {
+std::vector<Composed> make_activations() {
   const auto x = Formula::variable();
   const Formula any = any_number;
   const double root_half = 0.70710678118, root_two_over_pi = 0.79788456080;
@@ -299,7 +299,7 @@ bool may_be_part(std::string_view name) { return translations().contains(functio
 
 std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHandle& op,
                                                            const std::vector<c10::IValue>& arguments) const {
-  static const auto table = make_table();
+  static const auto table = make_activations();
   if (calls_.empty() || !libtorch::functional(op) || !is_last(functional_name(op.operator_name().name))) return {};
   for (auto& input : candidates(calls_, arguments)) {
     Reading reading(calls_, input);

@@ -7,14 +7,14 @@
 namespace ascribe::layering {
 namespace {
 
-using Form = Formula::Form;
+using Node = Formula::Form;
 
 bool near(double found, double wanted) {
   constexpr double tolerance = 1e-5;  // constants are written with seven digits, and kept in float32
   return std::isnan(wanted) || found == wanted || std::abs(found - wanted) <= tolerance * std::abs(wanted);
 }
 
-Formula make(Form form, double value) {
+Formula make(Node form, double value) {
   Formula out(value);
   out.form = form;
   return out;
@@ -48,12 +48,12 @@ Formula simplified_sum(Formula sum) {
 }
 
 void add_terms(Formula& sum, const Formula& term, double times) {
-  if (term.form == Form::number) {
+  if (term.form == Node::number) {
     sum.value += times * term.value;
-  } else if (term.form == Form::sum) {
+  } else if (term.form == Node::sum) {
     sum.value += times * term.value;
     for (std::size_t i = 0; i < term.parts.size(); ++i) add_part(sum, term.parts[i], times * term.numbers[i]);
-  } else if (term.form == Form::product) {  // its number is the sum's
+  } else if (term.form == Node::product) {  // its number is the sum's
     auto bare = term;
     bare.value = 1;
     if (bare.parts.size() == 1 && bare.numbers[0] == 1) bare = Formula(term.parts[0]);
@@ -65,10 +65,10 @@ void add_terms(Formula& sum, const Formula& term, double times) {
 
 // The argument z of 1 / (1 + exp(z)).
 std::optional<Formula> logistic(const Formula& part, double exponent) {
-  if (exponent != -1 || part.form != Form::sum || part.parts.size() != 1 || part.value != 1 || part.numbers[0] != 1)
+  if (exponent != -1 || part.form != Node::sum || part.parts.size() != 1 || part.value != 1 || part.numbers[0] != 1)
     return {};
   auto& inner = part.parts[0];
-  if (inner.form != Form::call || inner.name != "exp") return {};
+  if (inner.form != Node::call || inner.name != "exp") return {};
   return inner.parts[0];
 }
 
@@ -84,17 +84,17 @@ double measure_of(const Formula& sum) {
 }
 
 void add_factors(Formula& product, const Formula& factor, double exponent) {
-  if (factor.form == Form::number) {
+  if (factor.form == Node::number) {
     product.value *= std::pow(factor.value, exponent);
-  } else if (factor.form == Form::product) {
+  } else if (factor.form == Node::product) {
     product.value *= std::pow(factor.value, exponent);
     for (std::size_t i = 0; i < factor.parts.size(); ++i)
       add_part(product, factor.parts[i], exponent * factor.numbers[i]);
   } else if (auto z = logistic(factor, exponent)) {
     add_part(product, sigmoid(*z * -1.0), 1);
-  } else if (factor.form == Form::sum) {
+  } else if (factor.form == Node::sum) {
     auto measure = measure_of(factor);
-    auto part = make(Form::sum, 0);
+    auto part = make(Node::sum, 0);
     add_terms(part, factor, 1 / measure);
     product.value *= std::pow(measure, exponent);
     add_part(product, part, exponent);
@@ -110,8 +110,8 @@ Formula simplified_product(const Formula& product) {
   if (product.parts.size() != 1 || product.numbers[0] != 1) return product;
   auto& only = product.parts[0];
   if (product.value == 1) return only;
-  if (only.form != Form::sum) return product;
-  auto sum = make(Form::sum, 0);
+  if (only.form != Node::sum) return product;
+  auto sum = make(Node::sum, 0);
   add_terms(sum, only, product.value);
   return sum;
 }
@@ -130,10 +130,10 @@ bool pair_up(const std::vector<Formula>& found, const std::vector<double>& found
 }
 
 // A formula as a sum or a product of what may be one part only.
-Formula as(Form form, const Formula& formula) {
+Formula as(Node form, const Formula& formula) {
   if (formula.form == form) return formula;
-  auto out = make(form, form == Form::product ? 1 : 0);
-  if (form == Form::product)
+  auto out = make(form, form == Node::product ? 1 : 0);
+  if (form == Node::product)
     add_factors(out, formula, 1);
   else
     add_terms(out, formula, 1);
@@ -148,8 +148,8 @@ bool matches_parts(const Formula& found, const Formula& wanted) {
 
 }  // namespace
 
-Formula Formula::variable() { return make(Form::variable, 0); }
-Formula Formula::constant(std::size_t which) { return make(Form::constant, static_cast<double>(which)); }
+Formula Formula::variable() { return make(Node::variable, 0); }
+Formula Formula::constant(std::size_t which) { return make(Node::constant, static_cast<double>(which)); }
 
 std::size_t Formula::size() const {
   std::size_t out = 1;
@@ -158,41 +158,41 @@ std::size_t Formula::size() const {
 }
 
 Formula operator+(const Formula& a, const Formula& b) {
-  auto sum = make(Form::sum, 0);
+  auto sum = make(Node::sum, 0);
   add_terms(sum, a, 1);
   add_terms(sum, b, 1);
   return simplified_sum(std::move(sum));
 }
 
 Formula operator-(const Formula& a, const Formula& b) {
-  auto sum = make(Form::sum, 0);
+  auto sum = make(Node::sum, 0);
   add_terms(sum, a, 1);
   add_terms(sum, b, -1);
   return simplified_sum(std::move(sum));
 }
 
 Formula operator*(const Formula& a, const Formula& b) {
-  auto product = make(Form::product, 1);
+  auto product = make(Node::product, 1);
   add_factors(product, a, 1);
   add_factors(product, b, 1);
   return simplified_product(product);
 }
 
 Formula operator/(const Formula& a, const Formula& b) {
-  auto product = make(Form::product, 1);
+  auto product = make(Node::product, 1);
   add_factors(product, a, 1);
   add_factors(product, b, -1);
   return simplified_product(product);
 }
 
 Formula power(const Formula& base, double exponent) {
-  auto product = make(Form::product, 1);
+  auto product = make(Node::product, 1);
   add_factors(product, base, exponent);
   return simplified_product(product);
 }
 
 Formula call(std::string name, const Formula& argument) {
-  auto out = make(Form::call, 0);
+  auto out = make(Node::call, 0);
   out.name = std::move(name);
   out.parts = {argument};
   return out;
@@ -203,7 +203,7 @@ Formula sigmoid(const Formula& argument) { return call("sigmoid", argument); }
 Formula clamp(const Formula& argument, double low, double high) {
   auto out = call("clamp", argument);
   out.numbers = {low, high};
-  if (argument.form == Form::call && argument.name == "clamp") {  // twice is once
+  if (argument.form == Node::call && argument.name == "clamp") {  // twice is once
     out.parts = argument.parts;
     auto within = [&](double z) { return std::min(std::max(z, low), high); };
     out.numbers = {within(argument.numbers[0]), within(argument.numbers[1])};
@@ -212,7 +212,7 @@ Formula clamp(const Formula& argument, double low, double high) {
 }
 
 Formula negation(const Formula& condition) {
-  bool negated = condition.form == Form::call && condition.name == "not";
+  bool negated = condition.form == Node::call && condition.name == "not";
   return negated ? condition.parts[0] : call("not", condition);
 }
 
@@ -222,30 +222,30 @@ Formula greater(const Formula& a, const Formula& b) {
 }
 
 Formula where(const Formula& condition, const Formula& yes, const Formula& no) {
-  auto out = make(Form::call, 0);
+  auto out = make(Node::call, 0);
   out.name = "where";
   out.parts = {condition, yes, no};
-  if (condition.form == Form::call && condition.name == "not") {
+  if (condition.form == Node::call && condition.name == "not") {
     out.parts = {condition.parts[0], no, yes};
   }
   return out;
 }
 
 bool matches(const Formula& found, const Formula& wanted) {
-  if (wanted.is_number() && std::isnan(wanted.value)) return found.is_number() || found.form == Form::constant;
-  if (wanted.form == Form::sum || wanted.form == Form::product) return matches_parts(as(wanted.form, found), wanted);
+  if (wanted.is_number() && std::isnan(wanted.value)) return found.is_number() || found.form == Node::constant;
+  if (wanted.form == Node::sum || wanted.form == Node::product) return matches_parts(as(wanted.form, found), wanted);
   if (found.form != wanted.form || found.parts.size() != wanted.parts.size() || found.name != wanted.name) return false;
   switch (found.form) {
-    case Form::number:
+    case Node::number:
       return near(found.value, wanted.value);
-    case Form::variable:
+    case Node::variable:
       return true;
-    case Form::constant:
+    case Node::constant:
       return found.value == wanted.value;
-    case Form::sum:
-    case Form::product:
+    case Node::sum:
+    case Node::product:
       return false;  // compared above
-    case Form::call:
+    case Node::call:
       if (found.numbers.size() != wanted.numbers.size()) return false;
       for (std::size_t i = 0; i < found.numbers.size(); ++i)
         if (!near(found.numbers[i], wanted.numbers[i])) return false;

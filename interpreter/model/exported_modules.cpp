@@ -9,7 +9,7 @@
 namespace ascribe::model {
 namespace {
 
-constexpr std::size_t depth_limit = 100;  // of calls within calls; what is deeper is of the last
+constexpr std::size_t deepest_call = 100;  // of calls within calls; what is deeper is of the last
 
 // Some exporters write Python instead of the path: L['self'].features, or a number for a call: relu@1.
 std::string plain_path(std::string_view path) {
@@ -35,7 +35,7 @@ ModuleCalls::Call ModuleCalls::of(const Json& node) {
   if (!stack) return none;
   Call call = none;
   std::string_view rest = text(*stack);
-  while (!rest.empty() && entries_[call].depth < depth_limit) {
+  while (!rest.empty() && entries_[call].depth < deepest_call) {
     auto entry = rest.substr(0, rest.find(';'));
     rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
     auto first = entry.find(',');
@@ -167,7 +167,7 @@ std::string name_within(const std::vector<std::string>& names, const std::string
 }
 
 // Fills in what enters and leaves; false where the call cannot be run as a whole.
-bool complete(ModuleRegion& region, const Graph& graph, const GraphFacts& facts, const Lifetimes& lives) {
+bool complete_region(ModuleRegion& region, const Graph& graph, const GraphFacts& facts, const Lifetimes& lives) {
   std::set<std::size_t> entered, entered_aliases, left_aliases, written;
   std::set<std::size_t> known;  // numbers within that follow from what enters
   for (auto i = region.first; i < region.end; ++i) {
@@ -249,7 +249,7 @@ std::vector<ModuleRegion> find_regions(const Graph& graph, const GraphFacts& fac
                         .first = extent.first,
                         .end = extent.end,
                         .operators = count_operators(graph, extent.first, extent.end)};
-    if (complete(region, graph, facts, lives)) found.emplace_back(calls[call].depth, std::move(region));
+    if (complete_region(region, graph, facts, lives)) found.emplace_back(calls[call].depth, std::move(region));
   }
   std::sort(found.begin(), found.end(), [](auto& a, auto& b) {
     return std::tuple(a.second.first, b.second.end, a.first) < std::tuple(b.second.first, a.second.end, b.first);

@@ -9,7 +9,7 @@ namespace ascribe::model {
 namespace {
 
 constexpr std::size_t size_limit = std::size_t{1} << 26;  // the largest models that people export have a few MB
-constexpr int depth_limit = 200;
+constexpr int deepest_nesting = 200;
 
 Refusal wrong(const char* expected, const Json& value) {
   return damaged(filled("its description holds a {} where a {} belongs", value.type_name(), expected));
@@ -20,7 +20,7 @@ Refusal wrong(const char* expected, const Json& value) {
 Json parse_json(const std::string& source, const std::string& name) {
   if (source.size() > size_limit) throw damaged(filled("{} is larger than any description", shown_name(name)));
   Json::parser_callback_t bound = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > depth_limit) throw damaged(filled("{} is nested too deeply", shown_name(name)));
+    if (depth > deepest_nesting) throw damaged(filled("{} is nested too deeply", shown_name(name)));
     return true;
   };
   try {

@@ -13,7 +13,7 @@
 namespace ascribe::model {
 namespace {
 
-bool take(std::string_view& rest, std::string_view start) {
+bool take_start(std::string_view& rest, std::string_view start) {
   if (!rest.starts_with(start)) return false;
   rest.remove_prefix(start.size());
   return true;
@@ -24,16 +24,16 @@ bool take(std::string_view& rest, std::string_view start) {
 using Numbers = std::vector<c10::IValue>;
 
 bool whole(const c10::IValue& value) { return value.isInt() || value.isBool(); }
-std::int64_t to_integer(const c10::IValue& value) {
+std::int64_t whole_number(const c10::IValue& value) {
   if (value.isBool()) return value.toBool();
   if (!value.isInt()) throw std::invalid_argument("a size is no whole number");
   return value.toInt();
 }
-double to_floating(const c10::IValue& value) {
+double any_number(const c10::IValue& value) {
   if (value.isDouble()) return value.toDouble();
-  return static_cast<double>(to_integer(value));
+  return static_cast<double>(whole_number(value));
 }
-bool truth(const c10::IValue& value) { return value.isBool() ? value.toBool() : to_floating(value) != 0; }
+bool truth(const c10::IValue& value) { return value.isBool() ? value.toBool() : any_number(value) != 0; }
 
 [[noreturn]] void overflow() { throw std::overflow_error("a size is larger than 64 bits"); }
 std::int64_t truncated(double value) {
@@ -42,21 +42,21 @@ std::int64_t truncated(double value) {
 }
 
 c10::IValue add(const Numbers& a) {
-  if (!whole(a[0]) || !whole(a[1])) return to_floating(a[0]) + to_floating(a[1]);
+  if (!whole(a[0]) || !whole(a[1])) return any_number(a[0]) + any_number(a[1]);
   std::int64_t out = 0;
-  if (__builtin_add_overflow(to_integer(a[0]), to_integer(a[1]), &out)) overflow();
+  if (__builtin_add_overflow(whole_number(a[0]), whole_number(a[1]), &out)) overflow();
   return out;
 }
 c10::IValue subtract(const Numbers& a) {
-  if (!whole(a[0]) || !whole(a[1])) return to_floating(a[0]) - to_floating(a[1]);
+  if (!whole(a[0]) || !whole(a[1])) return any_number(a[0]) - any_number(a[1]);
   std::int64_t out = 0;
-  if (__builtin_sub_overflow(to_integer(a[0]), to_integer(a[1]), &out)) overflow();
+  if (__builtin_sub_overflow(whole_number(a[0]), whole_number(a[1]), &out)) overflow();
   return out;
 }
 c10::IValue multiply(const Numbers& a) {
-  if (!whole(a[0]) || !whole(a[1])) return to_floating(a[0]) * to_floating(a[1]);
+  if (!whole(a[0]) || !whole(a[1])) return any_number(a[0]) * any_number(a[1]);
   std::int64_t out = 0;
-  if (__builtin_mul_overflow(to_integer(a[0]), to_integer(a[1]), &out)) overflow();
+  if (__builtin_mul_overflow(whole_number(a[0]), whole_number(a[1]), &out)) overflow();
   return out;
 }
 
@@ -69,44 +69,44 @@ std::pair<std::int64_t, std::int64_t> divided(std::int64_t a, std::int64_t b) {
   return {quotient, rest};
 }
 c10::IValue floor_divide(const Numbers& a) {
-  if (whole(a[0]) && whole(a[1])) return divided(to_integer(a[0]), to_integer(a[1])).first;
-  if (to_floating(a[1]) == 0) throw std::domain_error("a size is divided by zero");
-  return std::floor(to_floating(a[0]) / to_floating(a[1]));
+  if (whole(a[0]) && whole(a[1])) return divided(whole_number(a[0]), whole_number(a[1])).first;
+  if (any_number(a[1]) == 0) throw std::domain_error("a size is divided by zero");
+  return std::floor(any_number(a[0]) / any_number(a[1]));
 }
 c10::IValue modulo(const Numbers& a) {
-  if (whole(a[0]) && whole(a[1])) return divided(to_integer(a[0]), to_integer(a[1])).second;
-  auto x = to_floating(a[0]), y = to_floating(a[1]);
+  if (whole(a[0]) && whole(a[1])) return divided(whole_number(a[0]), whole_number(a[1])).second;
+  auto x = any_number(a[0]), y = any_number(a[1]);
   if (y == 0) throw std::domain_error("a size is divided by zero");
   return x - y * std::floor(x / y);
 }
 c10::IValue true_divide(const Numbers& a) {
-  if (to_floating(a[1]) == 0) throw std::domain_error("a size is divided by zero");
-  return to_floating(a[0]) / to_floating(a[1]);
+  if (any_number(a[1]) == 0) throw std::domain_error("a size is divided by zero");
+  return any_number(a[0]) / any_number(a[1]);
 }
 c10::IValue power(const Numbers& a) {
-  if (!whole(a[0]) || !whole(a[1]) || to_integer(a[1]) < 0) return std::pow(to_floating(a[0]), to_floating(a[1]));
-  std::int64_t out = 1, base = to_integer(a[0]), exponent = to_integer(a[1]);
+  if (!whole(a[0]) || !whole(a[1]) || whole_number(a[1]) < 0) return std::pow(any_number(a[0]), any_number(a[1]));
+  std::int64_t out = 1, base = whole_number(a[0]), exponent = whole_number(a[1]);
   if (base >= -1 && base <= 1) return base == 0 ? std::int64_t{exponent == 0} : base == 1 || exponent % 2 == 0 ? 1 : -1;
   for (; exponent > 0; --exponent)
     if (__builtin_mul_overflow(out, base, &out)) overflow();
   return out;
 }
 c10::IValue shift_left(const Numbers& a) {
-  auto count = to_integer(a[1]);
+  auto count = whole_number(a[1]);
   std::int64_t out = 0;
-  if (count < 0 || count > 62 || __builtin_mul_overflow(to_integer(a[0]), std::int64_t{1} << count, &out)) overflow();
+  if (count < 0 || count > 62 || __builtin_mul_overflow(whole_number(a[0]), std::int64_t{1} << count, &out)) overflow();
   return out;
 }
 c10::IValue shift_right(const Numbers& a) {
-  auto count = to_integer(a[1]);
+  auto count = whole_number(a[1]);
   if (count < 0) throw std::domain_error("a size is shifted by less than nothing");
-  return to_integer(a[0]) >> std::min<std::int64_t>(count, 63);
+  return whole_number(a[0]) >> std::min<std::int64_t>(count, 63);
 }
 
 template <typename Compare>
 bool compare(const Numbers& a, Compare comparison) {
-  if (whole(a[0]) && whole(a[1])) return comparison(to_integer(a[0]), to_integer(a[1]));
-  return comparison(to_floating(a[0]), to_floating(a[1]));
+  if (whole(a[0]) && whole(a[1])) return comparison(whole_number(a[0]), whole_number(a[1]));
+  return comparison(any_number(a[0]), any_number(a[1]));
 }
 
 struct Named {
@@ -146,28 +146,28 @@ const Named number_operators[] = {
      {2,
       [](const Numbers& a) -> c10::IValue {
         if (a[0].isBool() && a[1].isBool()) return a[0].toBool() && a[1].toBool();
-        return to_integer(a[0]) & to_integer(a[1]);
+        return whole_number(a[0]) & whole_number(a[1]);
       }}},
     {"_operator.or_",
      {2,
       [](const Numbers& a) -> c10::IValue {
         if (a[0].isBool() && a[1].isBool()) return a[0].toBool() || a[1].toBool();
-        return to_integer(a[0]) | to_integer(a[1]);
+        return whole_number(a[0]) | whole_number(a[1]);
       }}},
     {"math.trunc",
      {1,
-      [](const Numbers& a) -> c10::IValue { return whole(a[0]) ? to_integer(a[0]) : truncated(to_floating(a[0])); }}},
+      [](const Numbers& a) -> c10::IValue { return whole(a[0]) ? whole_number(a[0]) : truncated(any_number(a[0])); }}},
     {"torch.sym_int",
      {1,
-      [](const Numbers& a) -> c10::IValue { return whole(a[0]) ? to_integer(a[0]) : truncated(to_floating(a[0])); }}},
-    {"torch.sym_float", {1, [](const Numbers& a) -> c10::IValue { return to_floating(a[0]); }}},
+      [](const Numbers& a) -> c10::IValue { return whole(a[0]) ? whole_number(a[0]) : truncated(any_number(a[0])); }}},
+    {"torch.sym_float", {1, [](const Numbers& a) -> c10::IValue { return any_number(a[0]); }}},
     {"torch.sym_not", {1, [](const Numbers& a) -> c10::IValue { return !truth(a[0]); }}},
     {"torch.sym_ite", {3, [](const Numbers& a) { return truth(a[0]) ? a[1] : a[2]; }}},
     {"torch.sym_max",
      {2, [](const Numbers& a) { return compare(a, [](auto x, auto y) { return x >= y; }) ? a[0] : a[1]; }}},
     {"torch.sym_min",
      {2, [](const Numbers& a) { return compare(a, [](auto x, auto y) { return x <= y; }) ? a[0] : a[1]; }}},
-    {"torch._sym_sqrt", {1, [](const Numbers& a) -> c10::IValue { return std::sqrt(to_floating(a[0])); }}},
+    {"torch._sym_sqrt", {1, [](const Numbers& a) -> c10::IValue { return std::sqrt(any_number(a[0])); }}},
 };
 
 }  // namespace
@@ -188,13 +188,13 @@ std::shared_ptr<const SizeExpression> SizeExpression::parse(std::string_view sou
 std::shared_ptr<SizeExpression> SizeExpression::parse(std::string_view& rest, int depth) {
   if (depth > 50) return nullptr;
   auto out = std::make_shared<SizeExpression>();
-  if (take(rest, "Integer(")) {
+  if (take_start(rest, "Integer(")) {
     auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), out->integer_);
     if (error != std::errc()) return nullptr;
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    return take(rest, ")") ? out : nullptr;
+    return take_start(rest, ")") ? out : nullptr;
   }
-  if (take(rest, "Symbol('")) {
+  if (take_start(rest, "Symbol('")) {
     auto end = rest.find('\'');
     if (end == rest.npos) return nullptr;
     out->kind_ = Kind::symbol;
@@ -204,9 +204,9 @@ std::shared_ptr<SizeExpression> SizeExpression::parse(std::string_view& rest, in
     rest.remove_prefix(end + 1);
     return out;
   }
-  if (take(rest, "Add("))
+  if (take_start(rest, "Add("))
     out->kind_ = Kind::sum;
-  else if (take(rest, "Mul("))
+  else if (take_start(rest, "Mul("))
     out->kind_ = Kind::product;
   else
     return nullptr;
@@ -214,8 +214,8 @@ std::shared_ptr<SizeExpression> SizeExpression::parse(std::string_view& rest, in
     auto part = parse(rest, depth + 1);
     if (!part) return nullptr;
     out->parts_.push_back(std::move(part));
-  } while (take(rest, ", "));
-  return take(rest, ")") ? out : nullptr;
+  } while (take_start(rest, ", "));
+  return take_start(rest, ")") ? out : nullptr;
 }
 
 std::optional<std::int64_t> SizeExpression::value(const Symbols& symbols) const {

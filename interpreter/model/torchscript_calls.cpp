@@ -70,13 +70,13 @@ c10::IValue rebuilt(const c10::IValue& value, const Replace& replace) {
 }
 
 // How many tensors a result consists of; nothing where it may be something else.
-std::optional<std::size_t> count_tensors(const c10::Type& type) {
+std::optional<std::size_t> count_results(const c10::Type& type) {
   if (type.isSubtypeOf(*c10::TensorType::get())) return 1;
   auto* tuple = type.castRaw<c10::TupleType>();
   if (!tuple) return {};
   std::size_t out = 0;
   for (auto& each : tuple->elements()) {
-    auto inside = count_tensors(*each);
+    auto inside = count_results(*each);
     if (!inside) return {};
     out += *inside;
   }
@@ -138,7 +138,7 @@ struct Kept {
   }
 };
 
-void hand_over(const MethodPointer& method, torch::jit::Stack& stack) {
+void hand_module_over(const MethodPointer& method, torch::jit::Stack& stack) {
   if (!method->obstacle.empty())
     throw Error({.code = Code::rule_does_not_fit,
                  .message = filled("module {} ({}) {}, so that it cannot be one layer", shown_name(method->path),
@@ -165,9 +165,9 @@ void hand_over(const MethodPointer& method, torch::jit::Stack& stack) {
   call.inputs = kept.inputs;
   call.run = std::move(kept);
   auto results = libtorch::module_observer()->call(call);
-  if (results.size() != count_tensors(*method->result))
+  if (results.size() != count_results(*method->result))
     throw std::runtime_error(filled("module {} was answered with {} tensors, not {}", shown_name(method->path),
-                                    results.size(), *count_tensors(*method->result)));
+                                    results.size(), *count_results(*method->result)));
   const auto* next = results.data();
   stack.push_back(assembled(method->result, next));
 }
@@ -198,7 +198,9 @@ torch::jit::Operation ask(const Node* node) {
 }
 
 torch::jit::Operation run_whole(const Node* node) {
-  return [method = method_of(node)](torch::jit::Stack& stack) { remember_errors([&] { hand_over(method, stack); }); };
+  return [method = method_of(node)](torch::jit::Stack& stack) {
+    remember_errors([&] { hand_module_over(method, stack); });
+  };
 }
 
 // Operators of TorchScript's alone, which go past the dispatcher: what observes there does not see them.
@@ -271,7 +273,7 @@ MethodPointer method_for(const std::shared_ptr<torch::jit::Graph>& graph, const 
   method->result = graph->outputs().at(0)->type();
   method->written = written_inputs(*graph);
   method->weights.resize(graph->inputs().size());
-  if (!count_tensors(*method->result).value_or(0))
+  if (!count_results(*method->result).value_or(0))
     method->obstacle = filled("gives {}, not tensors", method->result->repr_str());
   else if (assigns(*graph->block()))
     method->obstacle = "assigns to attributes";
@@ -342,9 +344,9 @@ void fill_in(torch::jit::Graph& graph, torch::jit::Block* block, const torch::ji
 }
 
 // Where arguments come from, and who else reads them: only the whole graph tells.
-void complete(const torch::jit::Block& block) {
+void complete_calls(const torch::jit::Block& block) {
   for (auto* node : block.nodes()) {
-    for (auto* inner : node->blocks()) complete(*inner);
+    for (auto* inner : node->blocks()) complete_calls(*inner);
     if (node->kind() != handing_over()) continue;
     auto method = method_of(node);
     for (std::size_t i = 1; i < node->inputs().size(); ++i) {
@@ -361,7 +363,7 @@ void complete(const torch::jit::Block& block) {
 
 void fill_in_calls(torch::jit::Graph& graph) {
   fill_in(graph, graph.block(), graph.inputs()[0], "");
-  complete(*graph.block());
+  complete_calls(*graph.block());
 }
 
 std::size_t count_operators(const torch::jit::Block& block) {

@@ -9,7 +9,7 @@ namespace {
 
 using torch::jit::Node;
 using torch::jit::Value;
-using Values = std::vector<const Value*>;
+using GraphValues = std::vector<const Value*>;
 using ValueSet = std::unordered_set<const Value*>;
 
 bool shares(const c10::Argument& given, const c10::Argument& result) {
@@ -21,9 +21,9 @@ bool shares(const c10::Argument& given, const c10::Argument& result) {
 }
 
 // The values that this one may be a view of, or a container of, one step back.
-Values sources(const Value* value) {
+GraphValues sources(const Value* value) {
   auto* node = value->node();
-  Values out;
+  GraphValues out;
   if (node->kind() == c10::prim::Param) {
     auto* loop = node->owningBlock()->owningNode();
     if (loop && loop->kind() == c10::prim::Loop && value->offset() > 0) {
@@ -53,12 +53,12 @@ Values sources(const Value* value) {
 // What is behind all that a value may share memory with. The results of `cut` count as new.
 ValueSet origins(const Value* value, const Node* cut = nullptr) {
   ValueSet out, seen;
-  Values pending{value};
+  GraphValues pending{value};
   while (!pending.empty()) {
     auto* each = pending.back();
     pending.pop_back();
     if (!seen.insert(each).second) continue;
-    auto before = each->node() == cut ? Values() : sources(each);
+    auto before = each->node() == cut ? GraphValues() : sources(each);
     if (before.empty()) out.insert(each);
     pending.insert(pending.end(), before.begin(), before.end());
   }
@@ -66,8 +66,8 @@ ValueSet origins(const Value* value, const Node* cut = nullptr) {
 }
 
 // What a node may hand on: its results, and those of the blocks that it begins or ends.
-Values handed_on(const Node* node) {
-  Values out(node->outputs().begin(), node->outputs().end());
+GraphValues handed_on(const Node* node) {
+  GraphValues out(node->outputs().begin(), node->outputs().end());
   auto add_parameters = [&](const Node* loop) {
     for (auto* block : loop->blocks()) out.insert(out.end(), block->inputs().begin(), block->inputs().end());
   };
@@ -114,7 +114,7 @@ bool is_read_behind(const Value* value, const Node& node) {
   for (auto* around = node.owningBlock()->owningNode(); around; around = around->owningBlock()->owningNode())
     if (around->kind() == c10::prim::Loop) loop = around;
   auto found = origins(value, &node);
-  Values pending(found.begin(), found.end());
+  GraphValues pending(found.begin(), found.end());
   ValueSet seen;
   while (!pending.empty()) {
     auto* each = pending.back();

@@ -1,11 +1,11 @@
 #include "interpreter/command/repl/completion.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 #include <set>
 
+#include "grammar/characters.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Words = std::set<std::string>;
-
-bool is_name_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 void add_definitions(Words& out, const language::Definitions& definitions) {
   for (auto& [name, each] : definitions.targets) out.insert(name);

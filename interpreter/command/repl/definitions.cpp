@@ -42,7 +42,7 @@ std::string name_of(const syntax::Item& item) {
 }
 
 // From the doc comment's first line on.
-std::string text_of(const syntax::Item& item, const SourcePointer& source) {
+std::string written(const syntax::Item& item, const SourcePointer& source) {
   std::string out;
   for (std::string_view rest = item.documentation; !rest.empty();) {
     auto line = rest.substr(0, rest.find('\n'));
@@ -53,7 +53,7 @@ std::string text_of(const syntax::Item& item, const SourcePointer& source) {
 }
 
 EnteredDefinition as_entered(syntax::Item item, const SourcePointer& source) {
-  EnteredDefinition out{sort_of(item), name_of(item), text_of(item, source), {source, {}, {}, {}, true}};
+  EnteredDefinition out{sort_of(item), name_of(item), written(item, source), {source, {}, {}, {}, true}};
   out.file.items.push_back(std::move(item));
   return out;
 }

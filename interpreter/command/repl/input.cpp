@@ -1,16 +1,15 @@
 #include "interpreter/command/repl/input.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 
+#include "grammar/characters.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/parser.hpp"
 
 namespace ascribe::repl {
 namespace {
 
-bool is_name_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // Words and marks that no input ends with.

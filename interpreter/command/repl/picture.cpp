@@ -258,7 +258,7 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
   return out;
 }
 
-std::string text_of(const Block& block) {
+std::string drawn(const Block& block) {
   std::string out;
   for (auto& line : block.lines) out += line.text.substr(0, line.text.find_last_not_of(' ') + 1) + "\n";
   return out;
@@ -289,9 +289,9 @@ std::string draw(const std::vector<Titled>& maps, const Screen& screen) {
   for (auto& each : maps) blocks.push_back(block_of(each, screen, side_by_side ? part : screen.columns));
   std::string out;
   if (side_by_side) {
-    out = text_of(beside(blocks));
+    out = drawn(beside(blocks));
   } else {
-    for (auto& each : blocks) out += text_of(each);
+    for (auto& each : blocks) out += drawn(each);
   }
   if (screen.colour == Screen::Colour::none)
     out += filled("for: {}   against: {}   (from little to much; ? is not finite)\n", positive, negative);
