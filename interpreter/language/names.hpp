@@ -133,6 +133,7 @@ class NameResolver {
   ExpressionPointer make(Span span, decltype(Expression::node) node, std::size_t operations = 1);
   ExpressionPointer call(const syntax::Call& call, Clause clause);
   ExpressionPointer builtin_call(const syntax::Call& call, const BuiltinInfo& info, Clause clause);
+  ExpressionPointer own_node(OwnNode node, const syntax::Call& call, Clause clause);
   ExpressionPointer stabilize_call(const syntax::Call& call, Clause clause);
   ExpressionPointer has_call(const syntax::Call& call);
   ExpressionPointer random_call(const syntax::Call& call, Clause clause);
