@@ -9,7 +9,7 @@
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
 

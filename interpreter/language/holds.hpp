@@ -2,7 +2,7 @@
 #pragma once
 
 #include "grammar/overloaded.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

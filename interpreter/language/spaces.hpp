@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "interpreter/language/names.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/reporter.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "grammar/overloaded.hpp"
-#include "interpreter/language/names.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/reporter.hpp"
+#include "interpreter/language/resolved.hpp"
 #include "interpreter/language/signs.hpp"
 
 namespace ascribe::language {

@@ -10,7 +10,7 @@
 
 #include "grammar/overloaded.hpp"
 #include "interpreter/evaluate/reference/operand.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::evaluate {
 
