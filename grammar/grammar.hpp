@@ -6,6 +6,8 @@
 #include <tao/pegtl/contrib/limit_depth.hpp>
 #include <tao/pegtl/contrib/parse_tree.hpp>
 
+#include "grammar/words.hpp"
+
 namespace ascribe::grammar {
 
 using namespace tao::pegtl;  // NOLINT: the rules read like a grammar only without prefixes
@@ -23,39 +25,17 @@ struct word : seq<Text, not_at<sor<letter, digit>>, blanks> {};
 template <char C>
 struct mark : seq<one<C>, blanks> {};
 
-struct word_rule : word<TAO_PEGTL_STRING("rule")> {};
-struct word_composite : word<TAO_PEGTL_STRING("composite")> {};
-struct word_fn : word<TAO_PEGTL_STRING("fn")> {};
-struct word_test : word<TAO_PEGTL_STRING("test")> {};
-struct word_pack : word<TAO_PEGTL_STRING("pack")> {};
-struct word_import : word<TAO_PEGTL_STRING("import")> {};
-struct word_as : word<TAO_PEGTL_STRING("as")> {};
-struct word_term : word<TAO_PEGTL_STRING("term")> {};
-struct word_input : word<TAO_PEGTL_STRING("input")> {};
-struct word_param : word<TAO_PEGTL_STRING("param")> {};
-struct word_output : word<TAO_PEGTL_STRING("output")> {};
-struct word_map : word<TAO_PEGTL_STRING("map")> {};
-struct word_reduce : word<TAO_PEGTL_STRING("reduce")> {};
-struct word_forward : word<TAO_PEGTL_STRING("forward")> {};
-struct word_backward : word<TAO_PEGTL_STRING("backward")> {};
-struct word_let : word<TAO_PEGTL_STRING("let")> {};
-struct word_require : word<TAO_PEGTL_STRING("require")> {};
-struct word_first : word<TAO_PEGTL_STRING("first")> {};
-struct word_last : word<TAO_PEGTL_STRING("last")> {};
-struct word_expect : word<TAO_PEGTL_STRING("expect")> {};
-struct word_fails : word<TAO_PEGTL_STRING("fails")> {};
-struct word_within : word<TAO_PEGTL_STRING("within")> {};
-struct word_if : word<TAO_PEGTL_STRING("if")> {};
-struct word_then : word<TAO_PEGTL_STRING("then")> {};
-struct word_else : word<TAO_PEGTL_STRING("else")> {};
-struct word_and : word<TAO_PEGTL_STRING("and")> {};
-struct word_or : word<TAO_PEGTL_STRING("or")> {};
-struct word_not : word<TAO_PEGTL_STRING("not")> {};
+// word_rule, word_composite, …
+#define ASCRIBE_WORD(text) \
+  struct word_##text : word<TAO_PEGTL_STRING(#text)> {};
+ASCRIBE_RESERVED_WORDS(ASCRIBE_WORD)
+#undef ASCRIBE_WORD
 
-struct reserved : sor<word_rule, word_composite, word_fn, word_test, word_pack, word_import, word_as, word_term,
-                      word_input, word_param, word_output, word_map, word_reduce, word_forward, word_backward, word_let,
-                      word_require, word_first, word_last, word_expect, word_fails, word_within, word_if, word_then,
-                      word_else, word_and, word_or, word_not> {};
+template <typename, typename... Words>
+using one_of_words = sor<Words...>;
+#define ASCRIBE_WORD(text) , word_##text
+struct reserved : one_of_words<void ASCRIBE_RESERVED_WORDS(ASCRIBE_WORD)> {};
+#undef ASCRIBE_WORD
 
 struct identifier : seq<not_at<reserved>, letter, name_rest> {};
 struct name : seq<identifier, blanks> {};

@@ -327,9 +327,9 @@ ParsedInput parse_input(SourcePointer source, std::vector<Diagnostic>& diagnosti
 }
 
 std::vector<std::string_view> reserved_words() {
-  return {"rule",   "composite", "fn",     "test",    "pack",     "import", "as",      "term",  "input", "param",
-          "output", "map",       "reduce", "forward", "backward", "let",    "require", "first", "last",  "expect",
-          "fails",  "within",    "if",     "then",    "else",     "and",    "or",      "not"};
+#define ASCRIBE_WORD(text) #text,
+  return {ASCRIBE_RESERVED_WORDS(ASCRIBE_WORD)};
+#undef ASCRIBE_WORD
 }
 
 }  // namespace ascribe

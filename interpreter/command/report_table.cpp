@@ -8,13 +8,15 @@
 #include <nlohmann/json.hpp>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/evaluate/evaluator.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::command {
 namespace {
 
 constexpr std::int64_t most_predictions = 8;  // of a batch, as text
 
-std::string shown(const std::vector<std::int64_t>& shape) { return filled("[{}]", fmt::join(shape, ", ")); }
+using ascribe::shown;
 std::string shown(const std::optional<double>& sum) {
   if (!sum) return "";
   return std::isnan(*sum) ? "nan" : filled("{:.5g}", *sum);  // of a NaN, the sign means nothing
@@ -25,7 +27,6 @@ std::string shown_rest(const LayerReport& layer) {
   auto rest = layer.rest();
   return rest && std::abs(*rest) <= rounding * std::abs(*layer.above) ? "0" : shown(rest);
 }
-double total(const at::Tensor& tensor) { return tensor.sum(at::kDouble).item<double>(); }
 
 struct Prediction {
   std::int64_t index;
@@ -164,7 +165,7 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
   out += "\n" + table(rows, 5) + "\n" + losses(attribution.report) + without_entry(attribution.report);
   if (attribution.relevance.defined())
     out += filled("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
-                  shown(attribution.relevance.sizes().vec()), total(attribution.relevance),
+                  shown(attribution.relevance.sizes().vec()), evaluate::total(attribution.relevance),
                   attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
   return out;
 }
@@ -190,7 +191,8 @@ std::string describe_as_json(const Attribution& attribution, const std::string& 
                        {"predictions", nlohmann::json::array()}}},
                      {"relevance", nlohmann::json()},
                      {"layers", as_json(attribution.report)}};
-  if (auto& R = attribution.relevance; R.defined()) out["relevance"] = {{"shape", R.sizes().vec()}, {"sum", total(R)}};
+  if (auto& R = attribution.relevance; R.defined())
+    out["relevance"] = {{"shape", R.sizes().vec()}, {"sum", evaluate::total(R)}};
   for (auto& each : predictions(attribution.output))
     out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
   return dump(out);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "grammar/diagnostic.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

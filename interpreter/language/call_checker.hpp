@@ -3,7 +3,9 @@
 
 #include <optional>
 
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/clause.hpp"
+#include "interpreter/language/local_names.hpp"
+#include "interpreter/language/reporter.hpp"
 #include "interpreter/language/scope.hpp"
 
 namespace ascribe::language {

@@ -9,7 +9,7 @@
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
 
@@ -49,10 +49,11 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
                      "a rule is tried in a block of its own: `test \"…\" { model = …; x = …; expect … }`");
     return nullptr;
   }
-  if (info.id == Builtin::has) return has_call(call);
-  if (info.id == Builtin::random) return random_call(call, clause);
+  auto* own = std::get_if<OwnNode>(&info.sort);
+  if (own && *own == OwnNode::has) return has_call(call);
+  if (own && *own == OwnNode::random) return random_call(call, clause);
   if (named != call.arguments.end() &&
-      !(info.id == Builtin::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
+      !(own && *own == OwnNode::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
     std::vector<std::string_view> values;
     for (auto& argument : call.arguments) values.push_back(reporter_.source()->text(argument.value->span));
     reporter_.report(Code::unknown_argument, named->name->span, filled("`{}` takes no argument by name", info.name),
@@ -61,11 +62,11 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   }
   auto count = call.arguments.size();
   if (count < info.least || count > info.most) {
-    bool extremum = (info.id == Builtin::min || info.id == Builtin::max) && count == 1;
+    bool extremum = std::holds_alternative<Fold>(info.sort) && count == 1;
     reporter_.report(
         Code::wrong_argument_count, call.span,
         filled("`{}` takes {}, not {}", info.name,
-               info.most == SIZE_MAX     ? filled("{} arguments or more", info.least)
+               info.most == any_number   ? filled("{} arguments or more", info.least)
                : info.least == info.most ? filled("{} argument{}", info.least, info.least == 1 ? "" : "s")
                                          : filled("{} or {} arguments", info.least, info.most),
                count),
@@ -73,12 +74,12 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
                  : filled("it is called as `{}`", info.signature));
     return nullptr;
   }
-  if (info.id == Builtin::stabilize) return stabilize_call(call, clause);
-  if (info.id == Builtin::relevance) return relevance_call(call, clause);
+  if (own) return own_node(*own, call, clause);
+  auto* reduction = std::get_if<Reduction>(&info.sort);
   BuiltinCall out{info.id, {}, {}};
   for (std::size_t i = 0; i < count; ++i) {
     auto& argument = *call.arguments[i].value;
-    if (info.reduces() && i >= info.before_dimensions) {
+    if (reduction && i >= reduction->before_dimensions()) {
       auto d = dimension(argument);
       if (!d) return nullptr;
       if (std::find(out.dimensions.begin(), out.dimensions.end(), *d) != out.dimensions.end()) {
@@ -93,6 +94,20 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   }
   bool sound = std::none_of(out.arguments.begin(), out.arguments.end(), [](auto& each) { return each == nullptr; });
   return sound ? make(call.span, std::move(out)) : nullptr;
+}
+
+ExpressionPointer NameResolver::own_node(OwnNode node, const syntax::Call& call, Clause clause) {
+  switch (node) {
+    case OwnNode::stabilize:
+      return stabilize_call(call, clause);
+    case OwnNode::has:
+      return has_call(call);
+    case OwnNode::random:
+      return random_call(call, clause);
+    case OwnNode::relevance:
+      return relevance_call(call, clause);
+  }
+  return nullptr;
 }
 
 std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& expression) {
@@ -117,7 +132,8 @@ std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& ex
 ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause clause) {
   static const std::vector<Parameter> parameters{
       {"z", unknown, {}, nullptr},
-      {"e", stabilizer, Value(1e-6), std::make_shared<const Expression>(Expression{Constant{1e-6}, {}})}};
+      {"e", stabilizer, Value(default_epsilon),
+       std::make_shared<const Expression>(Expression{Constant{default_epsilon}, {}})}};
   auto arguments = resolve_arguments(call, "stabilize", parameters, clause);
   if (!arguments) return nullptr;
   auto& epsilon = arguments->at(1);

@@ -7,6 +7,7 @@
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/import_checker.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/scope.hpp"
 #include "interpreter/language/spaces.hpp"
 #include "interpreter/language/test_checker.hpp"

@@ -6,10 +6,11 @@
 #include "grammar/limits.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/coverage.hpp"
+#include "interpreter/language/declared_parameters.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
-#include "interpreter/language/parameters.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
 

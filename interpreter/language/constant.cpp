@@ -5,20 +5,20 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
+#include <stdexcept>
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
+#include "grammar/overloaded.hpp"
 #include "interpreter/language/elementwise.hpp"
+#include "interpreter/language/holds.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
 namespace {
 
 using Operation = double (*)(double, double);
-
-double sign_of(double z) { return z >= 0 ? 1 : z < 0 ? -1 : z; }
 
 Operation arithmetic(Operator op) {
   switch (op) {
@@ -30,9 +30,21 @@ Operation arithmetic(Operator op) {
       return [](double a, double b) { return a * b; };
     case Operator::divide:
       return [](double a, double b) { return a / b; };
-    default:
+    case Operator::power:
       return [](double a, double b) { return std::pow(a, b); };
+    case Operator::equal:
+    case Operator::not_equal:
+    case Operator::less:
+    case Operator::less_equal:
+    case Operator::greater:
+    case Operator::greater_equal:
+    case Operator::logical_and:
+    case Operator::logical_or:
+    case Operator::negate:
+    case Operator::logical_not:
+      break;
   }
+  throw std::logic_error("no operator of arithmetic");
 }
 
 Operation comparison(Operator op) {
@@ -45,46 +57,26 @@ Operation comparison(Operator op) {
       return [](double a, double b) -> double { return a > b; };
     case Operator::greater_equal:
       return [](double a, double b) -> double { return a >= b; };
-    default:
+    case Operator::equal:
+    case Operator::not_equal:  // where the sides are equal: the callers turn it around
       return [](double a, double b) -> double { return a == b; };
+    case Operator::add:
+    case Operator::subtract:
+    case Operator::multiply:
+    case Operator::divide:
+    case Operator::power:
+    case Operator::logical_and:
+    case Operator::logical_or:
+    case Operator::negate:
+    case Operator::logical_not:
+      break;
   }
-}
-
-double of_one(Builtin builtin, double z) {
-  switch (builtin) {
-    case Builtin::abs:
-      return std::abs(z);
-    case Builtin::sign:
-      return sign_of(z);
-    case Builtin::sqrt:
-      return std::sqrt(z);
-    case Builtin::exp:
-      return std::exp(z);
-    case Builtin::log:
-      return std::log(z);
-    case Builtin::tanh:
-      return std::tanh(z);
-    default:
-      return 1 / (1 + std::exp(-z));
-  }
+  throw std::logic_error("no comparison");
 }
 
 std::string shown(const NumberOrArray& value) {
   auto* tensor = std::get_if<Array>(&value);
   return tensor ? filled("[{}]", fmt::join(tensor->shape, ", ")) : "[]";
-}
-
-// Between the two nearest values, in proportion; NaN where one is.
-double quantile(std::vector<double> values, double share) {
-  if (values.empty() || std::any_of(values.begin(), values.end(), [](double each) { return std::isnan(each); }))
-    return NAN;
-  std::sort(values.begin(), values.end());
-  auto place = share * static_cast<double>(values.size() - 1);
-  auto below = static_cast<std::size_t>(place);
-  auto above = std::min(below + 1, values.size() - 1);
-  auto part = place - static_cast<double>(below);
-  if (part == 0 || values[below] == values[above]) return values[below];
-  return std::min(values[below] + part * (values[above] - values[below]), values[above]);  // never above it
 }
 
 [[noreturn]] void refuse(Code code, Span where, std::string message, std::string help) {
@@ -102,22 +94,12 @@ class Evaluation {
 
   // Comparisons of arrays hold as a whole.
   bool truth(const Expression& expression) {
-    auto& node = expression.node;
-    if (auto* it = std::get_if<LetReference>(&node)) return truth(*it->value);
-    if (auto* it = std::get_if<Unary>(&node)) return !truth(*it->operand);
-    if (auto* it = std::get_if<Comparison>(&node)) {
-      bool equal = all(compared(*it, expression.span));
-      return equal == (it->op != Operator::not_equal);
-    }
-    if (auto* it = std::get_if<Conditional>(&node))
-      return truth(truth(*it->condition) ? *it->consequence : *it->alternative);
-    if (auto* it = std::get_if<FunctionCall>(&node))
-      return inside(*it->function, given(*it), [&](Evaluation& body) { return body.truth(*it->function->body); });
-    auto& chain = std::get<Chain>(node);
-    bool conjunction = chain.operators.front() == Operator::logical_and;
-    for (auto& operand : chain.operands)
-      if (truth(*operand) != conjunction) return !conjunction;
-    return conjunction;
+    return holds(expression, [&](const Expression& inner) {
+      if (auto* it = std::get_if<FunctionCall>(&inner.node))
+        return inside(*it->function, given(*it), [&](Evaluation& body) { return body.truth(*it->function->body); });
+      auto& comparison = std::get<Comparison>(inner.node);  // the checker let nothing else through
+      return all(compared(comparison, inner.span)) == (comparison.op != Operator::not_equal);
+    });
   }
 
   Value argument(const Expression& expression, Type type) {
@@ -164,17 +146,16 @@ class Evaluation {
   }
   NumberOrArray number_of(const BuiltinCall& node, Span where) {
     auto z = number(*node.arguments.front());
-    if (info(node.builtin).reduces()) return reduced(node, z, where);
-    if (node.arguments.size() == 1) {
-      count(size(z), where);
-      return each_element(z, [&](double each) { return of_one(node.builtin, each); });
-    }
-    bool larger = node.builtin == Builtin::max;
-    for (std::size_t i = 1; i < node.arguments.size(); ++i)
-      z = joined(z, number(*node.arguments[i]), where, [&](double a, double b) {
-        return std::isnan(a) || std::isnan(b) ? NAN : larger ? std::max(a, b) : std::min(a, b);
-      });
-    return z;
+    return visit_sort(node.builtin, overloaded{[&](const EachElement& each) {
+                                                 count(size(z), where);
+                                                 return each_element(z, each.number);
+                                               },
+                                               [&](const Fold& fold) {
+                                                 for (std::size_t i = 1; i < node.arguments.size(); ++i)
+                                                   z = joined(z, number(*node.arguments[i]), where, fold.number);
+                                                 return z;
+                                               },
+                                               [&](const Reduction& to) { return reduced(to, node, z, where); }});
   }
   NumberOrArray number_of(const Stabilize& node, Span where) {
     auto z = number(*node.z);
@@ -206,17 +187,12 @@ class Evaluation {
     return each_element(operand, [](double each) { return -each; });
   }
   NumberOrArray number_of(const Conditional& node, Span where) {
-    auto condition = elements_of(*node.condition);
-    if (auto* known = std::get_if<double>(&condition))
-      return number(*known != 0 ? *node.consequence : *node.alternative);
-    auto yes = number(*node.consequence), no = number(*node.alternative);
-    auto both = fitted(yes, no, where);
-    fitted(condition, both.empty() ? NumberOrArray(0.0) : NumberOrArray(Array{both, {}}), where);
-    return choose(condition, yes, no);
+    return chosen(node, where, [&](const Expression& each) { return number(each); });
   }
-  // What only clauses can hold: the checker let none of it through.
-  template <typename Node>
-  NumberOrArray number_of(const Node&, Span where) {
+  // What only clauses can hold, or what is no number: the checker let none of it through.
+  NumberOrArray number_of(const OneOf<QuantityReference, NameList, StabilizerFunction, HasParameter, Comparison, Tensor,
+                                      Random, Relevance, NamedValue> auto&,
+                          Span where) {
     refuse(Code::wrong_type, where, "this is known only where a layer is met",
            "requirements and arguments compute with parameters and numbers");
   }
@@ -226,11 +202,11 @@ class Evaluation {
   }
 
   // Of a parameter's numbers: of a whole one, or along dimensions.
-  NumberOrArray reduced(const BuiltinCall& node, const NumberOrArray& z, Span where) {
+  NumberOrArray reduced(const Reduction& reduction, const BuiltinCall& node, const NumberOrArray& z, Span where) {
     auto name = info(node.builtin).name;
     auto* tensor = std::get_if<Array>(&z);
     if (!tensor) {
-      if (node.builtin != Builtin::sum) return z;
+      if (reduction.of_equal_is_it) return z;
       refuse(Code::wrong_type, where, "how many elements are summed is known only where a layer is met",
              "give a tensor, or take the mean: `mean(…)`");
     }
@@ -247,12 +223,9 @@ class Evaluation {
     }
     bool whole = dimensions.empty();
     for (std::size_t d = 0; whole && d < tensor->shape.size(); ++d) dimensions.push_back(d);
-    auto share = node.builtin == Builtin::quantile ? share_of(node) : 0;
-    auto out = reduce_along(*tensor, dimensions, [&](std::vector<double> values) {
-      if (node.builtin == Builtin::quantile) return quantile(std::move(values), share);
-      auto sum = std::accumulate(values.begin(), values.end(), 0.0);
-      return node.builtin == Builtin::mean ? sum / static_cast<double>(values.size()) : sum;
-    });
+    auto share = reduction.takes_share ? share_of(node) : 0;
+    auto out = reduce_along(*tensor, dimensions,
+                            [&](std::vector<double> values) { return reduction.number(std::move(values), share); });
     if (whole) return out.values->front();
     return out;
   }
@@ -281,32 +254,48 @@ class Evaluation {
 
   // Element by element, as `if` needs it. `!=` compares elements here, too.
   NumberOrArray elements_of(const Expression& expression) {
-    auto& node = expression.node;
-    if (auto* it = std::get_if<LetReference>(&node)) return elements_of(*it->value);
-    auto inverted = [](double each) { return each == 0 ? 1.0 : 0.0; };
-    if (auto* it = std::get_if<Unary>(&node)) return each_element(elements_of(*it->operand), inverted);
-    if (auto* it = std::get_if<Comparison>(&node)) {
-      auto holds = compared(*it, expression.span);
-      return it->op == Operator::not_equal ? each_element(holds, inverted) : holds;
-    }
-    if (auto* it = std::get_if<FunctionCall>(&node))
-      return inside(*it->function, given(*it), [&](Evaluation& body) { return body.elements_of(*it->function->body); });
-    if (auto* it = std::get_if<Conditional>(&node)) {
-      auto condition = elements_of(*it->condition);
-      if (auto* known = std::get_if<double>(&condition))
-        return elements_of(*known != 0 ? *it->consequence : *it->alternative);
-      auto yes = elements_of(*it->consequence), no = elements_of(*it->alternative);
-      auto both = fitted(yes, no, expression.span);
-      fitted(condition, both.empty() ? NumberOrArray(0.0) : NumberOrArray(Array{both, {}}), expression.span);
-      return choose(condition, yes, no);
-    }
-    auto& chain = std::get<Chain>(node);
-    bool conjunction = chain.operators.front() == Operator::logical_and;
-    auto out = elements_of(*chain.operands.front());
-    for (std::size_t i = 1; i < chain.operands.size(); ++i)
-      out = joined(out, elements_of(*chain.operands[i]), expression.span,
+    return std::visit([&](auto& node) { return elements_of_node(node, expression.span); }, expression.node);
+  }
+  static double inverted(double each) { return each == 0 ? 1.0 : 0.0; }
+
+  NumberOrArray elements_of_node(const LetReference& node, Span) { return elements_of(*node.value); }
+  NumberOrArray elements_of_node(const Unary& node, Span) { return each_element(elements_of(*node.operand), inverted); }
+  NumberOrArray elements_of_node(const Comparison& node, Span where) {
+    auto equal = compared(node, where);
+    return node.op == Operator::not_equal ? each_element(equal, inverted) : equal;
+  }
+  NumberOrArray elements_of_node(const FunctionCall& node, Span) {
+    return inside(*node.function, given(node),
+                  [&](Evaluation& body) { return body.elements_of(*node.function->body); });
+  }
+  NumberOrArray elements_of_node(const Conditional& node, Span where) {
+    return chosen(node, where, [&](const Expression& each) { return elements_of(each); });
+  }
+  NumberOrArray elements_of_node(const Chain& node, Span where) {
+    bool conjunction = node.operators.front() == Operator::logical_and;
+    auto out = elements_of(*node.operands.front());
+    for (std::size_t i = 1; i < node.operands.size(); ++i)
+      out = joined(out, elements_of(*node.operands[i]), where,
                    [&](double a, double b) -> double { return conjunction ? a != 0 && b != 0 : a != 0 || b != 0; });
     return out;
+  }
+  // What is no truth value: the checker let none of it through.
+  NumberOrArray elements_of_node(
+      const OneOf<Constant, ParameterReference, QuantityReference, List, NameList, BuiltinCall, StabilizerFunction,
+                  Stabilize, HasParameter, Power, Tensor, Random, Relevance, NamedValue> auto&,
+      Span where) {
+    refuse(Code::wrong_type, where, "this is no truth value", "compare: `a > 0`");
+  }
+
+  // One side where the condition is one answer, else element by element.
+  template <typename Side>
+  NumberOrArray chosen(const Conditional& node, Span where, const Side& side) {
+    auto condition = elements_of(*node.condition);
+    if (auto* known = std::get_if<double>(&condition)) return side(*known != 0 ? *node.consequence : *node.alternative);
+    auto yes = side(*node.consequence), no = side(*node.alternative);
+    auto both = fitted(yes, no, where);
+    fitted(condition, both.empty() ? NumberOrArray(0.0) : NumberOrArray(Array{both, {}}), where);
+    return choose(condition, yes, no);
   }
 
   // Of `!=`, where the sides are equal.
@@ -409,13 +398,14 @@ bool is_share(double value) { return value >= 0 && value <= 1; }
 
 bool is_known(const Expression& expression, std::span<const std::optional<Value>> parameters) {
   bool known = true;
-  traverse(expression, [&](const Expression& inner) {
-    auto* parameter = std::get_if<ParameterReference>(&inner.node);
-    known = known && (!parameter || (parameter->index < parameters.size() && parameters[parameter->index])) &&
-            !std::holds_alternative<QuantityReference>(inner.node) && !std::holds_alternative<Tensor>(inner.node) &&
-            !std::holds_alternative<Random>(inner.node) && !std::holds_alternative<Relevance>(inner.node) &&
-            !std::holds_alternative<NamedValue>(inner.node);
-  });
+  auto is_known_itself = overloaded{
+      [&](const ParameterReference& node) {
+        return node.index < parameters.size() && parameters[node.index].has_value();
+      },
+      [](const OneOf<QuantityReference, Tensor, Random, Relevance, NamedValue> auto&) { return false; },
+      [](const OneOf<Constant, LetReference, List, NameList, BuiltinCall, StabilizerFunction, Stabilize, HasParameter,
+                     FunctionCall, Chain, Comparison, Power, Unary, Conditional> auto&) { return true; }};
+  traverse(expression, [&](const Expression& inner) { known = known && std::visit(is_known_itself, inner.node); });
   return known;
 }
 

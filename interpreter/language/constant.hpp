@@ -6,7 +6,7 @@
 #include <span>
 
 #include "grammar/limits.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

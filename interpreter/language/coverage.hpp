@@ -1,5 +1,5 @@
-// Entries of composites that do nothing, of which law 13 warns: they never apply, because earlier entries take every
-// layer that they name, or their layers lack what their rule modifies.
+// Entries of composites that do nothing, of which section 9 of the language warns: they never apply, because earlier
+// entries take every layer that they name, or their layers lack what their rule modifies.
 #pragma once
 
 #include <bitset>
@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/language/names.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/reporter.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

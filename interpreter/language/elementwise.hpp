@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

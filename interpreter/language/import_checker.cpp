@@ -2,6 +2,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/language/mentions.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
 

@@ -5,7 +5,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/reporter.hpp"
 
 namespace ascribe::language {
 namespace {

@@ -3,7 +3,11 @@
 
 #include <set>
 
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/clause.hpp"
+#include "interpreter/language/function_scope.hpp"
+#include "interpreter/language/local_names.hpp"
+#include "interpreter/language/name_resolver.hpp"
+#include "interpreter/language/reporter.hpp"
 #include "interpreter/language/spaces.hpp"
 
 namespace ascribe::language {

@@ -8,6 +8,7 @@
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/definition_checker.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -55,7 +56,8 @@ bool is_engine_word(std::string_view name) {
   return std::find(std::begin(engine_words), std::end(engine_words), name) != std::end(engine_words);
 }
 
-// -------------------------------------------------------------------------------------------------------- definitions
+// --------------------------------------------------------------------------------------------------------
+// definitions
 
 void Scope::declare(const syntax::Item& item, FileScope& file) {
   auto reporter = file.reporter();
@@ -140,7 +142,8 @@ bool Scope::too_deep(std::size_t depth, Span use, const Reporter& user) const {
   return true;
 }
 
-// ------------------------------------------------------------------------------------------------------------ look-up
+// ------------------------------------------------------------------------------------------------------------
+// look-up
 
 // Nothing where no definition has that name; a null result where it has a mistake or cannot be reached: reported.
 template <typename Result, typename Named>

@@ -11,7 +11,8 @@
 #include "grammar/syntax.hpp"
 #include "interpreter/language/coverage.hpp"
 #include "interpreter/language/definitions.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/function_scope.hpp"
+#include "interpreter/language/reporter.hpp"
 #include "interpreter/language/stabilizer_uses.hpp"
 
 namespace ascribe::language {

@@ -1,25 +1,13 @@
 #include "interpreter/language/spaces.hpp"
 
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
 #include "interpreter/language/constant.hpp"
 
 namespace ascribe::language {
 namespace {
 
 constexpr const char* nothing_to_reduce = "leave it out";
-
-Space space_of(Quantity quantity) {
-  switch (quantity) {
-    case Quantity::w:
-      return Space::param;
-    case Quantity::y:
-    case Quantity::R:
-    case Quantity::layer_y:
-      return Space::output;
-    default:
-      return Space::input;
-  }
-}
 
 }  // namespace
 
@@ -31,7 +19,9 @@ bool accepts(Type parameter, Type argument) {
   return argument.form == Form::number && (argument.space == Space::scalar || argument.space == parameter.space);
 }
 
-Type SpaceChecker::infer(const Expression& expression) { return infer_node(expression); }
+Type SpaceChecker::infer(const Expression& expression) {
+  return std::visit([&](auto& node) { return infer_node(node, expression.span); }, expression.node);
+}
 
 bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::string& what) {
   if (actual.form == Form::unknown) return true;
@@ -93,68 +83,79 @@ Type SpaceChecker::truth_of(const ExpressionPointer& expression, const char* wha
   return unknown;
 }
 
-Type SpaceChecker::infer_node(const Expression& expression) {
-  auto span = expression.span;
-  auto& node = expression.node;
-  if (std::holds_alternative<Constant>(node)) return scalar;
-  if (auto* it = std::get_if<ParameterReference>(&node)) return parameters_.at(it->index).type;
-  if (auto* it = std::get_if<QuantityReference>(&node)) return Type::number(space_of(it->quantity));
-  if (auto* it = std::get_if<LetReference>(&node)) return let(*it->value);
-  if (auto* it = std::get_if<List>(&node)) return list(*it);
-  if (std::holds_alternative<NameList>(node)) return names;
-  if (auto* it = std::get_if<Tensor>(&node)) {
-    for (auto& each : it->elements) expect(infer(*each), scalar, each->span, "a list");
-    return Type::number(Space::input);
+Type SpaceChecker::infer_node(const Constant&, Span) { return scalar; }
+Type SpaceChecker::infer_node(const ParameterReference& node, Span) { return parameters_.at(node.index).type; }
+Type SpaceChecker::infer_node(const QuantityReference& node, Span) { return Type::number(space_of(node.quantity)); }
+Type SpaceChecker::infer_node(const LetReference& node, Span) { return let(*node.value); }
+Type SpaceChecker::infer_node(const List& node, Span) { return list(node); }
+Type SpaceChecker::infer_node(const NameList&, Span) { return names; }
+Type SpaceChecker::infer_node(const HasParameter&, Span) { return truth; }
+Type SpaceChecker::infer_node(const Relevance&, Span) { return Type::number(Space::input); }
+Type SpaceChecker::infer_node(const NamedValue& node, Span) { return node.type; }
+Type SpaceChecker::infer_node(const FunctionCall& node, Span where) { return function_call(node, where); }
+Type SpaceChecker::infer_node(const Stabilize& node, Span where) { return stabilize(node, where); }
+Type SpaceChecker::infer_node(const Conditional& node, Span where) { return conditional(node, where); }
+
+Type SpaceChecker::infer_node(const StabilizerFunction& node, Span) {
+  kept(node);
+  return stabilizer;
+}
+
+Type SpaceChecker::infer_node(const Tensor& node, Span) {
+  for (auto& each : node.elements) expect(infer(*each), scalar, each->span, "a list");
+  return Type::number(Space::input);
+}
+
+Type SpaceChecker::infer_node(const Random& node, Span) {
+  for (auto& each : node.sizes) expect(infer(*each), scalar, each->span, "a size");
+  if (node.seed) expect(infer(*node.seed), scalar, node.seed->span, "`seed`");
+  return Type::number(Space::input);
+}
+
+Type SpaceChecker::infer_node(const BuiltinCall& node, Span where) {
+  return visit_sort(node.builtin, overloaded{[&](const EachElement&) { return number(node.arguments.front()); },
+                                             [&](const Fold&) { return fold(node, where); },
+                                             [&](const Reduction& to) { return reduction(to, node, where); }});
+}
+
+Type SpaceChecker::infer_node(const Power& node, Span where) {
+  auto base = number(node.base);
+  return joined(base, number(node.exponent), where);
+}
+
+Type SpaceChecker::infer_node(const Unary& node, Span) {
+  if (node.op == Operator::negate) return number(node.operand);
+  return Type::truth(truth_of(node.operand, "`not`").space);
+}
+
+Type SpaceChecker::infer_node(const Comparison& node, Span where) {
+  auto left = infer(*node.left), right = infer(*node.right);
+  if (left.form == Form::truth && right.form == Form::truth) {
+    reporter_.report(Code::wrong_type, where, "truth values are not compared", "write `a and b or not a and not b`");
+    return unknown;
   }
-  if (auto* it = std::get_if<Random>(&node)) {
-    for (auto& each : it->sizes) expect(infer(*each), scalar, each->span, "a size");
-    if (it->seed) expect(infer(*it->seed), scalar, it->seed->span, "`seed`");
-    return Type::number(Space::input);
-  }
-  if (std::holds_alternative<Relevance>(node)) return Type::number(Space::input);
-  if (auto* it = std::get_if<NamedValue>(&node)) return it->type;
-  if (std::holds_alternative<HasParameter>(node)) return truth;
-  if (auto* it = std::get_if<StabilizerFunction>(&node)) {
-    kept(*it);
-    return stabilizer;
-  }
-  if (auto* it = std::get_if<FunctionCall>(&node)) return function_call(*it, span);
-  if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it, span);
-  if (auto* it = std::get_if<BuiltinCall>(&node)) {
-    if (info(it->builtin).reduces()) return reduction(*it, span);
-    auto type = number(it->arguments.front());
-    for (std::size_t i = 1; i < it->arguments.size(); ++i) type = joined(type, number(it->arguments[i]), span);
-    return type;
-  }
-  if (auto* it = std::get_if<Power>(&node)) {
-    auto base = number(it->base);
-    return joined(base, number(it->exponent), span);
-  }
-  if (auto* it = std::get_if<Unary>(&node)) {
-    if (it->op == Operator::negate) return number(it->operand);
-    return Type::truth(truth_of(it->operand, "`not`").space);
-  }
-  if (auto* it = std::get_if<Comparison>(&node)) {
-    auto left = infer(*it->left), right = infer(*it->right);
-    if (left.form == Form::truth && right.form == Form::truth) {
-      reporter_.report(Code::wrong_type, span, "truth values are not compared", "write `a and b or not a and not b`");
-      return unknown;
-    }
-    auto type = joined(number(left, it->left->span), number(right, it->right->span), span);
-    if (it->within) type = joined(type, number(it->within), span);
-    return Type::truth(type.space);
-  }
-  if (auto* it = std::get_if<Conditional>(&node)) return conditional(*it, span);
-  auto& chain = std::get<Chain>(node);
-  if (chain.operators.front() == Operator::logical_and || chain.operators.front() == Operator::logical_or) {
+  auto type = joined(number(left, node.left->span), number(right, node.right->span), where);
+  if (node.within) type = joined(type, number(node.within), where);
+  return Type::truth(type.space);
+}
+
+Type SpaceChecker::infer_node(const Chain& node, Span where) {
+  auto first = node.operators.front();
+  if (first == Operator::logical_and || first == Operator::logical_or) {
     auto type = scalar;
-    for (auto& operand : chain.operands)
-      type = joined(type, truth_of(operand, chain.operators.front() == Operator::logical_and ? "`and`" : "`or`"), span);
+    for (auto& operand : node.operands)
+      type = joined(type, truth_of(operand, first == Operator::logical_and ? "`and`" : "`or`"), where);
     return Type::truth(type.space);
   }
-  auto type = number(chain.operands.front());
-  for (std::size_t i = 1; i < chain.operands.size(); ++i)
-    type = joined(type, number(chain.operands[i]), {chain.operands.front()->span.begin, chain.operands[i]->span.end});
+  auto type = number(node.operands.front());
+  for (std::size_t i = 1; i < node.operands.size(); ++i)
+    type = joined(type, number(node.operands[i]), {node.operands.front()->span.begin, node.operands[i]->span.end});
+  return type;
+}
+
+Type SpaceChecker::fold(const BuiltinCall& node, Span where) {
+  auto type = number(node.arguments.front());
+  for (std::size_t i = 1; i < node.arguments.size(); ++i) type = joined(type, number(node.arguments[i]), where);
   return type;
 }
 
@@ -197,7 +198,7 @@ Type SpaceChecker::conditional(const Conditional& node, Span where) {
   return both_truth ? Type::truth(type.space) : type;
 }
 
-Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
+Type SpaceChecker::reduction(const Reduction& reduction, const BuiltinCall& node, Span where) {
   auto type = number(node.arguments.front());
   if (type.form == Form::unknown) return type;
   auto name = info(node.builtin).name;
@@ -213,13 +214,13 @@ Type SpaceChecker::reduction(const BuiltinCall& node, Span where) {
         "compute it in a clause: `map`, `reduce`, …");
     return unknown;
   }
-  if (node.builtin == Builtin::quantile && !share(*node.arguments[1])) return unknown;
+  if (reduction.takes_share && !share(*node.arguments[1])) return unknown;
   if (node.dimensions.empty()) return Type::number(type.space == Space::param ? Space::scalar : Space::sample);
   for (auto d : node.dimensions)
     if (d == 0 && type.space != Space::param) {
       reporter_.report(Code::bad_dimension, where, filled("`{}` over dimension 0 would mix samples", name),
                        filled("dimension 0 is the batch; `{}` reduces each sample",
-                              node.builtin == Builtin::quantile ? "quantile(z, 0.9)" : filled("{}(z)", name)));
+                              reduction.takes_share ? filled("{}(z, 0.9)", name) : filled("{}(z)", name)));
       return unknown;
     }
   return type;

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "interpreter/language/names.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/reporter.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 
@@ -41,7 +41,26 @@ class SpaceChecker {
   bool expect(Type actual, Type wanted, Span where, const std::string& what);
 
  private:
-  Type infer_node(const Expression& expression);
+  Type infer_node(const Constant& node, Span where);
+  Type infer_node(const ParameterReference& node, Span where);
+  Type infer_node(const QuantityReference& node, Span where);
+  Type infer_node(const LetReference& node, Span where);
+  Type infer_node(const List& node, Span where);
+  Type infer_node(const NameList& node, Span where);
+  Type infer_node(const BuiltinCall& node, Span where);
+  Type infer_node(const StabilizerFunction& node, Span where);
+  Type infer_node(const Stabilize& node, Span where);
+  Type infer_node(const HasParameter& node, Span where);
+  Type infer_node(const FunctionCall& node, Span where);
+  Type infer_node(const Chain& node, Span where);
+  Type infer_node(const Comparison& node, Span where);
+  Type infer_node(const Power& node, Span where);
+  Type infer_node(const Unary& node, Span where);
+  Type infer_node(const Conditional& node, Span where);
+  Type infer_node(const Tensor& node, Span where);
+  Type infer_node(const Random& node, Span where);
+  Type infer_node(const Relevance& node, Span where);
+  Type infer_node(const NamedValue& node, Span where);
   Type joined(Type a, Type b, Span where);
   Type number(const ExpressionPointer& expression);
   Type number(Type type, Span where);
@@ -50,7 +69,8 @@ class SpaceChecker {
   Type let(const Expression& value);
   Type conditional(const Conditional& node, Span where);
   Type list(const List& node);
-  Type reduction(const BuiltinCall& node, Span where);
+  Type fold(const BuiltinCall& node, Span where);
+  Type reduction(const Reduction& reduction, const BuiltinCall& node, Span where);
   /// Of quantile.
   bool share(const Expression& expression);
   Type function_call(const FunctionCall& node, Span where);

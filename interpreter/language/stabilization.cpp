@@ -11,21 +11,6 @@ namespace {
 using signs::negative, signs::positive, signs::zero;
 constexpr auto any_sign = signs::any;
 
-unsigned sign_of(double value) { return value > 0 ? positive : value < 0 ? negative : value == 0 ? zero : any_sign; }
-
-// One sign and one sign make these.
-unsigned added(unsigned a, unsigned b) { return a == zero ? b : b == zero ? a : a == b ? a : any_sign; }
-unsigned multiplied(unsigned a, unsigned b) { return a == zero || b == zero ? zero : a == b ? positive : negative; }
-unsigned smaller(unsigned a, unsigned b) { return std::min(a, b); }
-unsigned larger(unsigned a, unsigned b) { return std::max(a, b); }
-
-unsigned negated(unsigned signs) {
-  return (signs & zero) | (signs & negative ? positive : 0) | (signs & positive ? negative : 0);
-}
-
-// What is zero or has the other sign may cancel.
-unsigned summed(unsigned signs) { return (signs & negative) && (signs & positive) ? any_sign : signs; }
-
 Space joined(Space a, Space b) { return join(a, b).value_or(Space::input); }
 
 // Whether two expressions are written alike, as in `y * y`: enough to know a square.
@@ -98,12 +83,12 @@ void DivisionChecker::report(const std::vector<Finding>& findings) const {
 
 // ------------------------------------------------------------------------------------------------------- expressions
 
-DivisionChecker::Fact DivisionChecker::combine(Fact a, Fact b, unsigned (*one)(unsigned, unsigned)) {
-  unsigned signs = 0;
+DivisionChecker::Fact DivisionChecker::combine(Fact a, Fact b, signs::Signs (*one)(signs::Signs, signs::Signs)) {
+  signs::Signs found = 0;
   for (auto s : {negative, zero, positive})
     for (auto t : {negative, zero, positive})
-      if ((a.signs & s) && (b.signs & t)) signs |= one(s, t);
-  return {signs, joined(a.space, b.space)};
+      if ((a.signs & s) && (b.signs & t)) found |= one(s, t);
+  return {found, joined(a.space, b.space)};
 }
 
 DivisionChecker::Fact DivisionChecker::follow(const Expression& expression, Frame& frame) {
@@ -111,7 +96,7 @@ DivisionChecker::Fact DivisionChecker::follow(const Expression& expression, Fram
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const Constant& node, const Expression&, Frame&) {
-  return {sign_of(node.value)};
+  return {signs::of(node.value)};
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const ParameterReference& node, const Expression&, Frame& frame) {
@@ -119,7 +104,7 @@ DivisionChecker::Fact DivisionChecker::follow_node(const ParameterReference& nod
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const QuantityReference& node, const Expression&, Frame&) {
-  return {any_sign, node.quantity == Quantity::w ? Space::param : Space::input};
+  return {any_sign, space_of(node.quantity)};
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const LetReference& node, const Expression&, Frame& frame) {
@@ -130,28 +115,20 @@ DivisionChecker::Fact DivisionChecker::follow_node(const LetReference& node, con
 
 DivisionChecker::Fact DivisionChecker::follow_node(const BuiltinCall& node, const Expression&, Frame& frame) {
   auto z = follow(*node.arguments.front(), frame);
-  for (std::size_t i = 1; i < node.arguments.size(); ++i)
-    z = combine(z, follow(*node.arguments[i], frame), node.builtin == Builtin::min ? smaller : larger);
-  switch (node.builtin) {
-    case Builtin::abs:
-      return {(z.signs & ~negative) | (z.signs & negative ? positive : 0), z.space};
-    case Builtin::sign:
-      return {(z.signs & negative) | (z.signs & ~negative ? positive : 0), z.space};
-    case Builtin::sqrt:
-      return {z.signs & positive ? z.signs & ~negative : z.signs & zero ? zero : any_sign, z.space};
-    case Builtin::exp:
-    case Builtin::sigmoid:
-      return {positive, z.space};
-    case Builtin::log:
-      return {any_sign, z.space};
-    case Builtin::sum:
-    case Builtin::mean:
-    case Builtin::quantile:
-      if (node.dimensions.empty()) z.space = z.space == Space::param ? Space::scalar : Space::sample;
-      return {summed(z.signs), z.space};
-    default:  // min, max and tanh
-      return z;
-  }
+  std::vector<Fact> others;
+  for (std::size_t i = 1; i < node.arguments.size(); ++i) others.push_back(follow(*node.arguments[i], frame));
+  return visit_sort(node.builtin, overloaded{[&](const EachElement& each) -> Fact {
+                                               return {each.sign(z.signs), z.space};
+                                             },
+                                             [&](const Fold& fold) {
+                                               for (auto& other : others) z = combine(z, other, fold.sign);
+                                               return z;
+                                             },
+                                             [&](const Reduction& to) -> Fact {
+                                               if (node.dimensions.empty())
+                                                 z.space = z.space == Space::param ? Space::scalar : Space::sample;
+                                               return {to.sign(z.signs), z.space};
+                                             }});
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const StabilizerFunction& node, const Expression&, Frame& frame) {
@@ -183,8 +160,8 @@ DivisionChecker::Fact DivisionChecker::follow_node(const Chain& node, const Expr
   auto out = follow(*node.operands.front(), frame);
   for (std::size_t i = 0; i < node.operators.size(); ++i) {
     auto next = follow(*node.operands[i + 1], frame);
-    if (node.operators[i] == Operator::subtract) next.signs = negated(next.signs);
-    out = combine(out, next, added);
+    if (node.operators[i] == Operator::subtract) next.signs = signs::negated(next.signs);
+    out = combine(out, next, signs::added);
   }
   return out;
 }
@@ -210,7 +187,7 @@ DivisionChecker::Fact DivisionChecker::product(const Chain& chain, Frame& frame)
       }
   }
   auto out = facts.front();
-  for (std::size_t i = 1; i < facts.size(); ++i) out = combine(out, facts[i], multiplied);
+  for (std::size_t i = 1; i < facts.size(); ++i) out = combine(out, facts[i], signs::multiplied);
   return out;
 }
 
@@ -234,7 +211,7 @@ DivisionChecker::Fact DivisionChecker::follow_node(const Power& node, const Expr
 
 DivisionChecker::Fact DivisionChecker::follow_node(const Unary& node, const Expression&, Frame& frame) {
   auto operand = follow(*node.operand, frame);
-  return {node.op == Operator::negate ? negated(operand.signs) : any_sign, operand.space};
+  return {node.op == Operator::negate ? signs::negated(operand.signs) : any_sign, operand.space};
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const Conditional& node, const Expression&, Frame& frame) {

@@ -1,19 +1,16 @@
-// Divisions that nothing keeps from dividing by zero: the language's law 13 warns of them.
+// Divisions that nothing keeps from dividing by zero: section 9 of the language warns of them.
 #pragma once
 
 #include <map>
 #include <set>
 #include <vector>
 
-#include "interpreter/language/names.hpp"
-#include "interpreter/language/program.hpp"
+#include "grammar/overloaded.hpp"
+#include "interpreter/language/reporter.hpp"
+#include "interpreter/language/resolved.hpp"
+#include "interpreter/language/signs.hpp"
 
 namespace ascribe::language {
-
-/// Signs that a value can have, as bits of a set.
-namespace signs {
-inline constexpr unsigned negative = 1, zero = 2, positive = 4, any = negative | zero | positive;
-}
 
 /// Follows which signs the values of an expression can have. A scalar is the author's business: as a divisor it is
 /// fine, and as an addend it is taken to be positive. Lets and functions are looked into.
@@ -30,9 +27,9 @@ class DivisionChecker {
   static void check(const Function& function, const Reporter& reporter);
 
  private:
-  /// Which signs a value can have, as bits, and where it lives.
+  /// Which signs a value can have, and where it lives.
   struct Fact {
-    unsigned signs;
+    signs::Signs signs;
     Space space = Space::scalar;
   };
   /// A division, or a call that leads to one.
@@ -64,9 +61,10 @@ class DivisionChecker {
   Fact follow_node(const Power&, const Expression&, Frame&);
   Fact follow_node(const Unary&, const Expression&, Frame&);
   Fact follow_node(const Conditional&, const Expression&, Frame&);
-  /// What is no number, and lists: nothing is known of them.
-  template <typename Node>
-  Fact follow_node(const Node&, const Expression&, Frame&) {
+  /// What is no number, and lists: nothing is known of them. Tests and sessions, which have values of their own, are
+  /// not looked into.
+  Fact follow_node(const OneOf<List, NameList, HasParameter, Tensor, Random, Relevance, NamedValue> auto&,
+                   const Expression&, Frame&) {
     return {signs::any, Space::input};
   }
   Fact product(const Chain& chain, Frame& frame);
@@ -74,7 +72,7 @@ class DivisionChecker {
   /// The divisions of a function that warn whatever it is given; they are warned of where the function is defined.
   const std::set<std::size_t>& always_unstable(const Function& function);
 
-  static Fact combine(Fact a, Fact b, unsigned (*one)(unsigned, unsigned));
+  static Fact combine(Fact a, Fact b, signs::Signs (*one)(signs::Signs, signs::Signs));
 
   Reporter reporter_;
   Frame rule_{};

@@ -8,6 +8,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/mentions.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/spaces.hpp"
 
 namespace ascribe::language {

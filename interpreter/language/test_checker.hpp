@@ -1,7 +1,8 @@
 // `test` blocks: a model of layers in sequence, its input, and what is expected of relevance.
 #pragma once
 
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/local_names.hpp"
+#include "interpreter/language/reporter.hpp"
 #include "interpreter/language/scope.hpp"
 #include "interpreter/language/test_expressions.hpp"
 

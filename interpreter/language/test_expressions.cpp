@@ -6,6 +6,7 @@
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/spaces.hpp"
 
 namespace ascribe::language {

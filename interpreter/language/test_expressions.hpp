@@ -4,7 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/clause.hpp"
+#include "interpreter/language/local_names.hpp"
+#include "interpreter/language/reporter.hpp"
 #include "interpreter/language/scope.hpp"
 
 namespace ascribe::language {

@@ -2,7 +2,8 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/language/buildable_layers.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/clause.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
 

@@ -1,7 +1,7 @@
 // Visiting every expression inside an expression.
 #pragma once
 
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {
 

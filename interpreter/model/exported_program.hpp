@@ -8,7 +8,7 @@
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_graph.hpp"
 #include "interpreter/model/exported_weights.hpp"
-#include "interpreter/model/program.hpp"
+#include "interpreter/model/model_program.hpp"
 #include "interpreter/model/strict_json.hpp"
 #include "interpreter/model/symbols.hpp"
 

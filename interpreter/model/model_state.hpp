@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ascribe/model.hpp"
-#include "interpreter/model/program.hpp"
+#include "interpreter/model/model_program.hpp"
 
 namespace ascribe {
 

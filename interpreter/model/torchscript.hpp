@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "interpreter/model/program.hpp"
+#include "interpreter/model/model_program.hpp"
 #include "interpreter/model/written_state.hpp"
 
 namespace ascribe::model {

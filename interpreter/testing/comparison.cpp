@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::testing {
 namespace {
@@ -35,9 +36,7 @@ std::string shown_place(std::int64_t flat, at::IntArrayRef shape) {
 
 }  // namespace
 
-std::string shown_shape(const at::Tensor& tensor) {
-  return filled("[{}]", fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", "));
-}
+std::string shown_shape(const at::Tensor& tensor) { return ascribe::shown(tensor.sizes()); }
 
 std::string shown(const at::Tensor& tensor) {
   if (tensor.numel() <= most_shown) return nested(tensor);

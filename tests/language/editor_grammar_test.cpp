@@ -10,7 +10,7 @@
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/type.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"

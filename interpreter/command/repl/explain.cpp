@@ -6,6 +6,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/report_table.hpp"
+#include "interpreter/evaluate/evaluator.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -19,8 +20,6 @@ struct Question {
   Target target = Target::largest();
   std::vector<const syntax::Expression*> rules;
 };
-
-double total(const at::Tensor& tensor) { return tensor.sum(at::kDouble).item<double>(); }
 
 std::int64_t index_of(Evaluator& evaluator, const syntax::Expression& written, double number) {
   constexpr double most = 1LL << 53;
@@ -127,7 +126,7 @@ Result compare(Evaluator& evaluator, const CallArguments& arguments) {
   for (auto& each : maps) widest = std::max(widest, count_characters(each.title));
   for (auto& each : maps)
     text += filled("{}{}  sum {}, largest magnitude {}\n", each.title,
-                   std::string(widest - count_characters(each.title), ' '), number(total(each.relevance)),
+                   std::string(widest - count_characters(each.title), ' '), number(evaluate::total(each.relevance)),
                    number(each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>()));
   auto a = maps[0].relevance.to(at::kDouble).flatten(), b = maps[1].relevance.to(at::kDouble).flatten();
   auto norms = a.norm().item<double>() * b.norm().item<double>();

@@ -4,7 +4,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/testing/runner.hpp"
 

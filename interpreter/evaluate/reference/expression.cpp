@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
+#include <stdexcept>
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
+#include "interpreter/evaluate/reference/builtins.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/holds.hpp"
 #include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::evaluate {
@@ -15,40 +18,7 @@ namespace {
 
 using namespace language;
 
-at::Tensor sign_of(const at::Tensor& z) {
-  return at::where(z >= 0, at::ones({}, z.options()), at::where(z < 0, at::full({}, -1, z.options()), z));
-}
-
-// Between the two nearest values, in proportion; NaN where one is. (at::quantile refuses large tensors and halves.)
-at::Tensor quantile(const at::Tensor& z, double share, at::IntArrayRef dimensions, bool keep) {
-  std::vector<std::int64_t> order, shape = z.sizes().vec();
-  for (std::int64_t d = 0; d < z.dim(); ++d)
-    if (std::find(dimensions.begin(), dimensions.end(), d) == dimensions.end()) order.push_back(d);
-  auto kept = order.size();
-  order.insert(order.end(), dimensions.begin(), dimensions.end());
-  auto rows = z.permute(order).flatten(static_cast<std::int64_t>(kept), -1);
-  auto values = std::get<0>(rows.sort(-1));
-  auto last = values.size(-1) - 1;
-  auto place = share * static_cast<double>(last);
-  auto below = static_cast<std::int64_t>(place);
-  auto part = place - static_cast<double>(below);
-  auto out = last < 0 ? values.mean(-1) : values.select(-1, below);
-  if (part > 0) {  // never above the next value, and exactly it where both are equal
-    auto next = values.select(-1, below + 1);
-    out = at::where(out == next, out, at::minimum(out + part * (next - out), next));
-  }
-  out = at::where(rows.isnan().any(-1), at::full({}, NAN, z.options()), out);
-  if (!keep) return out;
-  for (auto d : dimensions) shape[static_cast<std::size_t>(d)] = 1;
-  return out.reshape(shape);
-}
-
-at::Tensor reduce(const at::Tensor& z, Builtin builtin, double share, at::IntArrayRef dimensions, bool keep) {
-  if (builtin == Builtin::quantile) return quantile(z, share, dimensions, keep);
-  return builtin == Builtin::sum ? at::sum(z, dimensions, keep) : at::mean(z, dimensions, keep);
-}
-
-// The numbers of an argument as a tensor that broadcasts over what lives in its space (the language's law 9).
+// The numbers of an argument as a tensor that broadcasts over what lives in its space (section 5 of the language).
 at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, const std::string& name) {
   auto shape = array.shape;
   auto rank = static_cast<std::size_t>(like.dim());
@@ -75,75 +45,102 @@ at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, cons
   return values.to(like.options().requires_grad(false), false, /*copy=*/true);
 }
 
+// The dimensions of a reduction, counted from the front.
+std::vector<std::int64_t> counted_dimensions(const BuiltinCall& node, const at::Tensor& t, Space space) {
+  auto dimensions = node.dimensions;
+  for (auto& d : dimensions) {
+    auto counted = d < 0 ? d + t.dim() : d;
+    if (counted < 0 || counted >= t.dim() || (counted == 0 && space != Space::param))
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
+                                     shown(t.sizes())),
+                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
+                                        : "the tensor has no such dimension"});
+    if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name,
+                                     counted, shown(t.sizes())),
+                   .help = "name each dimension once"});
+    d = counted;
+  }
+  return dimensions;
+}
+
+ExpressionPointer constant(Constant number) { return std::make_shared<const Expression>(Expression{number, {}}); }
+
 }  // namespace
 
 at::Tensor stabilized(const at::Tensor& z, double epsilon) { return z + epsilon * sign_of(z); }
 
 Operand ExpressionEvaluator::evaluate(const Expression& expression) {
-  auto& node = expression.node;
-  if (auto* it = std::get_if<Constant>(&node)) return {it->value};
-  if (auto* it = std::get_if<ParameterReference>(&node)) return argument(it->index);
-  if (auto* it = std::get_if<QuantityReference>(&node)) {
-    constexpr Space spaces[] = {Space::input,  Space::param, Space::output, Space::input,
-                                Space::output, Space::input, Space::input,  Space::output};
-    return {environment_.quantity(it->quantity, it->term), spaces[static_cast<std::size_t>(it->quantity)]};
+  return std::visit([&](auto& node) { return evaluate_node(node, expression); }, expression.node);
+}
+
+Operand ExpressionEvaluator::evaluate_node(const Constant& node, const Expression&) { return {node.value}; }
+Operand ExpressionEvaluator::evaluate_node(const ParameterReference& node, const Expression&) {
+  return argument(node.index);
+}
+Operand ExpressionEvaluator::evaluate_node(const QuantityReference& node, const Expression&) {
+  return {environment_.quantity(node.quantity, node.term), space_of(node.quantity)};
+}
+Operand ExpressionEvaluator::evaluate_node(const LetReference& node, const Expression&) {
+  auto found = lets_.find(node.value.get());
+  if (found == lets_.end()) {
+    auto value = evaluate(*node.value);
+    found = lets_.emplace(node.value.get(), std::move(value)).first;
   }
-  if (auto* it = std::get_if<LetReference>(&node)) {
-    auto found = lets_.find(it->value.get());
-    if (found == lets_.end()) {
-      auto value = evaluate(*it->value);
-      found = lets_.emplace(it->value.get(), std::move(value)).first;
-    }
-    return found->second;
-  }
-  if (std::holds_alternative<language::Tensor>(node) || std::holds_alternative<Random>(node) ||
-      std::holds_alternative<Relevance>(node))
-    return {environment_.test_value(expression), Space::input};
-  if (auto* it = std::get_if<NamedValue>(&node)) return {environment_.test_value(expression), it->type.space};
-  if (auto* it = std::get_if<BuiltinCall>(&node)) return call(*it);
-  if (auto* it = std::get_if<FunctionCall>(&node)) return call(*it);
-  if (auto* it = std::get_if<Stabilize>(&node)) return stabilize(*it);
-  if (auto* it = std::get_if<Conditional>(&node)) return choose(*it);
-  if (auto* it = std::get_if<Power>(&node)) {
-    auto base = evaluate(*it->base);
-    return arithmetic(Operator::power, base, evaluate(*it->exponent));
-  }
-  if (auto* it = std::get_if<Unary>(&node)) {
-    auto operand = evaluate(*it->operand);
-    if (it->op == Operator::negate) return arithmetic(Operator::subtract, {0.0}, operand);
-    if (is_tensor(operand)) return {tensor(operand).logical_not(), operand.space};
-    return {!std::get<bool>(operand.value)};
-  }
-  if (auto* it = std::get_if<Comparison>(&node)) {
-    auto left = evaluate(*it->left), right = evaluate(*it->right);
-    if (!it->within) return compare(it->op, left, right, nullptr);
-    auto tolerance = evaluate(*it->within);
-    return compare(it->op, left, right, &tolerance);
-  }
-  auto& chain = std::get<Chain>(node);
-  auto value = evaluate(*chain.operands.front());
-  for (std::size_t i = 0; i < chain.operators.size(); ++i) {
-    auto op = chain.operators[i];
-    auto next = evaluate(*chain.operands[i + 1]);
+  return found->second;
+}
+Operand ExpressionEvaluator::evaluate_node(const OneOf<language::Tensor, Random, Relevance> auto&,
+                                           const Expression& expression) {
+  return {environment_.test_value(expression), Space::input};
+}
+Operand ExpressionEvaluator::evaluate_node(const NamedValue& node, const Expression& expression) {
+  return {environment_.test_value(expression), node.type.space};
+}
+Operand ExpressionEvaluator::evaluate_node(const BuiltinCall& node, const Expression&) { return call(node); }
+Operand ExpressionEvaluator::evaluate_node(const FunctionCall& node, const Expression&) { return call(node); }
+Operand ExpressionEvaluator::evaluate_node(const Stabilize& node, const Expression&) { return stabilize(node); }
+Operand ExpressionEvaluator::evaluate_node(const Conditional& node, const Expression&) { return choose(node); }
+Operand ExpressionEvaluator::evaluate_node(const Power& node, const Expression&) {
+  auto base = evaluate(*node.base);
+  return arithmetic(Operator::power, base, evaluate(*node.exponent));
+}
+Operand ExpressionEvaluator::evaluate_node(const Unary& node, const Expression&) {
+  auto operand = evaluate(*node.operand);
+  if (node.op == Operator::negate) return arithmetic(Operator::subtract, {0.0}, operand);
+  if (is_tensor(operand)) return {tensor(operand).logical_not(), operand.space};
+  return {!std::get<bool>(operand.value)};
+}
+Operand ExpressionEvaluator::evaluate_node(const Comparison& node, const Expression&) {
+  auto left = evaluate(*node.left), right = evaluate(*node.right);
+  if (!node.within) return compare(node.op, left, right, nullptr);
+  auto tolerance = evaluate(*node.within);
+  return compare(node.op, left, right, &tolerance);
+}
+Operand ExpressionEvaluator::evaluate_node(const Chain& node, const Expression&) {
+  auto value = evaluate(*node.operands.front());
+  for (std::size_t i = 0; i < node.operators.size(); ++i) {
+    auto op = node.operators[i];
+    auto next = evaluate(*node.operands[i + 1]);
     value = op == Operator::logical_and || op == Operator::logical_or ? logical(op, value, next)
                                                                       : arithmetic(op, value, next);
   }
   return value;
 }
+// What is bound where it is given to a parameter (bind), and has() of requirements: the checker lets none of it
+// through to here.
+Operand ExpressionEvaluator::evaluate_node(const OneOf<List, NameList, StabilizerFunction, HasParameter> auto&,
+                                           const Expression&) {
+  throw std::logic_error("no value where a rule meets a layer");
+}
 
 bool ExpressionEvaluator::holds(const Expression& expression) {
-  auto& node = expression.node;
-  if (auto* it = std::get_if<LetReference>(&node)) return holds(*it->value);
-  if (auto* it = std::get_if<Unary>(&node)) return !holds(*it->operand);
-  if (auto* it = std::get_if<Conditional>(&node))
-    return holds(holds(*it->condition) ? *it->consequence : *it->alternative);
-  if (auto* it = std::get_if<Chain>(&node)) {
-    bool all = it->operators.front() == Operator::logical_and;
-    for (auto& operand : it->operands)
-      if (holds(*operand) != all) return !all;
-    return all;
-  }
-  auto* comparison = std::get_if<Comparison>(&node);
+  return language::holds(expression, [&](const Expression& inner) { return decide(inner); });
+}
+
+bool ExpressionEvaluator::decide(const Expression& expression) {
+  auto* comparison = std::get_if<Comparison>(&expression.node);
   auto every = [](const Operand& truth) {
     return is_tensor(truth) ? tensor(truth).all().item<bool>() : std::get<bool>(truth.value);
   };
@@ -189,63 +186,34 @@ Operand ExpressionEvaluator::argument(std::size_t index) {
 
 Operand ExpressionEvaluator::call(const BuiltinCall& node) {
   auto z = evaluate(*node.arguments.front());
-  if (node.builtin == Builtin::min || node.builtin == Builtin::max) {
-    bool larger = node.builtin == Builtin::max;
-    for (std::size_t i = 1; i < node.arguments.size(); ++i)
-      z = combine(
-          z, evaluate(*node.arguments[i]),
-          [&](double s, double t) {
-            return std::isnan(s) || std::isnan(t) ? NAN : larger ? std::max(s, t) : std::min(s, t);
-          },
-          [&](auto& s, auto& t) { return larger ? at::maximum(s, t) : at::minimum(s, t); });
-    return z;
-  }
-  if (!is_tensor(z)) {
-    BuiltinCall number{
-        node.builtin, {std::make_shared<const Expression>(Expression{Constant{std::get<double>(z.value)}, {}})}, {}};
-    return {evaluate_number(Expression{number, {}}, {})};
-  }
+  auto& tensors = on_tensors(node.builtin);
+  return visit_sort(node.builtin,
+                    overloaded{[&](const language::EachElement& each) -> Operand {
+                                 if (!is_tensor(z)) return {each.number(std::get<double>(z.value))};
+                                 return {std::get<EachElement>(tensors).tensor(tensor(z)), z.space};
+                               },
+                               [&](const language::Fold& fold) {
+                                 for (std::size_t i = 1; i < node.arguments.size(); ++i)
+                                   z = combine(z, evaluate(*node.arguments[i]), fold.number,
+                                               std::get<Fold>(tensors).tensor);
+                                 return z;
+                               },
+                               [&](const language::Reduction& reduction) -> Operand {
+                                 if (is_tensor(z)) return reduce(node, z, reduction.takes_share);
+                                 Constant number{std::get<double>(z.value)};
+                                 return {evaluate_number({BuiltinCall{node.builtin, {constant(number)}, {}}, {}}, {})};
+                               }});
+}
+
+Operand ExpressionEvaluator::reduce(const BuiltinCall& node, const Operand& z, bool takes_share) {
   auto& t = tensor(z);
-  switch (node.builtin) {
-    case Builtin::abs:
-      return {t.abs(), z.space};
-    case Builtin::sign:
-      return {sign_of(t), z.space};
-    case Builtin::sqrt:
-      return {t.sqrt(), z.space};
-    case Builtin::exp:
-      return {t.exp(), z.space};
-    case Builtin::log:
-      return {t.log(), z.space};
-    case Builtin::tanh:
-      return {t.tanh(), z.space};
-    case Builtin::sigmoid:
-      return {t.sigmoid(), z.space};
-    default:
-      break;
-  }
-  std::vector<std::int64_t> dimensions = node.dimensions;
-  bool keep = !dimensions.empty();
-  for (auto& d : dimensions) {
-    auto counted = d < 0 ? d + t.dim() : d;
-    if (counted < 0 || counted >= t.dim() || (counted == 0 && z.space != Space::param))
-      throw Error({.code = Code::rule_does_not_fit,
-                   .message = filled("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
-                                     shown(t.sizes())),
-                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
-                                        : "the tensor has no such dimension"});
-    if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
-      throw Error({.code = Code::rule_does_not_fit,
-                   .message = filled("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name,
-                                     counted, shown(t.sizes())),
-                   .help = "name each dimension once"});
-    d = counted;
-  }
-  auto share = node.builtin == Builtin::quantile ? this->share(*node.arguments[1]) : 0;
-  if (keep) return {reduce(t, node.builtin, share, dimensions, true), z.space};
+  auto dimensions = counted_dimensions(node, t, z.space);
+  auto share = takes_share ? this->share(*node.arguments[1]) : 0;
+  auto& reduction = std::get<Reduction>(on_tensors(node.builtin));
+  if (!dimensions.empty()) return {reduction.tensor(t, share, dimensions, true), z.space};
   bool whole = z.space == Space::param;
   for (std::int64_t d = whole ? 0 : 1; d < t.dim(); ++d) dimensions.push_back(d);
-  return {dimensions.empty() ? t : reduce(t, node.builtin, share, dimensions, false),
+  return {dimensions.empty() ? t : reduction.tensor(t, share, dimensions, false),
           whole ? Space::scalar : Space::sample};
 }
 

@@ -8,8 +8,9 @@
 #include <span>
 #include <variant>
 
+#include "grammar/overloaded.hpp"
 #include "interpreter/evaluate/reference/operand.hpp"
-#include "interpreter/language/program.hpp"
+#include "interpreter/language/resolved.hpp"
 
 namespace ascribe::evaluate {
 
@@ -37,7 +38,30 @@ class ExpressionEvaluator {
   at::Tensor evaluate_as(const language::Expression& expression, const at::Tensor& like);
 
  private:
+  // What a node is worth; the expression is the one that holds it.
+  Operand evaluate_node(const language::Constant&, const language::Expression&);
+  Operand evaluate_node(const language::ParameterReference&, const language::Expression&);
+  Operand evaluate_node(const language::QuantityReference&, const language::Expression&);
+  Operand evaluate_node(const language::LetReference&, const language::Expression&);
+  Operand evaluate_node(const language::NamedValue&, const language::Expression&);
+  Operand evaluate_node(const language::BuiltinCall&, const language::Expression&);
+  Operand evaluate_node(const language::FunctionCall&, const language::Expression&);
+  Operand evaluate_node(const language::Stabilize&, const language::Expression&);
+  Operand evaluate_node(const language::Conditional&, const language::Expression&);
+  Operand evaluate_node(const language::Power&, const language::Expression&);
+  Operand evaluate_node(const language::Unary&, const language::Expression&);
+  Operand evaluate_node(const language::Comparison&, const language::Expression&);
+  Operand evaluate_node(const language::Chain&, const language::Expression&);
+  Operand evaluate_node(const OneOf<language::Tensor, language::Random, language::Relevance> auto&,
+                        const language::Expression&);
+  Operand evaluate_node(
+      const OneOf<language::List, language::NameList, language::StabilizerFunction, language::HasParameter> auto&,
+      const language::Expression&);
+
+  /// A comparison, or any other truth value that is not put together of some.
+  bool decide(const language::Expression& expression);
   Operand argument(std::size_t index);
+  Operand reduce(const language::BuiltinCall& node, const Operand& z, bool takes_share);
   Operand call(const language::BuiltinCall& call);
   /// Of quantile: a number from 0 to 1.
   double share(const language::Expression& expression);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/filled_text.hpp"
@@ -88,10 +89,22 @@ Operand arithmetic(Operator op, const Operand& a, const Operand& b) {
       return combine(a, b, std::multiplies<>(), [](auto& s, auto& t) { return s * t; });
     case Operator::divide:
       return combine(a, b, std::divides<>(), [](auto& s, auto& t) { return s / t; });
-    default:
+    case Operator::power:
       return combine(
           a, b, [](double s, double t) { return std::pow(s, t); }, [](auto& s, auto& t) { return at::pow(s, t); });
+    case Operator::equal:
+    case Operator::not_equal:
+    case Operator::less:
+    case Operator::less_equal:
+    case Operator::greater:
+    case Operator::greater_equal:
+    case Operator::logical_and:
+    case Operator::logical_or:
+    case Operator::negate:
+    case Operator::logical_not:
+      break;
   }
+  throw std::logic_error("no operator of arithmetic");
 }
 
 Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* tolerance) {
@@ -123,9 +136,21 @@ Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* 
       return combine(a, b, std::less_equal<>(), [](auto& s, auto& t) { return s <= t; });
     case Operator::greater:
       return combine(a, b, std::greater<>(), [](auto& s, auto& t) { return s > t; });
-    default:
+    case Operator::greater_equal:
       return combine(a, b, std::greater_equal<>(), [](auto& s, auto& t) { return s >= t; });
+    case Operator::not_equal:  // above, from `equal`
+    case Operator::add:
+    case Operator::subtract:
+    case Operator::multiply:
+    case Operator::divide:
+    case Operator::power:
+    case Operator::logical_and:
+    case Operator::logical_or:
+    case Operator::negate:
+    case Operator::logical_not:
+      break;
   }
+  throw std::logic_error("no comparison");
 }
 
 Operand logical(Operator op, const Operand& a, const Operand& b) {

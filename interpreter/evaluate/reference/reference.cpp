@@ -9,6 +9,7 @@
 #include "grammar/suggest.hpp"
 #include "interpreter/evaluate/reference/expression.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/holds.hpp"
 #include "interpreter/language/reduction.hpp"
 
 namespace ascribe::evaluate {
@@ -18,8 +19,6 @@ using language::Expression;
 using language::ExpressionPointer;
 using language::Quantity;
 using language::this_term;
-
-constexpr double default_epsilon = 1e-6;
 
 struct TermValues {
   std::vector<at::Tensor> x;        // x_k, one for each input
@@ -83,7 +82,8 @@ class Evaluation {
     for (std::size_t k = 0; k < rule_.terms.size(); ++k) {
       current_ = done_[k];
       auto& map = rule_.terms[k].map;
-      auto gamma = plain(map ? evaluate(map, plain(current_.y)) : R_ / stabilized(plain(current_.y), default_epsilon));
+      auto gamma =
+          plain(map ? evaluate(map, plain(current_.y)) : R_ / stabilized(plain(current_.y), language::default_epsilon));
       if (weights) add_shares(rule_.terms[k], done_[k], gamma, (*weights)[k]);
       done_[k].v = vector_jacobian_product(done_[k].y, done_[k].x, gamma);
     }
@@ -284,26 +284,19 @@ Diagnostic misfit(const language::BoundRule& rule, std::string message, Span whe
 }
 
 // has("weight") and parameters, joined by and, or, not.
-bool holds(const Expression& expression, const Layer& layer, std::span<const language::Value> arguments) {
-  if (auto* it = std::get_if<language::HasParameter>(&expression.node))
+bool holds_for(const Expression& expression, const Layer& layer, std::span<const language::Value> arguments) {
+  return language::holds(expression, [&](const Expression& inner) {
+    auto* it = std::get_if<language::HasParameter>(&inner.node);
+    if (!it) return language::evaluate_truth(inner, arguments);
     return std::any_of(layer.parameters.begin(), layer.parameters.end(),
                        [&](auto& each) { return each.first == it->name; });
-  if (auto* it = std::get_if<language::Unary>(&expression.node)) return !holds(*it->operand, layer, arguments);
-  if (auto* it = std::get_if<language::LetReference>(&expression.node)) return holds(*it->value, layer, arguments);
-  if (auto* it = std::get_if<language::Conditional>(&expression.node))
-    return holds(holds(*it->condition, layer, arguments) ? *it->consequence : *it->alternative, layer, arguments);
-  auto* chain = std::get_if<language::Chain>(&expression.node);
-  if (!chain) return language::evaluate_truth(expression, arguments);
-  bool all = chain->operators.front() == language::Operator::logical_and;
-  for (auto& operand : chain->operands)
-    if (holds(*operand, layer, arguments) != all) return !all;
-  return all;
+  });
 }
 
 void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::IntArrayRef output_shape) {
   auto& rule = *bound.rule;
   for (auto& requirement : rule.requirements)
-    if (requirement.about_layer && !holds(*requirement.condition, layer, bound.arguments))
+    if (requirement.about_layer && !holds_for(*requirement.condition, layer, bound.arguments))
       throw Error(misfit(bound, requirement.message, requirement.span, "give this layer another rule"));
   for (auto& term : rule.terms)
     for (auto& clause : term.params)

@@ -1,4 +1,4 @@
-#include "interpreter/language/names.hpp"
+#include "interpreter/language/name_resolver.hpp"
 
 #include <fmt/ranges.h>
 
@@ -28,36 +28,6 @@ const QuantityName* find_quantity(std::string_view name) {
   return found == std::end(quantity_names) ? nullptr : found;
 }
 
-// What each clause sees; `terms`: x, y and v of named terms.
-struct Sight {
-  Clause clause;
-  std::string_view word;
-  std::initializer_list<Quantity> quantities;
-  std::initializer_list<Quantity> terms;
-};
-const Sight sights[] = {
-    {Clause::input, "input", {Quantity::x}, {}},
-    {Clause::param, "param", {Quantity::w}, {}},
-    {Clause::output, "output", {Quantity::y}, {}},
-    {Clause::map, "map", {Quantity::R, Quantity::y, Quantity::x, Quantity::layer_y}, {Quantity::y, Quantity::x}},
-    {Clause::reduce,
-     "reduce",
-     {Quantity::x, Quantity::v, Quantity::y, Quantity::R, Quantity::layer_x},
-     {Quantity::x, Quantity::v, Quantity::y}},
-    {Clause::forward, "forward", {Quantity::y, Quantity::x, Quantity::layer_y}, {}},
-    {Clause::backward, "backward", {Quantity::x, Quantity::y, Quantity::R, Quantity::grad}, {}},
-    {Clause::require, "require", {}, {}},
-    {Clause::argument, "an argument", {}, {}},
-    {Clause::function, "a function", {}, {}},
-    {Clause::test, "a test", {Quantity::x, Quantity::y, Quantity::R}, {}},
-    {Clause::test_model, "model", {}, {}},
-    {Clause::test_x, "the input x", {}, {}},
-    {Clause::test_R, "the start R", {Quantity::x, Quantity::y}, {}},
-    {Clause::session, "a session", {Quantity::x, Quantity::y, Quantity::R}, {}},
-};
-
-const Sight& sight(Clause clause) { return sights[static_cast<std::size_t>(clause)]; }
-
 bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
   return std::find(list.begin(), list.end(), quantity) != list.end();
 }
@@ -68,46 +38,7 @@ std::string shown(const syntax::Path& path) {
   return path.qualifier ? filled("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
 }
 
-bool is_in_test(Clause clause) { return clause >= Clause::test; }
 bool is_protected(std::string_view name) { return find_quantity(name) || name == "layer"; }
-
-std::string describe(Clause clause) {
-  auto word = sight(clause).word;
-  return word.find(' ') == std::string_view::npos ? filled("`{}`", word) : std::string(word);
-}
-
-Diagnostic& Reporter::report(Code code, Span where, std::string message, std::string help) const {
-  if (error_count() > limits.messages) throw StopChecking{};
-  diagnostics_->push_back(
-      {.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
-  return diagnostics_->back();
-}
-
-void Reporter::warn(Code code, Span where, std::string message, std::string help, std::vector<Label> others) const {
-  if (count(Severity::warning) > limits.messages) return;
-  diagnostics_->push_back({.code = code,
-                           .severity = Severity::warning,
-                           .message = std::move(message),
-                           .primary = {source_, where, ""},
-                           .others = std::move(others),
-                           .help = std::move(help)});
-}
-
-std::size_t Reporter::error_count() const { return count(Severity::error); }
-
-std::size_t Reporter::count(Severity severity) const {
-  std::size_t found = 0;
-  for (auto& each : *diagnostics_)
-    if (each.severity == severity && ++found > limits.messages) break;
-  return found;
-}
-
-void report_unknown_pack(const syntax::Name& qualifier, Code code, const std::vector<std::string>& known,
-                         const Reporter& reporter) {
-  reporter.report(code, qualifier.span, filled("unknown pack `{}`", qualifier.text),
-                  did_you_mean(qualifier.text, known,
-                               filled("`import \"../{0}\" as {0}` makes it known in this file", qualifier.text)));
-}
 
 ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node, std::size_t operations) {
   functions_.spend(operations, span);

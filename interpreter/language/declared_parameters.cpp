@@ -1,4 +1,4 @@
-#include "interpreter/language/parameters.hpp"
+#include "interpreter/language/declared_parameters.hpp"
 
 #include <fmt/ranges.h>
 

@@ -50,6 +50,23 @@ using ExpressionPointer = std::shared_ptr<const Expression>;
 enum class Quantity { x, w, y, v, R, grad, layer_x, layer_y };
 inline constexpr int this_term = -1;
 
+constexpr Space space_of(Quantity quantity) {
+  switch (quantity) {
+    case Quantity::w:
+      return Space::param;
+    case Quantity::y:
+    case Quantity::R:
+    case Quantity::layer_y:
+      return Space::output;
+    case Quantity::x:
+    case Quantity::v:
+    case Quantity::grad:
+    case Quantity::layer_x:
+      break;
+  }
+  return Space::input;
+}
+
 struct Constant {
   double value;
 };
@@ -78,7 +95,7 @@ struct NameList {
   Names names;
 };
 
-/// A built-in other than `stabilize` and `has`; `dimensions` of sum and mean.
+/// A built-in that has no node of its own; `dimensions` of a reduction.
 struct BuiltinCall {
   Builtin builtin;
   std::vector<ExpressionPointer> arguments;
