@@ -9,6 +9,7 @@
 #include "grammar/json.hpp"
 #include "grammar/sarif.hpp"
 #include "interpreter/command/colour.hpp"
+#include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/load_arguments.hpp"
@@ -72,9 +73,11 @@ int check(const CheckOptions& options) {
 Run add_check(CLI::App& app) {
   auto* command = app.add_subcommand("check", "Finds the mistakes in rule files, without running them");
   auto options = std::make_shared<CheckOptions>();
-  command->add_option("PATH", options->paths, "rule files, folders of them, or - for standard input")->required();
-  command->add_option("--format", options->format, "text (messages on standard error), json or sarif")
-      ->check(CLI::IsMember({"text", "json", "sarif"}));
+  command->add_option("PATH", options->paths, "rule files, folders of them, or - for standard input")
+      ->type_name("FILE.rule|DIR")
+      ->required();
+  one_of(command->add_option("--format", options->format, "text (messages on standard error), json or sarif"),
+         {"text", "json", "sarif"});
   options->load.add_to(*command);
   return [options] { return check(*options); };
 }

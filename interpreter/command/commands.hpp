@@ -12,10 +12,12 @@ using Run = std::function<int()>;
 
 Run add_run(CLI::App& app);
 Run add_check(CLI::App& app);
+Run add_completion(CLI::App& app);
 Run add_doc(CLI::App& app);
 Run add_explain(CLI::App& app);
 Run add_fmt(CLI::App& app);
 Run add_layers(CLI::App& app);
+Run add_man(CLI::App& app);
 Run add_pack(CLI::App& app);
 Run add_repl(CLI::App& app);
 Run add_test(CLI::App& app);

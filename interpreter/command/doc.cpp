@@ -11,6 +11,7 @@
 #include "grammar/parser.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
+#include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/load_arguments.hpp"
@@ -130,13 +131,14 @@ int document(const DocOptions& options) {
 Run add_doc(CLI::App& app) {
   auto* command = app.add_subcommand("doc", "Writes the page of a pack, made from its doc comments");
   auto options = std::make_shared<DocOptions>();
-  command->add_option("PATH", options->paths,
-                      "rule files, folders of them, packs, or - for standard input; without it, the standard pack");
-  command->add_option("--format", options->format, "how the page is written, instead of what --output says")
-      ->check(CLI::IsMember({"markdown", "html"}))
-      ->type_name("markdown|html");
+  command
+      ->add_option("PATH", options->paths,
+                   "rule files, folders of them, packs, or - for standard input; without it, the standard pack")
+      ->type_name("FILE.rule|DIR");
+  one_of(command->add_option("--format", options->format, "how the page is written, instead of what --output says"),
+         {"markdown", "html"});
   command->add_option("--output", options->output, "writes into this .md or .html file, not to standard output")
-      ->type_name("FILE");
+      ->type_name("FILE.md|FILE.html");
   options->load.add_to(*command);
   return [options] { return document(*options); };
 }

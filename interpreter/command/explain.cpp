@@ -51,7 +51,7 @@ int explain(const std::string& written) {
 Run add_explain(CLI::App& app) {
   auto* command = app.add_subcommand("explain", "Says what a message's code means, with examples");
   auto code = std::make_shared<std::string>();
-  command->add_option("CODE", *code, "such as A0207; without it, all codes are listed");
+  command->add_option("CODE", *code, "such as A0207; without it, all codes are listed")->type_name("CODE");
   return [code] { return explain(*code); };
 }
 

@@ -75,6 +75,7 @@ Run add_fmt(CLI::App& app) {
   auto* command = app.add_subcommand("fmt", "Brings rule files into canonical form, and names those that it rewrites");
   auto options = std::make_shared<FmtOptions>();
   command->add_option("PATH", options->paths, "rule files, folders with some, or `-` from standard input to output")
+      ->type_name("FILE.rule|DIR")
       ->required();
   auto* check = command->add_flag("--check", options->check, "only name the files that are not in canonical form");
   command->add_flag("--diff", options->diff, "only show what would change")->excludes(check);

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "ascribe/attribute.hpp"
+#include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/model_arguments.hpp"
@@ -17,7 +18,7 @@ Run add_layers(CLI::App& app) {
   auto arguments = std::make_shared<ModelArguments>();
   auto format = std::make_shared<std::string>("text");
   arguments->add_to(*command, /*rules_required=*/false);
-  command->add_option("--report", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  one_of(command->add_option("--report", *format, "how it is shown"), {"text", "json"});
   return [arguments, format] {
     std::optional<Composite> rules;
     if (!arguments->rules.empty()) rules = arguments->read_rules();

@@ -32,25 +32,32 @@ bool is_picture(const std::string& path) {
 }  // namespace
 
 void ModelArguments::add_to(CLI::App& command, bool rules_required) {
-  command.add_option("--model", model, "an exported program (.pt2) or a TorchScript file (.pt)")->required();
+  command.add_option("--model", model, "an exported program (.pt2) or a TorchScript file (.pt)")
+      ->type_name("FILE.pt2|FILE.pt")
+      ->required();
   command
       .add_option("--input", inputs,
                   "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples. Once for each input")
+      ->type_name("FILE.npy|FILE.png|FILE.pt")
       ->required()
       ->expected(1)
       ->allow_extra_args(false)
       ->take_all();
-  auto* option = command.add_option(
-      "--rules", rules, "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers");
+  auto* option =
+      command
+          .add_option("--rules", rules,
+                      "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers")
+          ->type_name("RULES");
   if (rules_required) option->required();
   command.add_option("--load", load, "rule files and packs whose names --rules may use")
+      ->type_name("FILE.rule|DIR")
       ->expected(1)
       ->allow_extra_args(false)
       ->take_all();
   loading.add_to(command);
   command.add_option("--mean", mean, "of a picture: subtracted, one value or one for each channel")->delimiter(',');
   command.add_option("--std", deviation, "of a picture: divided by after --mean")->delimiter(',');
-  command.add_option("--device", device, "cpu or cuda:0");
+  command.add_option("--device", device, "cpu or cuda:0")->type_name("DEVICE");
   command.add_option("--threads", threads, "threads for one operator (default: all cores)")->check(CLI::PositiveNumber);
 }
 

@@ -122,7 +122,9 @@ Run add_pack(CLI::App& app) {
   auto options = std::make_shared<PackOptions>();
   auto add = [&](const char* name, const char* help) {
     auto* out = command->add_subcommand(name, help);
-    out->add_option("PATH", options->paths, "packs: their folders, or the pack.rule in them")->required();
+    out->add_option("PATH", options->paths, "packs: their folders, or the pack.rule in them")
+        ->type_name("DIR|FILE.rule")
+        ->required();
     return out;
   };
   auto* lock_command = add("lock",

@@ -35,7 +35,7 @@ int run_session(const ReplOptions& options) {
 Run add_repl(CLI::App& app) {
   auto* command = app.add_subcommand("repl", "A session to try rules in: definitions, values, relevance, heatmaps");
   auto options = std::make_shared<ReplOptions>();
-  command->add_option("PATH", options->paths, "rule files and packs that are loaded first");
+  command->add_option("PATH", options->paths, "rule files and packs that are loaded first")->type_name("FILE.rule|DIR");
   command->add_option("--time", options->seconds, "seconds that one evaluation may take (default: 300)")
       ->type_name("SECONDS");
   command->add_option("--memory", options->memory, "bytes that one evaluation may take, such as 2GB (default: 4GB)")

@@ -11,6 +11,7 @@
 #include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
+#include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/interruption.hpp"
@@ -223,25 +224,28 @@ Run add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Explains what a saved model says about an input");
   auto options = std::make_shared<RunOptions>();
   options->model.add_to(*command, /*rules_required=*/true);
-  auto several = [&](const char* name, std::vector<std::string>& values, const char* help) {
-    command->add_option(name, values, help)->expected(1)->allow_extra_args(false)->take_all();
+  auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
+    command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
   };
   several(
-      "--target", options->targets,
+      "--target", options->targets, "INDEX|NAME|all",
       "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
       "--labels), or `all` (default: the largest; outputs [batch] and [] need none). Several: relevance starts from "
       "each of them");
-  command->add_option("--labels", options->labels, "the outputs' names, a line for each");
+  command->add_option("--labels", options->labels, "the outputs' names, a line for each")->type_name("FILE");
   command->add_option("--of-output", options->of_output, "of a model with several outputs, which one, from 0 on")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--start", options->start,
-                      "relevance to start from: output, one, or a .npy file of the output's shape");
-  several("--output", options->outputs,
-          "where the relevance goes (.npy), in the input's shape: of the first input that gets some, or once for each");
-  several("--at", options->at,
-          "LAYER=FILE.npy: relevance at the output of an inner layer. Without --output, it goes no further");
-  command->add_option("--heatmap", options->heatmap, "where the picture of the input's relevance goes (.png)");
-  command->add_option("--report", options->report, "text or json")->check(CLI::IsMember({"text", "json"}));
+  command
+      ->add_option("--start", options->start,
+                   "relevance to start from: output, one, or a .npy file of the output's shape")
+      ->type_name("output|one|FILE.npy");
+  several("--output", options->outputs, "FILE.npy",
+          "where the relevance goes, in the input's shape: of the first input that gets some, or once for each");
+  several("--at", options->at, "LAYER=FILE.npy",
+          "relevance at the output of an inner layer. Without --output, it goes no further");
+  command->add_option("--heatmap", options->heatmap, "where the picture of the input's relevance goes")
+      ->type_name("FILE.png");
+  one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
   return [options] { return run(*options); };
 }
 

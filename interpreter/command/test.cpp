@@ -9,6 +9,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/json.hpp"
 #include "interpreter/command/colour.hpp"
+#include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/load_arguments.hpp"
@@ -127,11 +128,11 @@ int test(const TestOptions& options) {
 Run add_test(CLI::App& app) {
   auto* command = app.add_subcommand("test", "Runs the test blocks of rule files");
   auto options = std::make_shared<TestOptions>();
-  command->add_option("PATH", options->paths, "rule files")->required();
+  command->add_option("PATH", options->paths, "rule files, folders of them, or packs")
+      ->type_name("FILE.rule|DIR")
+      ->required();
   command->add_option("--filter", options->filter, "runs the tests whose name this glob matches")->type_name("GLOB");
-  command->add_option("--format", options->format, "how results are shown")
-      ->check(CLI::IsMember({"text", "json", "junit"}))
-      ->type_name("text|json|junit");
+  one_of(command->add_option("--format", options->format, "how results are shown"), {"text", "json", "junit"});
   options->load.add_to(*command);
   return [options] { return test(*options); };
 }

@@ -4,7 +4,7 @@ cmake_minimum_required(VERSION 3.25)
 
 set(stage ${PREFIX}.stage)
 file(REMOVE_RECURSE ${PREFIX} ${stage})
-foreach(component headers ${LIBRARY} command)
+foreach(component headers ${LIBRARY} command pages)
   execute_process(
     COMMAND ${CMAKE_COMMAND} -E env DESTDIR=${stage} ${CMAKE_COMMAND} --install ${BUILD} --prefix /opt/ascribe --component ${component}
     OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
