@@ -37,7 +37,7 @@ void report_private(const std::string& written, const Place& place, Span use, co
   diagnostic.others.push_back({place.source, place.span, "defined here"});
 }
 
-std::string listed(const std::string& pack, const std::vector<std::string>& known) {
+std::string names_in(const std::string& pack, const std::vector<std::string>& known) {
   constexpr std::size_t most = 8;
   if (known.empty()) return filled("`{}` has none", pack);
   return known.size() > most ? "" : filled("`{}` has: {}", pack, fmt::join(known, ", "));
@@ -196,7 +196,7 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
     }
     if (auto* there = behind(pack)) collect(there->targets, known);
     reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", shown(path)),
-                    did_you_mean_in(pack, name, known, listed(pack, known)));
+                    did_you_mean_in(pack, name, known, names_in(pack, known)));
     return {};
   }
   auto otherwise = help_for_unknown_target();
@@ -219,7 +219,7 @@ std::optional<std::shared_ptr<const Function>> FileScope::find(const syntax::Pat
   std::vector<std::string> known;
   if (auto* there = behind(pack)) collect(there->functions, known);
   reporter.report(Code::unknown_function, path.span, filled("unknown function `{}`", shown(path)),
-                  did_you_mean_in(pack, path.name.text, known, listed(pack, known)));
+                  did_you_mean_in(pack, path.name.text, known, names_in(pack, known)));
   return std::shared_ptr<const Function>();
 }
 

@@ -10,6 +10,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/formatter.hpp"
 #include "grammar/limits.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/pack_checker.hpp"
 #include "interpreter/language/scope.hpp"
 #include "interpreter/language/test_checker.hpp"

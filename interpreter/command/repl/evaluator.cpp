@@ -8,6 +8,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attribute/target.hpp"
 #include "interpreter/language/call_checker.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/spaces.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/model/model_state.hpp"

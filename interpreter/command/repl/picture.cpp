@@ -95,13 +95,13 @@ at::Tensor resized(const at::Tensor& map, Size size) {
 // -----------------------------------------------------------------------------------------------------------
 // characters
 
-struct Line {
+struct TextLine {
   std::string text;
   int width;  ///< in columns
 };
 
 struct Block {
-  std::vector<Line> lines{};
+  std::vector<TextLine> lines{};
   int width = 0;
 
   void add(std::string text, int columns) {
@@ -202,7 +202,7 @@ Block beside(const std::vector<Block>& blocks) {
   std::size_t height = 0;
   for (auto& each : blocks) height = std::max(height, each.lines.size());
   for (std::size_t row = 0; row < height; ++row) {
-    Line line{"", 0};
+    TextLine line{"", 0};
     int column = 0;  // where the block begins
     for (auto& each : blocks) {
       line.text.append(static_cast<std::size_t>(column - line.width), ' ');
