@@ -6,9 +6,7 @@ endfunction()
 
 file(MAKE_DIRECTORY ${OUTPUT})
 written_by_command(ascribe.1 man)
-file(REMOVE ${OUTPUT}/ascribe.1.gz)
-# The same bytes whenever it is packed.
-file(ARCHIVE_CREATE OUTPUT ${OUTPUT}/ascribe.1.gz PATHS ${OUTPUT}/ascribe.1 FORMAT raw COMPRESSION GZip MTIME "2000-01-01T00:00:00")
+execute_process(COMMAND gzip -9nf ${OUTPUT}/ascribe.1 COMMAND_ERROR_IS_FATAL ANY)
 written_by_command(ascribe completion bash)  # bash-completion loads the file that is called like the command
 written_by_command(_ascribe completion zsh)
 written_by_command(ascribe.fish completion fish)
