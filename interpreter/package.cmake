@@ -46,10 +46,10 @@ set(CPACK_PACKAGE_CONTACT "The Ascribe authors <ascribe@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "language for relevance rules, run on LibTorch models")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
   "Checks, tests and runs rules of layer-wise relevance propagation on models that
- torch.export or TorchScript saved. With the library for C++ programs.
- .
- Built with LibTorch ${LIBTORCH_VERSION}, which is no Debian package: it is looked for in
- ${libtorch_place}.")
+torch.export or TorchScript saved. With the library for C++ programs.
+
+Built with LibTorch ${LIBTORCH_VERSION}, which is no Debian package: it is looked for in
+${libtorch_place}.")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
