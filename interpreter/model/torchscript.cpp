@@ -182,7 +182,7 @@ libtorch::ParameterNames TorchScriptGraph::parameter_names() const {
   for (const auto& each : module_.named_parameters()) names.add(each.name, each.value);
   for (const auto& each : module_.named_buffers()) names.add(each.name, each.value);
   for (const auto& each : module_.named_attributes())  // a state that a module keeps is its own, too
-    if (each.value.isTensor()) names.add(each.name, each.value.toTensor());
+    if (each.value.isTensor() && !names.names.contains(each.name)) names.add(each.name, each.value.toTensor());
   return names;
 }
 
