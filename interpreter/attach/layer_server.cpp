@@ -33,13 +33,15 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
   auto call = recorder.begin(row, found, rules);
   call.choices = select(*rules, kind, found.module, number, pass->counts);
   if (call.choices.empty() && !language::covers("embedding", kind)) {  // an embedding ends relevance in any case
-    auto kept = found;
-    if (kind.name == "quotient") {  // the gradient goes to the divisor, too
+    if (kind.name == "quotient") {                                     // the gradient goes to the divisor, too
+      auto both = found;
+      both.inputs.push_back(libtorch::arguments_of(op, stack)[1].toTensor());
+      both.gets_relevance.push_back(true);
       row.report->inputs = 2;
-      kept.inputs.push_back(libtorch::arguments_of(op, stack)[1].toTensor());
-      kept.gets_relevance.push_back(true);
+      recorder.keep_gradient(op, stack, both, row);
+    } else {
+      recorder.keep_gradient(op, stack, found, row);
     }
-    recorder.keep_gradient(op, stack, kept, row);
     return {number, false};
   }
   auto* best = call.choices.empty() ? nullptr : &call.choices.front();

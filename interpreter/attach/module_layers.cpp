@@ -12,16 +12,30 @@
 
 namespace ascribe::attaching {
 
-bool ModuleLayers::wants(const std::string& path, const std::string& class_name, std::size_t operators) {
-  paths_.insert(path);  // the model itself has an empty one
-  classes_.insert(class_name);
+namespace {
+
+std::string_view own_kind(const libtorch::Callee& callee) {
+  if (!callee.is_function) return layering::kind_of_class(callee.class_name);
+  auto patterns = layering::find_patterns(callee.class_name, "");
+  return patterns.empty() ? std::string_view() : patterns.front().kind;
+}
+
+}  // namespace
+
+bool ModuleLayers::wants(const libtorch::Callee& callee) {
+  if (!callee.is_function) {
+    paths_.insert(callee.path);  // the model itself has an empty one
+    classes_.insert(callee.class_name);
+  }
   if (!serving_.active() || !at::GradMode::is_enabled()) return false;
-  return selects_module(*server_.rules, path, class_name, operators) ||
-         (operators > 1 && !layering::kind_of_class(class_name).empty());
+  if (selects_module(*server_.rules, callee)) return true;
+  auto kind = own_kind(callee);
+  // Within a module that interpolates is the function, which tells its weights.
+  return callee.operators > 1 && !kind.empty() && (kind != "interpolate" || callee.is_function);
 }
 
 std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
-  auto shown = filled("module '{}' ({})", module.path, module.class_name);
+  auto shown = filled("module '{}' ({})", module.callee.path, module.callee.class_name);
   Pass pass;
   layering::Call found;
   for (auto& each : module.inputs) {
@@ -30,15 +44,15 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
     found.inputs.push_back(each);
     found.gets_relevance.push_back(of_input != nullptr);
   }
-  auto* own = language::find_kind(layering::kind_of_class(module.class_name));
-  bool by_entry = selects_module(*server_.rules, module.path, module.class_name, module.operators);
+  auto* own = language::find_kind(own_kind(module.callee));
+  bool by_entry = selects_module(*server_.rules, module.callee);
   if (!pass || (!by_entry && own->name == "interpolate" && layering::only_moves_indices(module.run, module.inputs)))
     return module.run(module.inputs);
   server_.begin_layer(/*may_be_part=*/false);
   OverAfterFailure over_after_failure{pass};
-  found.module = module.path;
+  found.module = module.callee.path;
   found.parameters = module.parameters;
-  auto one = [run = module.run, shown, path = module.path](const layering::Tensors& inputs) {
+  auto one = [run = module.run, shown, path = module.callee.path](const layering::Tensors& inputs) {
     auto results = run(inputs);
     if (results.size() == 1) return results.front();
     throw Error({.code = Code::rule_does_not_fit,
@@ -46,21 +60,21 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
                  .help = filled("give its parts an entry: `any \"{}.*\" => norm`", path)});
   };
   auto operation =
-      std::make_shared<layering::Operation>(*layering::module_operation(module.path, one, module.parameters));
+      std::make_shared<layering::Operation>(*layering::module_operation(module.callee.path, one, module.parameters));
   operation->kind = own ? own : language::find_kind("operator");
   if (operation->kind->name == "interpolate") {
-    operation->coefficient = layering::coefficient_of_interpolation(module.inputs.front());
+    operation->coefficient = layering::coefficient_of_interpolation(module.callee.class_name, module.inputs.front());
     found.parameters = {{"coefficient", operation->coefficient.value}};
   }
   found.kind_name = own && !by_entry ? own->name : std::string_view("module");
   found.operation = operation;
-  auto& row = server_.ledger.add(pass, module.path, found.kind_name);
+  auto& row =
+      server_.ledger.add(pass, module.callee.is_function ? name_of(found, *pass) : module.callee.path, found.kind_name);
   row.report->inputs =
       static_cast<std::size_t>(std::count(found.gets_relevance.begin(), found.gets_relevance.end(), true));
   auto call = server_.recorder.begin(row, found, server_.rules);
-  call.choices = by_entry ? select_module(*server_.rules, module.path, module.class_name, module.operators, row.number,
-                                          pass->counts)
-                          : select(*server_.rules, *operation->kind, module.path, row.number, pass->counts);
+  call.choices = by_entry ? select_module(*server_.rules, module.callee, row.number, pass->counts)
+                          : select(*server_.rules, *operation->kind, module.callee.path, row.number, pass->counts);
   if (by_entry && !call.choices.empty() && !call.choices.front().conditions.empty()) {
     auto& entry = *call.choices.front().entry;
     throw Error({.code = Code::rule_does_not_fit,
@@ -68,7 +82,7 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
                                    "beginning",
                                    shown),
                  .primary = {entry.place.source, entry.place.span, ""},
-                 .help = filled("name the module: `module \"{}\"`", module.path)});
+                 .help = filled("name the module: `module \"{}\"`", module.callee.path)});
   }
   if (call.choices.empty() && by_entry) {  // `first n` has taken others
     server_.ledger.take_back(row.number);

@@ -16,7 +16,7 @@ class ModuleLayers : public libtorch::ModuleObserver {
   /// `serving`: whose rules these are, which may be inactive.
   ModuleLayers(const libtorch::Interceptor& serving, LayerServer& server) : serving_(serving), server_(server) {}
 
-  bool wants(const std::string& path, const std::string& class_name, std::size_t operators) override;
+  bool wants(const libtorch::Callee& callee) override;
   std::vector<at::Tensor> call(const libtorch::ModuleCall& module) override;
 
   /// All that were asked about.

@@ -55,15 +55,15 @@ std::vector<Choice> choices_of(const language::BoundComposite& composite, std::u
   return choices;
 }
 
-bool names_module(const LayerSelector& selector, const std::string& path, const std::string& class_name,
-                  std::size_t operators) {
+bool names_module(const LayerSelector& selector, const libtorch::Callee& callee) {
+  if (callee.is_function) return false;
   switch (selector.selects) {
     case LayerSelector::Selects::module:
-      return matches_glob(*selector.glob, path);
+      return matches_glob(*selector.glob, callee.path);
     case LayerSelector::Selects::module_class:
-      return matches_glob(*selector.glob, class_name);
+      return matches_glob(*selector.glob, callee.class_name);
     case LayerSelector::Selects::layers:  // a whole name without kind; one operator is a layer as it is
-      return selector.kind.empty() && selector.glob && *selector.glob == path && operators > 1;
+      return selector.kind.empty() && selector.glob && *selector.glob == callee.path && callee.operators > 1;
   }
   return false;
 }
@@ -79,24 +79,21 @@ std::vector<Choice> select(const language::BoundComposite& composite, const lang
   });
 }
 
-std::vector<Choice> select_module(const language::BoundComposite& composite, const std::string& path,
-                                  const std::string& class_name, std::size_t operators, std::uint64_t place,
-                                  Counts& counts) {
+std::vector<Choice> select_module(const language::BoundComposite& composite, const libtorch::Callee& callee,
+                                  std::uint64_t place, Counts& counts) {
   return choices_of(composite, place, counts, [&](const LayerSelector& selector, bool own) {
-    if (names_module(selector, path, class_name, operators)) return true;
+    if (names_module(selector, callee)) return true;
     bool everything = selector.selects == LayerSelector::Selects::layers &&
                       (selector.kind.empty() || selector.kind == "any") &&
-                      (!selector.glob || matches_glob(*selector.glob, path));
+                      (!selector.glob || matches_glob(*selector.glob, callee.path));
     return everything && !own;
   });
 }
 
-bool selects_module(const language::BoundComposite& composite, const std::string& path, const std::string& class_name,
-                    std::size_t operators) {
+bool selects_module(const language::BoundComposite& composite, const libtorch::Callee& callee) {
   return std::any_of(composite.entries.begin(), composite.entries.end(), [&](auto& entry) {
     auto& own = entry.conditions.back().layers;
-    return std::any_of(own.begin(), own.end(),
-                       [&](auto& selector) { return names_module(selector, path, class_name, operators); });
+    return std::any_of(own.begin(), own.end(), [&](auto& selector) { return names_module(selector, callee); });
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/kinds.hpp"
+#include "interpreter/libtorch/module_calls.hpp"
 
 namespace ascribe::attaching {
 
@@ -34,13 +35,11 @@ std::vector<Choice> select(const language::BoundComposite& composite, const lang
                            const std::string& module_name, std::uint64_t place, Counts& counts);
 
 /// The same for a module of a saved model as one layer: entries `module "…"`, `class "…"`, or its whole name alone.
-std::vector<Choice> select_module(const language::BoundComposite& composite, const std::string& path,
-                                  const std::string& class_name, std::size_t operators, std::uint64_t place,
-                                  Counts& counts);
+std::vector<Choice> select_module(const language::BoundComposite& composite, const libtorch::Callee& callee,
+                                  std::uint64_t place, Counts& counts);
 
-/// Whether some entry may be for that module; `operators` is how many it has.
-bool selects_module(const language::BoundComposite& composite, const std::string& path, const std::string& class_name,
-                    std::size_t operators);
+/// Whether some entry may be for that module.
+bool selects_module(const language::BoundComposite& composite, const libtorch::Callee& callee);
 
 /// The entry that a layer gets once the forward pass is over, or null.
 const language::BoundEntry* settle(const std::vector<Choice>& choices, std::uint64_t place, const Counts& counts);

@@ -143,6 +143,14 @@ ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause 
   return make(call.span, Stabilize{arguments->at(0), epsilon, by_stabilizer});
 }
 
+bool check_parameter_name(const syntax::StringLiteral& name, const Reporter& reporter) {
+  auto help = refused_parameter_name(name.value);
+  if (help)
+    reporter.report(Code::unknown_parameter_name, name.span, filled("no layer has a parameter \"{}\"", name.value),
+                    *help);
+  return !help;
+}
+
 ExpressionPointer NameResolver::has_call(const syntax::Call& call) {
   auto* name = call.arguments.size() == 1 && !call.arguments[0].name
                    ? std::get_if<syntax::StringLiteral>(&call.arguments[0].value->node)
@@ -152,13 +160,7 @@ ExpressionPointer NameResolver::has_call(const syntax::Call& call) {
                      "write `has(\"weight\")`");
     return nullptr;
   }
-  if (!is_parameter_name(name->value)) {
-    std::vector<std::string> known;
-    for (auto each : parameter_names()) known.emplace_back(each);
-    reporter_.report(Code::unknown_parameter_name, name->span, filled("no layer has a parameter \"{}\"", name->value),
-                     did_you_mean(name->value, known, help_for_parameter_name));
-    return nullptr;
-  }
+  if (!check_parameter_name(*name, reporter_)) return nullptr;
   return make(call.span, HasParameter{name->value});
 }
 
@@ -252,7 +254,11 @@ ExpressionPointer NameResolver::resolve_argument(const syntax::Expression& expre
     }
     if (strings && parameter.type.form == Form::names) {
       NameList chosen;
-      for (auto& element : list->elements) chosen.names.push_back(std::get<syntax::StringLiteral>(element.node).value);
+      for (auto& element : list->elements) {
+        auto& name = std::get<syntax::StringLiteral>(element.node);
+        if (!check_parameter_name(name, reporter_)) return nullptr;
+        chosen.names.push_back(name.value);
+      }
       return make(expression.span, std::move(chosen));
     }
     List numbers;

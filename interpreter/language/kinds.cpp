@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "grammar/suggest.hpp"
+
 namespace ascribe::language {
 namespace {
 
@@ -129,10 +131,18 @@ std::vector<std::string_view> parameter_names() {
 
 bool is_parameter_name(std::string_view name) {
   auto names = parameter_names();
-  if (std::find(names.begin(), names.end(), name) != names.end()) return true;
-  // Which parameters a module has is known where the model is: `0.weight`.
-  bool dotted = name.find('.') != std::string_view::npos;
-  return dotted && name.front() != '.' && name.back() != '.' && name.find("..") == std::string_view::npos;
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::optional<std::string> refused_parameter_name(std::string_view name) {
+  if (is_parameter_name(name)) return {};
+  bool is_path = !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == name.npos;
+  std::vector<std::string> known;
+  for (auto each : parameter_names()) known.emplace_back(each);
+  if (is_path && (name.find('.') != name.npos || nearest(name, known).empty())) return {};
+  return did_you_mean(name, known,
+                      "layers have \"weight\", \"bias\" and \"coefficient\", modules their own and "
+                      "what they have inside: \"0.weight\"");
 }
 
 }  // namespace ascribe::language

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,11 +34,12 @@ std::vector<std::string_view> kind_words();
 inline constexpr std::string_view module_words[] = {"module", "class"};
 constexpr bool is_module_word(std::string_view word) { return word == module_words[0] || word == module_words[1]; }
 
-/// Whether some kind of layer has a parameter of this name, or a module could: `0.weight`, by its path inside.
-bool is_parameter_name(std::string_view name);
-/// Those of the kinds of layers.
+/// The names of parameters that the kinds of layers have.
 std::vector<std::string_view> parameter_names();
-inline constexpr const char* help_for_parameter_name =
-    "layers have \"weight\", \"bias\" and \"coefficient\", modules what they have inside: \"0.weight\"";
+bool is_parameter_name(std::string_view name);
+/// Why no layer and no module can have a parameter of this name, as the help of the message that says so; nothing where
+/// one can. A module that is taken as one layer calls its own as it likes, and those inside by their path: `0.weight`.
+/// What is nearly a name of the kinds' is a slip of the hand.
+std::optional<std::string> refused_parameter_name(std::string_view name);
 
 }  // namespace ascribe::language

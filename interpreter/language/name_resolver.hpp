@@ -71,6 +71,9 @@ class NameResolver {
 /// Whether a name is one of the language's own values, which nothing may be called.
 bool is_protected(std::string_view name);
 
+/// Reports the name of a parameter that nothing can have; false then.
+bool check_parameter_name(const syntax::StringLiteral& name, const Reporter& reporter);
+
 /// `name` or `qualifier.name`.
 std::string shown(const syntax::Path& path);
 

@@ -215,17 +215,9 @@ void RuleChecker::modifier(const syntax::Modifier& written, Term& out, Taken& ta
 
 std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& written) {
   if (!written.selector) return ParameterSelector{};
-  auto literal = [&](const syntax::StringLiteral& name) {
-    if (is_parameter_name(name.value)) return true;
-    std::vector<std::string> known;
-    for (auto each : parameter_names()) known.emplace_back(each);
-    reporter_.report(Code::unknown_parameter_name, name.span, filled("no layer has a parameter \"{}\"", name.value),
-                     did_you_mean(name.value, known, help_for_parameter_name));
-    return false;
-  };
   auto& node = written.selector->node;
   if (auto* string = std::get_if<syntax::StringLiteral>(&node)) {
-    if (!literal(*string)) return {};
+    if (!check_parameter_name(*string, reporter_)) return {};
     return ParameterSelector{Names{string->value}, {}};
   }
   if (auto* list = std::get_if<syntax::List>(&node)) {
@@ -237,7 +229,7 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
                          "write `param [\"weight\", \"bias\"] = …`");
         return {};
       }
-      if (!literal(*string)) return {};
+      if (!check_parameter_name(*string, reporter_)) return {};
       chosen.push_back(string->value);
     }
     return ParameterSelector{std::move(chosen), {}};

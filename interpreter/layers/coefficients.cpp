@@ -104,20 +104,16 @@ Coefficient of_factor(std::string_view name, const std::vector<c10::IValue>& arg
   return {Of::factor, name.starts_with("div") ? factor.reciprocal() : factor};
 }
 
-// Weights of linear interpolation lie between 0 and 1, those of bicubic a little outside. Which of them a call has is
-// no matter where all are scaled alike; and only that is allowed.
-Coefficient of_interpolation(std::string_view name, const at::Tensor& x) {
-  constexpr std::int64_t steps = 4096;
-  bool cubic = name.find("cubic") != name.npos;
-  return {Of::whole,
-          at::linspace(cubic ? -0.25 : 1.0 / steps, cubic ? 1.25 : 1, steps, x.options().requires_grad(false))};
-}
-
 }  // namespace
 
-Coefficient coefficient_of_interpolation(const at::Tensor& x) {
+// Weights of linear interpolation lie between 0 and 1, those of bicubic a little outside. Which of them a call has is
+// no matter where all are scaled alike; and only that is allowed.
+Coefficient coefficient_of_interpolation(std::string_view name, const at::Tensor& x) {
   at::NoGradGuard no_grad;
-  return of_interpolation("cubic", x);
+  constexpr std::int64_t steps = 4096;
+  bool linear = name.find("linear") != name.npos;
+  return {Of::whole,
+          at::linspace(linear ? 1.0 / steps : -0.25, linear ? 1 : 1.25, steps, x.options().requires_grad(false))};
 }
 
 Coefficient coefficient_of(const language::Kind& kind, const c10::OperatorHandle& op,
@@ -128,7 +124,7 @@ Coefficient coefficient_of(const language::Kind& kind, const c10::OperatorHandle
   if (kind.name == "scale") return of_factor(name, arguments, x);
   if (kind.name == "sum") return {Of::outputs, at::ones({}, x.options().requires_grad(false))};
   if (kind.name == "mean") return {Of::outputs, of_mean(arguments, x)};
-  if (kind.name == "interpolate") return of_interpolation(name, x);
+  if (kind.name == "interpolate") return coefficient_of_interpolation(name, x);
   if (kind.group != "avg_pool") return {};
   auto dimensions = static_cast<std::size_t>(kind.name[kind.name.size() - 2] - '0');
   return {Of::outputs, kind.name.starts_with("adaptive") ? of_adaptive_pool(arguments, dimensions, x)

@@ -12,7 +12,7 @@ namespace ascribe::layering {
 Coefficient coefficient_of(const language::Kind& kind, const c10::OperatorHandle& op,
                            const std::vector<c10::IValue>& arguments, const at::Tensor& x);
 
-/// Of an interpolation of which no more is known: any weights of linear and bicubic ones.
-Coefficient coefficient_of_interpolation(const at::Tensor& x);
+/// Those of an interpolation that an operator or a module of this name does: any weights that it can have.
+Coefficient coefficient_of_interpolation(std::string_view name, const at::Tensor& x);
 
 }  // namespace ascribe::layering

@@ -300,7 +300,7 @@ bool may_be_part(std::string_view name) { return translations().contains(functio
 std::optional<ComposedLayer> RecentOperators::completed_by(const c10::OperatorHandle& op,
                                                            const std::vector<c10::IValue>& arguments) const {
   static const auto table = make_activations();
-  if (calls_.empty() || !libtorch::functional(op) || !is_last(functional_name(op.operator_name().name))) return {};
+  if (calls_.empty() || !is_last(functional_name(op.operator_name().name)) || !libtorch::functional(op)) return {};
   for (auto& input : candidates(calls_, arguments)) {
     Reading reading(calls_, input);
     auto formula = reading.read(op, arguments);

@@ -236,8 +236,23 @@ bool moves_indices(const OperatorCall& call) {
 }
 
 bool puts_constants(const OperatorCall& call) {
+  constexpr std::string_view beside[] = {"cat",       "concat",      "concatenate",   "stack",
+                                         "hstack",    "vstack",      "dstack",        "where",
+                                         "index_put", "masked_fill", "slice_scatter", "select_scatter"};
+  constexpr std::string_view writing_numbers[] = {"fill", "zero", "masked_fill", "where"};
+  constexpr std::int64_t constant_mode = 3;  // LibTorch's number for it
   auto name = libtorch::functional_name(call.op.operator_name().name);
-  bool in_place = libtorch::writes_in_place(call.op.operator_name().name);
+  auto one_of = [&](auto& names) { return std::find(std::begin(names), std::end(names), name) != std::end(names); };
+  auto mode = call.arguments.size() > 2 ? call.arguments[2] : c10::IValue();
+  bool pads = name == "constant_pad_nd" || (name == "pad" && mode.isString() && mode.toStringRef() == "constant") ||
+              (name == "_pad_enum" && mode.isInt() && mode.toInt() == constant_mode);
+  // What is written over as a whole was nothing before.
+  bool a_part = libtorch::writes_in_place(call.op.operator_name().name) &&
+                (name != "copy" || call.arguments[0].toTensor().is_view());
+  auto is_number = [](auto& argument) { return argument.isScalar(); };
+  bool numbers = one_of(writing_numbers) &&
+                 (name == "zero" || std::any_of(call.arguments.begin(), call.arguments.end(), is_number));
+  if (!pads && !numbers && !a_part && !one_of(beside)) return false;  // most: a view asks nothing of its arguments
   bool depends = false, constants = false;
   for (auto& argument : call.arguments)
     libtorch::for_each_tensor(argument, [&](const at::Tensor& tensor) {
@@ -245,23 +260,7 @@ bool puts_constants(const OperatorCall& call) {
       depends = depends || relevant;
       constants = constants || (!relevant && tensor.is_floating_point());
     });
-  if (!depends) return false;
-  constexpr std::int64_t constant_mode = 3;  // LibTorch's number for it
-  auto mode = call.arguments.size() > 2 ? call.arguments[2] : c10::IValue();
-  if (name == "constant_pad_nd" || (name == "pad" && mode.isString() && mode.toStringRef() == "constant") ||
-      (name == "_pad_enum" && mode.isInt() && mode.toInt() == constant_mode))
-    return true;
-  auto one_of = [&](auto& names) { return std::find(std::begin(names), std::end(names), name) != std::end(names); };
-  constexpr std::string_view writing_numbers[] = {"fill", "zero", "masked_fill", "where"};
-  bool numbers = name == "zero" || std::any_of(call.arguments.begin(), call.arguments.end(),
-                                               [](auto& argument) { return argument.isScalar(); });
-  if (numbers && one_of(writing_numbers)) return true;
-  constexpr std::string_view beside[] = {"cat",       "concat",      "concatenate",   "stack",
-                                         "hstack",    "vstack",      "dstack",        "where",
-                                         "index_put", "masked_fill", "slice_scatter", "select_scatter"};
-  // What is written over as a whole was nothing before.
-  bool a_part = in_place && (name != "copy" || call.arguments[0].toTensor().is_view());
-  return constants && (one_of(beside) || a_part);
+  return depends && (pads || numbers || constants);
 }
 
 Call whole_operator(const OperatorCall& call) {

@@ -10,10 +10,17 @@
 
 namespace ascribe::libtorch {
 
+/// A module that is called, or a function of PyTorch's within one, where a program has only its operators.
+struct Callee {
+  std::string path;           ///< of the module: `encoder.0.act`
+  std::string class_name;     ///< `Hardswish`, without what stands before the last dot; of a function the operator
+                              ///< that it was: `aten::upsample_linear1d`
+  std::size_t operators = 0;  ///< how many are in it that do not only move indices, as the program has them
+  bool is_function = false;
+};
+
 struct ModuleCall {
-  std::string path;           ///< `encoder.0.act`
-  std::string class_name;     ///< `Hardswish`, without what stands before the last dot
-  std::size_t operators = 0;  ///< that `wants` was asked with
+  Callee callee;
   /// The tensors that enter, each once; others (numbers, lists of them) are fixed.
   std::vector<at::Tensor> inputs{};
   /// Parameters and buffers of the module and of those within it, by their names there: `weight`, `0.weight`.
@@ -27,9 +34,8 @@ struct ModuleCall {
 class ModuleObserver {
  public:
   virtual ~ModuleObserver() = default;
-  /// Whether this module's call is to be handed over. `operators`: how many operators are in it that do not only move
-  /// indices, as the program has them.
-  virtual bool wants(const std::string& path, const std::string& class_name, std::size_t operators) = 0;
+  /// Whether this call is to be handed over.
+  virtual bool wants(const Callee& callee) = 0;
   /// Answers the call: what `run(inputs)` would give, one tensor for each of its results.
   virtual std::vector<at::Tensor> call(const ModuleCall& call) = 0;
 };

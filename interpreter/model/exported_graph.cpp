@@ -119,9 +119,7 @@ class Running {
     auto region = regions.begin();
     for (std::size_t i = 0; i < graph_->steps.size();) {
       while (region != regions.end() && region->first < i) ++region;  // within one that was taken
-      while (region != regions.end() && region->first == i &&
-             !observer->wants(region->path, region->class_name, region->operators))
-        ++region;
+      while (region != regions.end() && region->first == i && !observer->wants(region->callee)) ++region;
       if (region == regions.end() || region->first != i) {
         run(i, i + 1);
         ++i;
@@ -243,8 +241,8 @@ struct Part {
 };
 
 void Running::hand_over(const ModuleRegion& region, libtorch::ModuleObserver& observer) {
-  libtorch::current_module() = region.path;
-  libtorch::ModuleCall call{.path = region.path, .class_name = region.class_name, .operators = region.operators};
+  libtorch::current_module() = region.callee.path;
+  libtorch::ModuleCall call{.callee = region.callee};
   Part part{.graph = graph_, .region = &region, .device = device_};
   for (auto& each : region.entering) {
     auto value = values_.at(each.slot);
@@ -268,10 +266,10 @@ void Running::hand_over(const ModuleRegion& region, libtorch::ModuleObserver& ob
   for (auto step = region.first; step < region.end; ++step)
     for (auto slot : graph_->steps[step].last_uses) values_[slot] = {};
 
-  libtorch::current_module() = region.path;
+  libtorch::current_module() = region.callee.path;
   auto results = observer.call(call);
   if (results.size() != region.leaving.size())
-    throw std::runtime_error(filled("module {} was answered with {} tensors, not {}", shown_name(region.path),
+    throw std::runtime_error(filled("module {} was answered with {} tensors, not {}", shown_name(region.callee.path),
                                     results.size(), region.leaving.size()));
   for (std::size_t i = 0; i < results.size(); ++i) values_[region.leaving[i]] = std::move(results[i]);
 }

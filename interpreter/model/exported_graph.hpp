@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "interpreter/libtorch/module_calls.hpp"
 #include "interpreter/model/symbols.hpp"
 
 namespace ascribe::model {
@@ -71,7 +72,7 @@ struct Step {
   std::vector<std::size_t> last_uses{};  ///< slots that nobody reads after this step
 };
 
-/// The steps of one call of a module.
+/// The steps of one call of a module, or of a function.
 struct ModuleRegion {
   struct Entering {
     std::size_t slot;
@@ -80,9 +81,8 @@ struct ModuleRegion {
     bool is_written = false;  ///< by the region
     bool changes = false;     ///< by anybody
   };
-  std::string path, class_name;
+  libtorch::Callee callee;
   std::size_t first, end;  ///< steps
-  std::size_t operators;   ///< that do not only move indices
   std::vector<Entering> entering{};
   std::vector<std::size_t> leaving{};  ///< slots of tensors
   std::vector<std::size_t> numbers{};  ///< steps that find, from what enters, the numbers that leave

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "grammar/filled_text.hpp"
 #include "interpreter/layers/table.hpp"
 
 namespace ascribe::model {
@@ -24,6 +25,18 @@ std::string plain_class(std::string_view name) {
   return std::string(dot == name.npos ? name : name.substr(dot + 1));
 }
 
+// What an interpolating operator is called in the history of a node, which is JSON within JSON: [{"target":
+// "aten.upsample_linear1d.vec", …}]. Programs of PyTorch before 2.7 have none: there it is the one with most freedom.
+std::string interpolating_operator(const Json* history) {
+  if (!history) return "aten::upsample_bicubic2d";
+  std::string_view written = text(*history);
+  constexpr std::string_view library = "aten.";
+  auto begin = std::min(written.find("aten.upsample_"), written.find("aten._upsample_"));
+  if (begin == written.npos) return {};
+  written.remove_prefix(begin + library.size());
+  return filled("aten::{}", written.substr(0, written.find_first_of(".\"")));
+}
+
 }  // namespace
 
 // ----------------------------------------------------------------------------------------------------------- the calls
@@ -31,10 +44,10 @@ std::string plain_class(std::string_view name) {
 // `key,path,class;key,path,class`, from the outermost module to the innermost. Keys say which call it is: relu, relu@1.
 ModuleCalls::Call ModuleCalls::of(const Json& node) {
   auto* metadata = optional_member(node, "metadata");
-  auto* stack = metadata ? optional_member(*metadata, "nn_module_stack") : nullptr;
-  if (!stack) return none;
+  if (!metadata) return none;
+  auto* stack = optional_member(*metadata, "nn_module_stack");
   Call call = none;
-  std::string_view rest = text(*stack);
+  std::string_view rest = stack ? std::string_view(text(*stack)) : std::string_view();
   while (!rest.empty() && entries_[call].depth < deepest_call) {
     auto entry = rest.substr(0, rest.find(';'));
     rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
@@ -49,7 +62,24 @@ ModuleCalls::Call ModuleCalls::of(const Json& node) {
                           .class_name = plain_class(entry.substr(std::min(second + 1, entry.size())))});
     call = found->second;
   }
-  return call;
+  return function_of(*metadata, call);
+}
+
+// `interpolate_1;function.interpolate`, the first with a number for each call.
+ModuleCalls::Call ModuleCalls::function_of(const Json& metadata, Call around) {
+  auto* written = optional_member(metadata, "torch_fn");
+  if (!written || !text(*written).ends_with(";function.interpolate")) return around;
+  auto op = interpolating_operator(optional_member(metadata, "from_node"));
+  if (op.empty()) return around;
+  auto path = entries_[around].path;
+  auto [found, is_new] = known_.try_emplace({around, text(*written)}, entries_.size());
+  if (is_new)
+    entries_.push_back({.parent = around,
+                        .depth = entries_[around].depth + 1,
+                        .path = std::move(path),
+                        .class_name = std::move(op),
+                        .is_function = true});
+  return found->second;
 }
 
 ModuleCalls::Call ModuleCalls::of_all(const Json& description) {
@@ -179,7 +209,7 @@ bool complete_region(ModuleRegion& region, const Graph& graph, const GraphFacts&
       } else if (entered.insert(slot).second) {
         auto& fact = facts.slots[slot];
         region.entering.push_back({.slot = slot, .is_weight = fact.weight != nullptr});
-        if (fact.weight) region.entering.back().name = name_within(*fact.weight, region.path);
+        if (fact.weight) region.entering.back().name = name_within(*fact.weight, region.callee.path);
         entered_aliases.insert(fact.alias);
       }
     });
@@ -233,7 +263,7 @@ std::vector<ModuleRegion> find_regions(const Graph& graph, const GraphFacts& fac
       if (calls.is_within(facts.around, each)) break;
       auto& extent = extents.try_emplace(each, Extent{i, i, 0}).first->second;
       extent.end = i + 1, ++extent.own;
-      if (calls[each].parent == ModuleCalls::none && calls[each].path.empty()) model = each;
+      if (calls[each].parent == ModuleCalls::none && calls[each].path.empty() && !calls[each].is_function) model = each;
     }
   }
   before.push_back(computing);
@@ -244,11 +274,13 @@ std::vector<ModuleRegion> find_regions(const Graph& graph, const GraphFacts& fac
   std::vector<std::pair<std::size_t, ModuleRegion>> found;
   for (auto& [call, extent] : extents) {
     if (before[extent.end] - before[extent.first] != extent.own) continue;
-    ModuleRegion region{.path = calls[call].path,
-                        .class_name = calls[call].class_name,
+    auto& entry = calls[call];
+    ModuleRegion region{.callee = {.path = entry.path,
+                                   .class_name = entry.class_name,
+                                   .operators = count_operators(graph, extent.first, extent.end),
+                                   .is_function = entry.is_function},
                         .first = extent.first,
-                        .end = extent.end,
-                        .operators = count_operators(graph, extent.first, extent.end)};
+                        .end = extent.end};
     if (complete_region(region, graph, facts, lives)) found.emplace_back(calls[call].depth, std::move(region));
   }
   std::sort(found.begin(), found.end(), [](auto& a, auto& b) {

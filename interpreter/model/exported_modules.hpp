@@ -12,6 +12,7 @@
 namespace ascribe::model {
 
 /// What nodes say of the modules that they belong to: a tree of calls, each within the one of the module around it.
+/// Calls of torch.nn.functional.interpolate, of which decomposing leaves many operators, are calls, too.
 class ModuleCalls {
  public:
   using Call = std::size_t;
@@ -20,6 +21,7 @@ class ModuleCalls {
     Call parent;
     std::size_t depth;  ///< 1 for the model itself
     std::string path, class_name;
+    bool is_function = false;
   };
 
   /// The innermost call that a node belongs to.
@@ -30,6 +32,7 @@ class ModuleCalls {
   bool is_within(Call call, Call other) const { return common(call, other) == other; }
 
  private:
+  Call function_of(const Json& metadata, Call around);
   Call common(Call one, Call other) const;
 
   std::vector<Entry> entries_{{none, 0, {}, {}}};

@@ -155,9 +155,9 @@ torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inp
 // The model itself is a module, too.
 std::optional<std::vector<at::Tensor>> TorchScriptGraph::hand_over(const std::vector<at::Tensor>& inputs) const {
   auto* observer = libtorch::module_observer();
-  auto name = class_name(*module_.type());
-  if (!observer || !observer->wants("", name, operators_)) return {};
-  libtorch::ModuleCall call{.path = {}, .class_name = name, .operators = operators_, .inputs = inputs};
+  libtorch::Callee callee{.path = {}, .class_name = class_name(*module_.type()), .operators = operators_};
+  if (!observer || !observer->wants(callee)) return {};
+  libtorch::ModuleCall call{.callee = callee, .inputs = inputs};
   for (const auto& each : module_.named_parameters()) call.parameters.emplace_back(each.name, each.value);
   for (const auto& each : module_.named_buffers()) call.parameters.emplace_back(each.name, each.value);
   call.run = [whole = *this](const std::vector<at::Tensor>& given) {

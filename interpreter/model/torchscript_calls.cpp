@@ -94,8 +94,7 @@ c10::IValue assembled(const c10::TypePtr& type, const at::Tensor*& next) {
 
 // One call of a module's forward, wherever the graph that it is in is run.
 struct Method : torch::CustomClassHolder {
-  std::string path, class_name;
-  std::size_t operators = 0;
+  libtorch::Callee callee;
   std::shared_ptr<torch::jit::Graph> graph;  // of the method, with all calls filled in
   c10::TypePtr result;
   std::vector<bool> written;         // which arguments it writes into
@@ -103,7 +102,7 @@ struct Method : torch::CustomClassHolder {
   std::string obstacle;              // why it cannot be handed over; empty: it can
 
   torch::jit::Code code() {
-    std::call_once(compiled_, [&] { code_.emplace(graph, path); });
+    std::call_once(compiled_, [&] { code_.emplace(graph, callee.path); });
     return *code_;
   }
 
@@ -141,12 +140,12 @@ struct Kept {
 void hand_module_over(const MethodPointer& method, torch::jit::Stack& stack) {
   if (!method->obstacle.empty())
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = filled("module {} ({}) {}, so that it cannot be one layer", shown_name(method->path),
-                                   method->class_name, method->obstacle),
+                 .message = filled("module {} ({}) {}, so that it cannot be one layer", shown_name(method->callee.path),
+                                   method->callee.class_name, method->obstacle),
                  .help = "name the modules within it instead"});
-  libtorch::current_module() = method->path;
+  libtorch::current_module() = method->callee.path;
   auto count = method->graph->inputs().size();
-  libtorch::ModuleCall call{.path = method->path, .class_name = method->class_name, .operators = method->operators};
+  libtorch::ModuleCall call{.callee = method->callee};
   Kept kept{.method = method, .arguments = {}, .inputs = {}};
   for (auto& each : torch::jit::pop(stack, count)) {
     auto& weight = method->weights[kept.arguments.size()];
@@ -166,7 +165,7 @@ void hand_module_over(const MethodPointer& method, torch::jit::Stack& stack) {
   call.run = std::move(kept);
   auto results = libtorch::module_observer()->call(call);
   if (results.size() != count_results(*method->result))
-    throw std::runtime_error(filled("module {} was answered with {} tensors, not {}", shown_name(method->path),
+    throw std::runtime_error(filled("module {} was answered with {} tensors, not {}", shown_name(method->callee.path),
                                     results.size(), *count_results(*method->result)));
   const auto* next = results.data();
   stack.push_back(assembled(method->result, next));
@@ -191,8 +190,7 @@ torch::jit::Operation ask(const Node* node) {
   return [method = method_of(node)](torch::jit::Stack& stack) {
     auto* observer = libtorch::module_observer();
     bool wanted = false;
-    if (observer)
-      remember_errors([&] { wanted = observer->wants(method->path, method->class_name, method->operators); });
+    if (observer) remember_errors([&] { wanted = observer->wants(method->callee); });
     stack.emplace_back(wanted);
   };
 }
@@ -266,9 +264,7 @@ bool assigns(const torch::jit::Block& block) {
 MethodPointer method_for(const std::shared_ptr<torch::jit::Graph>& graph, const c10::ClassType& type,
                          const std::string& path) {
   auto method = c10::make_intrusive<Method>();
-  method->path = path;
-  method->class_name = class_name(type);
-  method->operators = count_operators(*graph->block());
+  method->callee = {.path = path, .class_name = class_name(type), .operators = count_operators(*graph->block())};
   method->graph = graph;
   method->result = graph->outputs().at(0)->type();
   method->written = written_inputs(*graph);

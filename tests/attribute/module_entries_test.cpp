@@ -63,10 +63,16 @@ TEST_CASE("a module gets a rule as one layer, by its path, its class, or its who
 
 TEST_CASE("param clauses reach a module's parameters by their names within it") {
   Network it;
-  auto pack = Pack::parse(
-      "rule doubled { param = 2 * w }\ncomposite c { module \"act\" => doubled; linear => epsilon; any => refuse }");
-  auto found = test::attributed(it.model, pack.composite("c"), it.x);
-  CHECK(test::difference(found.relevance, it.expected(pack.rule("doubled"))) <= exact);
+  for (std::string doubled : {"doubled { param = 2 * w }", "doubled { param \"slope\" = 2 * w }",
+                              "doubled { param [\"bias\", \"slope\"] = 2 * w }",
+                              "doubled(chosen: names = [\"slope\"]) { param chosen = 2 * w }"}) {
+    INFO(doubled);
+    auto pack = Pack::parse("rule " + doubled +
+                            "\ncomposite c { module \"act\" => doubled; linear => epsilon; any => refuse }");
+    auto found = test::attributed(it.model, pack.composite("c"), it.x);
+    CHECK(test::difference(found.relevance, it.expected(test::rule("epsilon"))) > 1e-3);
+    CHECK(test::difference(found.relevance, it.expected(Pack::parse("rule d { param = 2 * w }").rule("d"))) <= exact);
+  }
 }
 
 TEST_CASE("a parameter's name that the module does not have is an error that lists what it has") {
@@ -81,6 +87,11 @@ TEST_CASE("a parameter's name that the module does not have is an error that lis
   };
   CHECK(under("first.weight") == "no error");
   CHECK_THAT(under("frist.weight"), Catch::StartsWith("A0601") && Catch::Contains("frist.weight"));
+  CHECK_THAT(under("slope"), Catch::StartsWith("A0601") && Catch::Contains("no parameter \"slope\""));
+  auto given =
+      Pack::parse("rule r(chosen: names) { param chosen = 2 * w }\ncomposite c { module \"*\" => r([\"g\"]) }");
+  CHECK_THAT(test::failure([&] { test::attributed(it.model, given.composite("c"), it.x); }),
+             Catch::StartsWith("A0601") && Catch::Contains("no parameter \"g\""));
 }
 
 TEST_CASE("`last` cannot choose modules, and says which to name") {

@@ -50,6 +50,23 @@ TEST_CASE("layers refuses what run refuses") {
   CHECK_THAT(wrong.err, Contains("did you mean `zplus`?"));
 }
 
+TEST_CASE("run says which dimension of an output counts samples where that is not the first one, or may be another") {
+  Folder folder;
+  auto said = [&](const std::string& body, at::IntArrayRef shape) {
+    torch::jit::Module model("model");
+    model.define("def forward(self, x):\n  return " + body + "\n");
+    model.save(folder / "model.pt");
+    write_npy(folder / "x.npy", at::ones(shape));
+    return run_shell(folder,
+                     "ascribe run --model model.pt --input x.npy --rules epsilon_plus --target 2 --output r.npy")
+        .out;
+  };
+  auto time_first = "torch.relu(x).permute([2, 0, 1])";
+  CHECK_THAT(said(time_first, {2, 4, 5}), Contains("dimension 1 of the output [5, 2, 4] counts samples"));
+  CHECK_THAT(said("torch.relu(x)", {3, 3, 5}), Contains("dimensions 0 and 1 of the output [3, 3, 5] could both count"));
+  CHECK_THAT(said("torch.relu(x)", {2, 3, 5}), !Contains("count samples"));
+}
+
 TEST_CASE("run's report says who took the relevance, and which entry chose the rule") {
   Folder folder;
   auto text = run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --output r.npy").out;

@@ -292,9 +292,11 @@ TEST_CASE("layers have their parameters by their kinds, modules by paths inside"
     CHECK(parameters(kind) == List{});
   CHECK(parameters("rms_norm") == List{"weight"});
   for (auto& kind : language::kinds()) CHECK(language::covers("any", kind));
-  for (auto name : {"weight", "bias", "coefficient", "0.weight", "a.b.c"}) CHECK(language::is_parameter_name(name));
-  for (auto name : {"", ".", "wieght", ".weight", "weight.", "a..b", "module"})
-    CHECK_FALSE(language::is_parameter_name(name));
+  for (auto name : {"weight", "bias", "coefficient"}) CHECK(language::is_parameter_name(name));
+  for (auto name : {"weight", "bias", "coefficient", "0.weight", "a.b.c", "g", "scale", "running_mean"})
+    CHECK_FALSE(language::refused_parameter_name(name));
+  for (auto name : {"", ".", "wieght", ".weight", "weight.", "a..b", "Weight", "bais"})
+    CHECK(language::refused_parameter_name(name));
 }
 
 TEST_CASE("help for modules and for what they are given can be pasted") {
@@ -313,8 +315,9 @@ TEST_CASE("help for modules and for what they are given can be pasted") {
   CHECK(help("composite c { module \"a.*\" => base(1) }") ==
         "name a rule, or leave `module` out for the layers inside: `\"a.*\" => base`");
   CHECK(help("rule r { param \"coeficient\" = 0 }") == "did you mean `coefficient`?");
-  CHECK(help("rule r { param \"gamma\" = 0 }") ==
-        "layers have \"weight\", \"bias\" and \"coefficient\", modules what they have inside: \"0.weight\"");
+  CHECK(help("rule r { param \".gamma\" = 0 }") ==
+        "layers have \"weight\", \"bias\" and \"coefficient\", modules their own and what they have inside: "
+        "\"0.weight\"");
   CHECK(help("composite c { mul => pass }") == "write `product`, or `scale` where one factor is constant");
   CHECK(help("composite c { lstm => pass }") == "write `operator`, which is for all that has no kind of its own");
   CHECK(help("composite c { RMSNorm => pass }") == "did you mean `rms_norm`?");

@@ -45,8 +45,8 @@ TEST_CASE("columns and carets count characters, and tabs are four wide") {
   |                        ^^
   = help: did you mean `y`?
 )");
-  CHECK(message_for("rule a {\n\tparam \"größe\" = yy }")
-            .find("--> mine.rule:2:8\n2 |     param \"größe\" = yy }\n  |           ^^^^^^^\n") != std::string::npos);
+  CHECK(message_for("rule a {\n\tparam \"größe.\" = yy }")
+            .find("--> mine.rule:2:8\n2 |     param \"größe.\" = yy }\n  |           ^^^^^^^^\n") != std::string::npos);
 }
 
 TEST_CASE("carets stand below wide, combining and invisible characters") {

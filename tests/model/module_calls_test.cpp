@@ -90,7 +90,7 @@ TEST_CASE("a model gives the same bits whichever of its modules are handed over"
       Watching watching(takes_path(path));
       CHECK(same_bits(each.model.run(copies(each.inputs)), expected));
       CHECK(static_cast<std::ptrdiff_t>(watching.calls.size()) == std::count(all.begin(), all.end(), one));
-      for (auto& call : watching.calls) CHECK(call.path + ":" + call.class_name == one);
+      for (auto& call : watching.calls) CHECK(call.callee.path + ":" + call.callee.class_name == one);
     }
     Watching leaves([](auto& path, auto& name) { return name != "Net" && name != "Sequential" && path != "gate"; });
     CHECK(same_bits(each.model.run(copies(each.inputs)), expected));

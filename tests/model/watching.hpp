@@ -17,10 +17,10 @@ class Watching : public libtorch::ModuleObserver {
   Watching& operator=(const Watching&) = delete;
   ~Watching() override { libtorch::module_observer() = nullptr; }
 
-  bool wants(const std::string& path, const std::string& class_name, std::size_t operators) override {
-    asked.push_back(path + ":" + class_name);
-    counts[path] = operators;
-    return takes_ && takes_(path, class_name);
+  bool wants(const libtorch::Callee& callee) override {
+    asked.push_back(callee.path + ":" + callee.class_name);
+    counts[callee.path] = callee.operators;
+    return takes_ && takes_(callee.path, callee.class_name);
   }
   std::vector<at::Tensor> call(const libtorch::ModuleCall& call) override {
     calls.push_back(call);

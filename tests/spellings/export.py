@@ -60,6 +60,17 @@ class Linear3d(nn.Module):
         return self.last(self.norm(self.linear(x).transpose(1, 2)).flatten(1))
 
 
+class Interpolated(nn.Module):
+    """A function that decomposing takes apart, where no module says what it was."""
+
+    def __init__(self, mode: str, size: int):
+        super().__init__()
+        self.mode, self.size = mode, size
+
+    def forward(self, x):
+        return 2 * F.interpolate(x, size=[self.size] * (x.dim() - 2), mode=self.mode) - 0.5
+
+
 class Cell(nn.Module):
     """Two steps of a recurrent cell."""
 
@@ -114,6 +125,9 @@ for name, module in {
         "MaxPool3d": nn.MaxPool3d(2), "AdaptiveAvgPool3d": nn.AdaptiveAvgPool3d(2),
         "BatchNorm3d": normalised(nn.BatchNorm3d(4))}.items():
     cases[name] = (network(module, volume), volume)
+for mode, shape in {"linear": sequence, "bilinear": image, "bicubic": image, "trilinear": volume, "area": image,
+                    "nearest": image}.items():
+    cases["interpolate_" + mode] = (network(Interpolated(mode, 5), shape), shape)
 for name, function in {
         "gelu": F.gelu, "silu": F.silu, "mish": F.mish, "hardswish": F.hardswish, "hardsigmoid": F.hardsigmoid, "elu": F.elu,
         "selu": F.selu, "celu": F.celu, "softplus": F.softplus, "softsign": F.softsign, "tanhshrink": F.tanhshrink,

@@ -10,6 +10,7 @@
 #include "interpreter/evaluate/reference/expression.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/holds.hpp"
+#include "interpreter/language/kinds.hpp"
 #include "interpreter/language/reduction.hpp"
 
 namespace ascribe::evaluate {
@@ -26,6 +27,12 @@ struct TermValues {
   std::vector<at::Tensor> v;        // v_k, one for each input
   std::vector<at::Tensor> theta{};  // θ_k
 };
+
+// The parameters that a clause names, itself or by what its rule is given; null where it is for all.
+const language::Names* selected_names(const language::BoundRule& bound, const language::ParameterSelector& selector) {
+  if (selector.names) return &*selector.names;
+  return selector.parameter ? &std::get<language::Names>(bound.arguments[*selector.parameter]) : nullptr;
+}
 
 class Evaluation {
  public:
@@ -219,9 +226,8 @@ class Evaluation {
   }
 
   bool is_for(const language::ParameterSelector& selector, const std::string& name) const {
-    if (!selector.names && !selector.parameter) return true;
-    auto& names = selector.names ? *selector.names : std::get<language::Names>(bound_.arguments[*selector.parameter]);
-    return std::find(names.begin(), names.end(), name) != names.end();
+    auto* names = selected_names(bound_, selector);
+    return !names || std::find(names->begin(), names->end(), name) != names->end();
   }
 
   at::Tensor evaluate(const ExpressionPointer& expression, const at::Tensor& like) {
@@ -293,6 +299,16 @@ bool holds_for(const Expression& expression, const Layer& layer, std::span<const
   });
 }
 
+// `weight` and `bias` may be missing; any other name is one module's.
+void check_parameter(const language::BoundRule& bound, const Layer& layer, const std::string& name, Span where) {
+  if (language::is_parameter_name(name)) return;
+  std::vector<std::string> known;
+  for (auto& [each, value] : layer.parameters) known.push_back(each);
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  throw Error(misfit(bound, filled("the layer has no parameter \"{}\"", name), where,
+                     did_you_mean(name, known, known.empty() ? "it has none" : filled("it has: {}", listed(known)))));
+}
+
 void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::IntArrayRef output_shape) {
   auto& rule = *bound.rule;
   for (auto& requirement : rule.requirements)
@@ -300,16 +316,8 @@ void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::I
       throw Error(misfit(bound, requirement.message, requirement.span, "give this layer another rule"));
   for (auto& term : rule.terms)
     for (auto& clause : term.params)
-      for (auto& name : clause.selector.names.value_or(language::Names{})) {
-        // Names with a point are those of one module's; `weight` and `bias` may be missing.
-        auto has = [&](auto& parameter) { return parameter.first == name; };
-        if (name.find('.') == name.npos || std::any_of(layer.parameters.begin(), layer.parameters.end(), has)) continue;
-        std::vector<std::string> known;
-        for (auto& [each, value] : layer.parameters) known.push_back(each);
-        throw Error(
-            misfit(bound, filled("the layer has no parameter \"{}\"", name), clause.value->span,
-                   did_you_mean(name, known, known.empty() ? "it has none" : filled("it has: {}", listed(known)))));
-      }
+      if (auto* names = selected_names(bound, clause.selector))
+        for (auto& name : *names) check_parameter(bound, layer, name, clause.value->span);
   if (!rule.backward) return;
   auto receivers = std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true);
   if (receivers > 1 && !rule.backward_per_input)
