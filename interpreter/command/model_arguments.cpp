@@ -10,6 +10,7 @@
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/tensor_file.hpp"
+#include "interpreter/language/definitions.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -22,6 +23,16 @@ at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& imag
         filled("{} has {} values, the picture {} channel{}", option, values.size(), channels, channels == 1 ? "" : "s"),
         "give one value, or one for each channel");
   return at::tensor(values, image.options()).reshape({1, -1, 1, 1});
+}
+
+// A file where a name out of it is wanted.
+[[noreturn]] void refuse_file(const std::string& path, const LoadOptions& options) {
+  std::string name = "NAME";
+  auto pack = Pack::load(path, options);
+  for (auto& [each, definition] : pack.definitions().targets)
+    if (name == "NAME" || std::holds_alternative<std::shared_ptr<const language::Composite>>(definition)) name = each;
+  throw usage_error(filled("--rules takes the name of a composite or a rule, and {} is a file", command::quoted(path)),
+                    filled("write `--load {} --rules {}`", command::quoted(path), name));
 }
 
 bool is_picture(const std::string& path) {
@@ -62,6 +73,7 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
 }
 
 Composite ModelArguments::read_rules() const {
+  if (rules.ends_with(".rule") && std::filesystem::exists(rules)) refuse_file(rules, loading.options());
   auto pack = load.empty()
                   ? Pack::standard()
                   : Pack::load(std::vector<std::filesystem::path>(load.begin(), load.end()), loading.options());

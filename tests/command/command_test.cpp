@@ -182,6 +182,9 @@ TEST_CASE("rules that do not exist or take no such argument are refused") {
   check_refused(with("epsilon_plus("), 1, "error[A0101]", folder);
   check_refused(with(""), 1, "error[A0101]", folder);
   check_refused(with("gamma(\"a\")"), 1, "error[A0208]", folder);
+  folder.file("mine.rule", "rule a { map = R }\ncomposite mine { any => a }\nrule z { map = R }");
+  check_refused(with(folder / "mine.rule"), 2, "help: write `--load '" + folder / "mine.rule" + "' --rules mine`",
+                folder, 1);
   check_refused(with("mine", "--load '" + folder / "none.rule" + "'"), 3,
                 "error[A0001]: cannot read '" + folder / "none.rule" + "': no such file", folder);
   folder.file("bad.rule", "rule mine { map = R * yy }");
