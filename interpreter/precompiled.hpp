@@ -7,9 +7,6 @@
 #include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
-#include <torch/csrc/jit/api/module.h>
-#include <torch/nn/module.h>
-#include <torch/nn/pimpl.h>
 
 #include <algorithm>
 #include <filesystem>

@@ -1,8 +1,6 @@
 #include "interpreter/command/tensor_file.hpp"
 
 #include <ATen/ops/empty.h>
-#include <c10/util/Exception.h>
-#include <caffe2/serialize/inline_container.h>
 
 #include <algorithm>
 #include <array>
@@ -14,7 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -23,6 +20,7 @@
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/npy.hpp"
 #include "interpreter/command/png.hpp"
+#include "interpreter/model/archive.hpp"
 
 namespace ascribe::command {
 namespace fs = std::filesystem;
@@ -295,61 +293,6 @@ bool lies_within(const StoredTensor& tensor) {
   return last < count && elements <= count;
 }
 
-// Lets LibTorch's archive reader read our file.
-class Adapter : public caffe2::serialize::ReadAdapterInterface {
- public:
-  explicit Adapter(const InputFile& file) : file_(file) {}
-  std::size_t size() const override { return file_.size(); }
-  std::size_t read(std::uint64_t position, void* into, std::size_t count, const char*) const override {
-    if (position > file_.size() || count > file_.size() - position) return 0;
-    file_.read(position, into, count);
-    return count;
-  }
-
- private:
-  const InputFile& file_;
-};
-
-// The zip archive; whatever LibTorch dislikes about it becomes one message.
-class Archive {
- public:
-  Archive(const InputFile& file, const fs::path& path) : file_(file), path_(path) {
-    guard([&] { reader_ = std::make_unique<caffe2::serialize::PyTorchStreamReader>(std::make_shared<Adapter>(file)); });
-  }
-
-  bool has(const std::string& name) {
-    return guard([&] { return reader_->hasRecord(name); });
-  }
-  std::size_t size(const std::string& name) {
-    auto bytes = guard([&] { return reader_->getRecordSize(name); });
-    if (bytes > file_.size()) damaged();  // torch.save does not compress
-    return bytes;
-  }
-  void read(const std::string& name, void* into, std::size_t count) {
-    guard([&] { reader_->getRecord(name, into, count); });
-  }
-  std::string text(const std::string& name) {
-    std::string bytes(size(name), '\0');
-    read(name, bytes.data(), bytes.size());
-    return bytes;
-  }
-
- private:
-  [[noreturn]] void damaged() { refuse(path_, "is damaged, or not what torch.save writes"); }
-  template <class Work>
-  std::invoke_result_t<Work> guard(Work work) {
-    try {
-      return work();
-    } catch (const c10::Error&) {
-      damaged();
-    }
-  }
-
-  const InputFile& file_;
-  const fs::path& path_;
-  std::unique_ptr<caffe2::serialize::PyTorchStreamReader> reader_;
-};
-
 StoredTensor stored_tensor(const std::string& pickle, const fs::path& path) {
   try {
     auto value = Pickle(pickle).run();
@@ -362,7 +305,7 @@ StoredTensor stored_tensor(const std::string& pickle, const fs::path& path) {
   }
 }
 
-at::Tensor read_pt(const fs::path& path) {
+at::Tensor read_pt(const fs::path& path) try {
   InputFile file(path);
   std::array<char, 4> magic{};
   file.read(0, magic.data(), std::min<std::uint64_t>(magic.size(), file.size()));
@@ -372,7 +315,7 @@ at::Tensor read_pt(const fs::path& path) {
            filled("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
   if (start != "PK\x03\x04") refuse(path, "is not what torch.save writes");
 
-  Archive archive(file, path);
+  model::Archive archive(file.size(), [&](auto place, auto* into, auto count) { file.read(place, into, count); });
   if (archive.has("constants.pkl")) refuse(path, "holds a TorchScript model, not a tensor");
   if (archive.has("archive_format")) refuse(path, "holds an exported model, not a tensor");
   if (!archive.has("data.pkl")) refuse(path, "is not what torch.save writes");
@@ -389,8 +332,10 @@ at::Tensor read_pt(const fs::path& path) {
   if (size % item_size != 0 || size / item_size != static_cast<std::size_t>(stored.storage.count))
     refuse(path, "is damaged: its numbers are not as many as it says");
   auto numbers = at::empty({stored.storage.count}, type.stored);
-  if (size > 0) archive.read(record, numbers.mutable_data_ptr(), size);
+  if (size > 0) archive.read(record, numbers.mutable_data_ptr());
   return numbers.as_strided(stored.sizes, stored.strides, stored.offset).contiguous().to(type.result);
+} catch (const model::Refusal&) {
+  refuse(path, "is damaged, or not what torch.save writes");
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
@@ -58,40 +60,56 @@ std::string shown_name(std::string_view name) {
   return out + (name.size() > 80 ? "…'" : "'");
 }
 
+namespace {
+
+class OpenFile {
+ public:
+  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() { ::close(descriptor_); }
+
+  void read(std::uint64_t place, void* into, std::size_t count) const {
+    auto* to = static_cast<char*>(into);
+    while (count > 0) {
+      auto got = ::pread(descriptor_, to, count, static_cast<off_t>(place));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) throw damaged("it cannot be read to its end");
+      to += got, place += static_cast<std::uint64_t>(got), count -= static_cast<std::size_t>(got);
+    }
+  }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
 Archive::Archive(const std::filesystem::path& path) {
   constexpr auto path_help = "give the path of an exported program (.pt2) or a TorchScript file (.pt)";
   std::error_code error;
   auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) throw unreadable(path, "no such file", path_help);
   if (!std::filesystem::is_regular_file(status)) throw unreadable(path, "it is no file", path_help);
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0)
+  auto descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0)
     throw unreadable(path, errno == EACCES ? "permission denied" : std::strerror(errno), "check its permissions");
-  try {
-    struct stat found {};
-    if (::fstat(descriptor_, &found) != 0 || !S_ISREG(found.st_mode))
-      throw unreadable(path, "it is no file", path_help);
-    size_ = static_cast<std::uint64_t>(found.st_size);
-    if (size_ == 0) throw Refusal("is empty", "save it again");
-    read_directory();
-    find_data();
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
+  auto file = std::make_shared<OpenFile>(descriptor);
+  struct stat found {};
+  if (::fstat(descriptor, &found) != 0 || !S_ISREG(found.st_mode)) throw unreadable(path, "it is no file", path_help);
+  if (found.st_size == 0) throw Refusal("is empty", "save it again");
+  *this = Archive(static_cast<std::uint64_t>(found.st_size),
+                  [file](auto place, auto* into, auto count) { file->read(place, into, count); });
 }
 
-Archive::~Archive() { ::close(descriptor_); }
+Archive::Archive(std::uint64_t size, Read read) : size_(size), read_(std::move(read)) {
+  read_directory();
+  find_data();
+}
 
 void Archive::read_at(std::uint64_t place, void* into, std::size_t count) const {
   if (place > size_ || count > size_ - place) throw damaged("it is shorter than it says");
-  auto* to = static_cast<char*>(into);
-  while (count > 0) {
-    auto got = ::pread(descriptor_, to, count, static_cast<off_t>(place));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw damaged("it cannot be read to its end");
-    to += got, place += static_cast<std::uint64_t>(got), count -= static_cast<std::size_t>(got);
-  }
+  read_(place, into, count);
 }
 
 void Archive::read_directory() {

@@ -1,10 +1,11 @@
-// Zip archives, as PyTorch writes models: read with bounds, so that a damaged or hostile file costs no more than its
-// size. Compressed records, as other zip programs write them, are read, too: these cost 256 MiB or 20 times the file's
-// size, whichever is more.
+// Zip archives, as PyTorch writes models and tensors: read with bounds, so that a damaged or hostile file costs no more
+// than its size. Compressed records, as other zip programs write them, are read, too: these cost 256 MiB or 20 times
+// the file's size, whichever is more.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -30,11 +31,13 @@ std::string shown_name(std::string_view name);
 /// that all of them together are no larger than the file, but for compressed ones.
 class Archive {
  public:
-  /// Throws Error (unreadable_file) for what cannot be opened, Refusal for what is no archive.
+  /// Reads `count` bytes from `place` on, all of which are within the file.
+  using Read = std::function<void(std::uint64_t place, void* into, std::size_t count)>;
+
+  /// That of a model. Throws Error (unreadable_file) for what cannot be opened, Refusal for what is no archive.
   explicit Archive(const std::filesystem::path& path);
-  ~Archive();
-  Archive(const Archive&) = delete;
-  Archive& operator=(const Archive&) = delete;
+  /// Of an open file. Throws Refusal, and what `read` throws.
+  Archive(std::uint64_t size, Read read);
 
   bool has(const std::string& name) const { return records_.contains(name); }
   /// The names that begin with `folder`.
@@ -59,8 +62,8 @@ class Archive {
   void read_at(std::uint64_t place, void* into, std::size_t count) const;
   void inflate(const std::string& name, const Record& record, void* into) const;
 
-  int descriptor_;
   std::uint64_t size_ = 0;
+  Read read_;
   std::map<std::string, Record, std::less<>> records_;
 };
 

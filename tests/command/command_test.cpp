@@ -170,6 +170,14 @@ TEST_CASE("an input that does not fit is refused") {
                 folder, 1);
 }
 
+TEST_CASE("a file that is given to --rules is told how it is loaded") {
+  Folder folder;
+  folder.file("mine.rule", "rule a { map = R }\ncomposite mine { any => a }\nrule z { map = R }");
+  auto said = run_three(folder / "r.npy", digits + "model.pt", digits + "three.npy", folder / "mine.rule");
+  check_refused(said, 2, "error[A0705]: --rules takes the name of a composite or a rule, and", folder, 1);
+  CHECK_THAT(run_ascribe(said).err, Contains("help: write `--load '" + folder / "mine.rule" + "' --rules mine`"));
+}
+
 TEST_CASE("rules that do not exist or take no such argument are refused") {
   Folder folder;
   auto with = [&](const std::string& rules, const std::string& more = "") {
@@ -182,9 +190,6 @@ TEST_CASE("rules that do not exist or take no such argument are refused") {
   check_refused(with("epsilon_plus("), 1, "error[A0101]", folder);
   check_refused(with(""), 1, "error[A0101]", folder);
   check_refused(with("gamma(\"a\")"), 1, "error[A0208]", folder);
-  folder.file("mine.rule", "rule a { map = R }\ncomposite mine { any => a }\nrule z { map = R }");
-  check_refused(with(folder / "mine.rule"), 2, "help: write `--load '" + folder / "mine.rule" + "' --rules mine`",
-                folder, 1);
   check_refused(with("mine", "--load '" + folder / "none.rule" + "'"), 3,
                 "error[A0001]: cannot read '" + folder / "none.rule" + "': no such file", folder);
   folder.file("bad.rule", "rule mine { map = R * yy }");

@@ -297,7 +297,7 @@ TEST_CASE("a damaged picture is read or refused") {
 
 // An archive as torch.save writes it; `pickle` without the protocol.
 std::string pt(const std::string& pickle, const std::string& numbers, const char* extra = nullptr,
-               const std::string& byte_order = "little") {
+               const std::string& byte_order = "little", const std::string& protocol = "\x80\x02") {
   std::string out;
   auto append = [&](const void* bytes, std::size_t count) {
     out.append(static_cast<const char*>(bytes), count);
@@ -307,7 +307,7 @@ std::string pt(const std::string& pickle, const std::string& numbers, const char
   auto record = [&](const char* name, const std::string& bytes) {
     writer.writeRecord(name, bytes.data(), bytes.size());
   };
-  record("data.pkl", "\x80\x02" + pickle);
+  record("data.pkl", protocol + pickle);
   record("byteorder", byte_order);
   record("data/0", numbers);
   if (extra) record(extra, "x");
@@ -372,7 +372,9 @@ TEST_CASE("a .pt file without a plain tensor says what it holds") {
         "A0702 'x.pt' holds 'ComplexFloat' numbers, not real ones");
   CHECK(refused(pt(good, "1234", nullptr, "big")) == "A0702 'x.pt' was saved on a big-endian machine");
   CHECK(refused("\x80\x02\x8A\x0A") == "A0702 'x.pt' is in the format of torch.save before PyTorch 1.6");
-  CHECK(refused(pt(good, "1234").replace(pt(good, "1234").find("\x80\x02"), 2, "\x80\x04")) ==
+  CHECK(refused(pt(good, "1234").replace(pt(good, "1234").find("1234"), 4, "1235")) ==
+        "A0702 'x.pt' is damaged, or not what torch.save writes");
+  CHECK(refused(pt(good, "1234", nullptr, "little", "\x80\x04")) ==
         "A0702 'x.pt' has a pickle of another protocol than torch.save's own, 2");
   CHECK(refused("text\n") == "A0702 'x.pt' is not what torch.save writes");
   CHECK(refused("PK\x03\x04") == "A0702 'x.pt' is damaged, or not what torch.save writes");

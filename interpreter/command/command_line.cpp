@@ -1,0 +1,79 @@
+#include "interpreter/command/command_line.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "ascribe/error.hpp"
+#include "ascribe/version.hpp"
+#include "interpreter/command/colour.hpp"
+#include "interpreter/command/commands.hpp"
+#include "interpreter/command/exit_codes.hpp"
+#include "interpreter/libtorch/quiet.hpp"
+
+namespace ascribe::command {
+namespace {
+
+int report(const Error& error) {
+  std::cerr << render_text(error.diagnostics(), wants_colour(STDERR_FILENO));
+  return exit_code(error);
+}
+
+int fault(const std::string& what) {
+  return report(Error({.code = Code::internal_fault,
+                       .message = what.substr(0, what.find('\n')),
+                       .help = "this is a fault of Ascribe's; please report it"}));
+}
+
+int run(int count, char** arguments) {
+  CLI::App app("Relevance rules for neural networks.", "ascribe");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("ascribe ") + version());
+  std::vector<std::pair<std::string, Run>> commands{{"run", add_run(app)},         {"layers", add_layers(app)},
+                                                    {"check", add_check(app)},     {"doc", add_doc(app)},
+                                                    {"explain", add_explain(app)}, {"fmt", add_fmt(app)},
+                                                    {"pack", add_pack(app)},       {"repl", add_repl(app)},
+                                                    {"test", add_test(app)},       {"completion", add_completion(app)},
+                                                    {"man", add_man(app)}};
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& wrong) {
+    auto& named = app.get_subcommands().empty() ? app : *app.get_subcommands().front();
+    std::string text = wrong.what();
+    return report(
+        Error({.code = Code::usage,
+               .message = text.substr(0, text.find('\n')),
+               .help = named.get_name() == "ascribe" ? "`ascribe --help` shows the commands"
+                                                     : "`ascribe " + named.get_name() + " --help` shows the options"}));
+  }
+  for (auto& [name, run_command] : commands)
+    if (app.got_subcommand(name)) return run_command();
+  return usage;
+}
+
+}  // namespace
+
+int run_command_line(int count, char** arguments) {
+  libtorch::Quiet quiet;
+  try {
+    auto code = run(count, arguments);
+    // Results that nobody could read are no results.
+    if (std::cout.flush(); !std::cout || std::fflush(stdout) != 0)
+      return report(Error({.code = Code::unwritable_file,
+                           .message = "cannot write to standard output",
+                           .help = "check where it leads"}));
+    return code;
+  } catch (const Error& error) {
+    return report(error);
+  } catch (const std::bad_alloc&) {
+    return report(Error({.code = Code::too_large, .message = "memory is exhausted", .help = "give smaller inputs"}));
+  } catch (const std::exception& failure) {
+    return fault(failure.what());
+  }
+}
+
+}  // namespace ascribe::command
