@@ -27,7 +27,7 @@ std::vector<std::string> layers(const Report& report, Way::Names names) {
 Report same_in_every_way(const std::string& network, const Composite& rules, bool unfolded = false) {
   Saved saved{network};
   auto x = saved.input(), y = saved.output();
-  std::optional<Outcome> first;
+  std::optional<Explained> first;
   for (auto& way : ways) {
     if (unfolded && way.names == Way::Names::none) continue;
     INFO(network << ", " << way.name << ", under " << rules.description());

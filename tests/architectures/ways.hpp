@@ -25,11 +25,11 @@ struct Saved {
 };
 
 /// The relevance of an input, from the relevance `R` of the output.
-using Run = std::function<Outcome(const Composite& rules, const at::Tensor& x, const at::Tensor& R)>;
+using Run = std::function<Explained(const Composite& rules, const at::Tensor& x, const at::Tensor& R)>;
 
 inline Run as_module(const Saved& saved) {
   auto model = network(saved.network, torch::jit::load(saved.file(".traced.pt").string()));
-  return [=](const Composite& rules, const at::Tensor& x, const at::Tensor& R) -> Outcome {
+  return [=](const Composite& rules, const at::Tensor& x, const at::Tensor& R) -> Explained {
     auto leaf = x.detach().clone().requires_grad_();
     auto attached = attach(rules, *model, {.sums = true});
     auto y = model->forward(leaf);
@@ -42,7 +42,7 @@ inline Run as_module(const Saved& saved) {
 template <const char* ending>
 Run from_file(const Saved& saved) {
   auto model = Model::load(saved.file(ending));
-  return [=](const Composite& rules, const at::Tensor& x, const at::Tensor& R) -> Outcome {
+  return [=](const Composite& rules, const at::Tensor& x, const at::Tensor& R) -> Explained {
     auto found = attribute(model, rules, x, Target::from(R));
     return {found.relevance, found.output, found.report};
   };

@@ -116,7 +116,7 @@ struct Stem {
     net.run = [this](const at::Tensor& in) { return norm(layer(in)); };
     x = random({2, 2, 4, 4});
   }
-  Outcome one_layer(const Rule& chosen) const { return layer_by_layer({{chosen, conv_of, merged(layer, norm)}}, x); }
+  Explained one_layer(const Rule& chosen) const { return layer_by_layer({{chosen, conv_of, merged(layer, norm)}}, x); }
 
   Net net;
   nn::Conv2d layer{nullptr};

@@ -261,7 +261,7 @@ TEST_CASE("operators without an entry keep their gradient, and the report names 
   auto check = [&](const Rows& operators, const std::function<at::Tensor(const at::Tensor&)>& run) {
     INFO(operators.front());
     net.run = run;
-    Outcome found;
+    Explained found;
     CHECK(failure([&] { found = attached_run(entries("convolution => refuse"), net, x); }) == "no error");
     CHECK(difference(found.relevance, plain_run(net, x).relevance) <= exact);
     CHECK_THAT(failure([&] { attached_run(entries("any => refuse"), net, x); }), Catch::StartsWith("A0602"));

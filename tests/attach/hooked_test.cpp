@@ -15,7 +15,7 @@ Rule seed_rule(const std::string& name, const Arguments& arguments = {}) {
 Rule rule_of(const std::string& clauses) { return Pack::parse("rule r { " + clauses + " }").rule("r"); }
 
 template <typename Model>
-Outcome run(Model& model, const at::Tensor& x) {
+Explained run(Model& model, const at::Tensor& x) {
   return plain_run(model, x);
 }
 

@@ -52,6 +52,18 @@ inline Composite entries(const std::string& text) { return composite("composite 
 
 using Tensors = std::vector<at::Tensor>;
 using Function = std::function<at::Tensor(const Tensors& x, const Tensors& theta)>;
+
+inline at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
+inline at::Tensor bias_of(const Tensors& theta) { return theta.size() > 1 ? theta[1] : at::Tensor(); }
+
+// f of the layers that the tests use most.
+inline at::Tensor linear_of(const Tensors& x, const Tensors& theta) {
+  return at::linear(x[0], theta[0], bias_of(theta));
+}
+inline at::Tensor conv_of(const Tensors& x, const Tensors& theta) { return at::conv2d(x[0], theta[0], bias_of(theta)); }
+inline at::Tensor relu_of(const Tensors& x, const Tensors&) { return at::relu(x[0]); }
+inline at::Tensor flat_of(const Tensors& x, const Tensors&) { return x[0].flatten(1); }
+
 using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// Relevance of the inputs of one layer, y = f(x; θ), alone, whatever is attached.
@@ -79,13 +91,13 @@ struct Step {
   Parameters parameters = {};
 };
 
-struct Outcome {
+struct Explained {
   at::Tensor relevance, output;
   Report report = {};
 };
 
 /// A chain of layers on `x`, one after the other, from `start` of its output.
-inline Outcome layer_by_layer(const std::vector<Step>& steps, const at::Tensor& x) {
+inline Explained layer_by_layer(const std::vector<Step>& steps, const at::Tensor& x) {
   libtorch::Pause pause;
   Tensors inputs{x.detach()};
   for (auto& step : steps) {
@@ -112,7 +124,7 @@ inline Outcome layer_by_layer(const std::vector<Step>& steps, const at::Tensor& 
 
 /// The model with rules attached, on a copy of `x` that requires a gradient, from `start` of its output.
 template <typename Model>
-Outcome attached_run(const Composite& rules, Model& model, const at::Tensor& x) {
+Explained attached_run(const Composite& rules, Model& model, const at::Tensor& x) {
   auto leaf = x.detach().clone().requires_grad_();
   auto attached = attach(rules, model, {.sums = true});
   at::Tensor y;
@@ -127,7 +139,7 @@ Outcome attached_run(const Composite& rules, Model& model, const at::Tensor& x) 
 
 /// The same without rules.
 template <typename Model>
-Outcome plain_run(Model& model, const at::Tensor& x) {
+Explained plain_run(Model& model, const at::Tensor& x) {
   auto leaf = x.detach().clone().requires_grad_();
   at::Tensor y;
   if constexpr (requires { model->forward(leaf); })

@@ -12,22 +12,13 @@ namespace ascribe::test {
 
 namespace nn = torch::nn;
 
-inline at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
 inline at::Tensor defined(const at::Tensor& each) { return each.defined() ? each.detach() : each; }
-inline at::Tensor bias_of(const Tensors& theta) { return theta.size() > 1 ? theta[1] : at::Tensor(); }
 
 template <typename Layer>
 Parameters weight_and_bias(const Layer& layer) {
   return {{"weight", defined(layer->weight)}, {"bias", defined(layer->bias)}};
 }
 
-// f of the layers that the tests use most.
-inline at::Tensor linear_of(const Tensors& x, const Tensors& theta) {
-  return at::linear(x[0], theta[0], bias_of(theta));
-}
-inline at::Tensor conv_of(const Tensors& x, const Tensors& theta) { return at::conv2d(x[0], theta[0], bias_of(theta)); }
-inline at::Tensor relu_of(const Tensors& x, const Tensors&) { return at::relu(x[0]); }
-inline at::Tensor flat_of(const Tensors& x, const Tensors&) { return x[0].flatten(1); }
 inline at::Tensor relu_in_place(at::Tensor x) { return x.relu_(); }
 inline at::Tensor sum_of(const Tensors& x, const Tensors&) { return x[0] + x[1]; }
 
@@ -98,8 +89,8 @@ struct Small : nn::Module {
   }
   at::Tensor forward(const at::Tensor& x) { return classifier(features->forward(x).flatten(1)); }
 
-  Outcome expected(const at::Tensor& x, const std::optional<Rule>& first, const std::optional<Rule>& second,
-                   const std::optional<Rule>& last, const std::optional<Rule>& activation = rule("pass")) {
+  Explained expected(const at::Tensor& x, const std::optional<Rule>& first, const std::optional<Rule>& second,
+                     const std::optional<Rule>& last, const std::optional<Rule>& activation = rule("pass")) {
     return layer_by_layer({conv(first, nn::Conv2d(features->ptr<nn::Conv2dImpl>(0))),
                            {activation, relu_of},
                            conv(second, nn::Conv2d(features->ptr<nn::Conv2dImpl>(2))),
@@ -117,7 +108,7 @@ inline at::Tensor small_input(std::int64_t batch = 2) {
   return random({batch, 2, 5, 5});
 }
 
-inline Outcome under_epsilon_plus(Small& model, const at::Tensor& x) {
+inline Explained under_epsilon_plus(Small& model, const at::Tensor& x) {
   return model.expected(x, rule("zplus"), rule("zplus"), rule("epsilon"));
 }
 

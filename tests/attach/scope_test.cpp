@@ -283,7 +283,7 @@ TEST_CASE("a model may begin with layers that see no input: it has one all the s
     auto query = one(tokens);  // learned queries, positions, …
     return two(in) + query;
   };
-  Outcome found;
+  Explained found;
   CHECK(failure([&] { found = attached_run(entries("linear => epsilon; add => norm"), net, x); }) == "no error");
   at::NoGradGuard no_grad;
   auto R = through(rule("norm"), sum_of, {two(x), one(tokens)}, {}, start(two(x) + one(tokens)), {true, false})[0];

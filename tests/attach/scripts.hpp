@@ -56,17 +56,10 @@ inline Model loaded(const torch::jit::Module& module) {
 }
 
 /// Relevance of `x` from `start` of the model's output.
-inline Outcome attributed(const Model& model, const Composite& rules, const at::Tensor& x) {
+inline Explained attributed(const Model& model, const Composite& rules, const at::Tensor& x) {
   auto found = attribute(model, rules, x, Target::from(start(model.forward(x))));
   return {found.relevance, found.output, found.report};
 }
-
-inline at::Tensor random(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
-
-inline at::Tensor linear_of(const Tensors& x, const Tensors& t) { return at::linear(x[0], t[0], t[1]); }
-inline at::Tensor conv_of(const Tensors& x, const Tensors& t) { return at::conv2d(x[0], t[0], t[1]); }
-inline at::Tensor relu_of(const Tensors& x, const Tensors&) { return at::relu(x[0]); }
-inline at::Tensor flat_of(const Tensors& x, const Tensors&) { return x[0].flatten(1); }
 
 // A pair of weight and bias.
 struct Weights {

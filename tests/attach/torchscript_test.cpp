@@ -270,7 +270,7 @@ TEST_CASE("an in-place ReLU after a linear layer with an input of three dimensio
   auto model = loaded(
       sequence({linear_script(part.weight, part.bias), script("def forward(self, x):\n  return torch.relu_(x)\n")}));
   auto x = random({2, 5, 4});
-  Outcome found;
+  Explained found;
   CHECK(failure([&] { found = attributed(model, epsilon_plus(), x); }) == "no error");
   CHECK(difference(found.relevance,
                    layer_by_layer({{rule("epsilon"), linear_of, part.both()}, {rule("pass"), relu_of}}, x).relevance) <=
@@ -283,7 +283,7 @@ TEST_CASE("a model that begins by writing into its input in place") {
   auto x = random({2, 4});
   auto model = loaded(script("def forward(self, x):\n  return self.part.forward(torch.relu_(x))\n", {},
                              {{"part", linear_script(part.weight, part.bias)}}));
-  Outcome found;
+  Explained found;
   auto R = start(at::linear(at::relu(x), part.weight, part.bias));
   CHECK(failure([&] { found.relevance = attribute(model, epsilon_plus(), x, Target::from(R)).relevance; }) ==
         "no error");
@@ -368,7 +368,7 @@ TEST_CASE("a model that was loaded in InferenceMode gives relevance outside of i
     model.emplace(Model::load(folder / "model.pt"));
   }
   auto x = random({2, 4});
-  Outcome found;
+  Explained found;
   CHECK(failure([&] { found = attributed(*model, epsilon_plus(), x); }) == "no error");
   CHECK(difference(found.relevance, layer_by_layer({{rule("epsilon"), linear_of, part.both()}}, x).relevance) <= exact);
 }

@@ -35,7 +35,7 @@ struct Network {
                                 x)
         .relevance;
   }
-  test::Outcome under(const std::string& entries) const { return test::attributed(model, test::entries(entries), x); }
+  test::Explained under(const std::string& entries) const { return test::attributed(model, test::entries(entries), x); }
 };
 
 std::string shown(const Report& report) {

@@ -11,7 +11,7 @@ namespace {
 
 using namespace ascribe;
 
-std::vector<Diagnostic> messages(const std::string& text) {
+std::vector<Diagnostic> messages_of(const std::string& text) {
   try {
     return Pack::parse(text, "example.rule").warnings();
   } catch (const Error& error) {
@@ -60,12 +60,12 @@ TEST_CASE("what the checker finds is shown by rule files: one fails with the pag
     if (page.failing.kind != Example::Kind::generated && hundred >= 1 && hundred <= 4)
       CHECK(page.failing.kind == Example::Kind::rule);
     if (page.failing.kind != Example::Kind::rule) continue;
-    auto found = messages(page.failing.text);
+    auto found = messages_of(page.failing.text);
     INFO(render_text(found));
     REQUIRE_FALSE(found.empty());
     CHECK(code_name(found.front().code) == code_name(page.code));
     CHECK(found.size() == 1);
-    CHECK(render_text(messages(page.mended.text)) == "");
+    CHECK(render_text(messages_of(page.mended.text)) == "");
   }
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("a page is a title, wrapped text, the failing example with its message
                    "Some words that are wrapped.\n\nMore.",
                    {Example::Kind::rule, "rule a {\n  map = yy\n}\n"},
                    {Example::Kind::rule, "rule a {}\n"}};
-  CHECK(render_explanation(page, messages) == R"(A0201: a title
+  CHECK(render_explanation(page, messages_of) == R"(A0201: a title
 
 Some words that are wrapped.
 
@@ -104,13 +104,13 @@ This is right:
     rule a {}
 )");
   page.failing.kind = Example::Kind::generated;
-  CHECK(render_explanation(page, messages).find("error[") == std::string::npos);
-  CHECK(render_explanation(page, messages, true).starts_with("\033[1mA0201: a title\033[0m\n"));
+  CHECK(render_explanation(page, messages_of).find("error[") == std::string::npos);
+  CHECK(render_explanation(page, messages_of, true).starts_with("\033[1mA0201: a title\033[0m\n"));
 }
 
 TEST_CASE("every page fits 100 columns") {
   for (auto& page : explanations()) {
-    auto text = render_explanation(page, messages);
+    auto text = render_explanation(page, messages_of);
     for (std::size_t begin = 0; begin < text.size();) {
       auto end = text.find('\n', begin);
       INFO(text.substr(begin, end - begin));

@@ -17,7 +17,7 @@ namespace {
 
 using namespace testing;  // NOLINT: the tests' own words
 
-constexpr double tolerance = 1e-10;
+constexpr double agreement = 1e-10;
 
 std::filesystem::path seed(const std::string& name) {
   return std::filesystem::path(ASCRIBE_EXAMPLES) / "seed" / (name + ".rule");
@@ -97,15 +97,15 @@ void check(const std::string& file, const std::string& call, const ByHand& by_ha
     INFO(call << " on " << site.name);
     auto expected = by_hand(site);
     auto output = expected.output.defined() ? expected.output : site.y();
-    CHECK(difference(test::forward(rule.bound(), site.layer()), output) <= tolerance);
-    CHECK(difference(relevance(rule, site.layer(), site.R()), expected.relevance) <= tolerance);
+    CHECK(difference(test::forward(rule.bound(), site.layer()), output) <= agreement);
+    CHECK(difference(relevance(rule, site.layer(), site.R()), expected.relevance) <= agreement);
 
     auto input = site.x.clone().requires_grad_();
     auto attached = attach(pack.composite("site"), site.model);
     auto y = site.model->forward(input);
-    CHECK(difference(y.detach(), output) <= tolerance);
+    CHECK(difference(y.detach(), output) <= agreement);
     y.backward(site.R());
-    CHECK(difference(input.grad(), expected.relevance) <= tolerance);
+    CHECK(difference(input.grad(), expected.relevance) <= agreement);
     CHECK(attached.report().size() == 1);
   }
 }
