@@ -1,5 +1,6 @@
 #include "interpreter/language/reduction.hpp"
 
+#include "grammar/error.hpp"
 #include "grammar/overloaded.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/traverse.hpp"
