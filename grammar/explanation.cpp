@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/render_text.hpp"
 #include "grammar/text_width.hpp"
 
 namespace ascribe {

@@ -5,6 +5,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/layout.hpp"
 #include "grammar/limits.hpp"
+#include "grammar/overloaded.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/syntax_compare.hpp"
 #include "grammar/token_writer.hpp"
@@ -20,16 +21,20 @@ constexpr std::size_t widest_aligned_selector = 60;
 
 // Numbers, strings and names, perhaps with a sign: several of them share a line.
 bool is_atom(const Expression& expression) {
-  if (auto* unary = std::get_if<Unary>(&expression.node))
-    return unary->op == Operator::negate && is_atom(*unary->operand);
-  if (auto* call = std::get_if<Call>(&expression.node)) return !call->has_arguments;
-  return std::holds_alternative<Number>(expression.node) || std::holds_alternative<StringLiteral>(expression.node);
+  return std::visit(
+      overloaded{[](const OneOf<Number, StringLiteral> auto&) { return true; },
+                 [](const Call& node) { return !node.has_arguments; },
+                 [](const Unary& node) { return node.op == Operator::negate && is_atom(*node.operand); },
+                 [](const OneOf<List, Group, Chain, Comparison, Power, Conditional> auto&) { return false; }},
+      expression.node);
 }
 
 bool is_bracketed(const Expression& expression) {
-  auto* call = std::get_if<Call>(&expression.node);
-  return (call && call->has_arguments) || std::holds_alternative<List>(expression.node) ||
-         std::holds_alternative<Group>(expression.node);
+  return std::visit(
+      overloaded{
+          [](const OneOf<List, Group> auto&) { return true; }, [](const Call& node) { return node.has_arguments; },
+          [](const OneOf<Number, StringLiteral, Chain, Comparison, Power, Unary, Conditional> auto&) { return false; }},
+      expression.node);
 }
 
 bool all_atoms(const std::vector<Expression>& expressions) {

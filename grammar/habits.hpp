@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/code.hpp"
 
 namespace ascribe {
 

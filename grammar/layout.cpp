@@ -80,8 +80,14 @@ class Layout::Arrangement {
         case Kind::own_comment:
           reach_[i] = 0;
           break;
-        default:
+        case Kind::blank_line:
+        case Kind::if_flat:
+        case Kind::open_group:
+        case Kind::close_group:
+        case Kind::indent:
+        case Kind::dedent:
           reach_[i] = reach_[i + 1];
+          break;
       }
     }
   }

@@ -23,7 +23,7 @@ if(ASCRIBE_LANGUAGE_ONLY)
 endif()
 install(DIRECTORY ${interpreter}/include/ascribe ${PROJECT_BINARY_DIR}/interpreter/include/ascribe
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers FILES_MATCHING PATTERN *.hpp ${needs_libtorch})
-foreach(header diagnostic export source)
+foreach(header code diagnostic error export render_text source)
   install(FILES ${PROJECT_SOURCE_DIR}/grammar/${header}.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ascribe/grammar COMPONENT headers)
 endforeach()

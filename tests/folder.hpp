@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe::test {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe::command {
 

@@ -1,7 +1,7 @@
 // What the command's exit status means.
 #pragma once
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe::command {
 

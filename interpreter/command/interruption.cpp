@@ -19,6 +19,7 @@ std::atomic<bool> interrupted_before;
 struct sigaction action_before;
 bool handles = false;
 
+extern "C" void on_interruption(int signal);
 extern "C" void on_interruption(int signal) {
   auto error = errno;
   if (interrupted_before.exchange(true)) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -113,19 +114,22 @@ bool is_about_layer(const Expression& expression) {
 
 // What has() has no part in is computed at once, so that what cannot be computed is found before any layer is met.
 void try_parts(const Expression& expression, std::span<const Value> values, Budget& budget) {
-  auto part = [&](const ExpressionPointer& inner) { try_parts(*inner, values, budget); };
-  if (std::holds_alternative<HasParameter>(expression.node)) return;
   if (!is_about_layer(expression)) {
     evaluate_truth(expression, values, &budget);
-  } else if (auto* let = std::get_if<LetReference>(&expression.node)) {
-    part(let->value);
-  } else if (auto* unary = std::get_if<Unary>(&expression.node)) {
-    part(unary->operand);
-  } else if (auto* conditional = std::get_if<Conditional>(&expression.node)) {
-    part(conditional->condition), part(conditional->consequence), part(conditional->alternative);
-  } else if (auto* chain = std::get_if<Chain>(&expression.node)) {
-    for (auto& operand : chain->operands) part(operand);
+    return;
   }
+  auto part = [&](const ExpressionPointer& inner) { try_parts(*inner, values, budget); };
+  std::visit(
+      overloaded{[&](const LetReference& node) { part(node.value); }, [&](const Unary& node) { part(node.operand); },
+                 [&](const Conditional& node) { part(node.condition), part(node.consequence), part(node.alternative); },
+                 [&](const Chain& node) {
+                   for (auto& operand : node.operands) part(operand);
+                 },
+                 // has() itself, and what the checker lets it stand in nowhere.
+                 [](const OneOf<Constant, ParameterReference, QuantityReference, List, NameList, BuiltinCall,
+                                StabilizerFunction, Stabilize, HasParameter, FunctionCall, Comparison, Power, Tensor,
+                                Random, Relevance, NamedValue> auto&) {}},
+      expression.node);
 }
 
 [[noreturn]] void refuse(const std::string& call, const Rule& rule, const Requirement& requirement) {
@@ -167,16 +171,20 @@ void flatten(const std::shared_ptr<const Composite>& composite, const std::vecto
 
 void flatten(const Target& target, std::span<const Value> values, const std::vector<BoundEntry::Condition>& conditions,
              const Place& place, std::vector<BoundEntry>& out, Budget& budget) {
-  if (auto* engine = std::get_if<Engine>(&target.definition)) {
-    out.push_back({conditions, *engine, place});
-  } else if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
-    auto arguments = evaluate_arguments(target, **rule, values, place.source, budget);
-    auto bound = in_call(place.source, target, [&] { return bind_values(*rule, std::move(arguments), budget); });
-    out.push_back({conditions, std::move(bound), place});
-  } else {
-    auto& composite = std::get<std::shared_ptr<const Composite>>(target.definition);
-    flatten(composite, evaluate_arguments(target, *composite, values, place.source, budget), conditions, out, budget);
-  }
+  auto arguments_of = [&](auto& callee) { return evaluate_arguments(target, callee, values, place.source, budget); };
+  auto add = overloaded{[&](Engine engine) {
+                          out.push_back({conditions, engine, place});
+                        },
+                        [&](const std::shared_ptr<const Rule>& rule) {
+                          auto arguments = arguments_of(*rule);
+                          auto bound = in_call(place.source, target,
+                                               [&] { return bind_values(rule, std::move(arguments), budget); });
+                          out.push_back({conditions, std::move(bound), place});
+                        },
+                        [&](const std::shared_ptr<const Composite>& composite) {
+                          flatten(composite, arguments_of(*composite), conditions, out, budget);
+                        }};
+  std::visit(add, target.definition);
 }
 
 void flatten(const std::shared_ptr<const Composite>& composite, const std::vector<Value>& values,
@@ -244,16 +252,18 @@ void try_known(const Rule& called, const Known& arguments, Budget& budget) {
 }
 
 void try_known(const Target& target, const Known& outer, const SourcePointer& source, Budget& budget) {
-  if (std::holds_alternative<Engine>(target.definition)) return;
-  if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) {
-    auto known = known_arguments(target, **rule, outer, source, budget);
-    return in_call(source, target, [&] { try_known(**rule, known, budget); });
-  }
-  auto& composite = *std::get<std::shared_ptr<const Composite>>(target.definition);
-  auto known = known_arguments(target, composite, outer, source, budget);
-  auto& inside = composite.place.source;
-  if (composite.alias) try_known(*composite.alias, known, inside, budget);
-  for (auto& entry : composite.entries) try_known(entry.target, known, inside, budget);
+  auto attempt = overloaded{[](Engine) {},
+                            [&](const std::shared_ptr<const Rule>& rule) {
+                              auto known = known_arguments(target, *rule, outer, source, budget);
+                              in_call(source, target, [&] { try_known(*rule, known, budget); });
+                            },
+                            [&](const std::shared_ptr<const Composite>& composite) {
+                              auto known = known_arguments(target, *composite, outer, source, budget);
+                              auto& inside = composite->place.source;
+                              if (composite->alias) try_known(*composite->alias, known, inside, budget);
+                              for (auto& entry : composite->entries) try_known(entry.target, known, inside, budget);
+                            }};
+  std::visit(attempt, target.definition);
 }
 
 }  // namespace

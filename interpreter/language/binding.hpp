@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "interpreter/language/resolved.hpp"
 
 namespace ascribe::language {

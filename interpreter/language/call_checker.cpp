@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/rule_checker.hpp"
@@ -55,10 +56,9 @@ std::optional<Target> check_target_call(const syntax::Call& call, FileScope& fil
 }
 
 std::size_t operations_of(const Target& target) {
-  if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) return 1 + (*rule)->operations;
-  if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition))
-    return 1 + (*composite)->operations;
-  return 1;
+  return std::visit(
+      overloaded{[](Engine) { return std::size_t{1}; }, [](auto& definition) { return 1 + definition->operations; }},
+      target.definition);
 }
 
 void check_constant_call(const Target& target, const Reporter& reporter) {

@@ -7,7 +7,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/overloaded.hpp"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"

@@ -3,6 +3,8 @@
 #include <map>
 #include <vector>
 
+#include "grammar/overloaded.hpp"
+
 namespace ascribe::language {
 namespace {
 
@@ -130,18 +132,14 @@ RuleMentions collect_mentions(const syntax::Rule& rule) {
     if (each.selector) collect_mentions(*each.selector, found.names);
     collect_mentions(*each.value, found.names);
   };
-  for (auto& clause : rule.clauses) {
-    if (auto* each = std::get_if<syntax::Let>(&clause))
-      lets.emplace(each->name.text, each->value.get());
-    else if (auto* outcome = std::get_if<syntax::Outcome>(&clause))
-      collect_mentions(*outcome->value, found.names);
-    else if (auto* require = std::get_if<syntax::Require>(&clause))
-      collect_mentions(*require->condition, found.names);
-    else if (auto* shared = std::get_if<syntax::Modifier>(&clause))
-      modifier(*shared);
-    else
-      for (auto& own : std::get<syntax::Term>(clause).modifiers) modifier(own);
-  }
+  auto note = overloaded{[&](const syntax::Let& each) { lets.emplace(each.name.text, each.value.get()); },
+                         [&](const syntax::Outcome& each) { collect_mentions(*each.value, found.names); },
+                         [&](const syntax::Require& each) { collect_mentions(*each.condition, found.names); },
+                         [&](const syntax::Modifier& each) { modifier(each); },
+                         [&](const syntax::Term& each) {
+                           for (auto& own : each.modifiers) modifier(own);
+                         }};
+  for (auto& clause : rule.clauses) std::visit(note, clause);
   // Lets that are used use other lets.
   std::vector<std::string> open(found.names.begin(), found.names.end());
   Mentions done;

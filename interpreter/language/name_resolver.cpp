@@ -7,6 +7,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
+#include "grammar/overloaded.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/habits.hpp"
@@ -57,53 +58,57 @@ ExpressionPointer NameResolver::make(Span span, decltype(Expression::node) node,
 ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Clause clause) {
   auto resolved = [&](const syntax::ExpressionPointer& inner) { return resolve(*inner, clause); };
   auto span = expression.span;
-  auto& node = expression.node;
   if (operations_ >= limits.rule_operations) return nullptr;
-  if (auto* it = std::get_if<syntax::Number>(&node)) return make(span, Constant{it->value});
-  if (auto* it = std::get_if<syntax::Group>(&node)) return resolved(it->inner);
-  if (auto* it = std::get_if<syntax::Call>(&node)) return call(*it, clause);
-  if (auto* it = std::get_if<syntax::StringLiteral>(&node)) {
-    reporter_.report(Code::wrong_type, span, "a string is no value here",
-                     filled("strings name parameters and modules: `param \"{}\" = 0`", it->value));
-    return nullptr;
-  }
-  if (std::holds_alternative<syntax::List>(node)) {
-    if (is_in_test(clause)) return tensor(expression, clause);
-    reporter_.report(Code::wrong_type, span, "a list is no value here",
-                     clause == Clause::argument
-                         ? "a list is an argument by itself: write its numbers as they shall be, `low = [2, 4]`"
-                         : "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
-    return nullptr;
-  }
-  if (auto* it = std::get_if<syntax::Unary>(&node)) {
-    auto operand = resolved(it->operand);
-    return operand ? make(span, Unary{it->op, operand}) : nullptr;
-  }
-  if (auto* it = std::get_if<syntax::Power>(&node)) {
-    auto base = resolved(it->base), exponent = resolved(it->exponent);
-    return base && exponent ? make(span, Power{base, exponent}) : nullptr;
-  }
-  if (auto* it = std::get_if<syntax::Comparison>(&node)) {
-    if (it->within && it->op != Operator::equal && it->op != Operator::not_equal) {
-      reporter_.report(Code::wrong_type, it->within->span, "`within` belongs to `==` and `!=`",
-                       "write `a == b within 1e-6`");
-      return nullptr;
-    }
-    auto left = resolved(it->left), right = resolved(it->right);
-    auto within = it->within ? resolved(it->within) : nullptr;
-    return left && right && (within || !it->within) ? make(span, Comparison{it->op, left, right, within}) : nullptr;
-  }
-  if (auto* it = std::get_if<syntax::Conditional>(&node)) {
-    auto condition = resolved(it->condition), consequence = resolved(it->consequence),
-         alternative = resolved(it->alternative);
-    return condition && consequence && alternative ? make(span, Conditional{condition, consequence, alternative})
-                                                   : nullptr;
-  }
-  auto& chain = std::get<syntax::Chain>(node);
-  Chain out{{}, chain.operators};
-  for (auto& operand : chain.operands) out.operands.push_back(resolve(operand, clause));
-  bool sound = std::none_of(out.operands.begin(), out.operands.end(), [](auto& operand) { return operand == nullptr; });
-  return sound ? make(span, std::move(out)) : nullptr;
+  auto as_value = overloaded{
+      [&](const syntax::Number& node) { return make(span, Constant{node.value}); },
+      [&](const syntax::StringLiteral& node) -> ExpressionPointer {
+        reporter_.report(Code::wrong_type, span, "a string is no value here",
+                         filled("strings name parameters and modules: `param \"{}\" = 0`", node.value));
+        return nullptr;
+      },
+      [&](const syntax::List&) -> ExpressionPointer {
+        if (is_in_test(clause)) return tensor(expression, clause);
+        reporter_.report(Code::wrong_type, span, "a list is no value here",
+                         clause == Clause::argument
+                             ? "a list is an argument by itself: write its numbers as they shall be, `low = [2, 4]`"
+                             : "give it to a parameter: `rule box(low: input) { … }`, `box(low = [-1, -2])`");
+        return nullptr;
+      },
+      [&](const syntax::Group& node) { return resolved(node.inner); },
+      [&](const syntax::Call& node) { return call(node, clause); },
+      [&](const syntax::Chain& node) -> ExpressionPointer {
+        Chain out{{}, node.operators};
+        for (auto& operand : node.operands) out.operands.push_back(resolve(operand, clause));
+        bool sound =
+            std::none_of(out.operands.begin(), out.operands.end(), [](auto& operand) { return operand == nullptr; });
+        return sound ? make(span, std::move(out)) : nullptr;
+      },
+      [&](const syntax::Comparison& node) -> ExpressionPointer {
+        if (node.within && node.op != Operator::equal && node.op != Operator::not_equal) {
+          reporter_.report(Code::wrong_type, node.within->span, "`within` belongs to `==` and `!=`",
+                           "write `a == b within 1e-6`");
+          return nullptr;
+        }
+        auto left = resolved(node.left), right = resolved(node.right);
+        auto within = node.within ? resolved(node.within) : nullptr;
+        bool sound = left && right && (within || !node.within);
+        return sound ? make(span, Comparison{node.op, left, right, within}) : nullptr;
+      },
+      [&](const syntax::Power& node) -> ExpressionPointer {
+        auto base = resolved(node.base), exponent = resolved(node.exponent);
+        return base && exponent ? make(span, Power{base, exponent}) : nullptr;
+      },
+      [&](const syntax::Unary& node) -> ExpressionPointer {
+        auto operand = resolved(node.operand);
+        return operand ? make(span, Unary{node.op, operand}) : nullptr;
+      },
+      [&](const syntax::Conditional& node) -> ExpressionPointer {
+        auto condition = resolved(node.condition), consequence = resolved(node.consequence),
+             alternative = resolved(node.alternative);
+        bool sound = condition && consequence && alternative;
+        return sound ? make(span, Conditional{condition, consequence, alternative}) : nullptr;
+      }};
+  return std::visit(as_value, expression.node);
 }
 
 // ------------------------------------------------------------------------------------------------------------- names

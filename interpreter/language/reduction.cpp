@@ -1,5 +1,7 @@
 #include "interpreter/language/reduction.hpp"
 
+#include "grammar/error.hpp"
+#include "grammar/overloaded.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/traverse.hpp"
 
@@ -20,21 +22,27 @@ class Reader {
 
   std::optional<Part> read(const Expression& expression) const {
     if (!has_quantities(expression)) return number(expression);
-    if (auto* it = std::get_if<QuantityReference>(&expression.node)) {
-      auto term = it->term == this_term ? 0 : static_cast<std::size_t>(it->term);
-      if (it->quantity == Quantity::x) return Part{Part::Kind::x, 1, term};
-      if (it->quantity == Quantity::v) return Part{Part::Kind::v, 1, term};
-      return {};
-    }
-    if (auto* it = std::get_if<LetReference>(&expression.node)) return read(*it->value);
-    if (auto* it = std::get_if<Unary>(&expression.node); it && it->op == Operator::negate)
-      return scaled(read(*it->operand), -1);
-    auto* chain = std::get_if<Chain>(&expression.node);
-    if (!chain) return {};
-    auto part = read(*chain->operands.front());
-    for (std::size_t i = 0; part && i < chain->operators.size(); ++i)
-      part = joined(*part, chain->operators[i], read(*chain->operands[i + 1]));
-    return part;
+    using Found = std::optional<Part>;
+    return std::visit(
+        overloaded{
+            [](const QuantityReference& node) -> Found {
+              auto term = node.term == this_term ? 0 : static_cast<std::size_t>(node.term);
+              if (node.quantity == Quantity::x) return Part{Part::Kind::x, 1, term};
+              if (node.quantity == Quantity::v) return Part{Part::Kind::v, 1, term};
+              return {};
+            },
+            [&](const LetReference& node) { return read(*node.value); },
+            [&](const Unary& node) { return node.op == Operator::negate ? scaled(read(*node.operand), -1) : Found{}; },
+            [&](const Chain& node) {
+              auto part = read(*node.operands.front());
+              for (std::size_t i = 0; part && i < node.operators.size(); ++i)
+                part = joined(*part, node.operators[i], read(*node.operands[i + 1]));
+              return part;
+            },
+            [](const OneOf<Constant, ParameterReference, List, NameList, BuiltinCall, StabilizerFunction, Stabilize,
+                           HasParameter, FunctionCall, Comparison, Power, Conditional, Tensor, Random, Relevance,
+                           NamedValue> auto&) { return Found{}; }},
+        expression.node);
   }
 
  private:

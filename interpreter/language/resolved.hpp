@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/code.hpp"
 #include "grammar/syntax.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/type.hpp"

@@ -4,6 +4,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
+#include "grammar/overloaded.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -66,24 +67,23 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   std::map<Stage, const syntax::Outcome*> outcomes;
   std::vector<const syntax::Term*> terms;
   const syntax::Modifier* first_modifier = nullptr;
-  for (auto& clause : written.clauses) {
-    if (auto* it = std::get_if<syntax::Outcome>(&clause)) {
-      if (auto [found, fresh] = outcomes.emplace(it->stage, it); !fresh) {
-        auto& diagnostic = reporter_.report(Code::repeated_clause, it->keyword,
-                                            filled("a second `{}`", stage_info(it->stage).word), "leave one out");
-        diagnostic.others.push_back({reporter_.source(), found->second->keyword, "first here"});
-        continue;
-      }
-      if (it->stage == Stage::backward) backward = it;
-      outcome(*it);
-    } else if (auto* term_clause = std::get_if<syntax::Term>(&clause)) {
-      terms.push_back(term_clause);
-    } else if (auto* require = std::get_if<syntax::Require>(&clause)) {
-      requirement(*require);
-    } else if (auto* modifier_clause = std::get_if<syntax::Modifier>(&clause)) {
-      if (!first_modifier) first_modifier = modifier_clause;
-    }
-  }
+  auto note = overloaded{
+      [&](const syntax::Outcome& it) {
+        if (auto [found, fresh] = outcomes.emplace(it.stage, &it); !fresh) {
+          auto& diagnostic = reporter_.report(Code::repeated_clause, it.keyword,
+                                              filled("a second `{}`", stage_info(it.stage).word), "leave one out");
+          diagnostic.others.push_back({reporter_.source(), found->second->keyword, "first here"});
+          return;
+        }
+        if (it.stage == Stage::backward) backward = &it;
+        outcome(it);
+      },
+      [&](const syntax::Term& it) { terms.push_back(&it); }, [&](const syntax::Require& it) { requirement(it); },
+      [&](const syntax::Modifier& it) {
+        if (!first_modifier) first_modifier = &it;
+      },
+      [](const syntax::Let&) {}};  // resolved where it is used
+  for (auto& clause : written.clauses) std::visit(note, clause);
   auto terms_place = !terms.empty()                     ? terms.front()->name.span
                      : first_modifier                   ? first_modifier->keyword
                      : outcomes.contains(Stage::reduce) ? outcomes[Stage::reduce]->keyword
@@ -142,13 +142,14 @@ void RuleChecker::report_unreachable() {
 // Parameters, lets and terms share one scope.
 void RuleChecker::collect_names(const syntax::Rule& written) {
   for (auto& parameter : written.parameters) names_.emplace(parameter.name.text, parameter.name.span);
-  for (auto& clause : written.clauses) {
-    if (auto* let = std::get_if<syntax::Let>(&clause)) {
-      if (define(let->name, "let")) local_.lets.emplace(let->name.text, let);
-    } else if (auto* each = std::get_if<syntax::Term>(&clause)) {
-      if (define(each->name, "term")) local_.terms.push_back(each->name.text);
-    }
-  }
+  auto collect = overloaded{[&](const syntax::Let& let) {
+                              if (define(let.name, "let")) local_.lets.emplace(let.name.text, &let);
+                            },
+                            [&](const syntax::Term& term) {
+                              if (define(term.name, "term")) local_.terms.push_back(term.name.text);
+                            },
+                            [](const OneOf<syntax::Modifier, syntax::Outcome, syntax::Require> auto&) {}};
+  for (auto& clause : written.clauses) std::visit(collect, clause);
 }
 
 // Whether the name leads to this.
@@ -170,11 +171,13 @@ bool RuleChecker::define(const syntax::Name& name, const char* what) {
 // Shared modifiers and the term's own, in the order in which they are written: the first that is for something wins it.
 void RuleChecker::term(const syntax::Rule& written, const syntax::Term* own, Term& out) {
   Taken taken;
-  for (auto& clause : written.clauses) {
-    if (auto* it = std::get_if<syntax::Modifier>(&clause)) modifier(*it, out, taken);
-    if (auto* it = std::get_if<syntax::Term>(&clause); it && it == own)
-      for (auto& each : it->modifiers) modifier(each, out, taken);
-  }
+  auto apply = overloaded{[&](const syntax::Modifier& shared) { modifier(shared, out, taken); },
+                          [&](const syntax::Term& term) {
+                            if (&term != own) return;
+                            for (auto& each : term.modifiers) modifier(each, out, taken);
+                          },
+                          [](const OneOf<syntax::Let, syntax::Outcome, syntax::Require> auto&) {}};
+  for (auto& clause : written.clauses) std::visit(apply, clause);
 }
 
 bool RuleChecker::Taken::covers(const ParameterSelector& selector) {
@@ -317,23 +320,33 @@ void RuleChecker::requirement(const syntax::Require& written) {
 
 // Where a rule meets a layer, `and`, `or`, `not` and `if` are followed to has(); nothing else is.
 bool RuleChecker::has_is_plain(const Expression& expression) {
-  if (auto* it = std::get_if<LetReference>(&expression.node)) return has_is_plain(*it->value);
-  if (auto* it = std::get_if<Unary>(&expression.node); it && it->op == Operator::logical_not)
-    return has_is_plain(*it->operand);
-  if (auto* it = std::get_if<Conditional>(&expression.node))
-    return has_is_plain(*it->condition) && has_is_plain(*it->consequence) && has_is_plain(*it->alternative);
-  if (auto* it = std::get_if<Chain>(&expression.node);
-      it && (it->operators.front() == Operator::logical_and || it->operators.front() == Operator::logical_or))
-    return std::all_of(it->operands.begin(), it->operands.end(), [&](auto& each) { return has_is_plain(*each); });
-  if (std::holds_alternative<HasParameter>(expression.node)) return true;
-  const Expression* found = nullptr;
-  traverse(expression, [&](const Expression& inner) {
-    if (!found && std::holds_alternative<HasParameter>(inner.node)) found = &inner;
-  });
-  if (found)
-    reporter_.report(Code::wrong_type, found->span, "`has` is joined by `and`, `or`, `not` and `if` only",
-                     "write `require has(\"weight\") and …`");
-  return !found;
+  auto inner = [&](const ExpressionPointer& each) { return has_is_plain(*each); };
+  auto holds_none = [&] {
+    const Expression* found = nullptr;
+    traverse(expression, [&](const Expression& each) {
+      if (!found && std::holds_alternative<HasParameter>(each.node)) found = &each;
+    });
+    if (found)
+      reporter_.report(Code::wrong_type, found->span, "`has` is joined by `and`, `or`, `not` and `if` only",
+                       "write `require has(\"weight\") and …`");
+    return !found;
+  };
+  return std::visit(
+      overloaded{
+          [](const HasParameter&) { return true; }, [&](const LetReference& node) { return inner(node.value); },
+          [&](const Unary& node) { return node.op == Operator::logical_not ? inner(node.operand) : holds_none(); },
+          [&](const Conditional& node) {
+            return inner(node.condition) && inner(node.consequence) && inner(node.alternative);
+          },
+          [&](const Chain& node) {
+            auto op = node.operators.front();
+            bool logical = op == Operator::logical_and || op == Operator::logical_or;
+            return logical ? std::all_of(node.operands.begin(), node.operands.end(), inner) : holds_none();
+          },
+          [&](const OneOf<Constant, ParameterReference, QuantityReference, List, NameList, BuiltinCall,
+                          StabilizerFunction, Stabilize, FunctionCall, Comparison, Power, Tensor, Random, Relevance,
+                          NamedValue> auto&) { return holds_none(); }},
+      expression.node);
 }
 
 }  // namespace ascribe::language

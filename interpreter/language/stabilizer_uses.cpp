@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
 #include "interpreter/language/traverse.hpp"
 
 namespace ascribe::language {
@@ -49,8 +50,7 @@ bool StabilizerUses::check(const Target& target, const std::vector<Type>& own, c
       sound = false;
     }
   };
-  if (auto* rule = std::get_if<std::shared_ptr<const Rule>>(&target.definition)) each_argument(*rule);
-  if (auto* composite = std::get_if<std::shared_ptr<const Composite>>(&target.definition)) each_argument(*composite);
+  std::visit(overloaded{[](Engine) {}, each_argument}, target.definition);
   return sound;
 }
 

@@ -6,6 +6,7 @@
 
 #include "grammar/explanation.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/name_resolver.hpp"
@@ -68,22 +69,24 @@ void TestChecker::collect(const syntax::Test& written) {
     diagnostic.others.push_back({reporter_.source(), found->second, "first here"});
     return true;
   };
-  for (auto& clause : written.clauses) {
-    if (auto* field = std::get_if<syntax::Field>(&clause)) {
-      auto& name = field->name;
-      if (std::find(std::begin(field_names), std::end(field_names), name.text) == std::end(field_names))
-        reporter_.report(Code::unknown_argument, name.span, filled("a test has no field `{}`", name.text),
-                         did_you_mean(name.text, {std::begin(field_names), std::end(field_names)},
-                                      filled("write `let {} = …` for a value of your own", name.text)));
-      else if (!twice(name))
-        fields_.emplace(name.text, field);
-    } else if (auto* let = std::get_if<syntax::Let>(&clause)) {
-      if (is_reserved_in_tests(let->name.text))
-        reporter_.report(Code::protected_name, let->name.span, filled("`{}` cannot be redefined", let->name.text),
-                         "choose another name for the let");
-      if (!twice(let->name)) local_.lets.emplace(let->name.text, let);
-    }
-  }
+  auto note = overloaded{
+      [&](const syntax::Field& field) {
+        auto& name = field.name;
+        if (std::find(std::begin(field_names), std::end(field_names), name.text) == std::end(field_names))
+          reporter_.report(Code::unknown_argument, name.span, filled("a test has no field `{}`", name.text),
+                           did_you_mean(name.text, {std::begin(field_names), std::end(field_names)},
+                                        filled("write `let {} = …` for a value of your own", name.text)));
+        else if (!twice(name))
+          fields_.emplace(name.text, &field);
+      },
+      [&](const syntax::Let& let) {
+        if (is_reserved_in_tests(let.name.text))
+          reporter_.report(Code::protected_name, let.name.span, filled("`{}` cannot be redefined", let.name.text),
+                           "choose another name for the let");
+        if (!twice(let.name)) local_.lets.emplace(let.name.text, &let);
+      },
+      [](const syntax::Expect&) {}};
+  for (auto& clause : written.clauses) std::visit(note, clause);
 }
 
 // ------------------------------------------------------------------------------------------------------ expectations
@@ -128,17 +131,17 @@ void TestChecker::report_unused(const syntax::Test& written) {
     collect_mentions(expression, here);
     add(here);
   };
-  for (auto& clause : written.clauses) {
-    if (auto* field = std::get_if<syntax::Field>(&clause)) {
-      Mentions here;
-      if (field->name.text == "model")
-        collect_model_mentions(*field->value, here);
-      else
-        collect_mentions(*field->value, here);
-      add(here);
-    }
-    if (auto* expect = std::get_if<syntax::Expect>(&clause)) mention(*expect->condition);
-  }
+  auto note = overloaded{[&](const syntax::Field& field) {
+                           Mentions here;
+                           if (field.name.text == "model")
+                             collect_model_mentions(*field.value, here);
+                           else
+                             collect_mentions(*field.value, here);
+                           add(here);
+                         },
+                         [&](const syntax::Expect& expect) { mention(*expect.condition); },
+                         [](const syntax::Let&) {}};  // where it is used
+  for (auto& clause : written.clauses) std::visit(note, clause);
   while (!open.empty()) {
     auto name = open.back();
     open.pop_back();

@@ -97,9 +97,12 @@ c10::IValue make_argument(const GraphArgument& argument, const Values& found) {
         if (!each.isString()) mismatch("text");
         return each.toStringRef();
       });
-    default:
-      mismatch("list");
+    case Wants::number:
+    case Wants::device:
+    case Wants::anything:
+      break;
   }
+  mismatch("list");
 }
 
 namespace {

@@ -28,9 +28,15 @@ Files::Kind kind_of(const fs::file_status& status) {
       return Files::Kind::folder;
     case fs::file_type::symlink:
       return Files::Kind::link;
-    default:
-      return Files::Kind::other;
+    case fs::file_type::none:
+    case fs::file_type::block:
+    case fs::file_type::character:
+    case fs::file_type::fifo:
+    case fs::file_type::socket:
+    case fs::file_type::unknown:
+      break;
   }
+  return Files::Kind::other;
 }
 
 // An open file, closed at its end.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/syntax.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/reading.hpp"

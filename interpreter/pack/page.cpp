@@ -7,6 +7,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/formatter.hpp"
+#include "grammar/overloaded.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/files.hpp"
@@ -154,14 +155,17 @@ class Collector {
 
  private:
   void add(const syntax::Item& item, const CanonicalFile& file, const std::string& file_name) {
-    if (auto* rule = std::get_if<syntax::Rule>(&item.node)) {
-      if (add(Sort::rule, "rule", *rule, item, file, file_name) && rule->alias) note_alias(*rule->alias, file);
-    } else if (auto* composite = std::get_if<syntax::Composite>(&item.node)) {
-      if (add(Sort::composite, "composite", *composite, item, file, file_name) && composite->alias)
-        note_alias(*composite->alias, file);
-    } else if (auto* function = std::get_if<syntax::Function>(&item.node)) {
-      add(Sort::function, "fn", *function, item, file, file_name);
-    }
+    auto add_written = overloaded{
+        [&](const syntax::Rule& rule) {
+          if (add(Sort::rule, "rule", rule, item, file, file_name) && rule.alias) note_alias(*rule.alias, file);
+        },
+        [&](const syntax::Composite& composite) {
+          if (add(Sort::composite, "composite", composite, item, file, file_name) && composite.alias)
+            note_alias(*composite.alias, file);
+        },
+        [&](const syntax::Function& function) { add(Sort::function, "fn", function, item, file, file_name); },
+        [](const OneOf<syntax::Test, syntax::Pack, syntax::Import> auto&) {}};
+    std::visit(add_written, item.node);
   }
 
   template <typename Written>

@@ -9,7 +9,7 @@
 
 #include "ascribe/files.hpp"
 #include "ascribe/pack.hpp"
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe {
 

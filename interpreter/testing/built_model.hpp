@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 

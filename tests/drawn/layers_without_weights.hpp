@@ -1,6 +1,7 @@
 // Pooling, sums, factors and activations, in every shape that LibTorch takes.
 #pragma once
 
+#include "grammar/error.hpp"
 #include "tests/drawn/layers.hpp"
 
 namespace ascribe::drawn {

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "grammar/render_text.hpp"
+
 namespace ascribe::fuzz {
 namespace {
 

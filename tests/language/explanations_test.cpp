@@ -21,7 +21,7 @@ std::vector<Diagnostic> messages_of(const std::string& text) {
 
 // The numbers of `enum class Code`, as they are written.
 std::set<int> all_codes() {
-  auto text = test::bytes_of(ASCRIBE_TEST_DATA "/../../grammar/diagnostic.hpp");
+  auto text = test::bytes_of(ASCRIBE_TEST_DATA "/../../grammar/code.hpp");
   auto begin = text.find("enum class Code");
   text = text.substr(begin, text.find("};", begin) - begin);
   std::set<int> out;

@@ -3,6 +3,7 @@
 
 #include "grammar/formatter.hpp"
 #include "grammar/parser.hpp"
+#include "grammar/render_text.hpp"
 #include "grammar/syntax_compare.hpp"
 #include "grammar/tokens.hpp"
 #include "tests/catch.hpp"

@@ -1,5 +1,6 @@
 // The canonical form: what it looks like, what it keeps, and what it refuses.
 #include "grammar/formatter.hpp"
+#include "grammar/render_text.hpp"
 
 #include <filesystem>
 

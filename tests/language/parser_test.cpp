@@ -1,5 +1,6 @@
 // Text to tree: shapes, places, comments, and what is no text.
 #include "grammar/parser.hpp"
+#include "grammar/render_text.hpp"
 
 #include "grammar/limits.hpp"
 #include "tests/catch.hpp"

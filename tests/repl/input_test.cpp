@@ -1,5 +1,6 @@
 // From lines to inputs: what is whole, what goes on, and what is not worth waiting for.
 #include "interpreter/command/repl/input.hpp"
+#include "grammar/render_text.hpp"
 
 #include <ctime>
 

@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/text_width.hpp"
 #include "tests/catch.hpp"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/syntax.hpp"
 
 namespace ascribe::repl {

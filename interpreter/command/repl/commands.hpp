@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe::repl {
 

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "ascribe/heatmap.hpp"
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/text_width.hpp"
 #include "interpreter/command/colour.hpp"

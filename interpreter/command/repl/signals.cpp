@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 
 namespace ascribe::repl {
 namespace {

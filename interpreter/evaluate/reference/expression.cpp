@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "grammar/diagnostic.hpp"
+#include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/overloaded.hpp"
 #include "interpreter/evaluate/reference/builtins.hpp"

@@ -12,8 +12,9 @@
 // which it shares with the error; `source->position(span.begin)` counts lines and characters for people. `ascribe
 // explain A0704` says what a code means, with an example that fails and one that does not.
 //
-// What a function throws stands beside it, by the names of the codes (Code, in grammar/diagnostic.hpp).
+// What a function throws stands beside it, by the names of the codes (Code, in grammar/code.hpp).
 #pragma once
 
-// Diagnostic, Code, Severity, Label, Error; render_text().
-#include "grammar/diagnostic.hpp"
+// Error; render_text(); Diagnostic, Severity, Label; Code.
+#include "grammar/error.hpp"
+#include "grammar/render_text.hpp"
