@@ -10,6 +10,7 @@
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
 
@@ -97,12 +98,11 @@ at::Tensor draw(const at::Tensor& relevance) {
   if (relevance.numel() == 0) return at::full({smallest_side, smallest_side, 3}, white, at::kByte);
   auto layout = layout_of(relevance.sizes());
   if (layout.picture_height() * layout.picture_width() > most_pixels)
-    throw Error(
-        Diagnostic{.code = Code::too_large,
-                   .message = filled("relevance of shape ({}) makes a picture of {} × {} pixels; the limit is {}",
-                                     fmt::join(relevance.sizes().begin(), relevance.sizes().end(), ", "),
-                                     layout.picture_height(), layout.picture_width(), most_pixels),
-                   .help = "explain fewer samples at once, or leave the heatmap out"});
+    throw Error(Diagnostic{
+        .code = Code::too_large,
+        .message = filled("relevance of shape {} makes a picture of {} × {} pixels; the limit is {}",
+                          shown_shape(relevance.sizes()), layout.picture_height(), layout.picture_width(), most_pixels),
+        .help = "explain fewer samples at once, or leave the heatmap out"});
 
   auto height = static_cast<std::int64_t>(layout.picture_height());
   auto width = static_cast<std::int64_t>(layout.picture_width());

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "grammar/suggest.hpp"
-#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe {
 
@@ -34,7 +34,7 @@ at::Tensor largest(const at::Tensor& output, const Layout& layout) {
   if (!layout.choices) return at::ones_like(output);
   auto samples = layout.samples ? output.size(*layout.samples) : 1;
   if (output.size(*layout.choices) == 0 || output.numel() != samples * output.size(*layout.choices))
-    throw bad_target(filled("the model's output has the shape {}: which target?", shown(output.sizes())),
+    throw bad_target(filled("the model's output has the shape {}: which target?", shown_shape(output.sizes())),
                      filled("choose one by its index along dimension {}, or explain all of it (`--target all`, in C++ "
                             "`Target::all()`)",
                             *layout.choices));
@@ -63,7 +63,7 @@ at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& 
   if (layout.mixed > 0)
     throw bad_target(filled("the input has {} samples, and none of the dimensions of the model's output {} is known to "
                             "count them: samples are mixed, or something else comes first",
-                            layout.mixed, shown(output.sizes())),
+                            layout.mixed, shown_shape(output.sizes())),
                      "explain all of it (`--target all`, in C++ `Target::all()`), or give a start of the output's "
                      "shape; one sample at a time is never mixed");
   if (target.choice() == Choice::largest) return largest(output, layout);
@@ -154,8 +154,8 @@ at::Tensor attributing::start(const at::Tensor& output, const Target& target, co
   if (target.relevance().layout() != at::kStrided || target.relevance().is_complex())
     throw bad_target("the start is no dense tensor of real numbers", "give one value for each output");
   if (target.relevance().sizes() != output.sizes())
-    throw bad_target(filled("the start has the shape {}, the model's output {}", shown(target.relevance().sizes()),
-                            shown(output.sizes())),
+    throw bad_target(filled("the start has the shape {}, the model's output {}",
+                            shown_shape(target.relevance().sizes()), shown_shape(output.sizes())),
                      "give one value for each output");
   return target.relevance().detach().to(output.options().requires_grad(false), /*non_blocking=*/false, /*copy=*/true);
 }

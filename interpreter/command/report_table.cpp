@@ -8,15 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/evaluate/evaluator.hpp"
-#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::command {
 namespace {
 
 constexpr std::int64_t most_predictions = 8;  // of a batch, as text
 
-using ascribe::shown;
 std::string shown(const std::optional<double>& sum) {
   if (!sum) return "";
   return std::isnan(*sum) ? "nan" : filled("{:.5g}", *sum);  // of a NaN, the sign means nothing
@@ -52,11 +51,12 @@ std::string where_samples_are(const Attribution& attribution) {
     return filled(
         "dimensions 0 and 1 of the output {} could both count samples: 0 is taken to, and a target is an index "
         "along 1; another number of samples makes it certain\n",
-        shown(sizes));
+        shown_shape(sizes));
   if (sizes.size() < 2 || attribution.sample_dimension == 0) return "";
-  if (!attribution.sample_dimension) return filled("no dimension of the output {} counts samples\n", shown(sizes));
+  if (!attribution.sample_dimension)
+    return filled("no dimension of the output {} counts samples\n", shown_shape(sizes));
   return filled("dimension {} of the output {} counts samples, the last one is what a target is an index of\n",
-                *attribution.sample_dimension, shown(sizes));
+                *attribution.sample_dimension, shown_shape(sizes));
 }
 
 // Rows as lines whose columns stand below each other, numbers (`from_right` on) to the right. Columns that are empty
@@ -160,12 +160,12 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
   std::vector<std::vector<std::string>> rows{
       {"layer", "kind", "output", "rule", "entry", "above", "below", "bias", "stabilizer", "rest"}};
   for (auto& layer : attribution.report)
-    rows.push_back({layer.name, layer.kind, shown(layer.shape), layer.rule, layer.entry, shown(layer.above),
+    rows.push_back({layer.name, layer.kind, shown_shape(layer.shape), layer.rule, layer.entry, shown(layer.above),
                     shown(layer.below), shown(layer.bias), shown(layer.stabilizer), shown_rest(layer)});
   out += "\n" + table(rows, 5) + "\n" + losses(attribution.report) + without_entry(attribution.report);
   if (attribution.relevance.defined())
     out += filled("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
-                  shown(attribution.relevance.sizes().vec()), evaluate::total(attribution.relevance),
+                  shown_shape(attribution.relevance.sizes().vec()), evaluate::total(attribution.relevance),
                   attribution.relevance.numel() == 0 ? 0 : attribution.relevance.abs().max().item<double>());
   return out;
 }
@@ -174,7 +174,7 @@ std::string describe_layers_as_text(const Report& report, bool with_rules) {
   std::vector<std::vector<std::string>> rows{{"layer", "kind", "output"}};
   if (with_rules) rows.front().insert(rows.front().end(), {"rule", "entry"});
   for (auto& layer : report) {
-    rows.push_back({layer.name, layer.kind, shown(layer.shape)});
+    rows.push_back({layer.name, layer.kind, shown_shape(layer.shape)});
     if (with_rules) rows.back().insert(rows.back().end(), {layer.rule, layer.entry});
   }
   return table(rows, rows.front().size()) + (with_rules ? "\n" + without_entry(report) : "");

@@ -6,6 +6,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/overloaded.hpp"
+#include "grammar/shown_shape.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -312,9 +313,8 @@ std::string describe(const Value& value) {
   struct {
     std::string operator()(double number) const { return filled("{}", number); }
     std::string operator()(const Array& values) const {
-      return values.values->size() <= 4 && values.shape.size() == 1
-                 ? filled("[{}]", fmt::join(*values.values, ", "))
-                 : filled("a tensor [{}]", fmt::join(values.shape, ", "));
+      return values.values->size() <= 4 && values.shape.size() == 1 ? filled("[{}]", fmt::join(*values.values, ", "))
+                                                                    : filled("a tensor {}", shown_shape(values.shape));
     }
     std::string operator()(const Names& list) const {
       std::vector<std::string> quoted;

@@ -11,6 +11,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/overloaded.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/language/elementwise.hpp"
 #include "interpreter/language/holds.hpp"
 #include "interpreter/language/traverse.hpp"
@@ -76,7 +77,7 @@ Operation comparison(Operator op) {
 
 std::string shown(const NumberOrArray& value) {
   auto* tensor = std::get_if<Array>(&value);
-  return tensor ? filled("[{}]", fmt::join(tensor->shape, ", ")) : "[]";
+  return tensor ? shown_shape(tensor->shape) : "[]";
 }
 
 [[noreturn]] void refuse(Code code, Span where, std::string message, std::string help) {

@@ -7,8 +7,8 @@
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
-#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::libtorch {
 namespace {
@@ -46,7 +46,7 @@ class Check {
     bool projects = kind_.name == "lstm" && each == weights + 1;
     if (each != weights && !projects) refuse(filled("it has {} parameters for each direction", each));
     if (parameters[0].dim() != 2 || parameters[0].size(0) % kind_.gates != 0)
-      refuse(filled("its first weight has the shape {}", shown(parameters[0].sizes())));
+      refuse(filled("its first weight has the shape {}", shown_shape(parameters[0].sizes())));
     auto hidden = parameters[0].size(0) / kind_.gates, rows = kind_.gates * hidden;
     if (projects && parameters[weights].dim() != 2) refuse("its projection is no matrix");
     auto given = projects ? parameters[weights].size(0) : hidden;
@@ -84,7 +84,7 @@ class Check {
   }
   void expect(const char* what, const at::Tensor& tensor, const Shape& shape) const {
     if (tensor.sizes() != at::IntArrayRef(shape))
-      refuse(filled("{} has the shape {}, not {}", what, shown(tensor.sizes()), shown(shape)));
+      refuse(filled("{} has the shape {}, not {}", what, shown_shape(tensor.sizes()), shown_shape(shape)));
   }
 
   [[noreturn]] void refuse(const std::string& why) const {

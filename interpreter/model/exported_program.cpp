@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/model/exported_compiler.hpp"
 #include "interpreter/model/exported_types.hpp"
@@ -174,13 +175,12 @@ void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
     std::vector<std::string> sizes;
     for (auto& each : declared.dimensions)
       sizes.push_back(each.fixed ? std::to_string(each.size) : each.expression ? each.expression->shown() : "?");
-    return filled("[{}]", fmt::join(sizes, ", "));
+    return shown_shape(sizes);
   };
   auto refuse = [&](std::size_t i, const std::string& why) {
-    return wrong_input(
-        filled("input {} has the shape [{}], which the model was not exported for: it takes {}{}",
-               shown_name(inputs_[i].name), fmt::join(inputs[i].sizes().vec(), ", "), expected(inputs_[i]), why),
-        "export the model with dynamic_shapes for what shall vary");
+    return wrong_input(filled("input {} has the shape {}, which the model was not exported for: it takes {}{}",
+                              shown_name(inputs_[i].name), shown_shape(inputs[i].sizes()), expected(inputs_[i]), why),
+                       "export the model with dynamic_shapes for what shall vary");
   };
   Symbols symbols;
   auto each_size = [&](auto visit) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/quiet.hpp"
 #include "interpreter/model/archive.hpp"
@@ -41,9 +42,8 @@ std::string shapes(const std::vector<at::Tensor>& inputs, bool with_types = fals
   std::vector<std::string> out;
   for (auto& each : inputs)
     out.push_back(!each.defined() ? "nothing"
-                  : with_types
-                      ? filled("[{}] ({})", fmt::join(each.sizes().vec(), ", "), model::type_name(each.scalar_type()))
-                      : filled("[{}]", fmt::join(each.sizes().vec(), ", ")));
+                  : with_types    ? filled("{} ({})", shown_shape(each.sizes()), model::type_name(each.scalar_type()))
+                                  : shown_shape(each.sizes()));
   return filled("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
 }
 

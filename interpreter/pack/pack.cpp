@@ -6,6 +6,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
+#include "grammar/shown_shape.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
@@ -50,7 +51,7 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
     language::Value operator()(double number) const { return number; }
     language::Value operator()(const std::vector<std::string>& names) const { return names; }
     language::Value operator()(const Numbers& numbers) const {
-      auto shown = filled("`{}` is given numbers of the shape [{}]", *parameter, fmt::join(numbers.shape, ", "));
+      auto shown = filled("`{}` is given numbers of the shape {}", *parameter, shown_shape(numbers.shape));
       std::size_t count = 1;
       for (auto size : numbers.shape) {
         if (size < 0) throw Error({.code = Code::wrong_type, .message = shown, .help = "sizes are at least 0"});

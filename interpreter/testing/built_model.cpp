@@ -9,9 +9,9 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
-#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::testing {
 namespace {
@@ -143,9 +143,10 @@ at::Tensor drawn_bias(const Arguments& a, std::int64_t size, double scale) {
 
 void check_bias(const Arguments& a, const at::Tensor& bias, std::int64_t size) {
   if (bias.defined() && (bias.dim() != 1 || bias.size(0) != size))
-    throw misfit(a.place(),
-                 filled("`bias` of `{}` has the shape {}, its output {} features", a.kind(), shown(bias.sizes()), size),
-                 "give one number for each of them, or `bias = 0`");
+    throw misfit(
+        a.place(),
+        filled("`bias` of `{}` has the shape {}, its output {} features", a.kind(), shown_shape(bias.sizes()), size),
+        "give one number for each of them, or `bias = 0`");
 }
 
 Made linear(const Arguments& a) {
@@ -157,7 +158,7 @@ Made linear(const Arguments& a) {
     bias = drawn_bias(a, out, scale);
   }
   if (weight.dim() != 2)
-    throw misfit(a.place(), filled("`weight` of `linear` has the shape {}", shown(weight.sizes())),
+    throw misfit(a.place(), filled("`weight` of `linear` has the shape {}", shown_shape(weight.sizes())),
                  "it is a matrix: a row for each output, `[[1, 2], [3, 4]]`");
   check_bias(a, bias, weight.size(0));
   auto effort = [weight](const at::Tensor& x) {
@@ -185,7 +186,7 @@ Made convolution(const Arguments& a) {
     bias = drawn_bias(a, out, scale);
   }
   if (weight.dim() != static_cast<std::int64_t>(rank) + 2)
-    throw misfit(a.place(), filled("`weight` of `{}` has the shape {}", a.kind(), shown(weight.sizes())),
+    throw misfit(a.place(), filled("`weight` of `{}` has the shape {}", a.kind(), shown_shape(weight.sizes())),
                  filled("it has {} dimensions: {}, then the kernel", rank + 2,
                         transposed ? "inputs, outputs" : "outputs, inputs"));
   auto outputs = transposed ? weight.size(1) * groups : weight.size(0);
@@ -357,10 +358,10 @@ Made make(const Arguments& a) {
 
 at::Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   if (product(shape) > static_cast<double>(limits.test_elements))
-    throw Error(
-        {.code = Code::too_large,
-         .message = filled("a random tensor of shape {} has more than {} numbers", shown(shape), limits.test_elements),
-         .help = "take a smaller one"});
+    throw Error({.code = Code::too_large,
+                 .message = filled("a random tensor of shape {} has more than {} numbers", shown_shape(shape),
+                                   limits.test_elements),
+                 .help = "take a smaller one"});
   auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
   return at::randn(shape, generator, at::kDouble);
 }
@@ -403,7 +404,7 @@ at::Tensor BuiltModel::forward(const at::Tensor& x) const {
       throw;
     } catch (const std::exception& failure) {
       throw misfit(layer.place, filled("layer '{}' ({}) cannot take an input of shape {}: {}", i, layer.kind,
-                                       shown(y.sizes()), libtorch::reason(failure)));
+                                       shown_shape(y.sizes()), libtorch::reason(failure)));
     }
   }
   return y;

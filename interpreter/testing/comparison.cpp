@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/libtorch/shape.hpp"
+#include "grammar/shown_shape.hpp"
 
 namespace ascribe::testing {
 namespace {
@@ -31,16 +31,14 @@ std::string shown(const evaluate::Operand& operand) {
 std::string shown_place(std::int64_t flat, at::IntArrayRef shape) {
   std::vector<std::int64_t> out(shape.size());
   for (auto d = shape.size(); d-- > 0; flat /= shape[d]) out[d] = flat % shape[d];
-  return filled("[{}]", fmt::join(out, ", "));
+  return shown_shape(out);
 }
 
 }  // namespace
 
-std::string shown_shape(const at::Tensor& tensor) { return ascribe::shown(tensor.sizes()); }
-
 std::string shown(const at::Tensor& tensor) {
   if (tensor.numel() <= most_shown) return nested(tensor);
-  return filled("a tensor of shape {} from {} to {}", shown_shape(tensor), shown(tensor.min().item<double>()),
+  return filled("a tensor of shape {} from {} to {}", shown_shape(tensor.sizes()), shown(tensor.min().item<double>()),
                 shown(tensor.max().item<double>()));
 }
 

@@ -13,7 +13,5 @@ std::string describe_difference(const language::Comparison& comparison, const ev
 
 /// As it would be written, `[[1, 2]]`; of many numbers the shape, the smallest and the largest.
 std::string shown(const at::Tensor& tensor);
-/// "[1, 3]"
-std::string shown_shape(const at::Tensor& tensor);
 
 }  // namespace ascribe::testing

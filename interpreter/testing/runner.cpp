@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/testing/built_model.hpp"
@@ -88,7 +89,8 @@ class TestRun {
     auto& given = std::get<at::Tensor>(operand.value);
     if (given.sizes() != y_.sizes())
       throw Error({.code = Code::bad_target,
-                   .message = filled("R has the shape {}, the model's output {}", shown_shape(given), shown_shape(y_)),
+                   .message = filled("R has the shape {}, the model's output {}", shown_shape(given.sizes()),
+                                     shown_shape(y_.sizes())),
                    .help = "give one value for each output, or one number for all"});
     return given;
   }
@@ -111,7 +113,8 @@ class TestRun {
     auto R = R_.defined() ? R_ : y.detach().clone();
     if (R.sizes() != y.sizes())
       throw Error({.code = Code::bad_target,
-                   .message = filled("R has the shape {}, the model's output {}", shown_shape(R), shown_shape(y)),
+                   .message = filled("R has the shape {}, the model's output {}", shown_shape(R.sizes()),
+                                     shown_shape(y.sizes())),
                    .help = "give one value for each output"});
     if (!y.requires_grad()) return at::zeros_like(x_);
     auto found = torch::autograd::grad({y}, {leaf}, {R}, {}, false, /*allow_unused=*/true).front();

@@ -91,7 +91,7 @@ TEST_CASE("a picture beyond all use is refused before it is made") {
                 [] {
                   heatmap(at::zeros({1}).expand({10000, 3, 224, 224}));
                 }) ==
-        "A0004 relevance of shape (10000, 3, 224, 224) makes a picture of 448 × 4519996 pixels; the limit is 67108864");
+        "A0004 relevance of shape [10000, 3, 224, 224] makes a picture of 448 × 4519996 pixels; the limit is 67108864");
   CHECK(failure(folder, [] { heatmap(at::zeros({1}).expand({std::int64_t{1} << 62, 1})); }).starts_with("A0004 "));
   CHECK(failure(folder, [] {
           heatmap(at::zeros({1, 1, 1, 1, 1, 1}));

@@ -380,8 +380,8 @@ std::optional<at::Tensor> Evaluator::R(const at::Tensor& y) const {
   auto& given = std::get<TensorValue>(found->second).tensor;
   if (given.sizes() == y.sizes()) return given.to(y.options());
   throw Error({.code = Code::bad_target,
-               .message = filled("R has the shape {}, the model's output {}", repl::shown(given.sizes()),
-                                 repl::shown(y.sizes())),
+               .message = filled("R has the shape {}, the model's output {}", shown_shape(given.sizes()),
+                                 shown_shape(y.sizes())),
                .help = "give one value for each output, one number for all, or `:reset R`"});
 }
 

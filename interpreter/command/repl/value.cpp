@@ -25,7 +25,7 @@ std::string with_count(std::int64_t count, const std::string& word) {
 
 std::string summary_of(const TensorValue& value) {
   auto& tensor = value.tensor;
-  auto out = filled("{} {}", type_name(tensor), shown(tensor.sizes()));
+  auto out = filled("{} {}", type_name(tensor), shown_shape(tensor.sizes()));
   if (tensor.numel() == 0) return out + ", no elements";
   if (tensor.scalar_type() == at::kBool)
     return out + filled(", {} of {} hold", tensor.sum().item<std::int64_t>(), tensor.numel());
@@ -134,7 +134,7 @@ std::string layers_of(const ModelValue& value) {
     for (auto& held : value.model.state().names->held)
       if (auto found = names.find({held.storage().unsafeGetStorageImpl(), held.storage_offset()});
           found != names.end() && found->second.starts_with(std::to_string(i) + "."))
-        line += filled("  {} {}", found->second.substr(std::to_string(i).size() + 1), shown(held.sizes()));
+        line += filled("  {} {}", found->second.substr(std::to_string(i).size() + 1), shown_shape(held.sizes()));
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
@@ -179,7 +179,7 @@ std::string type_of(const Value& value) {
   if (std::holds_alternative<double>(value)) return "a number";
   if (std::holds_alternative<bool>(value)) return "a truth value";
   if (auto* it = std::get_if<TensorValue>(&value))
-    return filled("a tensor, {} {}", type_name(it->tensor), shown(it->tensor.sizes()));
+    return filled("a tensor, {} {}", type_name(it->tensor), shown_shape(it->tensor.sizes()));
   auto& model = std::get<ModelValue>(value);
   return model.layers.empty() ? "a loaded model"
                               : "a model of " + with_count(static_cast<std::int64_t>(model.layers.size()), "layer");

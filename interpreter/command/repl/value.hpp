@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "ascribe/model.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/language/type.hpp"
-#include "interpreter/libtorch/shape.hpp"
 #include "interpreter/testing/built_model.hpp"
 
 namespace ascribe::repl {
@@ -39,8 +39,6 @@ std::string type_of(const Value& value);
 
 /// A number among others: six digits.
 std::string number(double value);
-/// `[1, 3]`
-using ascribe::shown;
 /// `float64`
 std::string type_name(const at::Tensor& tensor);
 

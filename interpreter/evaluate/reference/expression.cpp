@@ -8,10 +8,10 @@
 #include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/overloaded.hpp"
+#include "grammar/shown_shape.hpp"
 #include "interpreter/evaluate/reference/builtins.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/holds.hpp"
-#include "interpreter/libtorch/shape.hpp"
 
 namespace ascribe::evaluate {
 namespace {
@@ -24,8 +24,8 @@ at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, cons
   auto rank = static_cast<std::size_t>(like.dim());
   auto refuse = [&] {
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = filled("`{}` has the shape {}, which does not fit {} of shape {}", name, shown(array.shape),
-                                   language::describe(space), shown(like.sizes())),
+                 .message = filled("`{}` has the shape {}, which does not fit {} of shape {}", name,
+                                   shown_shape(array.shape), language::describe(space), shown_shape(like.sizes())),
                  .help = space == Space::param
                              ? "a tensor for a parameter has the parameter's shape"
                              : "give one value per channel, one per element of a sample, or a shape that broadcasts"});
@@ -53,13 +53,13 @@ std::vector<std::int64_t> counted_dimensions(const BuiltinCall& node, const at::
     if (counted < 0 || counted >= t.dim() || (counted == 0 && space != Space::param))
       throw Error({.code = Code::rule_does_not_fit,
                    .message = filled("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
-                                     shown(t.sizes())),
+                                     shown_shape(t.sizes())),
                    .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
                                         : "the tensor has no such dimension"});
     if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
       throw Error({.code = Code::rule_does_not_fit,
                    .message = filled("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name,
-                                     counted, shown(t.sizes())),
+                                     counted, shown_shape(t.sizes())),
                    .help = "name each dimension once"});
     d = counted;
   }
@@ -151,8 +151,8 @@ bool ExpressionEvaluator::decide(const Expression& expression) {
   bool values = is_tensor(left) && is_tensor(right) && left.space != Space::sample && right.space != Space::sample;
   if (values && tensor(left).sizes() != tensor(right).sizes())  // spread, they could be equal by chance
     throw Error({.code = Code::rule_does_not_fit,
-                 .message = filled("a tensor of shape {} is compared with one of shape {}", shown(tensor(left).sizes()),
-                                   shown(tensor(right).sizes())),
+                 .message = filled("a tensor of shape {} is compared with one of shape {}",
+                                   shown_shape(tensor(left).sizes()), shown_shape(tensor(right).sizes())),
                  .help = "tensors are compared with tensors of their shape, or with one number"});
   bool negated = comparison->op == Operator::not_equal;
   return every(compare(negated ? Operator::equal : comparison->op, left, right, tolerance ? &*tolerance : nullptr)) !=

@@ -10,7 +10,7 @@
 #include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
-#include "interpreter/libtorch/shape.hpp"
+#include "grammar/shown_shape.hpp"
 
 namespace ascribe::evaluate {
 
@@ -39,17 +39,17 @@ void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
     if (i >= skipped) {
       auto size = other[i - skipped];
       if (size != 1 && shape[i] != 1 && size != shape[i])
-        throw Error(
-            {.code = Code::rule_does_not_fit,
-             .message = filled("a tensor of shape {} does not meet one of shape {}", shown(other), shown(shape)),
-             .help = "shapes are equal, or 1 where a value is to be spread"});
+        throw Error({.code = Code::rule_does_not_fit,
+                     .message = filled("a tensor of shape {} does not meet one of shape {}", shown_shape(other),
+                                       shown_shape(shape)),
+                     .help = "shapes are equal, or 1 where a value is to be spread"});
       if (shape[i] == 1) shape[i] = size;
     }
     elements *= static_cast<double>(shape[i]);
   }
   if (elements > static_cast<double>(limits.broadcast_elements))
     throw Error({.code = Code::too_large,
-                 .message = filled("values would be spread to the shape {}", shown(shape)),
+                 .message = filled("values would be spread to the shape {}", shown_shape(shape)),
                  .help = filled("{} elements are the limit", limits.broadcast_elements)});
 }
 

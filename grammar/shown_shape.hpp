@@ -1,10 +1,8 @@
 // Shapes in messages.
 #pragma once
 
-#include <c10/util/ArrayRef.h>
 #include <fmt/ranges.h>
 
-#include <cstdint>
 #include <string>
 
 #include "grammar/filled_text.hpp"
@@ -12,6 +10,9 @@
 namespace ascribe {
 
 /// As `[1, 3, 224, 224]`.
-inline std::string shown(c10::IntArrayRef shape) { return filled("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+template <typename Sizes>
+std::string shown_shape(const Sizes& sizes) {
+  return filled("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
+}
 
 }  // namespace ascribe
