@@ -244,7 +244,7 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
+syntax::File parse_file(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
   syntax::File file{source, {}, {}, {}, true};
   auto mistakes_before = diagnostics.size();
   if (!readable(source, diagnostics)) {
@@ -292,7 +292,7 @@ syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnosti
   return file;
 }
 
-std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
+std::optional<syntax::Call> parse_call(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
   if (!readable(source, diagnostics)) return {};
   auto text = source->text();
   auto comments = find_comments(text);
@@ -306,7 +306,7 @@ std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnos
   return call;
 }
 
-ParsedInput parse_input(SourcePointer source, std::vector<Diagnostic>& diagnostics) {
+ParsedInput parse_input(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
   if (!readable(source, diagnostics)) return {};
   auto text = source->text();
   auto comments = find_comments(text);

@@ -10,7 +10,7 @@
 namespace ascribe {
 
 /// Parses a rule file. Diagnostics are appended in the order of their places.
-syntax::File parse_file(SourcePointer source, std::vector<Diagnostic>& diagnostics);
+syntax::File parse_file(const SourcePointer& source, std::vector<Diagnostic>& diagnostics);
 
 /// What became of a session's input. Without a tree it is either incomplete, so that more lines may make it whole, or
 /// there are mistakes, which the diagnostics tell.
@@ -21,10 +21,10 @@ struct ParsedInput {
 
 /// Parses what was entered into a session: definitions, `name = expression`, expressions. Of incomplete input the
 /// diagnostics say what is missing.
-ParsedInput parse_input(SourcePointer source, std::vector<Diagnostic>& diagnostics);
+ParsedInput parse_input(const SourcePointer& source, std::vector<Diagnostic>& diagnostics);
 
 /// Parses a single call such as `epsilon_plus(epsilon = 0.1)`: the command line's SPEC. Empty after a mistake.
-std::optional<syntax::Call> parse_call(SourcePointer source, std::vector<Diagnostic>& diagnostics);
+std::optional<syntax::Call> parse_call(const SourcePointer& source, std::vector<Diagnostic>& diagnostics);
 
 /// The words that cannot be names.
 std::vector<std::string_view> reserved_words();

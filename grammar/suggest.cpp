@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
 #include "grammar/filled_text.hpp"
 
@@ -50,7 +51,7 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& candidates, std::string otherwise) {
   auto best = nearest(written, candidates);
-  return best.empty() ? otherwise : filled("did you mean `{}`?", best);
+  return best.empty() ? std::move(otherwise) : filled("did you mean `{}`?", best);
 }
 
 }  // namespace ascribe

@@ -209,7 +209,7 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
       return nullptr;
     }
     auto candidates = local_.terms;
-    candidates.push_back("layer");
+    candidates.emplace_back("layer");
     auto help = is_foreign_qualifier(qualifier) && find_quantity(name) ? filled("write `{}`", name)
                                                                        : std::string(help_for_foreign_name(qualifier));
     reporter_.report(Code::unknown_name, path.qualifier->span, filled("unknown term `{}`", qualifier),
@@ -231,9 +231,9 @@ ExpressionPointer NameResolver::quantity(const syntax::Path& path, Quantity want
     std::vector<std::string> visible;
     for (auto each : seen.quantities) {
       if (each == Quantity::layer_x)
-        visible.push_back("layer.x");
+        visible.emplace_back("layer.x");
       else if (each == Quantity::layer_y)
-        visible.push_back("layer.y");
+        visible.emplace_back("layer.y");
       else
         for (auto& row : quantity_names)
           if (row.quantity == each) visible.emplace_back(row.name);

@@ -22,8 +22,8 @@ class FileScope;
 /// A definition is checked when something first needs it, so that the order in a file does not matter.
 template <typename Result>
 struct Pending {
-  const syntax::Item* item;
-  FileScope* file;
+  const syntax::Item* item = nullptr;
+  FileScope* file = nullptr;
   enum { untouched, open, done } state = untouched;
   Result result{};
 };

@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 
 class Memory : public Files {
  public:
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): the texts are moved from, through a structured binding
   explicit Memory(std::vector<std::pair<std::string, std::string>> texts) {
     for (auto& [name, text] : texts) {
       auto path = resolve(name);

@@ -121,8 +121,8 @@ class CanonicalFile {
 struct Found {
   DocumentedDefinition definition;
   Sort sort;
-  std::size_t source;       // from which it is
-  std::string called = "";  // by an alias, in the same source
+  std::size_t source;    // from which it is
+  std::string called{};  // by an alias, in the same source
 };
 
 std::string file_name(const Source& source, const fs::path& folder) {
@@ -196,7 +196,7 @@ class Collector {
 
 }  // namespace
 
-Page make_page(std::string title, std::string introduction, const std::vector<PageSource>& sources) {
+Page make_page(std::string title, const std::string& introduction, const std::vector<PageSource>& sources) {
   std::vector<Found> found;
   for (std::size_t i = 0; i < sources.size(); ++i) Collector(found).add(sources[i], i);
 

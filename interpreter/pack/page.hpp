@@ -50,7 +50,7 @@ struct PageSource {
 
 /// Names that cannot be asked of a pack, because they begin with `_`, are left out. Anchors are what GitHub makes from
 /// the headings of `markdown(page)`.
-Page make_page(std::string title, std::string introduction, const std::vector<PageSource>& sources);
+Page make_page(std::string title, const std::string& introduction, const std::vector<PageSource>& sources);
 
 /// The page of the rules that come with Ascribe: the same wherever it is made.
 Page standard_page();
