@@ -9,7 +9,8 @@
 
 #include "tests/folder.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 struct Block {
   std::string mark;  ///< what stands behind the opening fence: `rule`, `rule fails A0207`, `ebnf`
@@ -35,4 +36,4 @@ inline std::vector<Block> blocks_of(const std::filesystem::path& root, const std
   return out;
 }
 
-}  // namespace ascribe::test
+}  // namespace test

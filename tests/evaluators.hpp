@@ -9,7 +9,8 @@
 #include "interpreter/evaluate/evaluator.hpp"
 #include "tests/catch.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// Throws where the rule does not fit the layer.
 inline void check_fit(const language::BoundRule& rule, const evaluate::Layer& layer, at::IntArrayRef output_shape) {
@@ -60,4 +61,4 @@ at::Tensor by_each_evaluator(const Run& run) {
   return out;
 }
 
-}  // namespace ascribe::test
+}  // namespace test

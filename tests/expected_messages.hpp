@@ -7,7 +7,8 @@
 
 #include "grammar/diagnostic.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// "12:5 A0201 unknown name `yy`", one for each `#!` of the file.
 inline std::vector<std::string> expected_messages(const std::string& text) {
@@ -35,4 +36,4 @@ inline std::string shown_message(const Diagnostic& diagnostic) {
          diagnostic.message;
 }
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -12,7 +12,8 @@
 
 #include "grammar/error.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 // A folder of its own for a test, gone at its end.
 class Folder {
@@ -58,4 +59,4 @@ inline std::string failure(const Folder& folder, const std::function<void()>& ac
   return "no error";
 }
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -10,7 +10,8 @@
 #include <string>
 #include <utility>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// A table, printed and kept in the build folder when it ends: `./dev parity` shows them.
 class Table {
@@ -42,4 +43,4 @@ struct Largest {
   }
 };
 
-}  // namespace ascribe::test
+}  // namespace test

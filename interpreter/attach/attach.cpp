@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/libtorch/failure.hpp"
 
 namespace ascribe {
@@ -53,12 +54,12 @@ Inactive::~Inactive() {
 
 Attachment attach(const Composite& rules, const torch::nn::Module& model, AttachOptions options) {
   try {
-    attaching::refuse_module_entries(rules.bound());
+    attaching::refuse_module_entries(Inside::bound(rules));
     auto names = std::make_shared<libtorch::ParameterNames>();
     for (auto& each : model.named_parameters()) names->add(each.key(), each.value());
     for (auto& each : model.named_buffers()) names->add(each.key(), each.value());
     auto supervisor = attaching::make_supervisor(std::move(options.stop), {});
-    return Attachment(
+    return Inside::make<Attachment>(
         attaching::make_state(rules, std::move(names), {.sums = options.sums, .supervisor = std::move(supervisor)}));
   } catch (const Error&) {
     throw;

@@ -11,6 +11,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/index_operators.hpp"
 #include "interpreter/attach/no_input_node.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/layers/written_out.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
@@ -45,8 +46,8 @@ layering::Call call_of(layering::ComposedLayer composed, const std::string& modu
 Attachment::State::State(const Composite& rules, std::shared_ptr<const libtorch::ParameterNames> names,
                          attaching::Watch watch)
     : names_(std::move(names)),
-      server_(std::make_shared<const language::BoundComposite>(rules.bound()), names_->parameters, std::move(watch),
-              inactive_),
+      server_(std::make_shared<const language::BoundComposite>(Inside::bound(rules)), names_->parameters,
+              std::move(watch), inactive_),
       modules_(*this, server_) {}
 
 void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {

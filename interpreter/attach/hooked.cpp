@@ -5,6 +5,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/rule_node.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/layers/module_operation.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -43,7 +44,7 @@ HookedImpl::HookedImpl(Rule rule, std::shared_ptr<torch::nn::Module> module, For
   register_module("module", module_);
 }
 
-Inactive HookedImpl::inactive() const { return Inactive(inactive_); }
+Inactive HookedImpl::inactive() const { return Inside::make<Inactive>(inactive_); }
 
 std::shared_ptr<torch::nn::Module> HookedImpl::clone(const std::optional<at::Device>& device) const {
   return std::make_shared<HookedImpl>(rule_, module_->clone(device), forward_);
@@ -83,7 +84,7 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
       name_,
       [module = module_, forward = forward_](const layering::Tensors& inputs) { return forward(*module, inputs[0]); },
       parameters);
-  call.take(rule_.bound());
+  call.take(Inside::bound(rule_));
 
   auto run_module = [&](const at::Tensor& input) {
     try {

@@ -10,6 +10,7 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/filled_text.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
 
@@ -40,14 +41,14 @@ void LayerCall::take(const language::BoundEntry* entry) {
     describe_entry(*report, entry);
   }
   place = entry ? entry->place : language::Place{};
-  if (!entry) return take(gradient.bound());
+  if (!entry) return take(Inside::bound(gradient));
   if (auto* chosen = std::get_if<language::BoundRule>(&entry->target)) return take(*chosen);
   if (std::get<language::Engine>(entry->target) == language::Engine::refuse)
     throw Error({.code = Code::refused_layer,
                  .message = filled("{} is refused by the rules", shown()),
                  .primary = {place.source, place.span, "by this entry"},
                  .help = "give it a rule of its own in an entry above"});
-  take(pass.bound());
+  take(Inside::bound(pass));
 }
 
 void LayerCall::take(const language::BoundRule& chosen) {

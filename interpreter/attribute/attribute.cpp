@@ -13,6 +13,7 @@
 #include "interpreter/attribute/integer_inputs.hpp"
 #include "interpreter/attribute/target.hpp"
 #include "interpreter/attribute/warnings.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -115,7 +116,7 @@ std::vector<at::Tensor> plain_run(const Model& model, const std::vector<at::Tens
   at::NoGradGuard no_grad;
   libtorch::Serving plain(watching);
   try {
-    return model.run(prepared(*model.state().program, inputs, integers, /*keeps_history=*/false).tensors);
+    return model.run(prepared(*Inside::state(model).program, inputs, integers, /*keeps_history=*/false).tensors);
   } catch (const Error& error) {
     auto code = error.diagnostics().front().code;
     if (code != Code::model_failed && code != Code::wrong_input) throw;
@@ -127,7 +128,7 @@ std::vector<at::Tensor> plain_run(const Model& model, const std::vector<at::Tens
 // every layer that they meet gets its rule. `output`: the one that matters, of all there are if none.
 Integers way_of(const Model& model, const std::vector<at::Tensor>& inputs, const std::optional<std::size_t>& output,
                 const std::shared_ptr<attaching::Supervisor>& supervisor) {
-  auto& program = *model.state().program;
+  auto& program = *Inside::state(model).program;
   if (inputs.size() != 1 || !inputs[0].defined() || inputs[0].is_floating_point() || program.looks_up_integers())
     return Integers::as_they_are;
   if (auto declared = program.declared_type(0))
@@ -155,16 +156,16 @@ struct Forward {
 Forward forward(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
                 const std::optional<std::size_t>& output, bool keeps_history, attaching::Watch watch) {
   auto way = way_of(model, inputs, output, watch.supervisor);
-  Forward out{.given = prepared(*model.state().program, inputs, way, keeps_history)};
+  Forward out{.given = prepared(*Inside::state(model).program, inputs, way, keeps_history)};
   if (watch.supervisor) watch.supervisor->before_operator(nullptr);
   watch.has_input = true;
-  out.state = attaching::make_state(rules, model.state().names, watch);
+  out.state = attaching::make_state(rules, Inside::state(model).names, watch);
   out.turns_floating = way == Integers::until_they_turn_floating;
   bool whole =
       std::any_of(out.given.leaves.begin(), out.given.leaves.end(), [](auto& leaf) { return !leaf.defined(); });
-  if (out.turns_floating || (whole && model.state().program->looks_up_integers()))
+  if (out.turns_floating || (whole && Inside::state(model).program->looks_up_integers()))
     out.integers = std::make_shared<IntegerInputs>(
-        out.state, out.given.tensors, model.state().names->parameters,
+        out.state, out.given.tensors, Inside::state(model).names->parameters,
         out.turns_floating ? IntegerInputs::Arrival::where_they_turn_floating : IntegerInputs::Arrival::at_embeddings);
   std::shared_ptr<libtorch::Interceptor> serving = out.state;
   if (out.integers) serving = out.integers;
@@ -323,8 +324,8 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
       out.report[row].above = evaluate::total(arrived);
       out.report[row].below = 0;
     }
-  out.warnings =
-      attributing::warnings_of(out.report, rules.bound(), {state->modules().paths(), state->modules().classes()}, last);
+  out.warnings = attributing::warnings_of(out.report, Inside::bound(rules),
+                                          {state->modules().paths(), state->modules().classes()}, last);
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/tensor_file.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 
 namespace ascribe::command {
@@ -29,7 +30,7 @@ at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& imag
 [[noreturn]] void refuse_file(const std::string& path, const LoadOptions& options) {
   std::string name = "NAME";
   auto pack = Pack::load(path, options);
-  for (auto& [each, definition] : pack.definitions().targets)
+  for (auto& [each, definition] : Inside::definitions(pack).targets)
     if (name == "NAME" || std::holds_alternative<std::shared_ptr<const language::Composite>>(definition)) name = each;
   throw usage_error(filled("--rules takes the name of a composite or a rule, and {} is a file", command::quoted(path)),
                     filled("write `--load {} --rules {}`", command::quoted(path), name));

@@ -11,6 +11,7 @@
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/load_arguments.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/language/pack_checker.hpp"
 #include "interpreter/pack/files.hpp"
@@ -96,7 +97,7 @@ void print(const char* heading, const std::vector<std::string>& lines) {
 int list(const fs::path& path, const LoadOptions& options) {
   Reading reading(options);
   auto folder = folder_of_pack(reading, path);
-  auto loaded = load_files({folder}, options, Pack::standard().definitions());
+  auto loaded = load_files({folder}, options, Inside::definitions(Pack::standard()));
   std::cout << filled("{} {}, language {}, {}\n", loaded.name, loaded.version, loaded.language,
                       has_lock(reading, folder) ? "locked" : "not locked");
   std::vector<std::string> files, functions, imports;

@@ -13,6 +13,7 @@
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/load_arguments.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/rule_sources.hpp"
 #include "interpreter/testing/runner.hpp"
@@ -99,7 +100,7 @@ int test(const TestOptions& options) {
       for (auto& path : pack_paths(given))
         guarded([&] {
           auto pack = Pack::load(path, options.load.options());
-          for (auto& each : pack.definitions().tests)
+          for (auto& each : Inside::definitions(pack).tests)
             if (fnmatch(options.filter.c_str(), each->name.c_str(), 0) == 0) tests.push_back(each);
         });
     });

@@ -230,7 +230,10 @@ std::optional<Recognized> recognize(const OperatorCall& call) {
 }
 
 bool moves_indices(const OperatorCall& call) {
-  if (!follows_indices(call.op.operator_name().name)) return false;
+  std::string_view name = call.op.operator_name().name;
+  // What users write behind the model, to start from: a sum of everything, samples included, is no layer.
+  if (name == "aten::sum" || name == "aten::mean") return true;
+  if (!follows_indices(name)) return false;
   auto accumulate = call.op.schema().argumentIndexWithName("accumulate");  // of index_put: a sum
   return !accumulate || !call.arguments[static_cast<std::size_t>(*accumulate)].toBool();
 }

@@ -216,9 +216,7 @@ bool follows_indices(std::string_view name) {
       "lift_fresh", "lift_fresh_copy", "identity", "detach", "detach_", "resolve_conj", "resolve_neg", "conj", "real",
       "double", "float", "half", "bfloat16", "select_scatter", "slice_scatter", "diagonal_scatter",
       "as_strided_scatter", "zero_", "fill_", "view_copy", "slice_copy", "select_copy", "expand_copy", "permute_copy",
-      "transpose_copy", "squeeze_copy", "unsqueeze_copy", "alias_copy",
-      // what users write behind the model, to start from: a sum of everything, samples included, is no layer
-      "sum", "mean"};
+      "transpose_copy", "squeeze_copy", "unsqueeze_copy", "alias_copy"};
   return names.contains(base_name(name));
 }
 

@@ -8,6 +8,7 @@
 #include "grammar/parser.hpp"
 #include "grammar/shown_shape.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
 #include "interpreter/pack/loader.hpp"
@@ -105,7 +106,7 @@ std::shared_ptr<const Wanted> find(const std::string& name, const Definitions& o
 const std::string& Rule::description() const { return bound_->description; }
 const std::string& Composite::description() const { return bound_->description; }
 Composite::Composite(const Rule& rule)
-    : bound_(std::make_shared<const language::BoundComposite>(language::for_linear_layers(rule.bound()))) {}
+    : bound_(std::make_shared<const language::BoundComposite>(language::for_linear_layers(Inside::bound(rule)))) {}
 
 Pack::Pack(Loaded loaded)
     : definitions_(std::move(loaded.definitions)),
@@ -152,13 +153,13 @@ Pack Pack::parse(std::string text, std::string name) {
 Rule Pack::rule(const std::string& name, const Arguments& arguments) const {
   auto found = find<language::Rule>(name, *definitions_, "rule", "composite");
   auto values = named_values(arguments, found, *definitions_);
-  return Rule(std::make_shared<const language::BoundRule>(language::bind(found, values)));
+  return Inside::make<Rule>(std::make_shared<const language::BoundRule>(language::bind(found, values)));
 }
 
 Composite Pack::composite(const std::string& name, const Arguments& arguments) const {
   auto found = find<language::Composite>(name, *definitions_, "composite", "rule");
   auto values = named_values(arguments, found, *definitions_);
-  return Composite(std::make_shared<const language::BoundComposite>(language::bind(found, values)));
+  return Inside::make<Composite>(std::make_shared<const language::BoundComposite>(language::bind(found, values)));
 }
 
 Composite Pack::call(const std::string& text, const std::string& name) const {
@@ -168,7 +169,7 @@ Composite Pack::call(const std::string& text, const std::string& name) const {
     if (auto target =
             language::check_call(*written, source, {standard_definitions().get(), definitions_.get()}, diagnostics);
         target && !has_errors(diagnostics))
-      return Composite(std::make_shared<const language::BoundComposite>(language::bind(*target)));
+      return Inside::make<Composite>(std::make_shared<const language::BoundComposite>(language::bind(*target)));
   throw Error(std::move(diagnostics));
 }
 

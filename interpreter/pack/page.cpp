@@ -9,6 +9,7 @@
 #include "grammar/formatter.hpp"
 #include "grammar/overloaded.hpp"
 #include "grammar/parser.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/files.hpp"
 
@@ -144,8 +145,8 @@ class Collector {
         files.emplace(file_name(*source, from.folder), source);
       }
     };
-    note(from.pack.definitions().targets);
-    note(from.pack.definitions().functions);
+    note(Inside::definitions(from.pack).targets);
+    note(Inside::definitions(from.pack).functions);
     source_ = number;
     for (auto& [name, source] : files) {
       CanonicalFile file(source);

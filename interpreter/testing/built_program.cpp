@@ -1,6 +1,7 @@
 #include "interpreter/testing/built_program.hpp"
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::testing {
@@ -39,7 +40,7 @@ class BuiltProgram : public model::Program {
 }  // namespace
 
 Model as_model(std::shared_ptr<const BuiltModel> built) {
-  return Model(std::make_shared<const Model::State>(std::make_unique<BuiltProgram>(std::move(built))));
+  return Inside::make<Model>(std::make_shared<const Model::State>(std::make_unique<BuiltProgram>(std::move(built))));
 }
 
 }  // namespace ascribe::testing

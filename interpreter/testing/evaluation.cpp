@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/constant.hpp"
 
@@ -71,13 +72,13 @@ ascribe::Composite Evaluation::bound(const Target& target) {
     return out;
   };
   if (auto* composite = std::get_if<std::shared_ptr<const language::Composite>>(&target.definition))
-    return ascribe::Composite(
+    return Inside::make<ascribe::Composite>(
         std::make_shared<const BoundComposite>(language::bind(*composite, values((*composite)->parameters))));
   auto& rule = std::get<std::shared_ptr<const language::Rule>>(target.definition);
   auto bound_rule = language::bind(rule, values(rule->parameters));
   auto out = for_linear_layers(std::move(bound_rule));
   if (subject_.is_one_layer()) out.entries.front().conditions.front().layers = {{"any", {}}};
-  return ascribe::Composite(std::make_shared<const BoundComposite>(std::move(out)));
+  return Inside::make<ascribe::Composite>(std::make_shared<const BoundComposite>(std::move(out)));
 }
 
 Value Evaluation::argument(const Expression& expression, Type type) {

@@ -9,6 +9,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/shown_shape.hpp"
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/testing/built_model.hpp"
 #include "interpreter/testing/comparison.hpp"
@@ -102,7 +103,7 @@ class TestRun {
   // -------------------------------------------------------------------------------------------------- relevance
 
   at::Tensor relevance(const ascribe::Composite& rules) const {
-    attaching::refuse_module_entries(rules.bound());
+    attaching::refuse_module_entries(Inside::bound(rules));
     auto names = std::make_shared<libtorch::ParameterNames>();
     for (auto& [name, parameter] : model_->parameters()) names->add(name, parameter);
     auto leaf = x_.detach().clone().requires_grad_();

@@ -1,7 +1,8 @@
 // Relevance is conserved through whole networks, where nothing takes a share of it that it is not handed down to.
 #include "tests/architectures/ways.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // The start: at every position of every sample, the largest output is explained, with its own value.
@@ -71,4 +72,4 @@ TEST_CASE("LRP-z-plus loses nothing to zeroed biases, and to the shift of merged
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

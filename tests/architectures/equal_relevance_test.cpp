@@ -1,7 +1,8 @@
 // Well-known networks have the same output, the same relevance and the same layers in whatever way they are run.
 #include "tests/architectures/ways.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // max |a − b| / max |b|: relevance of a pixel is far below 1.
@@ -124,4 +125,4 @@ TEST_CASE("entries by module name choose the same layers in every way that keeps
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

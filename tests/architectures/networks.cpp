@@ -13,7 +13,8 @@
 #include <map>
 #include <stdexcept>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 namespace nn = torch::nn;
@@ -406,4 +407,4 @@ std::shared_ptr<Network> network(const std::string& name, const torch::jit::Modu
   return out;
 }
 
-}  // namespace ascribe::test
+}  // namespace test

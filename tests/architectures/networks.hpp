@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 struct Network : torch::nn::Module {
   virtual at::Tensor forward(const at::Tensor& x) = 0;
@@ -22,4 +23,4 @@ std::vector<std::string> network_names();
 /// where the two differ in names or shapes.
 std::shared_ptr<Network> network(const std::string& name, const torch::jit::Module& saved);
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -8,7 +8,8 @@
 
 #include "interpreter/command/tensor_file.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// A network as export.py has saved it: all of it, or without biases.
 struct Saved {
@@ -68,4 +69,4 @@ inline const std::vector<Way> ways{
     {"C++ module", as_module, Way::Names::of_weights},
 };
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -6,7 +6,8 @@
 
 #include <thread>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // Two linear layers with a ReLU between, [N, 4] to [N, 3].
@@ -383,4 +384,4 @@ TEST_CASE("threads with different rules and targets share a model") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -4,7 +4,8 @@
 
 #include <torch/nn/modules/batchnorm.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // Statistics and parameters as training leaves them: none of them 0 or 1.
@@ -346,4 +347,4 @@ TEST_CASE("the row of a layer that is merged and read otherwise, too, counts bot
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -3,7 +3,8 @@
 
 #include <torch/nn/modules/rnn.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("two branches that are added share relevance in proportion") {
@@ -362,4 +363,4 @@ TEST_CASE("recurrent layers are no layers yet: they keep their gradient whole") 
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -3,7 +3,8 @@
 
 #include <torch/nn/modules/embedding.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 struct Sentence : Net {
@@ -88,4 +89,4 @@ TEST_CASE("an embedding that is refused says so") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -3,7 +3,8 @@
 
 #include <torch/nn/modules/container/modulelist.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("a rule with forward alone replaces the output and keeps the replacement's gradient") {
@@ -244,4 +245,4 @@ TEST_CASE("a backward rule would multiply relevance where two branches meet, and
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -7,7 +7,8 @@
 
 #include <cstdlib>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// The folder of exported models. Fails the test where there was no Python to make them.
 inline std::filesystem::path exported_models() {
@@ -47,4 +48,4 @@ inline std::string against_pytorch(const Exported& each) {
   return "";
 }
 
-}  // namespace ascribe::test
+}  // namespace test

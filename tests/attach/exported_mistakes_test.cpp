@@ -5,7 +5,8 @@
 
 #include "interpreter/model/symbols.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 using nlohmann::json;
@@ -269,4 +270,4 @@ TEST_CASE("arithmetic on sizes is Python's, and never wraps around") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,5 +1,6 @@
 // Exported programs (.pt2): what they compute, how their layers are called, and that rules give what they give for the
 // same network as TorchScript.
+#include "interpreter/inside.hpp"
 #include "tests/attach/exported.hpp"
 
 #include <thread>
@@ -8,7 +9,8 @@
 #include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/model/model_state.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 const std::string residual_rules = R"(
@@ -60,7 +62,7 @@ TEST_CASE("layers of exported programs are called as the original model's module
     CHECK(libtorch::current_module().empty());
   }
   auto weights = exported_model("weights");
-  auto found = weights.model.state().program->parameter_names();
+  auto found = Inside::state(weights.model).program->parameter_names();
   for (std::string name : {"first.weight", "second.weight", "rows", "hidden", "constant"})
     CHECK(found.names.contains(name));
 }
@@ -68,7 +70,7 @@ TEST_CASE("layers of exported programs are called as the original model's module
 TEST_CASE("weights that shared memory when they were exported share it again") {
   auto model = exported_model("weights").model;
   for (auto& copy : {model, model.to("cpu")}) {
-    auto held = copy.state().program->parameter_names().held;
+    auto held = Inside::state(copy).program->parameter_names().held;
     auto is_alias = [&](at::IntArrayRef sizes) {
       std::set<const c10::StorageImpl*> storages;
       int count = 0;
@@ -221,4 +223,4 @@ TEST_CASE("inputs are converted to the type that the program declares") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

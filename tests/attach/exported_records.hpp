@@ -10,7 +10,8 @@
 
 #include "interpreter/model/archive.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 // An exported program whose records can be changed.
 struct Records {
@@ -33,4 +34,4 @@ struct Records {
   std::string name = "model";
 };
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,4 +1,5 @@
 // What fails in the middle: it is told in one clear line, and thread and model are as they were.
+#include "interpreter/inside.hpp"
 #include "tests/attach/scripts.hpp"
 
 #include <c10/core/CPUAllocator.h>
@@ -14,7 +15,8 @@
 #include "interpreter/libtorch/module_scope.hpp"
 #include "interpreter/model/model_state.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 namespace nn = torch::nn;
@@ -61,7 +63,7 @@ class Untouched {
     keep();
   }
   explicit Untouched(const Model& model) {
-    tensors_ = model.state().names->held;
+    tensors_ = Inside::state(model).names->held;
     keep();
   }
   bool holds() const {
@@ -353,4 +355,4 @@ TEST_CASE("wherever memory ends while rules are attached, thread and model are a
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

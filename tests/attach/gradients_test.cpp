@@ -4,7 +4,8 @@
 
 #include <torch/nn/modules/batchnorm.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // A number that depends on every part of the relevance, none of it alike.
@@ -158,4 +159,4 @@ TEST_CASE("a replaced output has its own gradient while an attachment is inactiv
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -6,7 +6,8 @@
 #include "ascribe/heatmap.hpp"
 #include "tests/folder.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 struct Rgb {
@@ -117,4 +118,4 @@ TEST_CASE("a picture is plain bytes, whatever type the relevance has, and whoeve
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -6,7 +6,8 @@
 
 #include <thread>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 Rule seed_rule(const std::string& name, const Arguments& arguments = {}) {
@@ -217,4 +218,4 @@ TEST_CASE("what a hooked module itself refuses is an error that names it") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

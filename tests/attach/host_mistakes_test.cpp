@@ -14,7 +14,8 @@
 #include "ascribe/hooked.hpp"
 #include "ascribe/version.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 namespace nn = torch::nn;
@@ -244,4 +245,4 @@ TEST_CASE("the version of the headers is that of the library") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

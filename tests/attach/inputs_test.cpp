@@ -1,7 +1,8 @@
 // Several forward passes in one scope, and inputs of every type and layout.
 #include "tests/attach/models.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("the backward pass runs inside the scope as it does outside") {
@@ -106,4 +107,4 @@ TEST_CASE("an input that is itself a result gets its relevance, and hands it on 
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,6 +1,7 @@
 // What attached rules are compared with: every layer worked out alone, and the results put together by hand.
 #pragma once
 
+#include "interpreter/inside.hpp"
 #include "tests/catch.hpp"
 
 #include <ATen/ATen.h>
@@ -18,7 +19,8 @@
 #include "interpreter/libtorch/dispatch.hpp"
 #include "tests/evaluators.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 // Many small tensors, and several test programs at a time: more threads would only wait for each other.
 inline const bool single_threaded = (at::set_num_threads(1), true);
@@ -81,7 +83,7 @@ inline Tensors through(const Rule& chosen, const Function& f, const Tensors& x, 
       theta.push_back(value.detach());
     }
   layer.output = f(layer.inputs, theta);
-  return test::relevance(chosen.bound(), layer, R);
+  return test::relevance(Inside::bound(chosen), layer, R);
 }
 
 /// One layer of a chain. Without a rule: what keeps its gradient, or is no layer.
@@ -184,4 +186,4 @@ inline std::filesystem::path digits() { return std::filesystem::path(ASCRIBE_EXA
 inline std::filesystem::path digits() { return "examples/digits"; }
 #endif
 
-}  // namespace ascribe::test
+}  // namespace test

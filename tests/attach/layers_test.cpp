@@ -4,7 +4,8 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/pooling.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("convolutions of one to three dimensions get their rule, strided, dilated, grouped, padded") {
@@ -390,4 +391,4 @@ TEST_CASE("a negative is a scaling by -1") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -8,7 +8,8 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/dropout.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("attaching where gradients are disabled is an error") {
@@ -260,4 +261,4 @@ TEST_CASE("recurrent operators whose states or parameters do not fit are refused
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

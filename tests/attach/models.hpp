@@ -8,7 +8,8 @@
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 namespace nn = torch::nn;
 
@@ -122,4 +123,4 @@ inline bool plain_gradient_is_back(Small& model, const at::Tensor& x) {
   return same_bits(found.relevance, expected.relevance) && same_bits(found.output, expected.output);
 }
 
-}  // namespace ascribe::test
+}  // namespace test

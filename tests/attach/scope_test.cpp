@@ -5,7 +5,8 @@
 
 #include <c10/core/impl/COW.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("after its scope, and after remove, the plain gradient is back bit by bit") {
@@ -418,4 +419,4 @@ TEST_CASE("while an inner attachment is inactive, the one around it serves") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -8,7 +8,8 @@
 
 #include <atomic>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 using Children = std::vector<std::pair<std::string, torch::jit::Module>>;
 
@@ -86,4 +87,4 @@ inline void equals(
         exact);
 }
 
-}  // namespace ascribe::test
+}  // namespace test

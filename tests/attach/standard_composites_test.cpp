@@ -2,7 +2,8 @@
 // with the arguments that are for it.
 #include "tests/attach/models.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 const std::vector<std::string> bias{"bias"};
@@ -107,4 +108,4 @@ TEST_CASE("in the standard composites sums, factors and average pooling share re
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -5,7 +5,8 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/embedding.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // Two branches that meet by `cat` and `+`, and two outputs.
@@ -214,4 +215,4 @@ TEST_CASE("reports without sums cost nothing: nobody adds up") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -9,7 +9,8 @@
 #include <stop_token>
 #include <thread>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 namespace nn = torch::nn;
@@ -195,4 +196,4 @@ TEST_CASE("an attachment stops a model that the host runs itself, forward and ba
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

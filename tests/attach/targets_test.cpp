@@ -1,7 +1,8 @@
 // Where relevance starts, where it is looked at, where it stops, and its gradient: what `attribute` can be asked for.
 #include "tests/attach/scripts.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 Composite epsilon_plus() { return Pack::standard().composite("epsilon_plus"); }
@@ -167,4 +168,4 @@ TEST_CASE("layers tells which layer gets which rule before any rule runs, and wi
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

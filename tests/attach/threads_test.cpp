@@ -1,5 +1,6 @@
 // Many threads, one model: each gets what it would get alone, and nothing of the model changes. The same tests run
 // under the thread sanitizer (`./dev test`), with fewer turns.
+#include "interpreter/inside.hpp"
 #include "tests/attach/scripts.hpp"
 
 #include <torch/nn/modules/activation.h>
@@ -22,7 +23,8 @@ extern "C" [[gnu::visibility("default")]] const char* __tsan_default_suppression
 extern "C" const char* __tsan_default_suppressions() { return "race:torch::autograd::Node::topological_nr\n"; }
 #endif
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 namespace nn = torch::nn;
@@ -73,7 +75,7 @@ Untouched untouched(const nn::Module& model) {
   return Untouched(tensors);
 }
 
-Untouched untouched(const Model& model) { return Untouched(model.state().names->held); }
+Untouched untouched(const Model& model) { return Untouched(Inside::state(model).names->held); }
 
 // Runs all of these at the same time, `count` times each. How often each was right; an exception is a turn that was
 // not.
@@ -334,4 +336,4 @@ TEST_CASE("the backward pass may run on another thread, with or without rules of
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -8,7 +8,8 @@
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("an error that a rule makes at a layer of a saved model is that error") {
@@ -203,4 +204,4 @@ TEST_CASE("a truncated or damaged model is an error of ours or a model, and noth
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,4 +1,5 @@
 // Saved models: what TorchScript files compute, layer by layer, and how their layers are called.
+#include "interpreter/inside.hpp"
 #include "tests/attach/scripts.hpp"
 
 #include <c10/core/InferenceMode.h>
@@ -11,7 +12,8 @@
 #include "interpreter/model/model_state.hpp"
 #include "interpreter/model/torchscript.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("a scripted model equals its layers one by one, and its modules keep their names") {
@@ -377,7 +379,7 @@ TEST_CASE("a buffer that a model adds stays as it is: nothing touches its memory
   at::manual_seed(12);
   auto buffer = random({4});
   auto model = loaded(script("def forward(self, x):\n  return x + self.shift\n", {}, {}, {{"shift", buffer}}));
-  auto held = model.state().names->held.at(0);
+  auto held = Inside::state(model).names->held.at(0);
   auto* memory = held.const_data_ptr();
   attributed(model, entries("add => norm"), random({2, 4}));
   CHECK(!c10::impl::cow::is_cow_data_ptr(held.storage().data_ptr()));
@@ -414,4 +416,4 @@ TEST_CASE("the digits example: names, finite relevance, most of it conserved") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,7 +1,8 @@
 // Integers as inputs: looked up by embeddings, in whatever view or copy, or computed with until they turn floating.
 #include "tests/attach/scripts.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 at::Tensor integers(std::vector<std::int64_t> values, at::IntArrayRef shape) {
@@ -236,4 +237,4 @@ TEST_CASE("integers that lead nowhere back are refused, and never explained as s
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,7 +1,8 @@
 // Which dimension of an output counts samples, and what a target then is an index of.
 #include "tests/attach/scripts.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // The identity from x to whatever shape: relevance is the output's, in x's places.
@@ -118,4 +119,4 @@ TEST_CASE("with several inputs, the samples of any of them count") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 // What is written to stderr meanwhile.
@@ -48,4 +49,4 @@ TEST_CASE("a handler of the program's own hears what it heard before") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,4 +1,5 @@
 // TorchScript models that write into themselves: each run starts from what the file says.
+#include "interpreter/inside.hpp"
 #include "tests/attach/scripts.hpp"
 
 #include <thread>
@@ -6,7 +7,8 @@
 #include "interpreter/model/model_state.hpp"
 #include "interpreter/model/torchscript.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 struct Stream {
@@ -43,7 +45,7 @@ TEST_CASE("a model that keeps a state gives the same answer each time, and from 
     Stream net(body);
     at::manual_seed(42);
     auto x = random({2, 3});
-    auto before = net.model->state().names->held;
+    auto before = Inside::state(*net.model).names->held;
     Tensors copies;
     for (auto& each : before) copies.push_back(each.detach().clone());
     auto y = net.model->forward(x);
@@ -77,7 +79,7 @@ TEST_CASE("counts and lists of a model start anew with each run") {
 
 TEST_CASE("batch norm that was saved in training mode learns nothing here") {
   Stream net("  return torch.batch_norm(x, None, None, self.state, self.scale, True, 0.1, 1e-05, False)\n");
-  auto held = net.model->state().names->held;
+  auto held = Inside::state(*net.model).names->held;
   Tensors before;
   for (auto& each : held) before.push_back(each.detach().clone());
   (void)net.model->forward(random({4, 3}));
@@ -87,7 +89,7 @@ TEST_CASE("batch norm that was saved in training mode learns nothing here") {
 TEST_CASE("what is only read is shared, and so is the whole model where nothing is written in evaluation mode") {
   auto shared = [](const std::string& body) {
     Stream net(body);
-    auto* program = dynamic_cast<const model::TorchScriptGraph*>(net.model->state().program.get());
+    auto* program = dynamic_cast<const model::TorchScriptGraph*>(Inside::state(*net.model).program.get());
     return program->shares_everything();
   };
   CHECK(shared("  return torch.relu_(self.part.forward(x)) * self.scale\n"));
@@ -104,4 +106,4 @@ TEST_CASE("what is only read is shared, and so is the whole model where nothing 
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

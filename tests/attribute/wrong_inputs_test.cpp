@@ -1,7 +1,8 @@
 // Inputs in another order, of another type, or too few: messages that say so in words of the model's own.
 #include "tests/attach/scripts.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 Model categories_and_numbers() {
@@ -44,4 +45,4 @@ TEST_CASE("an input that is missing is one of those that the model names") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

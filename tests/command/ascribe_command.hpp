@@ -9,7 +9,8 @@
 
 #include "tests/folder.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 struct Outcome {
   int code;
@@ -33,4 +34,4 @@ inline Outcome run_shell(const Folder& folder, const std::string& commands) {
           bytes_of(results / "err")};
 }
 
-}  // namespace ascribe::test
+}  // namespace test

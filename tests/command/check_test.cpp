@@ -7,7 +7,7 @@
 
 namespace {
 
-using namespace ascribe::test;
+using namespace test;
 using Catch::Contains;
 using nlohmann::json;
 

@@ -17,14 +17,14 @@
 
 namespace {
 
-using ascribe::test::bytes_of;
 using Catch::Contains;
 using Catch::StartsWith;
+using test::bytes_of;
 
 const std::string digits = ASCRIBE_EXAMPLES "/digits/";
 
 // Paths as text, for command lines and messages.
-struct Folder : ascribe::test::Folder {
+struct Folder : test::Folder {
   std::string operator/(const std::string& name) const { return (path / name).string(); }
 };
 

@@ -11,7 +11,7 @@
 namespace {
 
 using namespace ascribe;
-using namespace ascribe::test;
+using namespace test;
 using Catch::Contains;
 using Catch::StartsWith;
 

@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace ascribe::test;
+using namespace test;
 using Catch::Contains;
 using Catch::StartsWith;
 

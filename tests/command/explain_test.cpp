@@ -7,7 +7,7 @@
 namespace {
 
 using namespace ascribe;
-using namespace ascribe::test;
+using namespace test;
 using Catch::Contains;
 using Catch::StartsWith;
 

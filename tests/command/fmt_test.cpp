@@ -11,15 +11,15 @@
 
 namespace {
 
-using ascribe::test::bytes_of;
 using Catch::StartsWith;
+using test::bytes_of;
 namespace fs = std::filesystem;
 
 constexpr const char* untidy = "rule a{map=R}";
 constexpr const char* tidy = "rule a { map = R }\n";
 
 // Paths as text, for command lines and messages.
-struct Folder : ascribe::test::Folder {
+struct Folder : test::Folder {
   std::string operator/(const std::string& name) const { return (path / name).string(); }
 };
 

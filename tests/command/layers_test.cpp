@@ -8,7 +8,8 @@
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 using Catch::Contains;
@@ -172,4 +173,4 @@ TEST_CASE("run takes several inputs, and writes the first relevance or each") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -5,7 +5,7 @@
 
 namespace {
 
-using namespace ascribe::test;
+using namespace test;
 using Catch::Contains;
 namespace fs = std::filesystem;
 

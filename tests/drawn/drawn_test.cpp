@@ -18,6 +18,7 @@
 #include <tuple>
 
 #include "ascribe/attach.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "tests/catch.hpp"
 #include "tests/drawn/kinds.hpp"
@@ -168,7 +169,7 @@ Outcome by_reference(const Drawn& it, const Values& values, const Function& appl
     layer.output = apply(layer.inputs, values.theta);
   }
   try {
-    auto& bound = it.rule.rule.bound();
+    auto& bound = Inside::bound(it.rule.rule);
     test::check_fit(bound, layer, layer.output.sizes());
     auto out = test::relevance(bound, layer, values.R.defined() ? values.R : layer.output);
     out.resize(values.x.size());

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ascribe/pack.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "tests/drawn/draw.hpp"
 
@@ -31,13 +32,13 @@ struct DrawnRule {
 
 inline std::vector<std::string> rule_names() {
   std::vector<std::string> out;
-  for (auto& [name, definition] : Pack::standard().definitions().targets)
+  for (auto& [name, definition] : Inside::definitions(Pack::standard()).targets)
     if (std::holds_alternative<std::shared_ptr<const language::Rule>>(definition)) out.push_back(name);
   return out;
 }
 
 inline const language::Rule& definition_of(const std::string& rule) {
-  return *std::get<std::shared_ptr<const language::Rule>>(Pack::standard().definitions().targets.at(rule));
+  return *std::get<std::shared_ptr<const language::Rule>>(Inside::definitions(Pack::standard()).targets.at(rule));
 }
 
 /// `[[1.5, -2], [0.25, 3]]`

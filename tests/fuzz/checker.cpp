@@ -1,6 +1,7 @@
 // Any text is checked against the standard pack: it gives definitions or messages, the same each time. What is sound
 // can be called by its name.
 #include "ascribe/pack.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "tests/fuzz/property.hpp"
 
@@ -25,7 +26,7 @@ std::string messages(Action action) {
 
 // A definition's description is a call that makes the same definition again.
 void check_definitions(const Pack& pack) {
-  for (auto& [name, definition] : pack.definitions().targets)
+  for (auto& [name, definition] : Inside::definitions(pack).targets)
     messages([&, &name = name, &definition = definition] {
       bool rule = std::holds_alternative<std::shared_ptr<const language::Rule>>(definition);
       auto description = rule ? pack.rule(name).description() : pack.composite(name).description();

@@ -21,7 +21,7 @@ int main(int count, char** arguments) {
   for (auto& file : files) {
     std::printf("%s\n", file.c_str());
     std::fflush(stdout);
-    auto bytes = ascribe::test::bytes_of(file);
+    auto bytes = test::bytes_of(file);
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   }
   std::printf("%zu files\n", files.size());

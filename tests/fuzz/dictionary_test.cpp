@@ -12,7 +12,7 @@
 
 TEST_CASE("the fuzzer's dictionary holds every reserved word, built-in function, layer kind and layer's argument") {
   std::set<std::string, std::less<>> known;
-  std::istringstream lines(ascribe::test::bytes_of(ASCRIBE_FUZZ_DICTIONARY));
+  std::istringstream lines(test::bytes_of(ASCRIBE_FUZZ_DICTIONARY));
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with('"')) known.insert(line.substr(1, line.size() - 2));
 

@@ -1,5 +1,6 @@
 // Any tests that pass the checker are run: they hold or fail with messages, the same each time.
 #include "ascribe/pack.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/testing/runner.hpp"
 #include "tests/fuzz/property.hpp"
@@ -10,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string text(reinterpret_cast<const char*>(data), size);
   std::vector<std::shared_ptr<const language::Test>> tests;
   try {
-    tests = Pack::parse(text, "fuzz.rule").definitions().tests;
+    tests = Inside::definitions(Pack::parse(text, "fuzz.rule")).tests;
   } catch (const Error&) {
     return 0;
   }

@@ -7,6 +7,7 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/parser.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/language/checker.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -242,7 +243,7 @@ TEST_CASE("tensors from a host meet requirements like those from a file") {
       "rule box(low: input, high: input) { require low < high, \"low has to be below high\"\n"
       "  input = max(min(x, high), low) }\n"
       "composite symmetric(bound: input) { any => box(-bound, bound) }");
-  CHECK(pack.composite("symmetric", {{"bound", Numbers{{3}, {1, 2, 3}}}}).bound().entries.size() == 1);
+  CHECK(Inside::bound(pack.composite("symmetric", {{"bound", Numbers{{3}, {1, 2, 3}}}})).entries.size() == 1);
   CHECK_THROWS_WITH(
       pack.composite("symmetric", {{"bound", Numbers{{3}, {1, -1, 3}}}}),
       Catch::Contains("`box(low = [-1, 1, -3], high = [1, -1, 3])` is refused: low has to be below high"));
@@ -256,7 +257,7 @@ TEST_CASE("what an entry selects reaches those who match layers: kinds and names
   auto pack = Pack::parse(
       "composite inner { first 2 class \"SMELU\", relu \"a.*\" => pass }\n"
       "composite outer { module \"encoder.*.act\" => zplus; \"b\" => inner; any => epsilon }");
-  auto bound = pack.composite("outer").bound();
+  auto bound = Inside::bound(pack.composite("outer"));
   REQUIRE(bound.entries.size() == 3);
   auto shown = [](const LayerSelector& selector) {
     auto word = selector.selects == Selects::layers   ? "layers"

@@ -6,6 +6,7 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/limits.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/binding.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
@@ -14,12 +15,12 @@
 namespace {
 
 using namespace ascribe;
-using ascribe::test::pack_rule;
 using Catch::Contains;
 using test::from;
 using test::load;
 using test::Memory;
 using test::messages;
+using test::pack_rule;
 namespace fs = std::filesystem;
 
 const std::string acme = test::pack_rule("acme");
@@ -37,7 +38,7 @@ TEST_CASE("a pack is its folder: its files share one scope, nested packs are no 
   auto pack = Pack::load(data / "packs/acme");
   CHECK(pack.name() == "acme");
   CHECK(pack.version() == "1.2.0");
-  CHECK(pack.composite("my_vgg").bound().entries.size() == 3);
+  CHECK(Inside::bound(pack.composite("my_vgg")).entries.size() == 3);
   CHECK(pack.rule("some_rule").description() == "some_rule(epsilon = 1e-06)");
   CHECK(pack.rule("epsilon").description() == "epsilon(epsilon = 1e-06)");
   CHECK(pack.call("my_vgg(0.5)").description() == "my_vgg(epsilon = 0.5)");

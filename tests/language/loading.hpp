@@ -10,7 +10,8 @@
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/loader.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 // Files in memory, of which one may vanish; counts what is read.
 class Memory : public Files {
@@ -76,4 +77,4 @@ inline std::string pack_rule(const std::string& name) {
   return "pack " + name + " { version = \"1.2.0\"; language = 1 }\n";
 }
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "grammar/parser.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/binding.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"
 #include "tests/catch.hpp"
@@ -39,7 +40,7 @@ TEST_CASE("the standard pack has its rules and composites, with their defaults")
   CHECK(standard.rule("pass").description() == "pass");
   CHECK(standard.composite("base").description() == "base(stabilizer = 1e-06)");
   CHECK(standard.composite("epsilon_plus").description() == "epsilon_plus(epsilon = 1e-06, stabilizer = 1e-06)");
-  CHECK(standard.composite("epsilon_plus_flat").bound().entries.size() == 6);
+  CHECK(Inside::bound(standard.composite("epsilon_plus_flat")).entries.size() == 6);
   CHECK(standard.rule("alpha_beta").description() == "alpha_beta(alpha = 2, beta = 1, epsilon = 1e-06)");
   CHECK(standard.rule("zbox", {{"low", -3}, {"high", 4}}).description() == "zbox(low = -3, high = 4, epsilon = 1e-06)");
   CHECK(standard.rule("wsquare").description() == "wsquare(epsilon = 1e-06)");
@@ -63,7 +64,7 @@ TEST_CASE("the standard pack hands each argument of a composite to the rules tha
   auto targets = [](const std::string& call) {
     std::vector<std::string> out;
     auto composite = Pack::standard().call(call);
-    for (auto& entry : composite.bound().entries)
+    for (auto& entry : Inside::bound(composite).entries)
       if (auto* rule = std::get_if<language::BoundRule>(&entry.target)) out.push_back(rule->description);
     return out;
   };
@@ -115,7 +116,7 @@ TEST_CASE("the standard pack gives no warnings, and all that it defines is docum
 TEST_CASE("a file's own names win over the standard ones, which std still reaches") {
   auto pack = Pack::parse("rule epsilon { map = R }\ncomposite a { any => epsilon; linear => std.epsilon }");
   auto composite = pack.composite("a");
-  auto& entries = composite.bound().entries;
+  auto& entries = Inside::bound(composite).entries;
   CHECK(std::get<language::BoundRule>(entries[0].target).rule->parameters.empty());
   CHECK(std::get<language::BoundRule>(entries[1].target).rule->parameters.size() == 2);
   CHECK(pack.rule("std.epsilon").description() == "epsilon(epsilon = 1e-06)");
@@ -127,7 +128,7 @@ TEST_CASE("nested composites become one list of entries, in order") {
       "composite outer { \"head.*\" => inner(2); linear => pass }\ncomposite inner(k) { first linear => epsilon(k); "
       "any => epsilon(k + 1) }");
   auto outer = pack.composite("outer");
-  auto& entries = outer.bound().entries;
+  auto& entries = Inside::bound(outer).entries;
   REQUIRE(entries.size() == 3);
   CHECK(entries[0].conditions.size() == 2);
   CHECK(std::get<language::BoundRule>(entries[0].target).description == "epsilon(epsilon = 2)");
@@ -139,7 +140,7 @@ TEST_CASE("calls are read as they are written") {
   auto& standard = Pack::standard();
   CHECK(standard.call("epsilon_plus(epsilon = 0.1 + 0.2 * 2)").description() ==
         "epsilon_plus(epsilon = 0.5, stabilizer = 1e-06)");
-  CHECK(standard.call("zplus").bound().entries.size() == 1);
+  CHECK(Inside::bound(standard.call("zplus")).entries.size() == 1);
   CHECK(code_of([&] { standard.call("epsilon_plu"); }) == Code::unknown_rule);
   CHECK(code_of([&] { standard.call("merge"); }) == Code::engine_target);
   CHECK(code_of([&] { standard.call("zplus(2"); }) == Code::syntax);
@@ -182,7 +183,7 @@ TEST_CASE("a host gives a stabilizer function as a call, checked like one in a f
   CHECK(pack.rule("mine", {{"by", Stabilizer("relative(0.1)")}}).description() == "mine(by = relative(0.1), a = 1)");
   // The same values as in a call.
   CHECK(pack.rule("mine", by("soft(2)")).description() == pack.call("mine(soft(2))").description());
-  CHECK(pack.rule("mine", by("soft(2)")).bound().arguments.size() == 2);
+  CHECK(Inside::bound(pack.rule("mine", by("soft(2)"))).arguments.size() == 2);
 
   auto refused = [&](const char* call) { return code_of([&] { pack.rule("mine", by(call)); }); };
   CHECK(refused("sofd(1)") == Code::unknown_function);
@@ -209,6 +210,6 @@ TEST_CASE("files that cannot be read are refused with one line") {
   CHECK(code_of([&] { Pack::load("/dev/zero"); }) == Code::unreadable_file);
   folder.file("a.rule", "composite a { any => b }");
   folder.file("b.rule", "rule b { map = R }");
-  CHECK(Pack::load({folder / "a.rule", folder / "b.rule"}).composite("a").bound().entries.size() == 1);
+  CHECK(Inside::bound(Pack::load({folder / "a.rule", folder / "b.rule"}).composite("a")).entries.size() == 1);
   CHECK(code_of([&] { Pack::load(folder / "a.rule"); }) == Code::unknown_rule);
 }

@@ -9,7 +9,8 @@
 #include "interpreter/layers/recognition.hpp"
 #include "tests/catch.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 inline c10::OperatorHandle find(const std::string& name, const std::string& overload = "") {
   return c10::Dispatcher::singleton().findSchemaOrThrow(("aten::" + name).c_str(), overload.c_str());
@@ -53,4 +54,4 @@ struct Called {
 inline at::Tensor computed(at::IntArrayRef shape) { return at::randn(shape, at::kDouble).requires_grad_() * 1; }
 inline at::Tensor constant(at::IntArrayRef shape) { return at::randn(shape, at::kDouble); }
 
-}  // namespace ascribe::test
+}  // namespace test

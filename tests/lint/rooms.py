@@ -40,7 +40,7 @@ ROOMS = {
 
 
 def room_of(path):
-    if path.startswith(("interpreter/include/", "ascribe/")):
+    if path.startswith(("interpreter/include/", "ascribe/")) or path == "interpreter/inside.hpp":
         return "include"
     return str(PurePosixPath(path).parent)
 

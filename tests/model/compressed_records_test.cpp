@@ -5,7 +5,8 @@
 
 #include <random>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 std::string deflated(const std::string& bytes, int level = Z_DEFAULT_COMPRESSION) {
@@ -137,4 +138,4 @@ TEST_CASE("records that would grow beyond all measure are refused before any mem
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

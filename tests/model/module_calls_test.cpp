@@ -7,7 +7,8 @@
 #include <set>
 #include <thread>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 const std::vector<std::string> files{"net.pt2", "net_strict.pt2", "net_decomposed.pt2", "net_scripted.pt",
@@ -349,4 +350,4 @@ TEST_CASE("whatever a file says of its modules, the program computes the same") 
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -1,7 +1,8 @@
 // Operators that exporting writes for what current models are made of.
 #include "tests/attach/exported.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("what decoders are made of computes what PyTorch computes") {
@@ -17,4 +18,4 @@ TEST_CASE("what decoders are made of computes what PyTorch computes") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -3,7 +3,8 @@
 
 #include "tests/catch.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 TEST_CASE("operators that draw random numbers are known by LibTorch's tag") {
@@ -25,4 +26,4 @@ TEST_CASE("operators that draw random numbers are known by LibTorch's tag") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -5,7 +5,8 @@
 #include "interpreter/libtorch/module_scope.hpp"
 #include "tests/attach/exported.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// Watches while it lives; answers what it takes with what the module computes.
 class Watching : public libtorch::ModuleObserver {
@@ -56,4 +57,4 @@ inline bool same_bits(const Tensors& found, const Tensors& expected) {
          std::equal(found.begin(), found.end(), expected.begin(), [](auto& a, auto& b) { return same_bits(a, b); });
 }
 
-}  // namespace ascribe::test
+}  // namespace test

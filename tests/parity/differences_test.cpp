@@ -7,7 +7,8 @@
 
 #include "tests/parity/reference.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 constexpr double right = 1e-9;
@@ -143,4 +144,4 @@ TEST_CASE("batch norm is merged without parameters of its own, and into grouped 
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -5,7 +5,8 @@
 #include "tests/evaluators.hpp"
 #include "tests/parity/reference.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 constexpr double single_precision = 1e-4;
@@ -150,4 +151,4 @@ TEST_CASE("the stored arrays are what Zennit gives") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

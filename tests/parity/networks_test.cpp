@@ -8,7 +8,8 @@
 #include "tests/folder.hpp"
 #include "tests/parity/reference.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 namespace {
 
 constexpr double of_networks = 1e-9, single_precision = 1e-4;
@@ -105,4 +106,4 @@ TEST_CASE("the stored networks are those that Zennit ran on") {
 }
 
 }  // namespace
-}  // namespace ascribe::test
+}  // namespace test

@@ -10,7 +10,8 @@
 #include <fstream>
 #include <iterator>
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 /// A value in one of the files: a dictionary, a list, a text or a tensor.
 class Entry {
@@ -71,4 +72,4 @@ class Reference {
   std::filesystem::path folder_;
 };
 
-}  // namespace ascribe::test
+}  // namespace test

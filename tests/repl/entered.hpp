@@ -6,7 +6,8 @@
 
 #include "interpreter/command/repl/session.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 struct Entering {
   explicit Entering(repl::SessionOptions options = {}) : session(std::move(options)) {}
@@ -41,4 +42,4 @@ inline std::string mistake(const repl::Answer& answer) {
   return out + first.message;
 }
 
-}  // namespace ascribe::test
+}  // namespace test

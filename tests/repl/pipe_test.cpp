@@ -2,14 +2,14 @@
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
-using ascribe::test::Folder;
-using ascribe::test::run_shell;
 using Catch::Contains;
 using Catch::StartsWith;
+using test::Folder;
+using test::run_shell;
 
 namespace {
 
-ascribe::test::Outcome run_input(const Folder& folder, const std::string& input, const std::string& options = "") {
+test::Outcome run_input(const Folder& folder, const std::string& input, const std::string& options = "") {
   folder.file("input", input);
   return run_shell(folder, "ascribe repl " + options + " < input");
 }
@@ -169,5 +169,5 @@ TEST_CASE("pictures are plain where nobody looks, and a session's files are kept
                            "explain(model, epsilon_plus, target = 3)\nrule mine = zplus\n:save mine.rule\n");
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.out, Contains("rules: epsilon_plus(") && Contains("for: .:+*#") && !Contains("\033"));
-  CHECK(ascribe::test::bytes_of(folder / "mine.rule") == "rule mine = zplus\n");
+  CHECK(test::bytes_of(folder / "mine.rule") == "rule mine = zplus\n");
 }

@@ -18,7 +18,8 @@
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
 
-namespace ascribe::test {
+namespace test {
+using namespace ascribe;
 
 class Terminal {
  public:
@@ -147,4 +148,4 @@ class Terminal {
   std::string beginning_, shown_;
 };
 
-}  // namespace ascribe::test
+}  // namespace test

@@ -3,10 +3,10 @@
 
 #include "tests/catch.hpp"
 
-using ascribe::test::bytes_of;
-using ascribe::test::Folder;
-using ascribe::test::Terminal;
 using Catch::Contains;
+using test::bytes_of;
+using test::Folder;
+using test::Terminal;
 
 namespace {
 

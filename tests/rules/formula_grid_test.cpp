@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "tests/rules/modules.hpp"
 #include "tests/table.hpp"
@@ -326,7 +327,7 @@ const auto other_rules = [](const std::string& rule) {
 TEST_CASE("the grid has every rule of the standard pack but those for activations") {
   std::set<std::string> names;
   for (auto& configuration : configurations()) names.insert(configuration.rule);
-  for (auto& [name, target] : Pack::standard().definitions().targets) {
+  for (auto& [name, target] : Inside::definitions(Pack::standard()).targets) {
     if (!std::holds_alternative<std::shared_ptr<const language::Rule>>(target)) continue;
     bool for_activations = name == "pass" || name == "relevance_filter" || name.starts_with("relu_");
     INFO(name);

@@ -12,6 +12,7 @@
 
 #include "ascribe/attach.hpp"
 #include "ascribe/pack.hpp"
+#include "interpreter/inside.hpp"
 #include "tests/catch.hpp"
 #include "tests/evaluators.hpp"
 
@@ -70,8 +71,8 @@ evaluate::Layer plain_layer(std::vector<at::Tensor> inputs, Function function) {
 
 /// What the rule hands to every input of a layer that it fits.
 inline std::vector<at::Tensor> relevances(const Rule& rule, const evaluate::Layer& layer, const at::Tensor& R) {
-  test::check_fit(rule.bound(), layer, layer.output.sizes());
-  return test::relevance(rule.bound(), layer, R);
+  test::check_fit(Inside::bound(rule), layer, layer.output.sizes());
+  return test::relevance(Inside::bound(rule), layer, R);
 }
 
 inline at::Tensor relevance(const Rule& rule, const evaluate::Layer& layer, const at::Tensor& R) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "interpreter/inside.hpp"
 #include "tests/rules/expressions.hpp"
 
 namespace ascribe {
@@ -32,7 +33,7 @@ void check_at_higher_rank(const std::string& text, const char* what) {
   auto input = x.clone().requires_grad_();
   auto attached = attach(rule, model);
   auto y = model.forward(input);
-  CHECK(difference(y.detach(), test::forward(rule.bound(), linear_layer(x, dense.W, dense.b))) <= exact);
+  CHECK(difference(y.detach(), test::forward(Inside::bound(rule), linear_layer(x, dense.W, dense.b))) <= exact);
   y.backward(R);
   CHECK(difference(input.grad(), expected) <= tolerance);
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "interpreter/inside.hpp"
 #include "tests/rules/expressions.hpp"
 
 namespace ascribe {
@@ -178,20 +179,21 @@ TEST_CASE("backward that uses R or y is refused where the layer does not keep it
 TEST_CASE("forward alone replaces the output and keeps the replacement's gradient") {
   Dense dense;
   auto halved = rule_in("rule r { forward = 0.5 * y }");
-  CHECK(difference(test::forward(halved.bound(), dense.layer), 0.5 * dense.y) <= exact);
+  CHECK(difference(test::forward(Inside::bound(halved), dense.layer), 0.5 * dense.y) <= exact);
   CHECK(difference(relevance(halved, dense.layer, dense.R), 0.5 * dense.R.mm(dense.W)) <= exact);
   auto squared = rule_in("rule r { forward = y ^ 2 }");
-  CHECK(difference(test::forward(squared.bound(), dense.layer), dense.y * dense.y) <= exact);
+  CHECK(difference(test::forward(Inside::bound(squared), dense.layer), dense.y * dense.y) <= exact);
   CHECK(difference(relevance(squared, dense.layer, dense.R), (2 * dense.y * dense.R).mm(dense.W)) <= exact);
   auto scaled = rule_in("rule r { forward = y / stabilize(sum(abs(x)), 1e-6) }");
-  CHECK(difference(test::forward(scaled.bound(), dense.layer), dense.y / (dense.x.abs().sum(1, true) + 1e-6)) <= exact);
-  CHECK(at::equal(test::forward(rule_in("rule r {}").bound(), dense.layer), dense.y));
+  CHECK(difference(test::forward(Inside::bound(scaled), dense.layer), dense.y / (dense.x.abs().sum(1, true) + 1e-6)) <=
+        exact);
+  CHECK(at::equal(test::forward(Inside::bound(rule_in("rule r {}")), dense.layer), dense.y));
 }
 
 TEST_CASE("with forward, R in terms and in backward is what the replacement's gradient hands to y") {
   Dense dense;
   auto terms = rule_in("rule r { forward = y ^ 2; map = R / stabilize(y, 0.5) }");
-  CHECK(difference(test::forward(terms.bound(), dense.layer), dense.y * dense.y) <= exact);
+  CHECK(difference(test::forward(Inside::bound(terms), dense.layer), dense.y * dense.y) <= exact);
   CHECK(difference(relevance(terms, dense.layer, dense.R),
                    dense.x * (2 * dense.y * dense.R / stabilize(dense.y, 0.5)).mm(dense.W)) <= exact);
   CHECK(difference(dense.by("rule r { forward = 0.5 * y; reduce = v }"),

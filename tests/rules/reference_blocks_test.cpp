@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "ascribe/pack.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/testing/runner.hpp"
 #include "tests/catch.hpp"
@@ -17,8 +18,8 @@ using namespace ascribe;
 // How many tests a rule file has; all of them hold.
 std::size_t hold(const std::string& text, const std::string& place) {
   auto pack = Pack::parse(text, place);
-  for (auto& each : pack.definitions().tests) CHECK(render_text(testing::run(each).failures) == "");
-  return pack.definitions().tests.size();
+  for (auto& each : Inside::definitions(pack).tests) CHECK(render_text(testing::run(each).failures) == "");
+  return Inside::definitions(pack).tests.size();
 }
 
 const std::filesystem::path root = std::filesystem::path(ASCRIBE_EXAMPLES) / "..";
@@ -34,7 +35,7 @@ TEST_CASE("what the tests in the documentation expect, holds") {
 }
 
 TEST_CASE("the standard pack's tests hold, and each of its definitions is in one") {
-  auto& definitions = Pack::standard().definitions();
+  auto& definitions = Inside::definitions(Pack::standard());
   std::string texts;
   for (auto& each : definitions.tests) {
     CHECK(render_text(testing::run(each).failures) == "");

@@ -9,6 +9,7 @@
 #include <functional>
 #include <set>
 
+#include "interpreter/inside.hpp"
 #include "tests/folder.hpp"
 #include "tests/rules/layers.hpp"
 
@@ -97,7 +98,7 @@ void check(const std::string& file, const std::string& call, const ByHand& by_ha
     INFO(call << " on " << site.name);
     auto expected = by_hand(site);
     auto output = expected.output.defined() ? expected.output : site.y();
-    CHECK(difference(test::forward(rule.bound(), site.layer()), output) <= agreement);
+    CHECK(difference(test::forward(Inside::bound(rule), site.layer()), output) <= agreement);
     CHECK(difference(relevance(rule, site.layer(), site.R()), expected.relevance) <= agreement);
 
     auto input = site.x.clone().requires_grad_();

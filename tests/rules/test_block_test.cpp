@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "ascribe/pack.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -22,7 +23,7 @@ std::filesystem::path blocks(const std::string& name) {
 
 std::string failures(const Pack& pack) {
   std::string out;
-  for (auto& test : pack.definitions().tests) {
+  for (auto& test : Inside::definitions(pack).tests) {
     auto result = testing::run(test);
     if (!result.failures.empty()) out += test->name + "\n" + render_text(result.failures);
   }
@@ -36,7 +37,7 @@ std::string failures(const std::string& text) { return failures(Pack::parse(text
 TEST_CASE("what a test block expects and gets, holds") {
   for (auto* name : {"holding.rule", "layers.rule"}) {
     auto pack = Pack::load(blocks(name));
-    CHECK(pack.definitions().tests.size() >= 10);
+    CHECK(Inside::definitions(pack).tests.size() >= 10);
     CHECK(failures(pack) == "");
   }
 }
@@ -54,7 +55,7 @@ TEST_CASE("a failing expectation says what, where and why") {
   auto path = blocks("failing.rule");
   auto pack = Pack::load(path);
   std::vector<std::string> found;
-  for (auto& each : pack.definitions().tests)
+  for (auto& each : Inside::definitions(pack).tests)
     for (auto& diagnostic : testing::run(each).failures) found.push_back(test::shown_message(diagnostic));
   CHECK(found == test::expected_messages(test::bytes_of(path)));
 }

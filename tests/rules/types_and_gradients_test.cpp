@@ -1,4 +1,5 @@
 // What evaluation keeps: types, histories, gradients, layouts.
+#include "interpreter/inside.hpp"
 #include "tests/rules/expressions.hpp"
 
 namespace ascribe {
@@ -23,7 +24,7 @@ TEST_CASE("what is float32 stays float32") {
     auto found = relevance(rule, layer, R);
     CHECK(found.scalar_type() == type);
     CHECK(difference(found, relevance(rule, dense.layer, dense.R)) <= 1e-5);
-    CHECK(test::forward(rule.bound(), layer).scalar_type() == type);
+    CHECK(test::forward(Inside::bound(rule), layer).scalar_type() == type);
   }
   auto pattern = rule_in("rule r(a: param = [[1, 2, 3], [4, 5, 6]]) { param \"weight\" = a * w; param \"bias\" = 0 }");
   CHECK(relevance(pattern, layer, R).scalar_type() == type);

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "interpreter/inside.hpp"
 #include "tests/drawn/rules.hpp"
 #include "tests/rules/layers.hpp"
 
@@ -75,6 +76,6 @@ inline void for_all_rules(
 }
 
 /// Where input and output are one space, an output unit has its place among the inputs.
-inline bool mixes_places(const Rule& rule) { return rule.bound().rule->keeps_shape; }
+inline bool mixes_places(const Rule& rule) { return Inside::bound(rule).rule->keeps_shape; }
 
 }  // namespace ascribe::testing

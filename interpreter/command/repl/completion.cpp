@@ -11,6 +11,7 @@
 #include "interpreter/command/repl/commands.hpp"
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -28,7 +29,7 @@ void add_definitions(Words& out, const language::Definitions& definitions) {
 
 void add_all_definitions(Words& out, const State& state) {
   add_definitions(out, state.definitions.visible());
-  add_definitions(out, Pack::standard().definitions());
+  add_definitions(out, Inside::definitions(Pack::standard()));
 }
 
 // Everything that an input may name.
@@ -55,7 +56,7 @@ bool takes_rules(std::string_view called) {
 
 Words rules(const State& state) {
   Words out{"std."};
-  for (auto* place : {&state.definitions.visible(), &Pack::standard().definitions()})
+  for (auto* place : {&state.definitions.visible(), &Inside::definitions(Pack::standard())})
     for (auto& [name, each] : place->targets) out.insert(name);
   for (auto& [name, import] : state.definitions.imports()) out.insert(name + ".");
   for (auto& [name, value] : state.values)
@@ -66,7 +67,7 @@ Words rules(const State& state) {
 // What stands behind `acme.`.
 Words names_of(const State& state, const std::string& pack) {
   Words out;
-  if (pack == "std") add_definitions(out, Pack::standard().definitions());
+  if (pack == "std") add_definitions(out, Inside::definitions(Pack::standard()));
   auto& imports = state.definitions.imports();
   if (auto found = imports.find(pack); found != imports.end()) add_definitions(out, *found->second);
   return out;
@@ -101,13 +102,14 @@ Words argument_names(const State& state, std::string called) {
   if (auto* layer = language::find_buildable_layer(called); layer && !language::find_builtin(called))
     for (auto& each : layer->arguments) out.insert(std::string(each.name) + " = ");
   if (called == "random") out.insert("seed = ");
-  std::vector<const language::Definitions*> places{&state.definitions.visible(), &Pack::standard().definitions()};
+  std::vector<const language::Definitions*> places{&state.definitions.visible(),
+                                                   &Inside::definitions(Pack::standard())};
   if (auto dot = called.find('.'); dot != std::string::npos) {
     auto pack = called.substr(0, dot);
     called.erase(0, dot + 1);
     auto& imports = state.definitions.imports();
     auto found = imports.find(pack);
-    places = {found != imports.end() ? found->second.get() : &Pack::standard().definitions()};
+    places = {found != imports.end() ? found->second.get() : &Inside::definitions(Pack::standard())};
   }
   for (auto* place : places) {
     if (auto found = place->targets.find(called); found != place->targets.end()) {
@@ -196,7 +198,7 @@ std::optional<Completion> of_command(const State& state, std::string_view text, 
         for (auto& each : language::builtins()) words.insert(std::string(each.name));
         for (auto& each : language::buildable_layers()) words.insert(std::string(each.name));
       }
-      for (auto* place : {&state.definitions.visible(), &Pack::standard().definitions()}) {
+      for (auto* place : {&state.definitions.visible(), &Inside::definitions(Pack::standard())}) {
         for (auto& [name, each] : place->targets) words.insert(name);
         for (auto& [name, each] : place->functions) words.insert(name);
       }

@@ -10,6 +10,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/formatter.hpp"
 #include "grammar/limits.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/pack_checker.hpp"
 #include "interpreter/language/scope.hpp"
@@ -145,7 +146,7 @@ void Definitions::load_imports(const LoadOptions& loading, std::vector<Diagnosti
   std::vector<const syntax::File*> files;
   for (auto& each : entered_)
     if (each->sort == Sort::import) files.push_back(&each->file);
-  auto found = ascribe::load_imports(files, loaded_.packs(), loading, Pack::standard().definitions());
+  auto found = ascribe::load_imports(files, Inside::packs(loaded_), loading, Inside::definitions(Pack::standard()));
   imports_ = std::move(found.definitions);
   warnings.insert(warnings.end(), found.warnings.begin(), found.warnings.end());
 }
@@ -162,14 +163,14 @@ std::shared_ptr<const language::Test> Definitions::test(const std::string& name)
 
 void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& warnings) {
   // What was entered is in front of what was loaded.
-  auto beside = loaded_.definitions();
+  auto beside = Inside::definitions(loaded_);
   beside.tests.clear();
   for (auto& each : entered_) {
     if (each->sort == Sort::target) beside.targets.erase(each->name);
     if (each->sort == Sort::function) beside.functions.erase(each->name);
   }
   std::vector<Diagnostic> found;
-  language::Surroundings surroundings{&Pack::standard().definitions(), &beside};
+  language::Surroundings surroundings{&Inside::definitions(Pack::standard()), &beside};
   language::Definitions own;
   language::Scope scope(surroundings, found);
   std::deque<SessionScope> views;  // what is declared points at them

@@ -7,6 +7,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attribute/target.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -58,7 +59,7 @@ const syntax::Call* as_call(const syntax::Expression& written) { return std::get
 
 // What the model takes of x: as attribution has it, floating numbers in the model's type.
 at::Tensor as_input(const ModelValue& model, const at::Tensor& x) {
-  auto& program = *model.model.state().program;
+  auto& program = *Inside::state(model.model).program;
   auto declared = program.declared_type(0);
   if (!x.is_floating_point() && (program.looks_up_integers() || (declared && !at::isFloatingType(*declared))))
     return declared ? x.to(*declared) : x;
@@ -105,7 +106,7 @@ Evaluator::Evaluator(const State& state, SourcePointer source, Surroundings surr
     : state_(state),
       source_(std::move(source)),
       surroundings_(std::move(surroundings)),
-      names_{&Pack::standard().definitions(), &state.definitions.visible()},
+      names_{&Inside::definitions(Pack::standard()), &state.definitions.visible()},
       scope_(names_, diagnostics_),
       view_(std::make_unique<InputScope>(scope_, source_)),
       expressions_(*view_, local_),
@@ -386,7 +387,8 @@ std::optional<at::Tensor> Evaluator::R(const at::Tensor& y) const {
 }
 
 at::Tensor Evaluator::y(const ModelValue& model, const at::Tensor& x) {
-  if (output_ && &output_->model.state() == &model.model.state() && output_->x.is_same(x)) return output_->y;
+  if (output_ && &Inside::state(output_->model) == &Inside::state(model.model) && output_->x.is_same(x))
+    return output_->y;
   at::NoGradGuard no_grad;
   auto found = attributing::chosen_output(model.model.run({as_input(model, x)}), Target::all());
   output_ = std::make_shared<const Output>(Output{model.model, x, found});

@@ -11,6 +11,7 @@
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/doc_comment.hpp"
@@ -270,7 +271,7 @@ std::string help(const State& state, const SourcePointer& source, Span topic) {
   for (auto& each : session_calls()) known.emplace_back(each.name);
   for (auto& each : language::builtins()) known.emplace_back(each.name);
   for (auto& each : language::buildable_layers()) known.emplace_back(each.name);
-  for (auto* definitions : {&state.definitions.visible(), &Pack::standard().definitions()}) {
+  for (auto* definitions : {&state.definitions.visible(), &Inside::definitions(Pack::standard())}) {
     for (auto& [name, each] : definitions->targets) known.push_back(name);
     for (auto& [name, each] : definitions->functions) known.push_back(name);
   }
@@ -302,8 +303,8 @@ std::string list_rules(const State& state, const std::string& glob) {
     if (any) out += filled("{}{}:\n{}", out.empty() ? "" : "\n", title, rows.text());
   };
   list("Entered", state.definitions.own(), nullptr);
-  list("Loaded", state.definitions.loaded().definitions(), &state.definitions.own());
-  list("Standard", Pack::standard().definitions(), nullptr);
+  list("Loaded", Inside::definitions(state.definitions.loaded()), &state.definitions.own());
+  list("Standard", Inside::definitions(Pack::standard()), nullptr);
   return out.empty() ? filled("no rule, composite or function is called `{}`\n", glob) : out;
 }
 

@@ -12,6 +12,7 @@
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
 #include "interpreter/command/repl/session.hpp"
+#include "interpreter/inside.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -140,7 +141,7 @@ void Session::load(const std::vector<fs::path>& paths, Answer& answer) {
   for (auto& path : paths)
     if (std::find(all.begin(), all.end(), path) == all.end()) all.push_back(path);
   state_.definitions = state_.definitions.with_loaded(all, loading(), answer.messages);
-  auto& loaded = state_.definitions.loaded().definitions();
+  auto& loaded = Inside::definitions(state_.definitions.loaded());
   for (auto& path : paths) answer.text += filled("{}: {}\n", path.string(), content_of(part_of(loaded, path)));
   std::vector<std::string> hidden;
   for (auto& each : state_.definitions.entered())
@@ -157,7 +158,7 @@ void Session::reload(Answer& answer) {
   state_.definitions = state_.definitions.with_loaded(paths, loading(), answer.messages);
   if (!paths.empty())
     answer.text =
-        filled("{}: {}\n", counted(paths.size(), "path"), content_of(state_.definitions.loaded().definitions()));
+        filled("{}: {}\n", counted(paths.size(), "path"), content_of(Inside::definitions(state_.definitions.loaded())));
   for (auto& [name, import] : state_.definitions.imports())
     answer.text += filled("{}: {}\n", name, content_of(*import));
 }

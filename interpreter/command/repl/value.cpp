@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/inside.hpp"
 #include "interpreter/model/model_state.hpp"
 
 namespace ascribe::repl {
@@ -117,7 +118,7 @@ std::string summary_of(const ModelValue& value) {
                   more ? ", …" : "");
   }
   std::int64_t numbers = 0;
-  auto& held = value.model.state().names->held;
+  auto& held = Inside::state(value.model).names->held;
   for (auto& each : held) numbers += each.numel();
   return filled("model from {}: {} in {}, {}", value.file, with_count(numbers, "parameter"),
                 with_count(static_cast<std::int64_t>(held.size()), "tensor"),
@@ -126,12 +127,12 @@ std::string summary_of(const ModelValue& value) {
 
 std::string layers_of(const ModelValue& value) {
   std::string out;
-  auto& names = value.model.state().names->by_place;
+  auto& names = Inside::state(value.model).names->by_place;
   std::size_t widest_kind = 0;
   for (auto& layer : value.layers) widest_kind = std::max(widest_kind, layer.layer->name.size());
   for (std::size_t i = 0; i < value.layers.size(); ++i) {
     std::string line = filled("  {:>2}  {:<{}}", i, value.layers[i].layer->name, widest_kind);
-    for (auto& held : value.model.state().names->held)
+    for (auto& held : Inside::state(value.model).names->held)
       if (auto found = names.find({held.storage().unsafeGetStorageImpl(), held.storage_offset()});
           found != names.end() && found->second.starts_with(std::to_string(i) + "."))
         line += filled("  {} {}", found->second.substr(std::to_string(i).size() + 1), shown_shape(held.sizes()));

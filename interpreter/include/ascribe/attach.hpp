@@ -27,13 +27,13 @@ namespace ascribe {
 /// end on another thread, and may outlive what they pause.
 class ASCRIBE_EXPORT Inactive {
  public:
-  /// For Ascribe's own parts: ask an attachment for one.
-  explicit Inactive(std::shared_ptr<std::atomic<int>> count);
   Inactive(Inactive&& other) noexcept;
   Inactive& operator=(Inactive&&) = delete;
   ~Inactive();
 
  private:
+  friend struct Inside;
+  explicit Inactive(std::shared_ptr<std::atomic<int>> count);
   std::shared_ptr<std::atomic<int>> count_;
 };
 
@@ -79,10 +79,10 @@ class ASCRIBE_EXPORT Attachment {
   [[nodiscard]] Inactive inactive() const;
 
   class State;
-  /// For Ascribe's own parts: call attach().
-  explicit Attachment(std::shared_ptr<State> state);
 
  private:
+  friend struct Inside;
+  explicit Attachment(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
 };
 

@@ -49,11 +49,10 @@ class ASCRIBE_EXPORT Model {
   at::TensorOptions options() const;
 
   class State;
-  /// For Ascribe's own parts, as state() is.
-  explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
-  const State& state() const { return *state_; }
 
  private:
+  friend struct Inside;
+  explicit Model(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   std::shared_ptr<const State> state_;
 };
 

@@ -31,6 +31,7 @@ struct BoundRule;
 struct BoundComposite;
 struct Definitions;
 }  // namespace language
+struct Inside;  // what only Ascribe's own parts see
 struct Loaded;
 struct PackOwners;
 
@@ -78,13 +79,12 @@ class ASCRIBE_EXPORT Rule {
  public:
   Rule(const Rule&) = default;  // moving copies, too: none of these classes is ever empty
   Rule& operator=(const Rule&) = default;
-  /// For Ascribe's own parts, as bound().
-  explicit Rule(std::shared_ptr<const language::BoundRule> bound) : bound_(std::move(bound)) {}
   /// The call that makes it: `gamma(gamma = 0.25, epsilon = 1e-06)`.
   const std::string& description() const;
-  const language::BoundRule& bound() const { return *bound_; }
 
  private:
+  friend struct Inside;
+  explicit Rule(std::shared_ptr<const language::BoundRule> bound) : bound_(std::move(bound)) {}
   std::shared_ptr<const language::BoundRule> bound_;
 };
 
@@ -93,14 +93,13 @@ class ASCRIBE_EXPORT Composite {
  public:
   Composite(const Composite&) = default;
   Composite& operator=(const Composite&) = default;
-  /// For Ascribe's own parts, as bound().
-  explicit Composite(std::shared_ptr<const language::BoundComposite> bound) : bound_(std::move(bound)) {}
   Composite(const Rule& rule);  // NOLINT: attach(rule, model) is how it should read
   /// The call that makes it: `epsilon_plus(epsilon = 1e-06, stabilizer = 1e-06)`.
   const std::string& description() const;
-  const language::BoundComposite& bound() const { return *bound_; }
 
  private:
+  friend struct Inside;
+  explicit Composite(std::shared_ptr<const language::BoundComposite> bound) : bound_(std::move(bound)) {}
   std::shared_ptr<const language::BoundComposite> bound_;
 };
 
@@ -188,11 +187,6 @@ class ASCRIBE_EXPORT Pack {
   /// mistake of the text.
   Composite call(const std::string& text, const std::string& name = "call") const;
 
-  /// For Ascribe's own parts: what was checked.
-  const language::Definitions& definitions() const { return *definitions_; }
-  /// For Ascribe's own parts: the packs that were loaded, imported ones included.
-  const PackOwners& packs() const { return *packs_; }
-
   /// What pack.rule says: `acme`, `1.2.0`. Empty unless one pack is what was loaded.
   const std::string& name() const { return name_; }
   const std::string& version() const { return version_; }
@@ -201,6 +195,7 @@ class ASCRIBE_EXPORT Pack {
   const std::vector<Diagnostic>& warnings() const { return *warnings_; }
 
  private:
+  friend struct Inside;
   explicit Pack(Loaded loaded);
 
   std::shared_ptr<const language::Definitions> definitions_;
