@@ -184,7 +184,9 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
     throw Error({.code = Code::wrong_model,
                  .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),
                  .help = "trace it with gradients, or export it"});
-  if (auto* written_out = layering::find_written_out(name, op.operator_name().overload_name)) {
+  auto* written_out = server_.takes_apart ? layering::find_attention(name) : nullptr;
+  if (!written_out) written_out = layering::find_written_out(name, op.operator_name().overload_name);
+  if (written_out) {
     libtorch::Opening opening;
     auto result = written_out(call.arguments);
     if (libtorch::writes_in_place(name)) result = call.arguments[0].toTensor().copy_(result);

@@ -46,6 +46,10 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
   }
   auto* best = call.choices.empty() ? nullptr : &call.choices.front();
   bool decided = best && best->conditions.empty();
+  if (decided && is_stop(*best->entry)) {
+    recorder.stop(op, stack, found, *best->entry, row);
+    return {number, true};
+  }
   if (decided && is_merge(*best->entry) && recorder.merge(op, stack, found, *best->entry, pass, row))
     return {number, true};
   if (decided && is_merge(*best->entry) && kind.name == "batch_norm")

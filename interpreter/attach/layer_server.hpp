@@ -36,7 +36,8 @@ class LayerServer {
       : rules(std::move(composite)),
         passes(std::move(parameters)),
         recorder(watch, passes, ledger, std::move(inactive)),
-        has_input(std::make_shared<std::atomic<bool>>(watch.has_input)) {}
+        has_input(std::make_shared<std::atomic<bool>>(watch.has_input)),
+        takes_apart(names_kind(*rules, "matmul") || names_kind(*rules, "product")) {}
   LayerServer(const LayerServer&) = delete;
   LayerServer& operator=(const LayerServer&) = delete;
 
@@ -62,6 +63,8 @@ class LayerServer {
   layering::RecentOperators recent;
   /// Whether some call depended on an input; shared with nodes that outlive this, and run on other threads.
   const std::shared_ptr<std::atomic<bool>> has_input;
+  /// Whether attention is run as the layers that it is made of: some entry is for their kinds by name.
+  const bool takes_apart;
 
  private:
   /// A refused operator that may still turn out to be a part of a layer.

@@ -20,7 +20,13 @@ namespace {
 // Where a rule that `last` may choose replaces the layer's output.
 void refuse_forward(const LayerCall& call) {
   for (auto& choice : call.choices)
-    if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
+    if (is_stop(*choice.entry))
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("{}: `last` is settled after the forward pass, and `stop` makes a constant in it",
+                                     call.shown()),
+                   .primary = {choice.entry->place.source, choice.entry->place.span, ""},
+                   .help = "name the layer by a glob: `softmax \"encoder.5.*\" => stop`"});
+    else if (auto* bound = std::get_if<language::BoundRule>(&choice.entry->target); bound && bound->rule->forward)
       throw Error({.code = Code::rule_does_not_fit,
                    .message = filled("{}: `last` is settled after the forward pass, the rule `{}` replaces the "
                                      "output in it",
@@ -175,6 +181,24 @@ bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
   note_output(row, output);
   if (auto* of_linear = ledger_.find(order)) note_output(*of_linear, output);
   return true;
+}
+
+void Recorder::stop(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
+                    const language::BoundEntry& entry, Ledger::Row& row) const {
+  describe_entry(*row.report, &entry);
+  if (found.in_place && libtorch::arguments_of(op, stack)[0].toTensor().is_view())
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = filled("layer '{}' ({}) writes into a view, so that it cannot be a constant",
+                                   row.report->name, row.report->kind),
+                 .primary = {entry.place.source, entry.place.span, "by this entry"},
+                 .help = "give the layers that read it a rule instead"});
+  {
+    at::NoGradGuard no_grad;
+    op.callBoxed(stack);
+  }
+  if (found.in_place) output_of(op, stack).toTensor().detach_();
+  libtorch::for_each_tensor(output_of(op, stack),
+                            [&](const at::Tensor& each) { row.report->shape = each.sizes().vec(); });
 }
 
 void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {

@@ -45,6 +45,10 @@ class Recorder {
   layering::Tensors keep_gradient(const std::function<layering::Tensors(const layering::Tensors&)>& run,
                                   const layering::Call& found, Ledger::Row& row);
 
+  /// Runs the operator without recording anything: what it gives is a constant for all that follows.
+  void stop(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
+            const language::BoundEntry& entry, Ledger::Row& row) const;
+
   /// Whether batch norm and the linear layer before it are one layer now: batch norm runs as ever; in the graph, both
   /// become one node, which keeps what the linear layer's call has (its input, entry, name and count).
   bool merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& batch_norm,

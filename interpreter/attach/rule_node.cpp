@@ -18,20 +18,23 @@ namespace ascribe::attaching {
 
 using namespace libtorch;  // NOLINT: the room below
 
-bool is_merge(const language::BoundEntry& entry) {
+namespace {
+
+bool leads_to(const language::BoundEntry& entry, language::Engine wanted) {
   auto* engine = std::get_if<language::Engine>(&entry.target);
-  return engine && *engine == language::Engine::merge;
+  return engine && *engine == wanted;
 }
 
-bool is_refuse(const language::BoundEntry& entry) {
-  auto* engine = std::get_if<language::Engine>(&entry.target);
-  return engine && *engine == language::Engine::refuse;
-}
+}  // namespace
+
+bool is_merge(const language::BoundEntry& entry) { return leads_to(entry, language::Engine::merge); }
+bool is_refuse(const language::BoundEntry& entry) { return leads_to(entry, language::Engine::refuse); }
+bool is_stop(const language::BoundEntry& entry) { return leads_to(entry, language::Engine::stop); }
 
 void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
   report.entry = entry ? language::describe(entry->place) : "";
   auto* rule = entry ? std::get_if<language::BoundRule>(&entry->target) : nullptr;
-  report.rule = !entry ? "gradient" : rule ? rule->description : is_merge(*entry) ? "merge (acts as pass)" : "refuse";
+  report.rule = !entry ? "gradient" : rule ? rule->description : is_merge(*entry) ? "merge (acts as pass)" : is_stop(*entry) ? "stop" : "refuse";
 }
 
 void LayerCall::take(const language::BoundEntry* entry) {

@@ -65,6 +65,7 @@ at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor
 
 bool is_merge(const language::BoundEntry& entry);
 bool is_refuse(const language::BoundEntry& entry);
+bool is_stop(const language::BoundEntry& entry);
 
 /// What a report says of a layer that gets an entry; null: its gradient.
 void describe_entry(LayerReport& report, const language::BoundEntry* entry);

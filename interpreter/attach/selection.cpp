@@ -97,6 +97,14 @@ bool selects_module(const language::BoundComposite& composite, const libtorch::C
   });
 }
 
+bool names_kind(const language::BoundComposite& composite, std::string_view kind) {
+  for (auto& entry : composite.entries)
+    for (auto& condition : entry.conditions)
+      for (auto& selector : condition.layers)
+        if (selector.kind == kind) return true;
+  return false;
+}
+
 const language::BoundEntry* settle(const std::vector<Choice>& choices, std::uint64_t place, const Counts& counts) {
   for (auto& choice : choices) {
     bool among_last = std::all_of(choice.conditions.begin(), choice.conditions.end(), [&](auto& last) {

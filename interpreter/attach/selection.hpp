@@ -41,6 +41,9 @@ std::vector<Choice> select_module(const language::BoundComposite& composite, con
 /// Whether some entry may be for that module.
 bool selects_module(const language::BoundComposite& composite, const libtorch::Callee& callee);
 
+/// Whether some entry names the kind, or is within one that does.
+bool names_kind(const language::BoundComposite& composite, std::string_view kind);
+
 /// The entry that a layer gets once the forward pass is over, or null.
 const language::BoundEntry* settle(const std::vector<Choice>& choices, std::uint64_t place, const Counts& counts);
 

@@ -14,8 +14,8 @@ namespace ascribe::language {
 std::optional<Target> check_target_call(const syntax::Call& call, FileScope& file, LocalNames& local, Clause clause,
                                         const Reporter& reporter) {
   auto& name = call.path.name.text;
-  if (!call.path.qualifier && is_engine_word(name)) {
-    if (!call.has_arguments) return Target{name == "merge" ? Engine::merge : Engine::refuse, {}, call.span};
+  if (auto engine = call.path.qualifier ? std::nullopt : find_engine(name)) {
+    if (!call.has_arguments) return Target{*engine, {}, call.span};
     reporter.report(Code::engine_target, call.span, filled("`{}` takes no arguments", name),
                     filled("write `{}`", name));
     return {};

@@ -102,7 +102,7 @@ std::optional<Target> check_call(const syntax::Call& call, const SourcePointer& 
   until_stopped(diagnostics,
                 [&] { target = check_target_call(call, view, nothing, Clause::argument, view.reporter()); });
   if (target && std::holds_alternative<Engine>(target->definition)) {
-    view.reporter().report(Code::engine_target, call.span, "`merge` and `refuse` stand in composites only",
+    view.reporter().report(Code::engine_target, call.span, "`merge`, `refuse` and `stop` stand in composites only",
                            "name a rule or a composite");
     return {};
   }

@@ -93,6 +93,13 @@ std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, 
   if (!leads || !sound) return {};
   out.target = std::move(*leads);
   if (!check_modules_target(written, out, reporter)) return {};
+  auto* engine = std::get_if<Engine>(&out.target.definition);
+  if (engine && *engine == Engine::stop && out.count == Entry::Count::last) {
+    reporter.report(Code::bad_count, written.count->span,
+                    "`last` is settled after the forward pass, and `stop` makes a constant in it",
+                    "name the layers by a glob: `softmax \"encoder.5.*\" => stop`");
+    return {};
+  }
   check_constant_call(out.target, reporter);
   warn_without_effect(out, reporter);
   return out;

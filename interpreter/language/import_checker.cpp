@@ -9,7 +9,7 @@ namespace ascribe::language {
 void ImportChecker::add(const syntax::Import& written) {
   auto reporter = file_.reporter();
   auto& alias = written.name.text;
-  if (alias == "std" || is_protected(alias) || is_engine_word(alias)) {
+  if (alias == "std" || is_protected(alias) || find_engine(alias)) {
     reporter.report(Code::protected_name, written.name.span,
                     filled("`{}` means something already and cannot be an import's name", alias),
                     "choose another name behind `as`");

@@ -21,7 +21,8 @@ struct QuantityName {
   Quantity quantity;
 };
 constexpr QuantityName quantity_names[] = {{"x", Quantity::x}, {"w", Quantity::w}, {"y", Quantity::y},
-                                           {"v", Quantity::v}, {"R", Quantity::R}, {"grad", Quantity::grad}};
+                                           {"v", Quantity::v}, {"R", Quantity::R}, {"grad", Quantity::grad},
+                                           {"inputs", Quantity::inputs}, {"other", Quantity::other}};
 
 const QuantityName* find_quantity(std::string_view name) {
   auto found =

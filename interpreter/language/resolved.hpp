@@ -47,7 +47,7 @@ std::string describe(const Value& value);
 struct Expression;
 using ExpressionPointer = std::shared_ptr<const Expression>;
 
-enum class Quantity { x, w, y, v, R, grad, layer_x, layer_y };
+enum class Quantity { x, w, y, v, R, grad, layer_x, layer_y, inputs, other };
 inline constexpr int this_term = -1;
 
 constexpr Space space_of(Quantity quantity) {
@@ -58,10 +58,13 @@ constexpr Space space_of(Quantity quantity) {
     case Quantity::R:
     case Quantity::layer_y:
       return Space::output;
+    case Quantity::inputs:
+      return Space::scalar;
     case Quantity::x:
     case Quantity::v:
     case Quantity::grad:
     case Quantity::layer_x:
+    case Quantity::other:
       break;
   }
   return Space::input;
@@ -236,7 +239,9 @@ struct Term {
 struct Rule;
 struct Composite;
 
-enum class Engine { merge, refuse };
+/// What the engine does with a layer itself: batch norm becomes part of its neighbour, the run ends with a message, or the
+/// output is a constant for all that follows.
+enum class Engine { merge, refuse, stop };
 
 /// What an entry or an alias leads to, with its arguments (one for each parameter of the target; expressions over the
 /// parameters of the definition that it stands in).
@@ -256,7 +261,9 @@ struct Rule {
   ExpressionPointer reduce, forward, backward;
   std::size_t operations = 0;       ///< of all clauses, lets and functions filled in
   bool keeps_shape = false;         ///< `backward` mixes input and output: the layer must keep its shape
-  bool backward_per_input = false;  ///< `backward` uses x or grad, so that each of several inputs gets its own
+  bool backward_per_input = false;  ///< `backward` uses x, grad or inputs, so that each of several inputs gets its own
+  bool uses_gradient = false;       ///< `backward` uses grad
+  bool uses_other = false;          ///< is for layers with two inputs of one shape
   bool uses_layer_output = false;   ///< whether it needs what the layer gave
   std::size_t depth = 1;            ///< definitions that lead to definitions, this one included
 };

@@ -13,7 +13,11 @@
 namespace ascribe::language {
 namespace {
 
-constexpr std::string_view engine_words[] = {"merge", "refuse"};
+struct EngineWord {
+  std::string_view word;
+  Engine engine;
+};
+constexpr EngineWord engine_words[] = {{"merge", Engine::merge}, {"refuse", Engine::refuse}, {"stop", Engine::stop}};
 
 const syntax::Name& name_of(const syntax::Item& item) {
   if (auto* rule = std::get_if<syntax::Rule>(&item.node)) return rule->name;
@@ -52,8 +56,10 @@ std::string did_you_mean_in(const std::string& pack, const std::string& written,
 
 }  // namespace
 
-bool is_engine_word(std::string_view name) {
-  return std::find(std::begin(engine_words), std::end(engine_words), name) != std::end(engine_words);
+std::optional<Engine> find_engine(std::string_view name) {
+  for (auto& [word, engine] : engine_words)
+    if (word == name) return engine;
+  return {};
 }
 
 // --------------------------------------------------------------------------------------------------------
@@ -63,7 +69,7 @@ void Scope::declare(const syntax::Item& item, FileScope& file) {
   auto reporter = file.reporter();
   auto& name = name_of(item);
   bool function = std::holds_alternative<syntax::Function>(item.node);
-  if (is_protected(name.text) || name.text == "std" || is_engine_word(name.text) ||
+  if (is_protected(name.text) || name.text == "std" || find_engine(name.text) ||
       (function && find_builtin(name.text))) {
     reporter.report(Code::protected_name, name.span,
                     filled("`{}` means something already and cannot be redefined", name.text), "choose another name");
@@ -204,7 +210,7 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
   for (auto& [alias, there] : aliases_)
     if (there && there->targets.contains(name)) otherwise = filled("did you mean `{}.{}`?", alias, name);
   collect(scope_.targets_, known);
-  for (auto word : engine_words) known.emplace_back(word);
+  for (auto& row : engine_words) known.emplace_back(row.word);
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->targets, known);
   reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),

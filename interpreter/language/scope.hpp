@@ -116,8 +116,8 @@ class FileScope : public FunctionScope {
   std::map<std::string, std::shared_ptr<const Definitions>, std::less<>> aliases_;
 };
 
-/// Whether a name is one of the engine's targets, `merge` and `refuse`.
-bool is_engine_word(std::string_view name);
+/// The engine's target of this name: `merge`, `refuse`, `stop`.
+std::optional<Engine> find_engine(std::string_view name);
 inline constexpr const char* engine_help = "it stands in composites: `softmax => refuse`";
 
 }  // namespace ascribe::language

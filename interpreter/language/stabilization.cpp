@@ -104,7 +104,7 @@ DivisionChecker::Fact DivisionChecker::follow_node(const ParameterReference& nod
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const QuantityReference& node, const Expression&, Frame&) {
-  return {any_sign, space_of(node.quantity)};
+  return {node.quantity == Quantity::inputs ? positive : any_sign, space_of(node.quantity)};
 }
 
 DivisionChecker::Fact DivisionChecker::follow_node(const LetReference& node, const Expression&, Frame& frame) {

@@ -19,7 +19,7 @@ ExpressionPointer TestExpressions::resolve(const syntax::Expression& written, Cl
       check_constant_call(*found, reporter);
       return found;
     }
-    reporter.report(Code::engine_target, call.span, "`merge` and `refuse` stand in composites only",
+    reporter.report(Code::engine_target, call.span, "`merge`, `refuse` and `stop` stand in composites only",
                     "name a rule or a composite");
     return {};
   };

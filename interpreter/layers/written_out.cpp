@@ -3,9 +3,12 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 
+#include "ascribe/error.hpp"
+#include "grammar/filled_text.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe::layering {
@@ -38,7 +41,45 @@ at::Tensor add_quotient(const Arguments& a) {
   return at::add(a[0].toTensor(), at::div(at::mul(a[1].toTensor(), a[3].toScalar()), a[2].toTensor()));
 }
 
+// (query, key, value, mask, dropout, is causal, scale, several queries for each key). What is masked in a whole row gives
+// zeros, as LibTorch has it.
+at::Tensor attention(const Arguments& a) {
+  auto query = a[0].toTensor(), key = a[1].toTensor(), value = a[2].toTensor();
+  if (a[4].toDouble() > 0)
+    throw Error({.code = Code::wrong_model,
+                 .message = filled("attention drops a part of {} at random", a[4].toDouble()),
+                 .help = "put the model into evaluation mode: model.eval()"});
+  if (a[7].toBool()) {
+    key = at::repeat_interleave(key, query.size(-3) / key.size(-3), -3);
+    value = at::repeat_interleave(value, query.size(-3) / value.size(-3), -3);
+  }
+  auto scale = a[6].isNone() ? 1 / std::sqrt(static_cast<double>(query.size(-1))) : a[6].toScalar().toDouble();
+  auto scores = at::mul(at::matmul(query, at::transpose(key, -2, -1)), scale);
+  at::Tensor masked;
+  if (a[5].toBool()) masked = at::ones({query.size(-2), key.size(-2)}, query.options().dtype(at::kBool)).tril().logical_not();
+  if (!a[3].isNone()) {
+    auto mask = a[3].toTensor();
+    if (mask.scalar_type() == at::kBool) {
+      masked = masked.defined() ? masked.logical_or(mask.logical_not()) : mask.logical_not();
+    } else {
+      scores = at::add(scores, mask);
+      auto infinite = mask.detach().eq(-std::numeric_limits<double>::infinity());
+      masked = masked.defined() ? masked.logical_or(infinite) : infinite;
+    }
+  }
+  if (!masked.defined()) return at::matmul(at::softmax(scores, -1), value);
+  auto rows = masked.expand_as(scores).all(-1, /*keepdim=*/true);
+  scores = at::masked_fill(scores, masked, -std::numeric_limits<double>::infinity());
+  if (!rows.any().item<bool>()) return at::matmul(at::softmax(scores, -1), value);
+  scores = at::masked_fill(scores, rows, 0);
+  return at::matmul(at::masked_fill(at::softmax(scores, -1), rows, 0), value);
+}
+
 }  // namespace
+
+WrittenOut find_attention(std::string_view name) {
+  return name == "aten::scaled_dot_product_attention" ? attention : nullptr;
+}
 
 WrittenOut find_written_out(std::string_view name, std::string_view overload) {
   static const std::map<std::pair<std::string_view, std::string_view>, WrittenOut> table{

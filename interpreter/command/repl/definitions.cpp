@@ -181,7 +181,7 @@ void Definitions::check(const SourcePointer& added, std::vector<Diagnostic>& war
       auto& item = each->file.items.front();
       if (each->sort == Sort::import) {
         auto& alias = std::get<syntax::Import>(item.node).name;
-        if (alias.text == "std" || language::is_protected(alias.text) || language::is_engine_word(alias.text))
+        if (alias.text == "std" || language::is_protected(alias.text) || language::find_engine(alias.text))
           view.reporter().report(Code::protected_name, alias.span,
                                  filled("`{}` means something already and cannot be an import's name", alias.text),
                                  "choose another name behind `as`");

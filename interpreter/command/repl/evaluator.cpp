@@ -406,7 +406,7 @@ Composite Evaluator::rules(const syntax::Expression& written, const ModelValue& 
     auto found = language::check_target_call(*call, *view_, local_, Clause::session, view_->reporter());
     if (!found) return;
     if (std::holds_alternative<language::Engine>(found->definition))
-      view_->reporter().report(Code::engine_target, call->span, "`merge` and `refuse` stand in composites only",
+      view_->reporter().report(Code::engine_target, call->span, "`merge`, `refuse` and `stop` stand in composites only",
                                "name a rule or a composite");
     else
       language::check_constant_call(*found, view_->reporter());

@@ -81,6 +81,7 @@ Operand ExpressionEvaluator::evaluate_node(const ParameterReference& node, const
   return argument(node.index);
 }
 Operand ExpressionEvaluator::evaluate_node(const QuantityReference& node, const Expression&) {
+  if (node.quantity == Quantity::inputs) return {environment_.inputs};
   return {environment_.quantity(node.quantity, node.term), space_of(node.quantity)};
 }
 Operand ExpressionEvaluator::evaluate_node(const LetReference& node, const Expression&) {

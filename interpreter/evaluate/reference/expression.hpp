@@ -21,6 +21,8 @@ struct Environment {
   std::function<at::Tensor(language::Quantity, int term)> quantity;
   /// A tensor of the space's shape, type and device: what arguments of that space are laid on.
   std::function<at::Tensor(Space)> like;
+  /// How many of the layer's inputs get relevance.
+  double inputs = 1;
   /// The types of the rule's parameters.
   std::span<const language::Parameter> parameters;
   /// In tests and sessions: the value of a node that only these have.

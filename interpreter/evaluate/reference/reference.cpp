@@ -3,15 +3,18 @@
 #include "interpreter/evaluate/evaluator.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/ExpandUtils.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/shown_shape.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/evaluate/reference/expression.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/holds.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/reduction.hpp"
+#include "interpreter/layers/held.hpp"
 
 namespace ascribe::evaluate {
 namespace {
@@ -27,6 +30,16 @@ struct TermValues {
   std::vector<at::Tensor> v;        // v_k, one for each input
   std::vector<at::Tensor> theta{};  // θ_k
 };
+
+std::size_t receivers(const Layer& layer) {
+  return static_cast<std::size_t>(std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true));
+}
+
+// Whether a layer with several inputs spreads this one over its output, element by element.
+bool is_spread(const Layer& layer, std::size_t input, at::IntArrayRef output_shape) {
+  return layer.inputs.size() > 1 && layer.operation->kind && layer.operation->kind->name != "matmul" &&
+         at::is_expandable_to(layer.inputs[input].sizes(), output_shape);
+}
 
 // The parameters that a clause names, itself or by what its rule is given; null where it is for all.
 const language::Names* selected_names(const language::BoundRule& bound, const language::ParameterSelector& selector) {
@@ -79,7 +92,7 @@ class Evaluation {
       current_.x = std::move(modified_);
       modified_.clear();
       auto theta = parameters(term);
-      current_.y = layer_.operation->run(current_.x, theta);
+      current_.y = layering::run_held(*layer_.operation, current_.x, theta, layer_.inputs);
       if (term.output) current_.y = evaluate(term.output, current_.y);
       current_.theta = std::move(theta);
       done_.push_back(std::move(current_));
@@ -110,14 +123,24 @@ class Evaluation {
     return out;
   }
 
+  // What the layer spreads over its output is spread first, and gets the sum over its copies.
   std::vector<at::Tensor> backward() {
     current_.y = layer_.output;
-    current_.x = layer_.inputs;
-    if (rule_.backward_per_input) gradient_ = gradient_of_layer(R_, /*replaced=*/false);
+    if (rule_.uses_gradient) gradient_ = gradient_of_layer(R_, /*replaced=*/false);
     std::vector<at::Tensor> out(layer_.inputs.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      bool spread = rule_.keeps_shape && !rule_.uses_gradient && is_spread(layer_, i, R_.sizes());
+      current_.x.push_back(spread ? layer_.inputs[i].expand_as(R_) : layer_.inputs[i]);
+    }
     for (input_ = 0; input_ < out.size(); ++input_)
-      if (layer_.gets_relevance[input_]) out[input_] = plain(evaluate(rule_.backward, layer_.inputs[input_]));
+      if (layer_.gets_relevance[input_])
+        out[input_] = at::sum_to(plain(evaluate(rule_.backward, current_.x[input_])), layer_.inputs[input_].sizes());
     return out;
+  }
+
+  at::Tensor other_input() const {
+    auto& inputs = rule_.backward ? current_.x : layer_.inputs;
+    return inputs.at(1 - input_);
   }
 
   // What the bias took of term k's relevance, Σ a_k γ_k (y_k − y_k without bias), constant inputs counted as bias; and
@@ -144,7 +167,7 @@ class Evaluation {
     if (!biased) return;
     current_ = {};
     current_.x = x;
-    current_.y = layer_.operation->run(x, theta);
+    current_.y = layering::run_held(*layer_.operation, x, theta, layer_.inputs);
     if (term.output) current_.y = evaluate(term.output, current_.y);
     *shares_->bias += weight * taken(values.y - current_.y);
   }
@@ -235,6 +258,7 @@ class Evaluation {
         {.arguments = bound_.arguments,
          .quantity = [this](Quantity quantity, int term) { return this->quantity(quantity, term); },
          .like = [this](language::Space space) { return this->like(space); },
+         .inputs = static_cast<double>(receivers(layer_)),
          .parameters = rule_.parameters});
     return evaluator.evaluate_as(*expression, like);
   }
@@ -258,6 +282,10 @@ class Evaluation {
         return layer_.inputs.at(input_);
       case Quantity::layer_y:
         return layer_.output;
+      case Quantity::inputs:
+        break;  // a number
+      case Quantity::other:
+        return other_input();
     }
     return {};
   }
@@ -265,7 +293,7 @@ class Evaluation {
   at::Tensor like(language::Space space) const {
     if (space == language::Space::param) return w_;
     if (space == language::Space::output) return R_.defined() ? R_ : layer_.output;
-    return layer_.inputs.at(input_);
+    return rule_.backward && !current_.x.empty() ? current_.x.at(input_) : layer_.inputs.at(input_);
   }
 
   const language::BoundRule& bound_;
@@ -318,15 +346,25 @@ void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::I
     for (auto& clause : term.params)
       if (auto* names = selected_names(bound, clause.selector))
         for (auto& name : *names) check_parameter(bound, layer, name, clause.value->span);
+  if (rule.uses_other && layer.inputs.size() != 2)
+    throw Error(misfit(bound, filled("`other` is the other of two inputs, and this layer has {}", layer.inputs.size()),
+                       (rule.backward ? rule.backward : rule.reduce)->span, "give this layer a rule without `other`"));
+  if (rule.uses_other && !at::are_expandable(layer.inputs[0].sizes(), layer.inputs[1].sizes()))
+    throw Error(misfit(bound, filled("`other` has the shape {}, and x {}", shown_shape(layer.inputs[1].sizes()),
+                                     shown_shape(layer.inputs[0].sizes())),
+                       (rule.backward ? rule.backward : rule.reduce)->span, "give this layer a rule without `other`"));
   if (!rule.backward) return;
-  auto receivers = std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true);
-  if (receivers > 1 && !rule.backward_per_input)
+  if (receivers(layer) > 1 && !rule.backward_per_input)
     throw Error(misfit(bound, "it would hand each of several inputs the whole relevance", rule.backward->span,
-                       "share it out: `norm`"));
+                       "divide by how many there are: `R / inputs`"));
   for (std::size_t i = 0; i < layer.inputs.size(); ++i)
-    if (rule.keeps_shape && layer.gets_relevance[i] && layer.inputs[i].sizes() != output_shape)
+    if (rule.keeps_shape && layer.gets_relevance[i] && layer.inputs[i].sizes() != output_shape &&
+        (rule.uses_gradient || !is_spread(layer, i, output_shape)))
       throw Error(misfit(bound, "`backward` mixes input and output, but the layer does not keep its shape",
                          rule.backward->span, "use terms, or give this layer another rule"));
+  if (rule.keeps_shape && layer.operation->kind && layer.operation->kind->name == "matmul")
+    throw Error(misfit(bound, "`backward` mixes input and output, whose elements do not belong together in a matmul",
+                       rule.backward->span, "use terms: `map = R / stabilize(inputs * y)`"));
 }
 
 class ReferenceExecution : public Execution {
