@@ -198,6 +198,13 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   if (op.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd) && !layering::stays_whole(name))
     return libtorch::open(op, keys, stack);
   libtorch::check_recurrent(op, stack, layer);
+  if (auto* steps = server_.takes_apart ? layering::find_recurrent(name, op.operator_name().overload_name) : nullptr) {
+    libtorch::Opening opening;
+    auto results = steps(libtorch::arguments_of(op, stack));
+    torch::jit::drop(stack, call.arguments.size());
+    for (auto& each : results) stack.emplace_back(std::move(each));
+    return;
+  }
   if (layering::gives_no_values(name)) {
     op.callBoxed(stack);
     return note(0);
