@@ -12,6 +12,7 @@
 #include "interpreter/attach/index_operators.hpp"
 #include "interpreter/attach/no_input_node.hpp"
 #include "interpreter/inside.hpp"
+#include "interpreter/layers/recurrent.hpp"
 #include "interpreter/layers/written_out.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
