@@ -16,7 +16,8 @@ struct LayerArgument {
     number,  ///< any number
     count,   ///< a whole number, at least `least`
     sizes,   ///< whole numbers, one for each spatial dimension; a single one is for all
-    tensor   ///< a tensor, or a number for a tensor of one element
+    tensor,  ///< a tensor, or a number for a tensor of one element
+    branch   ///< layers in sequence, a list or one; none of them: what the layer itself is given
   };
   std::string_view name;
   Form form;

@@ -104,7 +104,7 @@ void collect_argument_mentions(const syntax::Call& call, Mentions& out) {
 
 void collect_model_mentions(const syntax::Expression& model, Mentions& out) {
   if (auto* layer = std::get_if<syntax::Call>(&model.node)) {
-    collect_argument_mentions(*layer, out);
+    collect_argument_mentions(*layer, out);  // the kinds of layers in its branches are among them, and harmless
   } else if (auto* sequence = std::get_if<syntax::List>(&model.node)) {
     for (auto& each : sequence->elements) collect_model_mentions(each, out);
   } else {

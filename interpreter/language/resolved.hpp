@@ -239,8 +239,8 @@ struct Term {
 struct Rule;
 struct Composite;
 
-/// What the engine does with a layer itself: batch norm becomes part of its neighbour, the run ends with a message, or the
-/// output is a constant for all that follows.
+/// What the engine does with a layer itself: batch norm becomes part of its neighbour, the run ends with a message, or
+/// the output is a constant for all that follows.
 enum class Engine { merge, refuse, stop };
 
 /// What an entry or an alias leads to, with its arguments (one for each parameter of the target; expressions over the
@@ -299,11 +299,12 @@ struct Composite {
 
 struct BuildableLayer;
 
-/// `linear(3, 2, seed = 1)` in a test: one expression for each of the layer's arguments; null: not given.
+/// `linear(3, 2, seed = 1)` in a test: one expression for each of the layer's arguments; null: not given, or a branch.
 struct BuiltLayer {
   const BuildableLayer* layer;
   std::vector<ExpressionPointer> arguments;
   Span span;
+  std::vector<std::vector<BuiltLayer>> branches{};  ///< of `product([…], […])`, in order
 };
 
 struct Expectation {

@@ -38,6 +38,13 @@ ExpressionPointer TestExpressions::value(const syntax::Expression& written, Clau
 // ------------------------------------------------------------------------------------------------------------- models
 
 bool TestExpressions::model(const syntax::Expression& written, std::vector<BuiltLayer>& out) {
+  auto* list = std::get_if<syntax::List>(&written.node);
+  if (!list || !list->elements.empty()) return sequence(written, out);
+  reporter_.report(Code::wrong_type, written.span, "the model has no layers", "write `model = linear(3, 2)`");
+  return false;
+}
+
+bool TestExpressions::sequence(const syntax::Expression& written, std::vector<BuiltLayer>& out) {
   bool sound = true;
   auto add = [&](const syntax::Expression& each) {
     if (auto built = layer(each))
@@ -45,13 +52,10 @@ bool TestExpressions::model(const syntax::Expression& written, std::vector<Built
     else
       sound = false;
   };
-  if (auto* list = std::get_if<syntax::List>(&written.node)) {
+  if (auto* list = std::get_if<syntax::List>(&written.node))
     for (auto& each : list->elements) add(each);
-    if (!list->elements.empty()) return sound;
-    reporter_.report(Code::wrong_type, written.span, "the model has no layers", "write `model = linear(3, 2)`");
-    return false;
-  }
-  add(written);
+  else
+    add(written);
   return sound;
 }
 
@@ -115,6 +119,11 @@ bool TestExpressions::layer_arguments(const syntax::Call& call, BuiltLayer& out)
       continue;
     }
     given[*index] = &argument;
+    if (layer.arguments[*index].form == LayerArgument::Form::branch) {
+      out.branches.resize(std::max(out.branches.size(), *index + 1));
+      sound = sequence(*argument.value, out.branches[*index]) && sound;
+      continue;
+    }
     bool tensor = layer.arguments[*index].form == LayerArgument::Form::tensor ||
                   layer.arguments[*index].form == LayerArgument::Form::sizes;
     out.arguments[*index] = value(*argument.value, Clause::test_model, tensor ? Type::number(Space::input) : scalar);
@@ -131,7 +140,7 @@ bool TestExpressions::layer_arguments(const syntax::Call& call, BuiltLayer& out)
   };
   for (std::size_t i = 0; i < given.size() && sound; ++i)
     if (layer.arguments[i].needed && !given[i]) missing(filled("`{}`", layer.arguments[i].name));
-  bool drawn = find_argument(layer, "in").has_value();
+  bool drawn = find_argument(layer, "weight") && find_argument(layer, "in");
   if (drawn && sound && !has("weight")) {
     bool convolution = find_argument(layer, "kernel").has_value();
     if (!has("in") || !has("out") || (convolution && !has("kernel")))

@@ -25,6 +25,7 @@ class TestExpressions {
   std::optional<BuiltLayer> layer(const syntax::Expression& written);
 
  private:
+  bool sequence(const syntax::Expression& written, std::vector<BuiltLayer>& out);
   bool layer_arguments(const syntax::Call& call, BuiltLayer& out);
 
   FileScope& file_;

@@ -4,12 +4,14 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/shown_shape.hpp"
+#include "interpreter/language/kinds.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
 
@@ -128,10 +130,13 @@ struct Window {
   }
 };
 
+using Join = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
+
 struct Made {
   Apply apply;
   Effort effort = as_input;
   std::vector<std::pair<std::string_view, at::Tensor>> parameters{};
+  Join join{};
 };
 
 std::size_t spatial_rank(std::string_view kind) { return static_cast<std::size_t>(kind[kind.size() - 2] - '0'); }
@@ -307,8 +312,63 @@ Made simple(Function function) {
   return {function};
 }
 
+// Several heads share the last dimension.
+Made attention(const Arguments& a) {
+  auto heads = a.count("heads");
+  bool causal = a.count("causal") > 0;
+  Made out;
+  out.join = [=, place = a.place()](const std::vector<at::Tensor>& branches) {
+    auto split = [&](const at::Tensor& x) {
+      if (x.dim() != 3 || x.size(2) % heads != 0)
+        throw misfit(place, filled("attention takes [batch, length, features] with features in {} heads, not {}", heads,
+                                   shown_shape(x.sizes())));
+      return x.reshape({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
+    };
+    auto y =
+        at::scaled_dot_product_attention(split(branches[0]), split(branches[1]), split(branches[2]), {}, 0.0, causal);
+    return y.transpose(1, 2).flatten(2);
+  };
+  return out;
+}
+
+// One layer in one direction on [batch, length, features]; its parameters are drawn.
+Made recurrent(const Arguments& a, std::int64_t gates) {
+  auto in = a.count("in"), out = a.count("out"), seed = a.count("seed");
+  auto scale = 1 / std::sqrt(static_cast<double>(out));
+  std::vector<at::Tensor> p{scale * random({gates * out, in}, seed), scale * random({gates * out, out}, seed + 1),
+                            scale * random({gates * out}, seed + 2), scale * random({gates * out}, seed + 3)};
+  Made made{
+      [=](const at::Tensor& x) {
+        auto state = at::zeros({1, x.size(0), out}, x.options());
+        if (gates == 4)
+          return std::get<0>(at::lstm(x, std::vector<at::Tensor>{state, state}, p, true, 1, 0.0, false, false, true));
+        return std::get<0>(at::gru(x, state, p, true, 1, 0.0, false, false, true));
+      },
+      [=](const at::Tensor& x) {
+        auto rows = static_cast<double>(x.numel()) / static_cast<double>(std::max<std::int64_t>(in, 1));
+        return std::pair(rows * static_cast<double>(gates * out * (in + out)), rows * static_cast<double>(gates * out));
+      }};
+  const char* names[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
+  for (std::size_t i = 0; i < p.size(); ++i) made.parameters.emplace_back(names[i], p[i]);
+  return made;
+}
+
+Made joined(Join join) {
+  Made out;
+  out.join = std::move(join);
+  return out;
+}
+
 Made make(const Arguments& a) {
   auto kind = a.kind();
+  using Branches = const std::vector<at::Tensor>&;
+  if (kind == "add") return joined([](Branches x) { return at::add(x[0], x[1]); });
+  if (kind == "product") return joined([](Branches x) { return at::mul(x[0], x[1]); });
+  if (kind == "quotient") return joined([](Branches x) { return at::div(x[0], x[1]); });
+  if (kind == "matmul") return joined([](Branches x) { return at::matmul(x[0], x[1]); });
+  if (kind == "attention") return attention(a);
+  if (kind == "lstm") return recurrent(a, 4);
+  if (kind == "gru") return recurrent(a, 3);
   auto number = [&](std::string_view name) { return at::Scalar(a.number(name)); };
   using X = const at::Tensor&;
   if (kind == "linear") return linear(a);
@@ -366,8 +426,18 @@ at::Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   return at::randn(shape, generator, at::kDouble);
 }
 
-BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers, Allowance allowance) : allowance_(allowance) {
+std::string only_kind(const std::vector<LayerDescription>& layers) {
+  if (layers.size() != 1) return {};
+  auto& branches = layers.front().branches;
+  bool alone = std::all_of(branches.begin(), branches.end(), [](auto& each) { return each.empty(); });
+  bool kind = language::find_kind(layers.front().layer->name) != nullptr;
+  return alone || !kind ? "any" : std::string(layers.front().layer->name);
+}
+
+BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers, Allowance allowance, std::string prefix)
+    : allowance_(allowance), prefix_(std::move(prefix)), only_kind_(testing::only_kind(layers)) {
   for (auto& described : layers) {
+    auto name = filled("{}{}", prefix_, layers_.size());
     Made made;
     try {
       made = make(Arguments(described));
@@ -376,9 +446,16 @@ BuiltModel::BuiltModel(const std::vector<LayerDescription>& layers, Allowance al
       if (!diagnostic.primary.source) diagnostic.primary = described.place;
       throw Error(diagnostic);
     }
-    for (auto& [name, tensor] : made.parameters)
-      if (tensor.defined()) parameters_.emplace_back(filled("{}.{}", layers_.size(), name), tensor);
-    layers_.push_back({described.layer->name, std::move(made.apply), std::move(made.effort), described.place});
+    for (auto& [each, tensor] : made.parameters)
+      if (tensor.defined()) parameters_.emplace_back(filled("{}.{}", name, each), tensor);
+    Layer layer{described.layer->name, std::move(made.apply), std::move(made.effort), described.place, {},
+                std::move(made.join)};
+    for (auto& branch : described.branches) {
+      layer.branches.emplace_back(branch, allowance_, filled("{}.{}.", name, layer.branches.size()));
+      auto& inner = layer.branches.back().parameters_;
+      parameters_.insert(parameters_.end(), inner.begin(), inner.end());
+    }
+    layers_.push_back(std::move(layer));
   }
 }
 
@@ -397,13 +474,16 @@ at::Tensor BuiltModel::forward(const at::Tensor& x) const {
                    .help = filled("a tensor of {} has at most {} numbers, its layers take at most {} "
                                   "multiplications",
                                   allowance_.whose, limits.test_elements, allowance_.multiplications)});
-    libtorch::current_module() = std::to_string(i);
+    auto name = filled("{}{}", prefix_, i);
+    std::vector<at::Tensor> given;
+    for (auto& branch : layer.branches) given.push_back(branch.forward(y));
+    libtorch::current_module() = name;
     try {
-      y = layer.apply(y);
+      y = layer.join ? layer.join(given) : layer.apply(y);
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {
-      throw misfit(layer.place, filled("layer '{}' ({}) cannot take an input of shape {}: {}", i, layer.kind,
+      throw misfit(layer.place, filled("layer '{}' ({}) cannot take an input of shape {}: {}", name, layer.kind,
                                        shown_shape(y.sizes()), libtorch::reason(failure)));
     }
   }

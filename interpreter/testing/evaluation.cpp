@@ -33,6 +33,10 @@ LayerDescription Evaluation::layer(const BuiltLayer& written) {
   LayerDescription out{written.layer, {}, {subject_.source, written.span, ""}};
   for (auto& argument : written.arguments)
     out.arguments.push_back(argument ? std::optional(as_tensor(evaluate(*argument))) : std::nullopt);
+  for (auto& branch : written.branches) {
+    auto& layers = out.branches.emplace_back();
+    for (auto& each : branch) layers.push_back(layer(each));
+  }
   return out;
 }
 
@@ -77,7 +81,7 @@ ascribe::Composite Evaluation::bound(const Target& target) {
   auto& rule = std::get<std::shared_ptr<const language::Rule>>(target.definition);
   auto bound_rule = language::bind(rule, values(rule->parameters));
   auto out = for_linear_layers(std::move(bound_rule));
-  if (subject_.is_one_layer()) out.entries.front().conditions.front().layers = {{"any", {}}};
+  if (auto kind = subject_.only_kind(); !kind.empty()) out.entries.front().conditions.front().layers = {{kind, {}}};
   return Inside::make<ascribe::Composite>(std::make_shared<const BoundComposite>(std::move(out)));
 }
 

@@ -15,7 +15,7 @@ struct Subject {
   SourcePointer source;                                              ///< where the expressions stand
   std::function<at::Tensor(language::Quantity)> quantity;            ///< x, y and R
   std::function<at::Tensor(const ascribe::Composite&)> relevance;    ///< of x
-  std::function<bool()> is_one_layer;                                ///< whether the model is a single layer
+  std::function<std::string()> only_kind;                            ///< what a single rule is for (built_model.hpp)
   std::function<at::Tensor(const std::string& name)> named_value{};  ///< of a session
 };
 

@@ -168,7 +168,7 @@ class TestRun {
   Evaluation evaluation_{{.source = test_.place.source,
                           .quantity = [this](Quantity each) { return quantity(each); },
                           .relevance = [this](const ascribe::Composite& rules) { return relevance(rules); },
-                          .is_one_layer = [this] { return model_->size() == 1; }}};
+                          .only_kind = [this] { return model_->only_kind(); }}};
   std::optional<BuiltModel> model_;
   at::Tensor x_, y_, R_;
   Span here_;  // what is being evaluated

@@ -113,7 +113,7 @@ Evaluator::Evaluator(const State& state, SourcePointer source, Surroundings surr
       evaluation_({.source = source_,
                    .quantity = [this](Quantity each) { return quantity(each); },
                    .relevance = [this](const Composite& rules) { return relevance(rules); },
-                   .is_one_layer = [this] { return current_model().layers.size() == 1; },
+                   .only_kind = [this] { return testing::only_kind(current_model().layers); },
                    .named_value = [this](const std::string& name) { return named_value(name); }}),
       output_(state.output) {
   for (auto& [name, import] : state.definitions.imports()) view_->add_alias(name, import);
@@ -416,7 +416,7 @@ Composite Evaluator::rules(const syntax::Expression& written, const ModelValue& 
   testing::Evaluation evaluation({.source = source_,
                                   .quantity = [this](Quantity each) { return quantity(each); },
                                   .relevance = [this](const Composite& each) { return relevance(each); },
-                                  .is_one_layer = [&] { return model.layers.size() == 1; },
+                                  .only_kind = [&] { return testing::only_kind(model.layers); },
                                   .named_value = [this](const std::string& name) { return named_value(name); }});
   return located(written.span, [&] { return evaluation.bound(*target); });
 }
