@@ -42,7 +42,9 @@ void Attachment::remove() {
 
 Report Attachment::report() const { return state_ ? state_->report() : Report(); }
 
-Inactive Attachment::inactive() const { return Inactive(state_ ? state_->inactive() : nullptr); }
+Inactive Attachment::inactive() const {
+  return Inside::make<Inactive>(state_ ? state_->inactive() : std::shared_ptr<std::atomic<int>>());
+}
 
 Inactive::Inactive(std::shared_ptr<std::atomic<int>> count) : count_(std::move(count)) {
   if (count_) ++*count_;

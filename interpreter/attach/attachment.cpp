@@ -185,7 +185,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
     throw Error({.code = Code::wrong_model,
                  .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),
                  .help = "trace it with gradients, or export it"});
-  auto* written_out = server_.takes_apart ? layering::find_attention(name) : nullptr;
+  auto* written_out = server_.takes_apart ? layering::find_product_inside(name) : nullptr;
   if (!written_out) written_out = layering::find_written_out(name, op.operator_name().overload_name);
   if (written_out) {
     libtorch::Opening opening;

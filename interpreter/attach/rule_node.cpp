@@ -34,7 +34,11 @@ bool is_stop(const language::BoundEntry& entry) { return leads_to(entry, languag
 void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
   report.entry = entry ? language::describe(entry->place) : "";
   auto* rule = entry ? std::get_if<language::BoundRule>(&entry->target) : nullptr;
-  report.rule = !entry ? "gradient" : rule ? rule->description : is_merge(*entry) ? "merge (acts as pass)" : is_stop(*entry) ? "stop" : "refuse";
+  report.rule = !entry             ? "gradient"
+                : rule             ? rule->description
+                : is_merge(*entry) ? "merge (acts as pass)"
+                : is_stop(*entry)  ? "stop"
+                                   : "refuse";
 }
 
 void LayerCall::take(const language::BoundEntry* entry) {

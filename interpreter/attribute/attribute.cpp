@@ -365,7 +365,7 @@ Report layers(const Model& model, const Composite& rules, const std::vector<at::
 }
 
 Report layers(const Model& model, const std::vector<at::Tensor>& inputs) {
-  static const Composite none(std::make_shared<const language::BoundComposite>());
+  static const auto none = Inside::make<Composite>(std::make_shared<const language::BoundComposite>());
   return layers(model, none, inputs);
 }
 

@@ -16,7 +16,8 @@ const c10::IValue* argument(const Step& step, const char* name) {
 double epsilon_of(const Step& step, const at::Tensor& x) {
   auto* eps = argument(step, "eps");
   if (eps && !eps->isNone()) return eps->toDouble();
-  return x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  return x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
+                                        : std::numeric_limits<float>::epsilon();
 }
 
 std::vector<std::int64_t> dimensions_from(std::int64_t first, const at::Tensor& x) {
@@ -58,8 +59,8 @@ bool divides(const Operation& operation) {
 at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Tensors& parameters, const Tensors& own) {
   auto y = operation.run(inputs, parameters);
   if (!divides(operation)) return y;
-  // (y − b) · σ(x) is (x − mean(x)) · w, which σ as it was divides; b is what zeros give.
-  auto b = operation.run({at::zeros_like(inputs[0])}, parameters);
+  // (y − b) · σ(x) is (x − mean(x)) · w, which σ as it was divides; b is the middle between what x and −x give.
+  auto b = (operation.run({own[0]}, parameters) + operation.run({-own[0]}, parameters)) / 2;
   return b + (y - b) * (deviation(operation, inputs[0]) / deviation(operation, own[0]).detach());
 }
 

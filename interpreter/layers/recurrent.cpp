@@ -43,7 +43,8 @@ Tensors plain_step(const at::Tensor& from_input, const Tensors& states, const Ce
   return {activation(at::add(at::linear(states[0], cell.of_state, cell.state_bias), from_input))};
 }
 
-at::Tensor along(const at::Tensor& x, const Tensors& first, Tensors& last, const Cell& cell, StepFunction step, bool backwards) {
+at::Tensor along(const at::Tensor& x, const Tensors& first, Tensors& last, const Cell& cell, StepFunction step,
+                 bool backwards) {
   auto from_input = at::linear(x, cell.of_input, cell.input_bias).unbind(0);
   Tensors outputs(from_input.size());
   last = first;

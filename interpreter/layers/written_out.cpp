@@ -41,8 +41,14 @@ at::Tensor add_quotient(const Arguments& a) {
   return at::add(a[0].toTensor(), at::div(at::mul(a[1].toTensor(), a[3].toScalar()), a[2].toTensor()));
 }
 
-// (query, key, value, mask, dropout, is causal, scale, several queries for each key). What is masked in a whole row gives
-// zeros, as LibTorch has it.
+// (x, dimension): one half of x, which the other one gates
+at::Tensor gated_half(const Arguments& a) {
+  auto halves = a[0].toTensor().chunk(2, a[1].toInt());
+  return at::mul(halves[0], at::sigmoid(halves[1]));
+}
+
+// (query, key, value, mask, dropout, is causal, scale, several queries for each key). What is masked in a whole row
+// gives zeros, as LibTorch has it.
 at::Tensor attention(const Arguments& a) {
   auto query = a[0].toTensor(), key = a[1].toTensor(), value = a[2].toTensor();
   if (a[4].toDouble() > 0)
@@ -56,7 +62,8 @@ at::Tensor attention(const Arguments& a) {
   auto scale = a[6].isNone() ? 1 / std::sqrt(static_cast<double>(query.size(-1))) : a[6].toScalar().toDouble();
   auto scores = at::mul(at::matmul(query, at::transpose(key, -2, -1)), scale);
   at::Tensor masked;
-  if (a[5].toBool()) masked = at::ones({query.size(-2), key.size(-2)}, query.options().dtype(at::kBool)).tril().logical_not();
+  if (a[5].toBool())
+    masked = at::ones({query.size(-2), key.size(-2)}, query.options().dtype(at::kBool)).tril().logical_not();
   if (!a[3].isNone()) {
     auto mask = a[3].toTensor();
     if (mask.scalar_type() == at::kBool) {
@@ -77,8 +84,9 @@ at::Tensor attention(const Arguments& a) {
 
 }  // namespace
 
-WrittenOut find_attention(std::string_view name) {
-  return name == "aten::scaled_dot_product_attention" ? attention : nullptr;
+WrittenOut find_product_inside(std::string_view name) {
+  if (name == "aten::scaled_dot_product_attention") return attention;
+  return name == "aten::glu" ? gated_half : nullptr;
 }
 
 WrittenOut find_written_out(std::string_view name, std::string_view overload) {

@@ -14,7 +14,7 @@ namespace ascribe::layering {
 using WrittenOut = at::Tensor (*)(const std::vector<c10::IValue>& arguments);
 
 /// Those that rules for `matmul` and `product` reach into; without such rules they stay whole. Null for every other.
-WrittenOut find_attention(std::string_view name);
+WrittenOut find_product_inside(std::string_view name);
 
 /// Null for every other operator.
 WrittenOut find_written_out(std::string_view name, std::string_view overload);

@@ -108,7 +108,7 @@ class TestRun {
     for (auto& [name, parameter] : model_->parameters()) names->add(name, parameter);
     auto leaf = x_.detach().clone().requires_grad_();
     at::AutoGradMode record(true);
-    Attachment attached(attaching::make_state(rules, std::move(names), {.has_input = true}));
+    auto attached = Inside::make<Attachment>(attaching::make_state(rules, std::move(names), {.has_input = true}));
     auto y = model_->forward(leaf);
     attached.remove();
     auto R = R_.defined() ? R_ : y.detach().clone();

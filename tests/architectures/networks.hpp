@@ -4,7 +4,9 @@
 #include "tests/catch.hpp"
 
 #include <torch/csrc/jit/api/module.h>
+
 #include <torch/nn/module.h>
+#include "tests/attach/layers.hpp"
 
 #include <memory>
 #include <string>
