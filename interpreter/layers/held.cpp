@@ -8,60 +8,96 @@
 namespace ascribe::layering {
 namespace {
 
-const c10::IValue* argument(const Step& step, const char* name) {
-  auto place = step.op.schema().argumentIndexWithName(name);
-  return place ? &step.arguments[static_cast<std::size_t>(*place)] : nullptr;
-}
+// The operator of a norm, and what it is called with.
+class Norm {
+ public:
+  Norm(const Operation& operation, const Tensors& parameters)
+      : step_(operation.steps.front()), kind_(operation.kind->name), parameters_(parameters) {}
 
-double epsilon_of(const Step& step, const at::Tensor& x) {
-  auto* eps = argument(step, "eps");
-  if (eps && !eps->isNone()) return eps->toDouble();
-  return x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                        : std::numeric_limits<float>::epsilon();
-}
-
-std::vector<std::int64_t> dimensions_from(std::int64_t first, const at::Tensor& x) {
-  std::vector<std::int64_t> out(static_cast<std::size_t>(x.dim() - first));
-  std::iota(out.begin(), out.end(), first);
-  return out;
-}
-
-// σ for each element of x that it divides.
-at::Tensor deviation(const Operation& operation, const at::Tensor& x) {
-  auto& step = operation.steps.front();
-  auto& kind = operation.kind->name;
-  auto eps = epsilon_of(step, x);
-  if (kind == "group_norm") {
-    auto* count = argument(step, "num_groups");
-    if (!count) count = argument(step, "group");
-    auto groups = x.reshape({x.size(0), count->toInt(), -1});
-    auto sigma = at::sqrt(at::var(groups, at::IntArrayRef{2}, /*unbiased=*/false, /*keepdim=*/true) + eps);
-    return sigma.expand_as(groups).reshape(x.sizes());
+  at::Tensor run(const at::Tensor& x, const at::Tensor& own) const {
+    if (kind_ == "group_norm") {
+      auto* count = argument("num_groups");
+      if (!count) count = argument("group");
+      auto grouped = [&](const at::Tensor& t) { return t.reshape({t.size(0), count->toInt(), -1}); };
+      return scaled(divided(grouped(x), grouped(own), {2}).reshape(x.sizes()), along_channels(x));
+    }
+    auto* shape = argument("normalized_shape");
+    if (!shape) return scaled(divided(x, own, dimensions_from(2, x)), along_channels(x));
+    auto normalised = shape->toDimVector();
+    auto first = x.dim() - static_cast<std::int64_t>(normalised.size());
+    return scaled(divided(x, own, dimensions_from(first, x)), {normalised.begin(), normalised.end()});
   }
-  auto dimensions = dimensions_from(2, x);
-  if (kind != "instance_norm") {
-    auto normalised = argument(step, "normalized_shape")->toDimVector().size();
-    dimensions = dimensions_from(x.dim() - static_cast<std::int64_t>(normalised), x);
+
+ private:
+  using Sizes = std::vector<std::int64_t>;
+
+  static Sizes dimensions_from(std::int64_t first, const at::Tensor& x) {
+    Sizes out(static_cast<std::size_t>(x.dim() - first));
+    std::iota(out.begin(), out.end(), first);
+    return out;
   }
-  auto square = kind == "rms_norm" ? at::mean(x * x, dimensions, /*keepdim=*/true)
-                                   : at::var(x, dimensions, /*unbiased=*/false, /*keepdim=*/true);
-  return at::sqrt(square + eps);
-}
+  static Sizes along_channels(const at::Tensor& x) {
+    Sizes out(static_cast<std::size_t>(x.dim()), 1);
+    out.at(1) = -1;
+    return out;
+  }
+
+  at::Tensor divided(const at::Tensor& x, const at::Tensor& own, const Sizes& dimensions) const {
+    auto eps = epsilon(own);
+    if (kind_ == "rms_norm") return x / at::sqrt(at::mean(own * own, dimensions, /*keepdim=*/true) + eps);
+    auto variance = at::var(own, dimensions, /*unbiased=*/false, /*keepdim=*/true);
+    return (x - at::mean(x, dimensions, /*keepdim=*/true)) / at::sqrt(variance + eps);
+  }
+
+  at::Tensor scaled(at::Tensor y, const Sizes& shape) const {
+    if (auto weight = tensor("weight"); weight.defined()) y = y * weight.reshape(shape);
+    if (auto bias = tensor("bias"); bias.defined()) y = y + bias.reshape(shape);
+    return y;
+  }
+
+  const c10::IValue* argument(const char* name) const {
+    auto place = step_.op.schema().argumentIndexWithName(name);
+    return place ? &step_.arguments[static_cast<std::size_t>(*place)] : nullptr;
+  }
+
+  at::Tensor tensor(const char* name) const {
+    auto place = step_.op.schema().argumentIndexWithName(name);
+    if (!place) return {};
+    for (auto& slot : step_.slots)
+      if (slot.argument == static_cast<std::size_t>(*place) && slot.from == Slot::From::parameter)
+        return parameters_.at(slot.index);
+    for (auto& [each, constant] : step_.constants)
+      if (each == static_cast<std::size_t>(*place)) return constant.get("a constant of the layer");
+    return {};
+  }
+
+  // Where RMS norm is given none, it is the type's precision.
+  double epsilon(const at::Tensor& x) const {
+    auto* eps = argument("eps");
+    if (eps && !eps->isNone()) return eps->toDouble();
+    return x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
+                                          : std::numeric_limits<float>::epsilon();
+  }
+
+  const Step& step_;
+  std::string_view kind_;
+  const Tensors& parameters_;
+};
 
 bool divides(const Operation& operation) {
   if (!operation.kind || operation.steps.size() != 1) return false;
   auto& name = operation.kind->name;
+  auto& step = operation.steps.front();
+  auto own = step.op.schema().argumentIndexWithName("use_input_stats");
+  if (own && !step.arguments[static_cast<std::size_t>(*own)].toBool()) return false;  // it has learnt its statistics
   return name == "layer_norm" || name == "group_norm" || name == "instance_norm" || name == "rms_norm";
 }
 
 }  // namespace
 
 at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Tensors& parameters, const Tensors& own) {
-  auto y = operation.run(inputs, parameters);
-  if (!divides(operation)) return y;
-  // (y − b) · σ(x) is (x − mean(x)) · w, which σ as it was divides; b is the middle between what x and −x give.
-  auto b = (operation.run({own[0]}, parameters) + operation.run({-own[0]}, parameters)) / 2;
-  return b + (y - b) * (deviation(operation, inputs[0]) / deviation(operation, own[0]).detach());
+  if (!divides(operation)) return operation.run(inputs, parameters);
+  return Norm(operation, parameters).run(inputs[0], own[0].detach());
 }
 
 }  // namespace ascribe::layering

@@ -159,7 +159,10 @@ Drawn drawn(const Case& each, Draw& draw, const Kind& kind) {
 // ---------------------------------------------------------------------------------------------------- the two outcomes
 
 Outcome by_reference(const Drawn& it, const Values& values, const Function& apply) {
-  evaluate::Layer layer{layering::as_operation(apply), values.x, std::vector<bool>(values.x.size(), true), {}, {}};
+  auto operation = std::make_shared<layering::Operation>(*layering::as_operation(apply));
+  if (it.layer.shown == "a @ b")
+    operation->kind = language::find_kind("matmul");  // whose elements do not belong together
+  evaluate::Layer layer{operation, values.x, std::vector<bool>(values.x.size(), true), {}, {}};
   for (auto& constant : it.layer.constants) layer.inputs.push_back(constant.to(values.x[0].scalar_type()));
   layer.gets_relevance.resize(layer.inputs.size(), false);
   for (std::size_t i = 0; i < values.theta.size(); ++i)
@@ -179,7 +182,15 @@ Outcome by_reference(const Drawn& it, const Values& values, const Function& appl
   }
 }
 
-Outcome by_reference(const Drawn& it) { return by_reference(it, it.values, it.layer.apply); }
+// f as the rule sees it: what uses the layer's own gradient sees what it computes.
+Function function_of(const Drawn& it, const Values& values) {
+  if (!it.layer.held || Inside::bound(it.rule.rule).rule->uses_gradient) return it.layer.apply;
+  return [held = it.layer.held, own = values.x[0]](const Tensors& x, const Tensors& theta) {
+    return held(x[0], theta, own);
+  };
+}
+
+Outcome by_reference(const Drawn& it) { return by_reference(it, it.values, function_of(it, it.values)); }
 
 // With everything off by a few units in the last place; what is 0 stays 0.
 Outcome by_reference_with_rounding(const Drawn& it, Draw& draw, double size) {
@@ -188,8 +199,8 @@ Outcome by_reference_with_rounding(const Drawn& it, Draw& draw, double size) {
   for (auto& x : it.values.x) values.x.push_back(off(x));
   for (auto& w : it.values.theta) values.theta.push_back(off(w));
   values.R = off(it.values.R);
-  auto apply = [&](const Tensors& x, const Tensors& theta) {
-    auto y = it.layer.apply(x, theta);
+  auto apply = [&, f = function_of(it, values)](const Tensors& x, const Tensors& theta) {
+    auto y = f(x, theta);
     at::NoGradGuard no_grad;
     auto rounding = size * draw.uniform(y.sizes()) * (1 + y.abs()) * (y != 0);
     at::AutoGradMode record(true);
@@ -202,7 +213,7 @@ Outcome by_reference_with_rounding(const Drawn& it, Draw& draw, double size) {
 Outcome by_reference_in_its_type(const Drawn& it) {
   Values values{it.leaves, it.values.theta, it.R};
   for (auto& each : values.theta) each = each.to(it.leaves[0].scalar_type());
-  return by_reference(it, values, it.layer.apply);
+  return by_reference(it, values, function_of(it, values));
 }
 
 // Whether rounding alone comes near to the tolerance.

@@ -32,6 +32,8 @@ struct Layer {
   Function apply;
   Tensors constants{};  ///< inputs behind the others, which get no relevance
   std::vector<std::pair<std::string, at::Tensor>> parameters{};
+  /// f as rules see it, where that is something else: linear, with what divides as it is for the layer's own input.
+  std::function<at::Tensor(const at::Tensor& x, const Tensors& theta, const at::Tensor& own)> held{};
 };
 
 /// What a layer is drawn with.

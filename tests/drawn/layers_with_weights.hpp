@@ -110,6 +110,28 @@ inline Layer batch_norm(Source& source) {
   return batch_norm_of<nn::BatchNorm3d, nn::BatchNorm3dOptions>(source, shape);
 }
 
+// (x − mean(x)) / σ · w + b along the dimensions, with σ of `own`.
+inline at::Tensor normalised_by(const at::Tensor& x, const at::Tensor& own, at::IntArrayRef dimensions, double e) {
+  return (x - x.mean(dimensions, true)) / (own.var(dimensions, false, true) + e).sqrt();
+}
+
+inline at::Tensor scaled(at::Tensor y, const Tensors& theta, const Shape& along) {
+  if (!theta.empty()) y = y * theta[0].reshape(along);
+  return theta.size() > 1 ? y + theta[1].reshape(along) : y;
+}
+
+inline Shape along_channels(const at::Tensor& x) {
+  Shape out(static_cast<std::size_t>(x.dim()), 1);
+  out[1] = -1;
+  return out;
+}
+
+inline Shape last_dimensions(std::size_t count) {
+  Shape out;
+  for (auto i = static_cast<std::int64_t>(count); i > 0; --i) out.push_back(-i);
+  return out;
+}
+
 template <typename Holder, typename Options>
 Layer instance_norm_of(Source& source, const Shape& shape) {
   bool affine = source.chance(0.7), learnt = source.chance(0.3);
@@ -122,12 +144,18 @@ Layer instance_norm_of(Source& source, const Shape& shape) {
     variance = holder->running_var.to(at::kDouble);
   }
   auto e = holder->options.eps();
-  return module_layer(
+  auto out = module_layer(
       source, fmt::format("instance norm of {} channels, affine {}, learnt statistics {}", shape[1], affine, learnt),
       shape, holder, [=](const Tensors& x, const Tensors& theta) {
         return at::instance_norm(x[0], optional(theta, 0), optional(theta, 1), in_type_of(x[0], mean),
                                  in_type_of(x[0], variance), !learnt, 0.1, e, false);
       });
+  if (!learnt)
+    out.held = [=](const at::Tensor& x, const Tensors& theta, const at::Tensor& own) {
+      auto dimensions = last_dimensions(static_cast<std::size_t>(x.dim() - 2));
+      return scaled(normalised_by(x, own, dimensions, e), theta, along_channels(x));
+    };
+  return out;
 }
 
 inline Layer instance_norm(Source& source) {
@@ -143,11 +171,16 @@ inline Layer layer_norm(Source& source) {
   bool affine = source.chance(0.7);
   auto shape =
       source.batch_and({source.draw.integers(static_cast<std::size_t>(source.integer(0, 2)), 1, 3), normalised});
-  return module_layer(source, fmt::format("layer norm over {}, affine {}", normalised, affine), shape,
-                      nn::LayerNorm(nn::LayerNormOptions(normalised).elementwise_affine(affine)),
-                      [=](const Tensors& x, const Tensors& theta) {
-                        return at::layer_norm(x[0], normalised, optional(theta, 0), optional(theta, 1), 1e-5, false);
-                      });
+  auto out =
+      module_layer(source, fmt::format("layer norm over {}, affine {}", normalised, affine), shape,
+                   nn::LayerNorm(nn::LayerNormOptions(normalised).elementwise_affine(affine)),
+                   [=](const Tensors& x, const Tensors& theta) {
+                     return at::layer_norm(x[0], normalised, optional(theta, 0), optional(theta, 1), 1e-5, false);
+                   });
+  out.held = [=](const at::Tensor& x, const Tensors& theta, const at::Tensor& own) {
+    return scaled(normalised_by(x, own, last_dimensions(normalised.size()), 1e-5), theta, normalised);
+  };
+  return out;
 }
 
 inline Layer group_norm(Source& source) {
@@ -155,11 +188,18 @@ inline Layer group_norm(Source& source) {
   bool affine = source.chance(0.7);
   auto shape =
       source.batch_and({{channels}, source.draw.integers(static_cast<std::size_t>(source.integer(0, 2)), 1, 4)});
-  return module_layer(source, fmt::format("group norm, {} groups of {} channels, affine {}", groups, channels, affine),
-                      shape, nn::GroupNorm(nn::GroupNormOptions(groups, channels).affine(affine)),
-                      [=](const Tensors& x, const Tensors& theta) {
-                        return at::group_norm(x[0], groups, optional(theta, 0), optional(theta, 1), 1e-5, false);
-                      });
+  auto out =
+      module_layer(source, fmt::format("group norm, {} groups of {} channels, affine {}", groups, channels, affine),
+                   shape, nn::GroupNorm(nn::GroupNormOptions(groups, channels).affine(affine)),
+                   [=](const Tensors& x, const Tensors& theta) {
+                     return at::group_norm(x[0], groups, optional(theta, 0), optional(theta, 1), 1e-5, false);
+                   });
+  out.held = [=](const at::Tensor& x, const Tensors& theta, const at::Tensor& own) {
+    auto grouped = [&](const at::Tensor& t) { return t.reshape({t.size(0), groups, -1}); };
+    auto y = normalised_by(grouped(x), grouped(own), at::IntArrayRef{2}, 1e-5).reshape(x.sizes());
+    return scaled(y, theta, along_channels(x));
+  };
+  return out;
 }
 
 inline Layer rms_norm(Source& source) {
@@ -178,6 +218,10 @@ inline Layer rms_norm(Source& source) {
     out.parameters = {{"weight", weight->detach().to(at::kDouble)}};
   }
   out.model->run = [=](const Tensors& x) { return at::rms_norm(x[0], normalised, weight, epsilon); };
+  out.held = [=](const at::Tensor& x, const Tensors& theta, const at::Tensor& own) {
+    auto sigma = ((own * own).mean(last_dimensions(normalised.size()), true) + epsilon).sqrt();
+    return scaled(x / sigma, theta, normalised);
+  };
   return out;
 }
 

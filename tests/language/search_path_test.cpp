@@ -33,15 +33,15 @@ TEST_CASE("an import by name is looked for beside the file, then in each folder 
   Texts texts{{"work/main.rule", imports("acme")}};
   add_pack(texts, "second/acme", "acme", "soft");
   CHECK(loading(texts, "work/main.rule", {"none", "first", "second"}) == "");
-  add_pack(texts, "first/acme", "acme", "other");
+  add_pack(texts, "first/acme", "acme", "another");
   CHECK_THAT(loading(texts, "work/main.rule", {"none", "first", "second"}), Contains("A0202"));
   CHECK(loading(texts, "work/main.rule", {"second", "first"}) == "");
-  add_pack(texts, "work/acme", "acme", "other");
+  add_pack(texts, "work/acme", "acme", "another");
   CHECK_THAT(loading(texts, "work/main.rule", {"second"}), Contains("A0202"));
 }
 
 TEST_CASE("single files are found on the search path, too, and packs in folders of it") {
-  Texts texts{{"main.rule", imports("tools.rule") + "import \"group/more/\" as more\nrule other = more.soft"},
+  Texts texts{{"main.rule", imports("tools.rule") + "import \"group/more/\" as more\nrule another = more.soft"},
               {"lib/tools.rule", "rule soft { map = R }"}};
   add_pack(texts, "lib/group/more", "more", "soft");
   CHECK(loading(texts, "main.rule", {"lib"}) == "");

@@ -37,7 +37,7 @@ TEST_CASE("names of everything that can be used are completed") {
   enter("photograph = [[1, 2]]; rule my_own { backward = R }");
   CHECK(words(enter, "phot") == Words{"photograph"});
   CHECK(words(enter, "relevance(my_o") == Words{"my_own"});
-  CHECK(words(enter, "relevance(mi") == Words{});
+  CHECK(words(enter, "relevance(min") == Words{});
   CHECK(words(enter, "max(x, mi").size() > 1);
   CHECK(words(enter, "expl") == Words{"explain("});
   CHECK(words(enter, "conv2") == Words{"conv2d("});

@@ -122,7 +122,7 @@ TEST_CASE("a function hands a number on as a stabilizer") {
   Dense dense;
   auto expected = dense.x * (dense.R / stabilize(dense.y, 0.5)).mm(dense.W);
   CHECK(difference(dense.by("fn safe(z, s: stabilizer) = stabilize(z, s)  fn twice(z, e: scalar) = safe(z, 2 * e)  "
-                            "rule r(other = 7) { map = R / twice(y, 0.25) + 0 * other }"),
+                            "rule r(more = 7) { map = R / twice(y, 0.25) + 0 * more }"),
                    expected) <= exact);
 }
 

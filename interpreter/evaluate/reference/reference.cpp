@@ -37,7 +37,7 @@ std::size_t receivers(const Layer& layer) {
 
 // Whether a layer with several inputs spreads this one over its output, element by element.
 bool is_spread(const Layer& layer, std::size_t input, at::IntArrayRef output_shape) {
-  return layer.inputs.size() > 1 && layer.operation->kind && layer.operation->kind->name != "matmul" &&
+  return layer.inputs.size() > 1 && (!layer.operation->kind || layer.operation->kind->name != "matmul") &&
          at::is_expandable_to(layer.inputs[input].sizes(), output_shape);
 }
 
@@ -350,8 +350,9 @@ void check_rule_fits(const language::BoundRule& bound, const Layer& layer, at::I
     throw Error(misfit(bound, filled("`other` is the other of two inputs, and this layer has {}", layer.inputs.size()),
                        (rule.backward ? rule.backward : rule.reduce)->span, "give this layer a rule without `other`"));
   if (rule.uses_other && !at::are_expandable(layer.inputs[0].sizes(), layer.inputs[1].sizes()))
-    throw Error(misfit(bound, filled("`other` has the shape {}, and x {}", shown_shape(layer.inputs[1].sizes()),
-                                     shown_shape(layer.inputs[0].sizes())),
+    throw Error(misfit(bound,
+                       filled("`other` has the shape {}, and x {}", shown_shape(layer.inputs[1].sizes()),
+                              shown_shape(layer.inputs[0].sizes())),
                        (rule.backward ? rule.backward : rule.reduce)->span, "give this layer a rule without `other`"));
   if (!rule.backward) return;
   if (receivers(layer) > 1 && !rule.backward_per_input)
