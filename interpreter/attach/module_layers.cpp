@@ -84,6 +84,14 @@ std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
                  .primary = {entry.place.source, entry.place.span, ""},
                  .help = filled("name the module: `module \"{}\"`", module.callee.path)});
   }
+  if (!call.choices.empty() && call.choices.front().conditions.empty() && is_stop(*call.choices.front().entry)) {
+    describe_entry(*row.report, call.choices.front().entry);
+    at::NoGradGuard no_grad;
+    auto results = module.run(module.inputs);
+    for (auto& each : results) each = each.detach();
+    if (results.size() == 1) row.report->shape = results.front().sizes().vec();
+    return results;
+  }
   if (call.choices.empty() && by_entry) {  // `first n` has taken others
     server_.ledger.take_back(row.number);
     return module.run(module.inputs);

@@ -95,7 +95,7 @@ std::optional<Entry> check_entry(const syntax::Entry& written, FileScope& file, 
   if (!check_modules_target(written, out, reporter)) return {};
   auto* engine = std::get_if<Engine>(&out.target.definition);
   if (engine && *engine == Engine::stop && out.count == Entry::Count::last) {
-    reporter.report(Code::bad_count, written.count->span,
+    reporter.report(Code::engine_target, written.count->span,
                     "`last` is settled after the forward pass, and `stop` makes a constant in it",
                     "name the layers by a glob: `softmax \"encoder.5.*\" => stop`");
     return {};

@@ -4,6 +4,9 @@
 
 #include <limits>
 #include <numeric>
+#include <utility>
+
+#include "interpreter/layers/module_operation.hpp"
 
 namespace ascribe::layering {
 namespace {
@@ -84,6 +87,24 @@ class Norm {
   const Tensors& parameters_;
 };
 
+at::Tensor run_with_kept_roots(const Operation& operation, const Tensors& inputs, const Tensors& parameters,
+                               const Tensors& own) {
+  KeptRoots roots;
+  struct Keeping {
+    explicit Keeping(KeptRoots& roots) : before(std::exchange(kept_roots, &roots)) {}
+    Keeping(const Keeping&) = delete;
+    Keeping& operator=(const Keeping&) = delete;
+    ~Keeping() { kept_roots = before; }
+    KeptRoots* before;
+  } keeping(roots);
+  {
+    at::NoGradGuard no_grad;
+    operation.run(own, parameters);
+  }
+  roots.recording = false;
+  return operation.run(inputs, parameters);
+}
+
 bool divides(const Operation& operation) {
   if (!operation.kind || operation.steps.size() != 1) return false;
   auto& name = operation.kind->name;
@@ -96,6 +117,8 @@ bool divides(const Operation& operation) {
 }  // namespace
 
 at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Tensors& parameters, const Tensors& own) {
+  if (operation.function && operation.kind && operation.kind->name == "rms_norm")
+    return run_with_kept_roots(operation, inputs, parameters, own);
   if (!divides(operation)) return operation.run(inputs, parameters);
   return Norm(operation, parameters).run(inputs[0], own[0].detach());
 }

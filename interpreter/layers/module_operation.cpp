@@ -6,6 +6,9 @@
 #include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe::layering {
+
+thread_local KeptRoots* kept_roots = nullptr;
+
 namespace {
 
 using libtorch::is_tensor;
@@ -24,6 +27,7 @@ class Substitution : public libtorch::Interceptor {
       refuse_training_mode(pattern, op, libtorch::arguments_of(op, stack), name_);
     for (auto i = stack.size() - count; i < stack.size(); ++i) stack[i] = replaced(stack[i]);
     op.callBoxed(stack);
+    if (kept_roots && op.operator_name().name == "aten::rsqrt") kept_roots->visit(libtorch::output_of(op, stack));
   }
 
  private:
@@ -70,6 +74,13 @@ bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const
   computing->found = false;
   (void)run(leaves);
   return !computing->found;
+}
+
+void KeptRoots::visit(c10::IValue& root) {
+  if (recording)
+    kept_.push_back(root.toTensor().detach());
+  else
+    root = kept_.at(next_++);
 }
 
 std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const NamedTensors& parameters,

@@ -23,4 +23,18 @@ std::shared_ptr<const Operation> module_operation(std::string name, std::functio
 /// is written.
 bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const Tensors& inputs);
 
+/// What a module that is a norm divides by, where a program has it as operators: the results of rsqrt in one run, which
+/// stand for those of the next.
+class KeptRoots {
+ public:
+  void visit(c10::IValue& root);
+  bool recording = true;
+
+ private:
+  std::vector<at::Tensor> kept_;
+  std::size_t next_ = 0;
+};
+/// Those of the module operations that run on this thread; null: none are kept.
+extern thread_local KeptRoots* kept_roots;
+
 }  // namespace ascribe::layering

@@ -94,6 +94,12 @@ TEST_CASE("a parameter's name that the module does not have is an error that lis
              Catch::StartsWith("A0601") && Catch::Contains("no parameter \"g\""));
 }
 
+TEST_CASE("a stopped module is a constant for all that follows") {
+  Network it;
+  auto stopped = it.under("module \"act\" => stop\nany => epsilon\n");
+  CHECK(stopped.relevance.abs().sum().item<double>() == 0);
+}
+
 TEST_CASE("`last` cannot choose modules, and says which to name") {
   Network it;
   auto failure = test::failure([&] { it.under("last class \"" + it.class_name + "\" => pass; any => base"); });

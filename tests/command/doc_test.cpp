@@ -40,7 +40,7 @@ void write_acme(const Folder& folder) {
   std::filesystem::create_directories(folder / "other");
   folder.file("acme/pack.rule",
               "## The rules of `acme`.\npack acme { version = \"1.2.0\"; language = 1 }\n"
-              "import \"other\" as other\nrule far = other.distant\nrule zero(by: "
+              "import \"other\" as more\nrule far = more.distant\nrule zero(by: "
               "stabilizer=0){map=R/stabilize(y,by)}\n");
   folder.file("acme/b.rule",
               "## Soft, by\n## a tenth. More.\n## Formula: x\n##   + y\n## Example: any => soft\n"
@@ -101,7 +101,7 @@ TEST_CASE("a pack's page has its public names, in the order of its files") {
                                 "rule soft(by: stabilizer = usual, zero_params = [\"bias\"]) = epsilon(by, "
                                 "zero_params)\n```\n"));
   CHECK_THAT(page.out, Contains("Another name of [`soft(usual)`](#soft).") &&
-                           Contains("Another name of `other.distant`.") &&
+                           Contains("Another name of `more.distant`.") &&
                            Contains("**Definition**, in `parts/a.rule`"));
   CHECK_THAT(page.out, Contains("composite all { any => soft }\n```") &&
                            Contains("rule zero(by: stabilizer = 0) { map = R / stabilize(y, by) }\n"));

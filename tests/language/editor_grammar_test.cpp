@@ -82,7 +82,7 @@ TEST_CASE("the editor grammar's functions, kinds, layers, types and values are t
   CHECK(words_of("layers") == layers);
   CHECK(words_of("types") == types);
   auto values = words_of("values");
-  CHECK(values.size() == 7);
+  CHECK(values.size() == 9);
   for (auto& value : values) CHECK(language::is_protected(value));
 }
 

@@ -317,7 +317,7 @@ TEST_CASE("commands") {
     CHECK(!enter(":reset a").failed);
     CHECK(enter("a").failed);
     CHECK(!enter(":reset mine uses").failed);  // both at once: one needs the other
-    CHECK(enter("rule other = mine").failed);
+    CHECK(enter("rule another = mine").failed);
     enter(":reset");
     CHECK(enter("x").failed);
     CHECK(enter.session.state().values.empty());

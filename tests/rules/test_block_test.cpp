@@ -47,7 +47,8 @@ TEST_CASE("every layer that a test can build is built in one") {
   for (auto& layer : language::buildable_layers()) {
     INFO(layer.name);
     CHECK(text.find("test \"" + std::string(layer.name)) != std::string::npos);
-    CHECK((layer.name == "flatten" || language::find_kind(layer.name)));
+    bool several = layer.name == "attention" || layer.name == "lstm" || layer.name == "gru";
+    CHECK((several || layer.name == "flatten" || language::find_kind(layer.name)));
   }
 }
 
