@@ -200,7 +200,14 @@ Edges outputs_of(const Attachment::State& attachment, const std::string& layer) 
                .help = did_you_mean(layer, names, "`ascribe layers` lists them")});
 }
 
-Error no_dependence(std::size_t inputs) {
+Error no_dependence(std::size_t inputs, const Report& report) {
+  auto stopped = std::find_if(report.begin(), report.end(), [](auto& row) { return row.rule == "stop"; });
+  if (stopped != report.end())
+    return Error(
+        {.code = Code::wrong_model,
+         .message = filled("no relevance reaches the input: stops such as that of layer '{}' ({}) cut every path",
+                           stopped->name, stopped->kind),
+         .help = "give it a rule instead of `stop`"});
   return Error({.code = Code::wrong_model,
                 .message = filled("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
                 .help = "save a model that computes with its input"});
@@ -265,7 +272,7 @@ void bring_back(const std::vector<at::Tensor>& arrived, const Forward& ran, cons
                  .message = "several embeddings look the integer input up, or parts of it, each with relevance of its "
                             "own",
                  .help = "sum them (sum_embeddings), or ask for them as layers"});
-  throw no_dependence(inputs.size());
+  throw no_dependence(inputs.size(), ran.state->report());
 }
 
 Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
@@ -281,7 +288,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   out.output = y.detach().clone();
   auto layout = attributing::layout_of(y.sizes(), inputs);
   out.sample_dimension = layout.samples;
-  if (!y.requires_grad()) throw no_dependence(inputs.size());
+  if (!y.requires_grad()) throw no_dependence(inputs.size(), state->report());
   auto start = attributing::start(options.create_graph ? y : out.output, target, layout);
 
   auto last = state->row_of(y);

@@ -20,9 +20,9 @@ struct QuantityName {
   std::string_view name;
   Quantity quantity;
 };
-constexpr QuantityName quantity_names[] = {{"x", Quantity::x}, {"w", Quantity::w}, {"y", Quantity::y},
-                                           {"v", Quantity::v}, {"R", Quantity::R}, {"grad", Quantity::grad},
-                                           {"inputs", Quantity::inputs}, {"other", Quantity::other}};
+constexpr QuantityName quantity_names[] = {
+    {"x", Quantity::x}, {"w", Quantity::w},       {"y", Quantity::y},           {"v", Quantity::v},
+    {"R", Quantity::R}, {"grad", Quantity::grad}, {"inputs", Quantity::inputs}, {"other", Quantity::other}};
 
 const QuantityName* find_quantity(std::string_view name) {
   auto found =

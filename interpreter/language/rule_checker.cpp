@@ -286,8 +286,8 @@ void RuleChecker::note_uses(const ExpressionPointer& expression, Clause clause) 
     output_side = output_side || it->quantity == Quantity::R || it->quantity == Quantity::y;
     rule_->uses_gradient = rule_->uses_gradient || it->quantity == Quantity::grad;
     rule_->uses_other = rule_->uses_other || it->quantity == Quantity::other;
-    own_input = own_input || it->quantity == Quantity::x || it->quantity == Quantity::grad ||
-                it->quantity == Quantity::inputs;
+    own_input =
+        own_input || it->quantity == Quantity::x || it->quantity == Quantity::grad || it->quantity == Quantity::inputs;
   });
   if (clause != Clause::backward) return;
   rule_->keeps_shape = output_side;
