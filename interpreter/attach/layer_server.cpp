@@ -33,7 +33,8 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
   auto call = recorder.begin(row, found, rules);
   call.choices = select(*rules, kind, found.module, number, pass->counts);
   if (call.choices.empty() && !language::covers("embedding", kind)) {  // an embedding ends relevance in any case
-    if (kind.name == "quotient") {                                     // the gradient goes to the divisor, too
+    // The gradient goes to the divisor, too.
+    if (kind.name == "quotient") {
       auto both = found;
       both.inputs.push_back(libtorch::arguments_of(op, stack)[1].toTensor());
       both.gets_relevance.push_back(true);

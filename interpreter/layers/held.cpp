@@ -97,10 +97,7 @@ at::Tensor run_with_kept_roots(const Operation& operation, const Tensors& inputs
     ~Keeping() { kept_roots = before; }
     KeptRoots* before;
   } keeping(roots);
-  {
-    at::NoGradGuard no_grad;
-    operation.run(own, parameters);
-  }
+  (void)operation.run(own, parameters);
   roots.recording = false;
   return operation.run(inputs, parameters);
 }
@@ -120,7 +117,7 @@ at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Ten
   if (operation.function && operation.kind && operation.kind->name == "rms_norm")
     return run_with_kept_roots(operation, inputs, parameters, own);
   if (!divides(operation)) return operation.run(inputs, parameters);
-  return Norm(operation, parameters).run(inputs[0], own[0].detach());
+  return Norm(operation, parameters).run(inputs[0], own[0]);
 }
 
 }  // namespace ascribe::layering

@@ -78,7 +78,7 @@ bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const
 
 void KeptRoots::visit(c10::IValue& root) {
   if (recording)
-    kept_.push_back(root.toTensor().detach());
+    kept_.push_back(root.toTensor());
   else
     root = kept_.at(next_++);
 }

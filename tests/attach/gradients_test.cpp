@@ -3,6 +3,7 @@
 #include "tests/attach/models.hpp"
 
 #include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/normalization.h>
 
 namespace test {
 using namespace ascribe;
@@ -118,6 +119,20 @@ TEST_CASE("gradients of relevance go through merged batch norm, residuals and in
     return head(input_norm(y)).flatten(1);
   };
   agrees("epsilon_plus", Pack::standard().composite("epsilon_plus", {{"epsilon", 0.1}, {"stabilizer", 0.1}}), net, x);
+}
+
+TEST_CASE("gradients of relevance go through held norms, products and matrix products") {
+  Net net;
+  auto norm = net.add("norm", nn::LayerNorm(nn::LayerNormOptions({4})));
+  auto first = net.add("first", nn::Linear(4, 4)), second = net.add("second", nn::Linear(4, 4));
+  auto x = random({2, 3, 4});
+  auto rules = composite("composite c { any => attn_lrp(0.1) }");
+  net.run = [=](const at::Tensor& each) mutable { return second(norm(first(each))); };
+  agrees("layer norm", rules, net, x);
+  net.run = [=](const at::Tensor& each) mutable { return first(each) * second(each); };
+  agrees("product", rules, net, x);
+  net.run = [=](const at::Tensor& each) mutable { return at::matmul(first(each), second(each).transpose(1, 2)); };
+  agrees("matmul", rules, net, x);
 }
 
 TEST_CASE("while an attachment is inactive, nothing is intercepted and recorded rules answer with the gradient") {
