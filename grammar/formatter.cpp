@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "grammar/expression_form.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/layout.hpp"
 #include "grammar/limits.hpp"
-#include "grammar/overloaded.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/syntax_compare.hpp"
 #include "grammar/token_writer.hpp"
@@ -18,28 +18,6 @@ using namespace syntax;
 
 // Selectors up to this width have their arrows in one column; behind longer ones the arrow stands where it can.
 constexpr std::size_t widest_aligned_selector = 60;
-
-// Numbers, strings and names, perhaps with a sign: several of them share a line.
-bool is_atom(const Expression& expression) {
-  return std::visit(
-      overloaded{[](const OneOf<Number, StringLiteral> auto&) { return true; },
-                 [](const Call& node) { return !node.has_arguments; },
-                 [](const Unary& node) { return node.op == Operator::negate && is_atom(*node.operand); },
-                 [](const OneOf<List, Group, Chain, Comparison, Power, Conditional> auto&) { return false; }},
-      expression.node);
-}
-
-bool is_bracketed(const Expression& expression) {
-  return std::visit(
-      overloaded{
-          [](const OneOf<List, Group> auto&) { return true; }, [](const Call& node) { return node.has_arguments; },
-          [](const OneOf<Number, StringLiteral, Chain, Comparison, Power, Unary, Conditional> auto&) { return false; }},
-      expression.node);
-}
-
-bool all_atoms(const std::vector<Expression>& expressions) {
-  return std::all_of(expressions.begin(), expressions.end(), is_atom);
-}
 
 // Walks the tree and takes the tokens along, one after the other: the tree says where lines may end, the tokens bring
 // the spelling and the comments.

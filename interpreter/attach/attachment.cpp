@@ -59,7 +59,7 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
     // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
     if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
     try {
-      intercept(op, keys, stack);
+      server_.samples.wanted() ? follow_samples(op, keys, stack) : intercept(op, keys, stack);
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
@@ -96,6 +96,19 @@ OperatorCall Attachment::State::describe(const c10::OperatorHandle& op, const st
     return libtorch::is_leaf_or_view_of_one(tensor) ? Dependence::leaf : Dependence::input;
   };
   return {op, arguments, dependence, *names_, libtorch::current_module(), server_.recorder.watch().has_input};
+}
+
+void Attachment::State::follow_samples(const c10::OperatorHandle& op, c10::DispatchKeySet keys,
+                                       torch::jit::Stack& stack) {
+  auto arguments = libtorch::arguments_of(op, stack);
+  Pass pass;
+  bool moves = layering::moves_indices(describe(op, arguments, pass));
+  attaching::Samples::Calling calling(server_.samples, &op, moves, std::move(arguments));
+  intercept(op, keys, stack);
+  std::vector<at::Tensor> results;
+  for (auto i = stack.size() - op.schema().returns().size(); i < stack.size(); ++i)
+    libtorch::for_each_tensor(stack[i], [&](const at::Tensor& each) { results.push_back(each); });
+  calling.returned(results);
 }
 
 void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
@@ -168,7 +181,16 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   };
   if (attaching::leave_no_input_node(call, stack, server_.has_input)) return;
   if (layering::moves_indices(call)) {
-    return note(attaching::run_index_operator(call, stack, server_));
+    note(attaching::run_index_operator(call, stack, server_));
+    if (!product_ || op.schema().returns().size() != 1) return;
+    auto result = libtorch::output_of(op, stack);
+    auto viewed = libtorch::is_tensor(result)
+                      ? layering::with_view(call, product_->call, product_->output, result.toTensor())
+                      : std::nullopt;
+    if (!viewed) return;
+    product_->call = std::move(*viewed);
+    product_->output = libtorch::Made(result.toTensor());
+    return;
   }
   auto whole = layering::whole_operator(call);
   if (server_.recorder.watch().has_input || !whole.inputs.empty())

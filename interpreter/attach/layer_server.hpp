@@ -35,7 +35,8 @@ class LayerServer {
               std::shared_ptr<std::atomic<int>> inactive)
       : rules(std::move(composite)),
         passes(std::move(parameters)),
-        recorder(watch, passes, ledger, std::move(inactive)),
+        samples(*rules, passes),
+        recorder(watch, passes, samples, ledger, std::move(inactive)),
         has_input(std::make_shared<std::atomic<bool>>(watch.has_input)),
         takes_apart(names_kind(*rules, "matmul") || names_kind(*rules, "product")) {}
   LayerServer(const LayerServer&) = delete;
@@ -58,6 +59,7 @@ class LayerServer {
 
   const std::shared_ptr<const language::BoundComposite> rules;
   ForwardPasses passes;
+  Samples samples;
   Ledger ledger;
   Recorder recorder;
   layering::RecentOperators recent;

@@ -35,6 +35,15 @@ bool ModuleLayers::wants(const libtorch::Callee& callee) {
 }
 
 std::vector<at::Tensor> ModuleLayers::call(const libtorch::ModuleCall& module) {
+  if (!server_.samples.wanted()) return serve(module);
+  Samples::Calling calling(server_.samples, nullptr, /*moves_indices=*/false,
+                           std::vector<c10::IValue>(module.inputs.begin(), module.inputs.end()));
+  auto results = serve(module);
+  calling.returned(results);
+  return results;
+}
+
+std::vector<at::Tensor> ModuleLayers::serve(const libtorch::ModuleCall& module) {
   auto shown = filled("module '{}' ({})", module.callee.path, module.callee.class_name);
   Pass pass;
   layering::Call found;

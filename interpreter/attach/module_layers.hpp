@@ -24,6 +24,8 @@ class ModuleLayers : public libtorch::ModuleObserver {
   const std::set<std::string>& classes() const { return classes_; }
 
  private:
+  std::vector<at::Tensor> serve(const libtorch::ModuleCall& module);
+
   const libtorch::Interceptor& serving_;
   LayerServer& server_;
   std::set<std::string> paths_, classes_;

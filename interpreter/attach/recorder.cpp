@@ -85,6 +85,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
   if (found.bias_follows) layer.parameters.emplace_back("bias", at::Tensor());  // so that has("bias") holds
 
   auto output = run();
+  layer.samples = call.samples = samples_.of_layer(found.inputs, output);
   try {
     if (call.rule) call.execution->check_fit(layer, output.sizes());
   } catch (const Error& error) {

@@ -9,6 +9,7 @@
 
 #include "interpreter/attach/ledger.hpp"
 #include "interpreter/attach/rule_node.hpp"
+#include "interpreter/attach/samples.hpp"
 #include "interpreter/layers/operation.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
 
@@ -25,8 +26,9 @@ struct Watch {
 /// Belongs to one attachment.
 class Recorder {
  public:
-  Recorder(Watch watch, const ForwardPasses& passes, Ledger& ledger, std::shared_ptr<std::atomic<int>> inactive)
-      : watch_(std::move(watch)), passes_(passes), ledger_(ledger), inactive_(std::move(inactive)) {}
+  Recorder(Watch watch, const ForwardPasses& passes, const Samples& samples, Ledger& ledger,
+           std::shared_ptr<std::atomic<int>> inactive)
+      : watch_(std::move(watch)), passes_(passes), samples_(samples), ledger_(ledger), inactive_(std::move(inactive)) {}
 
   /// A call that has the row, without rule as yet.
   LayerCall begin(const Ledger::Row& row, const layering::Call& call, std::shared_ptr<const void> owner) const;
@@ -68,6 +70,7 @@ class Recorder {
 
   Watch watch_;
   const ForwardPasses& passes_;
+  const Samples& samples_;
   Ledger& ledger_;
   std::shared_ptr<std::atomic<int>> inactive_;
   std::vector<libtorch::Made> kept_gradient_;  // outputs of linear layers that keep their gradient

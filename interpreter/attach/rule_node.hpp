@@ -36,6 +36,7 @@ struct LayerCall {
   std::shared_ptr<const evaluate::Execution> execution{};  ///< of the rule; null as long as there is none
   std::vector<KeptTensor> inputs;
   std::vector<bool> gets_relevance;
+  evaluate::SamplePlaces samples{};
   std::vector<std::pair<std::string, KeptTensor>> parameters;
   KeptTensor output;
   std::int64_t output_version = 0;  ///< of the tensor that the model got

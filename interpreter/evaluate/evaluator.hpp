@@ -11,16 +11,25 @@
 
 #include "interpreter/language/binding.hpp"
 #include "interpreter/layers/operation.hpp"
+#include "interpreter/layers/sample_place.hpp"
 
 namespace ascribe::evaluate {
 
-/// One call of a layer, y = f(x; θ), as a rule sees it. Dimension 0 of inputs and output is the batch.
+/// Where a layer's inputs (no element: all of them) and its output hold their samples; dimension 0 is the batch where
+/// nothing else is said.
+struct SamplePlaces {
+  std::vector<layering::SamplePlace> inputs{};
+  layering::SamplePlace output{};
+};
+
+/// One call of a layer, y = f(x; θ), as a rule sees it.
 struct Layer {
   std::shared_ptr<const layering::Operation> operation;  ///< f
   std::vector<at::Tensor> inputs;                        ///< the values that the layer was called with; no history
   std::vector<bool> gets_relevance;                      ///< one for each input; a constant operand gets none
   layering::NamedTensors parameters;
   at::Tensor output;  ///< the layer's own y; needed where the rule uses it (Rule::uses_layer_output)
+  SamplePlaces samples{};
 };
 
 /// Where relevance stayed that no input got, summed over the batch. Known where relevance is shared out as

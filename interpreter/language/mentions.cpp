@@ -1,9 +1,11 @@
 #include "interpreter/language/mentions.hpp"
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "grammar/overloaded.hpp"
+#include "interpreter/language/buildable_layers.hpp"
 
 namespace ascribe::language {
 namespace {
@@ -104,7 +106,14 @@ void collect_argument_mentions(const syntax::Call& call, Mentions& out) {
 
 void collect_model_mentions(const syntax::Expression& model, Mentions& out) {
   if (auto* layer = std::get_if<syntax::Call>(&model.node)) {
-    collect_argument_mentions(*layer, out);  // the kinds of layers in its branches are among them, and harmless
+    auto* kind = layer->path.qualifier ? nullptr : find_buildable_layer(layer->path.name.text);
+    for (std::size_t i = 0; i < layer->arguments.size(); ++i) {
+      auto& argument = layer->arguments[i];
+      auto place = !kind ? std::nullopt : argument.name ? find_argument(*kind, argument.name->text) : std::optional(i);
+      bool is_branch =
+          place && *place < kind->arguments.size() && kind->arguments[*place].form == LayerArgument::Form::branch;
+      is_branch ? collect_model_mentions(*argument.value, out) : collect_mentions(*argument.value, out);
+    }
   } else if (auto* sequence = std::get_if<syntax::List>(&model.node)) {
     for (auto& each : sequence->elements) collect_model_mentions(each, out);
   } else {

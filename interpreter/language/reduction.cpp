@@ -1,7 +1,10 @@
 #include "interpreter/language/reduction.hpp"
 
+#include <functional>
+
 #include "grammar/error.hpp"
 #include "grammar/overloaded.hpp"
+#include "interpreter/language/builtins.hpp"
 #include "interpreter/language/constant.hpp"
 #include "interpreter/language/traverse.hpp"
 
@@ -101,6 +104,39 @@ std::optional<std::vector<double>> term_weights(const Rule& rule, std::span<cons
   auto part = Reader(rule.terms.size(), arguments).read(*rule.reduce);
   if (!part || part->kind != Part::Kind::sum) return {};
   return part->weights;
+}
+
+bool reduces(const BoundRule& bound) {
+  bool found = false;
+  std::function<void(const Expression&)> look;
+  std::function<void(const Value&)> look_at_value = [&](const Value& value) {
+    auto* stabilizer = std::get_if<Stabilizer>(&value);
+    if (!stabilizer || !stabilizer->function) return;
+    look(*stabilizer->function->body);
+    for (auto& each : stabilizer->rest) look_at_value(each);
+  };
+  look = [&](const Expression& expression) {
+    traverse(expression, [&](const Expression& inner) {
+      if (found) return;
+      if (auto* call = std::get_if<BuiltinCall>(&inner.node))
+        found = std::holds_alternative<Reduction>(info(call->builtin).sort);
+      else if (auto* function = std::get_if<FunctionCall>(&inner.node))
+        look(*function->function->body);
+      else if (auto* stabilizer = std::get_if<StabilizerFunction>(&inner.node))
+        look(*stabilizer->function->body);
+    });
+  };
+  auto clause = [&](const ExpressionPointer& expression) {
+    if (expression) look(*expression);
+  };
+  auto& rule = *bound.rule;
+  clause(rule.reduce), clause(rule.forward), clause(rule.backward);
+  for (auto& term : rule.terms) {
+    clause(term.input), clause(term.output), clause(term.map);
+    for (auto& each : term.params) clause(each.value);
+  }
+  for (auto& each : bound.arguments) look_at_value(each);
+  return found;
 }
 
 }  // namespace ascribe::language

@@ -81,11 +81,6 @@ std::optional<double> number(const c10::IValue& argument, std::optional<double> 
 // What an operator makes of its operands: formulas for the arguments that are tensors or numbers.
 using Translate = std::optional<Formula> (*)(const Operands& operands, const std::vector<c10::IValue>& arguments);
 
-template <double low, double high>
-std::optional<Formula> clamped(const Operands& z, const std::vector<c10::IValue>&) {
-  return clamp(z[0], low, high);
-}
-
 std::optional<Formula> scaled(const Operands& z, const std::vector<c10::IValue>& arguments, double first, double second,
                               bool alpha_is_firsts = false) {
   auto alpha = arguments.size() > 2 ? number(arguments[2], 1) : 1;
@@ -122,8 +117,8 @@ const std::map<std::string_view, Translate>& translations() {
          auto beta = number(a[1]);
          return beta ? std::optional(call("log", 1.0 + call("exp", z[0] * *beta)) / *beta) : std::nullopt;
        }},
-      {"relu", clamped<0.0, infinite>},
-      {"relu6", clamped<0.0, 6.0>},
+      {"relu", [](auto& z, auto&) { return std::optional(clamp(z[0], 0.0, infinite)); }},
+      {"relu6", [](auto& z, auto&) { return std::optional(clamp(z[0], 0.0, 6.0)); }},
       {"hardsigmoid", [](auto& z, auto&) { return std::optional(clamp(z[0] + 3.0, 0, 6) / 6.0); }},
       {"hardtanh",
        [](auto& z, auto& a) { return std::optional(clamp(z[0], number(a[1]).value(), number(a[2]).value())); }},

@@ -143,12 +143,13 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
                                   : arguments[place].toTensor());
     out.gets_relevance.push_back(relevant && pattern.form != Form::lookup);
   }
-  bool transposes = false;
+  bool transposes = false, spread = false;  // the weight, as it stands or for each sample
   for (auto& [place, name] : pattern.parameters) {
     if (!is_tensor(arguments[place])) continue;
     auto parameter = arguments[place].toTensor();
     bool transposed = pattern.form == Form::weight_right && name == "weight" && parameter.dim() == 2;
     transposes = transposes || transposed;
+    spread = spread || (pattern.form == Form::weight_right && name == "weight" && parameter.dim() == 3);
     slots.push_back({place, Slot::From::parameter, out.parameters.size(), -1, transposed});
     out.parameters.emplace_back(std::string(name), transposed ? parameter.t() : parameter);
   }
@@ -172,7 +173,7 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
     out.merges_behind = weight_stands && !scaled;
     out.merges_before = out.merges_behind && !pads(kind, arguments);
   }
-  if (transposes && out.parameters.size() == 1)
+  if ((transposes || spread) && out.parameters.size() == 1)
     if (auto* weight = call.names.find(out.parameters[0].second)) {
       out.bias_follows = call.names.names.contains(libtorch::sibling(*weight, "bias"));
       out.bias_may_follow = !out.bias_follows;
@@ -306,8 +307,9 @@ std::optional<Call> with_bias(const OperatorCall& call, const Call& product, con
     return {};
   auto sum = arguments[0].toTensor(), bias = arguments[1].toTensor();
   auto* found = call.names.find(bias);
-  if (!output.is(sum) || !found || !found->ends_with("bias") || bias.dim() != 1 || bias.size(0) != sum.size(-1))
-    return {};
+  // "bias", "in_proj_bias", "bias_ih_l0"
+  bool is_bias = found && found->find("bias", found->rfind('.') + 1) != std::string::npos;
+  if (!output.is(sum) || !is_bias || bias.dim() != 1 || bias.size(0) != sum.size(-1)) return {};
   auto out = product;
   auto operation = std::make_shared<Operation>(*product.operation);
   operation->steps.push_back(
@@ -356,6 +358,22 @@ std::optional<Call> with_product(const OperatorCall& call, const Call& product, 
   return product.sum_may_follow ? with_sum(call, product, output) : with_bias(call, product, output);
 }
 
+std::optional<Call> with_view(const OperatorCall& call, const Call& product, const libtorch::Made& output,
+                              const at::Tensor& result) {
+  if (call.arguments.empty() || !is_tensor(call.arguments[0]) || product.sum_may_follow) return {};
+  auto whole = call.arguments[0].toTensor();
+  bool reshapes = output.is(whole) && whole.is_contiguous() && result.is_contiguous() && result.is_alias_of(whole) &&
+                  result.numel() == whole.numel() && result.dim() > 0 && result.size(-1) == whole.size(-1);
+  if (!reshapes) return {};
+  auto out = product;
+  auto operation = std::make_shared<Operation>(*product.operation);
+  operation->steps.push_back(
+      step_of(call.op, call.arguments, {{0, Slot::From::step, operation->steps.size() - 1}}, /*in_place=*/false));
+  out.operation = std::move(operation);
+  out.merges_before = out.merges_behind = false;
+  return out;
+}
+
 std::string module_by_parameters(const libtorch::ParameterNames& names, const std::vector<c10::IValue>& arguments) {
   std::string module;
   for (auto& argument : arguments)
@@ -393,14 +411,15 @@ void refuse_random_numbers(const c10::OperatorHandle& op, const std::vector<c10:
     return place ? &arguments[static_cast<std::size_t>(*place)] : nullptr;
   };
   auto* chance = find("dropout") ? find("dropout") : find("dropout_p");
-  auto* training = find("train");
+  auto* training = find("train") ? find("train") : find("training");
+  if (training && training->isBool() && !training->toBool()) return;
   auto refuse = [&](const char* why, const char* help) {
     throw Error({.code = Code::training_mode,
                  .message = filled("layer '{}' ({}) {}", name, libtorch::base_name(op.operator_name().name), why),
                  .help = help});
   };
   if (chance && chance->isDouble()) {
-    if (chance->toDouble() == 0 || (training && training->isBool() && !training->toBool())) return;
+    if (chance->toDouble() == 0) return;
     refuse("is in training mode: it drops out", "call eval() on the model first");
   }
   if (libtorch::draws_random_numbers(op))

@@ -57,6 +57,10 @@ Call whole_operator(const OperatorCall& call);
 /// module whose product it takes, or `sum` over a vector times a constant one (what decomposed programs have for mv and
 /// dot). Both are linear. Nothing where it is something else.
 std::optional<Call> with_product(const OperatorCall& call, const Call& product, const libtorch::Made& output);
+/// The same product, whose output a view only gives other dimensions before the last: what decomposed programs put
+/// between a product and its bias. Nothing for any other operator.
+std::optional<Call> with_view(const OperatorCall& call, const Call& product, const libtorch::Made& output,
+                              const at::Tensor& result);
 
 /// The kind of the layer that a pattern stands for; null for dropout.
 const language::Kind* kind_of(const Pattern& pattern, const std::vector<c10::IValue>& arguments);

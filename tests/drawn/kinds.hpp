@@ -52,7 +52,8 @@ inline std::vector<Kind> kinds() {
   std::map<std::string, std::vector<const ActivationRow*>> rows;
   for (auto& row : activations) rows[row.kind].push_back(&row);
   for (auto& [kind, ways] : rows)
-    out.push_back({kind, 1, [ways](Source& source) { return activation(source, *source.draw.one_of(ways)); }});
+    out.push_back(
+        {kind, 1, [chosen = ways](Source& source) { return activation(source, *source.draw.one_of(chosen)); }});
   return out;
 }
 

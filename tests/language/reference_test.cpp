@@ -162,7 +162,7 @@ TEST_CASE("the examples of the documentation are sound, or give the message that
         files.push_back(path);
         continue;
       }
-      auto found = messages([&, &source = text] { return Pack::parse(source, place); });
+      auto found = messages([&source = text, &where = place] { return Pack::parse(source, where); });
       INFO(render_text(found));
       if (what.empty()) {
         CHECK(found.empty());

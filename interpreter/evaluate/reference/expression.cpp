@@ -82,7 +82,8 @@ Operand ExpressionEvaluator::evaluate_node(const ParameterReference& node, const
 }
 Operand ExpressionEvaluator::evaluate_node(const QuantityReference& node, const Expression&) {
   if (node.quantity == Quantity::inputs) return {environment_.inputs};
-  return {environment_.quantity(node.quantity, node.term), space_of(node.quantity)};
+  auto space = space_of(node.quantity);
+  return {environment_.quantity(node.quantity, node.term), space, samples(space)};
 }
 Operand ExpressionEvaluator::evaluate_node(const LetReference& node, const Expression&) {
   auto found = lets_.find(node.value.get());
@@ -160,10 +161,15 @@ bool ExpressionEvaluator::decide(const Expression& expression) {
          negated;
 }
 
-at::Tensor ExpressionEvaluator::evaluate_as(const Expression& expression, const at::Tensor& like) {
+layering::SamplePlace ExpressionEvaluator::samples(Space space) const {
+  bool of_batch = space == Space::input || space == Space::output;
+  return of_batch && environment_.samples ? environment_.samples(space) : layering::SamplePlace{};
+}
+
+at::Tensor ExpressionEvaluator::evaluate_as(const Expression& expression, const at::Tensor& like, Space space) {
   auto operand = evaluate(expression);
   if (auto* number = std::get_if<double>(&operand.value)) return at::full_like(like, *number);
-  auto value = spread(tensor(operand), operand.space, like.dim());
+  auto value = spread(tensor(operand), operand.space, like.dim(), samples(space));
   return value.sizes() == like.sizes() ? value : value.expand_as(like);
 }
 
@@ -180,9 +186,11 @@ Operand ExpressionEvaluator::argument(std::size_t index) {
   if (number && (parameter.type.form != Form::number || parameter.type.space == Space::scalar)) return {*number};
   // A value of a larger space is that value everywhere: what reduces it must see all of it.
   auto like = environment_.like(parameter.type.space);
-  if (number) return {at::full({}, *number, like.options().requires_grad(false)).expand_as(like), parameter.type.space};
+  if (number)
+    return {at::full({}, *number, like.options().requires_grad(false)).expand_as(like), parameter.type.space,
+            samples(parameter.type.space)};
   return {laid_on(std::get<Array>(*value), like, parameter.type.space, parameter.name).expand_as(like),
-          parameter.type.space};
+          parameter.type.space, samples(parameter.type.space)};
 }
 
 Operand ExpressionEvaluator::call(const BuiltinCall& node) {
@@ -191,7 +199,7 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
   return visit_sort(node.builtin,
                     overloaded{[&](const language::EachElement& each) -> Operand {
                                  if (!is_tensor(z)) return {each.number(std::get<double>(z.value))};
-                                 return {std::get<EachElement>(tensors).tensor(tensor(z)), z.space};
+                                 return {std::get<EachElement>(tensors).tensor(tensor(z)), z.space, z.samples};
                                },
                                [&](const language::Fold& fold) {
                                  for (std::size_t i = 1; i < node.arguments.size(); ++i)
@@ -208,14 +216,38 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
 
 Operand ExpressionEvaluator::reduce(const BuiltinCall& node, const Operand& z, bool takes_share) {
   auto& t = tensor(z);
+  bool whole = z.space == Space::param;
+  auto& place = z.samples;
+  if (!whole && place.dimension == layering::SamplePlace::unknown)
+    throw Error({.code = Code::rule_does_not_fit,
+                 .message = filled("`{}` goes over each sample, and where a tensor of shape {} holds them cannot be "
+                                   "told behind the operators before it",
+                                   info(node.builtin).name, shown_shape(t.sizes())),
+                 .help = "explain one sample at a time (a batch of 1), or give the layer a rule that reduces nothing"});
   auto dimensions = counted_dimensions(node, t, z.space);
   auto share = takes_share ? this->share(*node.arguments[1]) : 0;
   auto& reduction = std::get<Reduction>(on_tensors(node.builtin));
-  if (!dimensions.empty()) return {reduction.tensor(t, share, dimensions, true), z.space};
-  bool whole = z.space == Space::param;
-  for (std::int64_t d = whole ? 0 : 1; d < t.dim(); ++d) dimensions.push_back(d);
-  return {dimensions.empty() ? t : reduction.tensor(t, share, dimensions, false),
-          whole ? Space::scalar : Space::sample};
+  if (!dimensions.empty()) {
+    if (!whole && std::find(dimensions.begin(), dimensions.end(), place.dimension) != dimensions.end())
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("`{}` over dimension {} of a tensor of shape {}, which counts the samples here",
+                                     info(node.builtin).name, place.dimension, shown_shape(t.sizes())),
+                   .help = "no sample influences another: name another dimension, or none for all of a sample"});
+    return {reduction.tensor(t, share, dimensions, true), z.space, place};
+  }
+  if (t.dim() == 0) return {t, whole ? Space::scalar : Space::sample};
+  auto of = t;
+  if (!whole) {
+    auto shape = t.sizes().vec();
+    auto along = shape.begin() + place.dimension;
+    std::int64_t split[] = {place.outer, layering::samples_of(t, place), place.inner};
+    along = shape.erase(along);
+    shape.insert(along, std::begin(split), std::end(split));
+    of = t.reshape(shape);
+  }
+  for (std::int64_t d = 0; d < of.dim(); ++d)
+    if (whole || d != place.dimension + 1) dimensions.push_back(d);
+  return {reduction.tensor(of, share, dimensions, false), whole ? Space::scalar : Space::sample};
 }
 
 double ExpressionEvaluator::share(const Expression& expression) {
@@ -241,8 +273,8 @@ Operand ExpressionEvaluator::stabilize(const Stabilize& node) {
     return stabilize_by(std::move(z), std::get<Stabilizer>(value));
   }
   auto epsilon = evaluate(*node.epsilon);
-  auto signs =
-      is_tensor(z) ? Operand{sign_of(tensor(z)), z.space} : Operand{std::get<double>(z.value) >= 0 ? 1.0 : -1.0};
+  auto signs = is_tensor(z) ? Operand{sign_of(tensor(z)), z.space, z.samples}
+                            : Operand{std::get<double>(z.value) >= 0 ? 1.0 : -1.0};
   return arithmetic(Operator::add, z, arithmetic(Operator::multiply, epsilon, signs));
 }
 
@@ -252,7 +284,7 @@ Operand ExpressionEvaluator::stabilize_by(Operand z, const Stabilizer& stabilize
     for (auto& each : stabilizer.rest) arguments.emplace_back(each);
     return run(*stabilizer.function, std::move(arguments));
   }
-  if (is_tensor(z)) return {stabilized(tensor(z), stabilizer.epsilon), z.space};
+  if (is_tensor(z)) return {stabilized(tensor(z), stabilizer.epsilon), z.space, z.samples};
   auto number = std::get<double>(z.value);
   return {number + stabilizer.epsilon * (number >= 0 ? 1 : -1)};
 }
@@ -306,7 +338,8 @@ Operand ExpressionEvaluator::choose(const Conditional& node) {
   auto consequence = evaluate(*node.consequence), alternative = evaluate(*node.alternative);
   if (std::holds_alternative<bool>(consequence.value) && std::holds_alternative<bool>(alternative.value)) {
     auto yes = logical(Operator::logical_and, condition, consequence);
-    auto no = logical(Operator::logical_and, {tensor(condition).logical_not(), condition.space}, alternative);
+    auto no = logical(Operator::logical_and, {tensor(condition).logical_not(), condition.space, condition.samples},
+                      alternative);
     return logical(Operator::logical_or, yes, no);
   }
   if (!is_tensor(consequence) &&
@@ -319,7 +352,9 @@ Operand ExpressionEvaluator::choose(const Conditional& node) {
     consequence = {at::scalar_tensor(std::get<double>(consequence.value), options), Space::scalar};
   }
   auto all = aligned({&condition, &consequence, &alternative});
-  return {at::where(all[0], all[1], all[2]), joined(condition.space, joined(consequence.space, alternative.space))};
+  auto both = joined(consequence.space, alternative.space);
+  Operand chosen{all[1], both, place_of_both(consequence, alternative)};
+  return {at::where(all[0], all[1], all[2]), joined(condition.space, both), place_of_both(condition, chosen)};
 }
 
 }  // namespace ascribe::evaluate

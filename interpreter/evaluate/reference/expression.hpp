@@ -21,6 +21,8 @@ struct Environment {
   std::function<at::Tensor(language::Quantity, int term)> quantity;
   /// A tensor of the space's shape, type and device: what arguments of that space are laid on.
   std::function<at::Tensor(Space)> like;
+  /// Where what lives in the space holds its samples; null: dimension 0 is the batch.
+  std::function<layering::SamplePlace(Space)> samples = {};
   /// How many of the layer's inputs get relevance.
   double inputs = 1;
   /// The types of the rule's parameters.
@@ -36,8 +38,8 @@ class ExpressionEvaluator {
   Operand evaluate(const language::Expression& expression);
   /// Whether a truth value holds, for tensors: for every element. `!=` holds where `==` does not.
   bool holds(const language::Expression& expression);
-  /// The expression's value in the shape of `like`.
-  at::Tensor evaluate_as(const language::Expression& expression, const at::Tensor& like);
+  /// The expression's value in the shape of `like`, which lives in a space.
+  at::Tensor evaluate_as(const language::Expression& expression, const at::Tensor& like, Space space = Space::scalar);
 
  private:
   // What a node is worth; the expression is the one that holds it.
@@ -63,6 +65,7 @@ class ExpressionEvaluator {
   /// A comparison, or any other truth value that is not put together of some.
   bool decide(const language::Expression& expression);
   Operand argument(std::size_t index);
+  layering::SamplePlace samples(Space space) const;
   Operand reduce(const language::BuiltinCall& node, const Operand& z, bool takes_share);
   Operand call(const language::BuiltinCall& call);
   /// Of quantile: a number from 0 to 1.

@@ -21,11 +21,12 @@ Space joined(Space a, Space b) {
   return join(a, b).value_or(Space::input);
 }
 
-at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank) {
+at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank, const layering::SamplePlace& place) {
   if (space != Space::sample || rank <= 1) return value;
   std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 1);
-  shape[0] = value.numel();
-  return value.reshape(shape);
+  auto each = value.reshape({1, -1, 1}).expand({place.outer, value.numel(), place.inner}).reshape(-1);
+  shape.at(static_cast<std::size_t>(place.dimension)) = each.numel();
+  return each.reshape(shape);
 }
 
 namespace {
@@ -58,19 +59,23 @@ void check_broadcast(std::vector<std::int64_t>& shape, at::IntArrayRef other) {
 std::vector<at::Tensor> aligned(std::initializer_list<const Operand*> operands) {
   std::int64_t rank = 0;
   const at::Tensor* model = nullptr;
+  layering::SamplePlace place;
   for (auto* each : operands)
     if (is_tensor(*each)) {
-      if (each->space != Space::sample) rank = std::max(rank, tensor(*each).dim());
+      if (each->space != Space::sample && tensor(*each).dim() > rank) {
+        rank = tensor(*each).dim();
+        place = each->samples;
+      }
       if (!model || (model->scalar_type() == at::kBool && tensor(*each).scalar_type() != at::kBool))
         model = &tensor(*each);
     }
   std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 1);
   for (auto* each : operands)
-    if (is_tensor(*each)) check_broadcast(shape, spread(tensor(*each), each->space, rank).sizes());
+    if (is_tensor(*each)) check_broadcast(shape, spread(tensor(*each), each->space, rank, place).sizes());
   std::vector<at::Tensor> out;
   for (auto* each : operands) {
     if (is_tensor(*each))
-      out.push_back(spread(tensor(*each), each->space, rank));
+      out.push_back(spread(tensor(*each), each->space, rank, place));
     else if (auto* truth_value = std::get_if<bool>(&each->value))
       out.push_back(at::scalar_tensor(*truth_value, model->options().dtype(at::kBool)));
     else
@@ -113,7 +118,8 @@ Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* 
     if (tolerance) {
       auto difference = arithmetic(Operator::subtract, a, b);
       auto magnitude = [](const Operand& z) {
-        return is_tensor(z) ? Operand{tensor(z).abs(), z.space} : Operand{std::abs(std::get<double>(z.value)), z.space};
+        return is_tensor(z) ? Operand{tensor(z).abs(), z.space, z.samples}
+                            : Operand{std::abs(std::get<double>(z.value)), z.space};
       };
       auto largest = combine(
           magnitude(b), {1.0}, [](double s, double t) { return std::max(s, t); },
@@ -124,7 +130,7 @@ Operand compare(Operator op, const Operand& a, const Operand& b, const Operand* 
       equal = compare(Operator::equal, a, b, nullptr);
     }
     if (op == Operator::equal) return equal;
-    if (is_tensor(equal)) return {tensor(equal).logical_not(), equal.space};
+    if (is_tensor(equal)) return {tensor(equal).logical_not(), equal.space, equal.samples};
     return {!std::get<bool>(equal.value), Space::scalar};
   }
   switch (op) {
@@ -160,7 +166,8 @@ Operand logical(Operator op, const Operand& a, const Operand& b) {
     return {conjunction ? s && t : s || t, Space::scalar};
   }
   auto both = aligned({&a, &b});
-  return {conjunction ? both[0].logical_and(both[1]) : both[0].logical_or(both[1]), joined(a.space, b.space)};
+  return {conjunction ? both[0].logical_and(both[1]) : both[0].logical_or(both[1]), joined(a.space, b.space),
+          place_of_both(a, b)};
 }
 
 std::pair<at::Tensor, at::Tensor> aligned(const Operand& left, const Operand& right, const at::TensorOptions& options) {

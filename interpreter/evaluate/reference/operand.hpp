@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "interpreter/language/resolved.hpp"
+#include "interpreter/layers/sample_place.hpp"
 
 namespace ascribe::evaluate {
 
@@ -20,6 +21,7 @@ using language::Space;
 struct Operand {
   std::variant<double, bool, at::Tensor> value;
   Space space = Space::scalar;
+  layering::SamplePlace samples{};  ///< of a tensor in a space of whole batches: where it holds them
 };
 
 inline bool is_tensor(const Operand& operand) { return std::holds_alternative<at::Tensor>(operand.value); }
@@ -28,8 +30,13 @@ inline const at::Tensor& tensor(const Operand& operand) { return std::get<at::Te
 /// The space of what two operands make.
 Space joined(Space a, Space b);
 
-/// One number per sample, laid over a tensor of any rank.
-at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank);
+/// One number per sample, laid over a tensor of any rank that holds its samples at a place; other values as they are.
+at::Tensor spread(const at::Tensor& value, Space space, std::int64_t rank, const layering::SamplePlace& place);
+
+/// Where what two operands make holds its samples.
+inline const layering::SamplePlace& place_of_both(const Operand& a, const Operand& b) {
+  return is_tensor(a) && a.space != Space::sample && a.space != Space::scalar ? a.samples : b.samples;
+}
 
 /// Operands as tensors that broadcast against each other. At least one of them is a tensor, and gives type and device.
 /// Throws Error: rule_does_not_fit, too_large.
@@ -44,7 +51,7 @@ Operand combine(const Operand& a, const Operand& b, OnNumbers on_numbers, OnTens
   if (!is_tensor(a) && !is_tensor(b))
     return {on_numbers(std::get<double>(a.value), std::get<double>(b.value)), Space::scalar};
   auto both = aligned({&a, &b});
-  return {on_tensors(both[0], both[1]), joined(a.space, b.space)};
+  return {on_tensors(both[0], both[1]), joined(a.space, b.space), place_of_both(a, b)};
 }
 
 /// `+ - * / ^`.

@@ -75,7 +75,7 @@ class Evaluation {
   at::Tensor replaced_output(const at::Tensor& y) {
     current_.y = y;
     current_.x = layer_.inputs;
-    return evaluate(rule_.forward, y);
+    return evaluate(rule_.forward, y, Space::output);
   }
 
  private:
@@ -85,7 +85,7 @@ class Evaluation {
       current_ = {};
       for (input_ = 0; input_ < layer_.inputs.size(); ++input_) {
         current_.x = layer_.inputs;
-        auto x = term.input ? evaluate(term.input, layer_.inputs[input_]) : layer_.inputs[input_];
+        auto x = term.input ? evaluate(term.input, layer_.inputs[input_], Space::input) : layer_.inputs[input_];
         modified_.push_back(variable(x, layer_.gets_relevance[input_]));
       }
       input_ = 0;  // what follows looks at inputs outside of this loop: x in `map`, tensors that arguments are laid on
@@ -93,7 +93,7 @@ class Evaluation {
       modified_.clear();
       auto theta = parameters(term);
       current_.y = layering::run_held(*layer_.operation, current_.x, theta, layer_.inputs);
-      if (term.output) current_.y = evaluate(term.output, current_.y);
+      if (term.output) current_.y = evaluate(term.output, current_.y, Space::output);
       current_.theta = std::move(theta);
       done_.push_back(std::move(current_));
     }
@@ -102,8 +102,8 @@ class Evaluation {
     for (std::size_t k = 0; k < rule_.terms.size(); ++k) {
       current_ = done_[k];
       auto& map = rule_.terms[k].map;
-      auto gamma =
-          plain(map ? evaluate(map, plain(current_.y)) : R_ / stabilized(plain(current_.y), language::default_epsilon));
+      auto gamma = plain(map ? evaluate(map, plain(current_.y), Space::output)
+                             : R_ / stabilized(plain(current_.y), language::default_epsilon));
       if (weights) add_shares(rule_.terms[k], done_[k], gamma, (*weights)[k]);
       done_[k].v = vector_jacobian_product(done_[k].y, done_[k].x, gamma);
     }
@@ -112,7 +112,7 @@ class Evaluation {
       if (!layer_.gets_relevance[input_]) continue;
       if (rule_.reduce) {
         current_ = done_.front();
-        out[input_] = plain(evaluate(rule_.reduce, layer_.inputs[input_]));
+        out[input_] = plain(evaluate(rule_.reduce, layer_.inputs[input_], Space::input));
         continue;
       }
       for (auto& term : done_) {
@@ -134,7 +134,8 @@ class Evaluation {
     }
     for (input_ = 0; input_ < out.size(); ++input_)
       if (layer_.gets_relevance[input_])
-        out[input_] = at::sum_to(plain(evaluate(rule_.backward, current_.x[input_])), layer_.inputs[input_].sizes());
+        out[input_] = at::sum_to(plain(evaluate(rule_.backward, current_.x[input_], Space::input)),
+                                 layer_.inputs[input_].sizes());
     return out;
   }
 
@@ -168,7 +169,7 @@ class Evaluation {
     current_ = {};
     current_.x = x;
     current_.y = layering::run_held(*layer_.operation, x, theta, layer_.inputs);
-    if (term.output) current_.y = evaluate(term.output, current_.y);
+    if (term.output) current_.y = evaluate(term.output, current_.y, Space::output);
     *shares_->bias += weight * taken(values.y - current_.y);
   }
 
@@ -189,7 +190,7 @@ class Evaluation {
     if (replaced && rule_.forward) {
       current_.y = y;
       current_.x = x;
-      y = evaluate(rule_.forward, y);
+      y = evaluate(rule_.forward, y, Space::output);
     }
     return vector_jacobian_product(y, x, R);
   }
@@ -238,7 +239,7 @@ class Evaluation {
       auto value = w_;  // in the same memory: an operation can tell that its coefficients are as they were
       for (auto& clause : term.params)
         if (is_for(clause.selector, name)) {
-          value = evaluate(clause.value, w_).detach();
+          value = evaluate(clause.value, w_, Space::param).detach();
           // A number that was spread is one number in memory; some operators read their parameters' memory as it is.
           if (!value.is_non_overlapping_and_dense()) value = value.contiguous();
           break;
@@ -253,14 +254,22 @@ class Evaluation {
     return !names || std::find(names->begin(), names->end(), name) != names->end();
   }
 
-  at::Tensor evaluate(const ExpressionPointer& expression, const at::Tensor& like) {
+  // What the space holds at `input_`, and in the output.
+  layering::SamplePlace samples(Space space) const {
+    auto& places = layer_.samples;
+    if (space == Space::output) return places.output;
+    return places.inputs.empty() ? layering::SamplePlace{} : places.inputs.at(input_);
+  }
+
+  at::Tensor evaluate(const ExpressionPointer& expression, const at::Tensor& like, Space space) {
     ExpressionEvaluator evaluator(
         {.arguments = bound_.arguments,
          .quantity = [this](Quantity quantity, int term) { return this->quantity(quantity, term); },
-         .like = [this](language::Space space) { return this->like(space); },
+         .like = [this](Space each) { return this->like(each); },
+         .samples = [this](Space each) { return this->samples(each); },
          .inputs = static_cast<double>(receivers(layer_)),
          .parameters = rule_.parameters});
-    return evaluator.evaluate_as(*expression, like);
+    return evaluator.evaluate_as(*expression, like, space);
   }
 
   at::Tensor quantity(Quantity quantity, int term) const {
@@ -290,9 +299,9 @@ class Evaluation {
     return {};
   }
 
-  at::Tensor like(language::Space space) const {
-    if (space == language::Space::param) return w_;
-    if (space == language::Space::output) return R_.defined() ? R_ : layer_.output;
+  at::Tensor like(Space space) const {
+    if (space == Space::param) return w_;
+    if (space == Space::output) return R_.defined() ? R_ : layer_.output;
     return rule_.backward && !current_.x.empty() ? current_.x.at(input_) : layer_.inputs.at(input_);
   }
 
