@@ -126,8 +126,8 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
       return op.callBoxed(stack);
     }
     server_.take_back({product->row});
-  } else if (auto composed = server_.recent.completed_by(op, arguments)) {
-    pass = server_.passes.of(composed->input);
+  } else if (auto composed = server_.recent.completed_by(op, arguments);
+             composed && (pass = server_.passes.of(composed->input))) {  // of a constant, it is none
     server_.take_back(composed->parts);
     found = call_of(std::move(*composed), call.module);
   } else if (auto recognized = layering::recognize(call)) {

@@ -101,23 +101,45 @@ bool has_weights(const LayerReport& row) {
   return kind && (language::covers("linear", *kind) || language::covers("convolution", *kind));
 }
 
+std::string listed_at_most_three(std::vector<std::string> names) {
+  constexpr std::size_t most = 3;
+  auto count = names.size();
+  names.resize(std::min(count, most));
+  return filled("{}{}", fmt::join(names, ", "), count > most ? filled(" and {} more", count - most) : "");
+}
+
+// Whether another sum arrives below a layer than above it: by more than a hundredth.
+bool changes_sum(const LayerReport& row) {
+  if (!row.above || !row.below) return false;
+  return std::abs(*row.above - *row.below) > 0.01 * std::max(std::abs(*row.above), std::abs(*row.below));
+}
+
 // What arrives below is no relevance: each input got all of what the output had, or more. Where layers with weights
 // keep their gradient, too, a gradient is what is wanted.
 void find_kept_gradients(const Report& report, std::vector<Diagnostic>& out) {
   if (std::none_of(report.begin(), report.end(), [](auto& row) { return has_weights(row) && row.rule != "gradient"; }))
     return;
-  std::vector<std::string> layers;
-  for (auto& row : report)
-    if (row.rule == "gradient" && row.inputs > 1) layers.push_back(filled("'{}' ({})", row.name, row.kind));
+  std::vector<std::string> layers, changing;
+  for (auto& row : report) {
+    if (row.rule != "gradient") continue;
+    auto shown = filled("'{}' ({})", row.name, row.kind);
+    if (row.inputs > 1)
+      layers.push_back(shown);
+    else if (!language::find_kind(row.kind) && changes_sum(row))
+      changing.push_back(shown);
+  }
+  if (!changing.empty())
+    out.push_back({.code = Code::kept_gradient,
+                   .severity = Severity::warning,
+                   .message = filled("operators keep their gradient, and hand down another sum than they get: {}",
+                                     listed_at_most_three(changing)),
+                   .help = "give them an entry: `operator => norm`, or `operator => pass`"});
   if (layers.empty()) return;
-  constexpr std::size_t most = 3;
-  auto count = layers.size();
-  layers.resize(std::min(count, most));
   out.push_back(
       {.code = Code::kept_gradient,
        .severity = Severity::warning,
-       .message = filled("operators with several inputs keep their gradient, below them nothing is relevance: {}{}",
-                         fmt::join(layers, ", "), count > most ? filled(" and {} more", count - most) : ""),
+       .message = filled("operators with several inputs keep their gradient, below them nothing is relevance: {}",
+                         listed_at_most_three(layers)),
        .help = "give them an entry: `product, matmul, quotient, operator => norm`"});
 }
 
@@ -162,11 +184,11 @@ void find_lookups(const Report& report, std::vector<Diagnostic>& out) {
       out.push_back(
           {.code = Code::cut_off,
            .severity = Severity::warning,
-           .message = filled("relevance {:.3g} ends at '{}' (embedding), which looks numbers of the input up: "
-                             "they get none of it",
+           .message = filled("relevance {:.3g} ends at '{}' (embedding), where numbers are looked up: what they come "
+                             "from gets none of it",
                              *row.above, row.name),
-           .help = "ask for it at the embedding (`--at`), or give the numbers that are looked up as an input of "
-                   "integers of their own"});
+           .help = "constants, such as positions, take it as a bias does; numbers of the input get it as an input of "
+                   "integers of their own, or ask at the embedding (`--at`)"});
 }
 
 }  // namespace

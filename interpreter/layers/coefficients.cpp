@@ -86,13 +86,13 @@ at::Tensor of_mean(const std::vector<c10::IValue>& arguments, const at::Tensor& 
 }
 
 Coefficient of_summands(std::string_view name, const std::vector<c10::IValue>& arguments, const at::Tensor& x) {
-  auto alpha = arguments.size() > 2 && arguments[2].isScalar() ? arguments[2].toScalar().toDouble() : 1.0;
+  bool to_places = name.starts_with("index_add") || name.starts_with("scatter_add");
+  auto& last = arguments.back();
+  auto alpha = last.isScalar() ? last.toScalar().toDouble() : 1.0;
   bool reverse = name == "rsub", minus = name.starts_with("sub");
-  return {Of::summands, at::tensor({reverse ? -alpha : 1.0, reverse ? 1.0
-                                                            : minus ? -alpha
-                                                                    : alpha},
-                                   at::kDouble)
-                            .to(x.options().requires_grad(false))};
+  auto first = reverse ? -alpha : 1.0, second = reverse ? 1.0 : minus ? -alpha : alpha;
+  auto options = x.options().requires_grad(false);
+  return {to_places ? Of::whole : Of::summands, at::tensor({first, second}, at::kDouble).to(options)};
 }
 
 Coefficient of_factor(std::string_view name, const std::vector<c10::IValue>& arguments, const at::Tensor& x) {

@@ -75,6 +75,9 @@ void add_weighted(Table& table) {
     table.push_back({each, "", "linear", Form::weight_left, {2}, {{1, "weight"}, {0, "bias"}}});
     table.push_back({each, "", "matmul", Form::plain, {1, 2}, {{0, "bias"}}});
   }
+  // Experts side by side, each with rows of its own.
+  table.push_back({"_grouped_mm", "", "linear", Form::weight_right, {0}, {{1, "weight"}, {3, "bias"}}});
+  table.push_back({"_grouped_mm", "", "matmul", Form::plain, {0, 1}, {{3, "bias"}}});
   for (std::string_view conv : {"conv1d", "conv2d", "conv3d"})
     for (std::string_view overload : {"", "padding"})
       table.push_back({conv, overload, conv, Form::plain, {0}, weight_bias});
@@ -132,6 +135,11 @@ void add_fixed(Table& table) {
     for (std::string_view overload : {"", "vec"}) table.push_back({each, overload, "interpolate"});
   for (std::string_view each : {"add", "add_", "sub", "sub_", "rsub"})
     for (std::string_view overload : {"Tensor", "Scalar"}) table.push_back({each, overload, "add", Form::sum, {0, 1}});
+  for (std::string_view each : {"index_add", "index_add_", "scatter_add", "scatter_add_"}) {
+    table.push_back({each, "", "add", Form::plain, {0, 3}});
+    table.push_back({each, "", "add", Form::plain, {0}, {}, -1, -1, 3});
+    table.push_back({each, "", "add", Form::plain, {3}, {}, -1, -1, 0});
+  }
   for (std::string_view each : {"neg", "neg_"}) table.push_back({each, "", "scale", Form::factor});
   for (std::string_view each : {"mul", "mul_"}) {
     table.push_back({each, "Scalar", "scale", Form::factor});
