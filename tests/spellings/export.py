@@ -12,6 +12,7 @@ from torch.nn import functional as F
 warnings.filterwarnings("ignore")
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
+from sequences import LENGTH, SEQUENCES, WIDTH  # noqa: E402: in double precision, from the same seed
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
 
@@ -158,6 +159,11 @@ cases["Linear3d"] = (Linear3d(), (2, 3, 4))
 for name, cell in {"LSTMCell": nn.LSTMCell(5, 4), "GRUCell": nn.GRUCell(5, 4), "RNNCell": nn.RNNCell(5, 4)}.items():
     cases[name] = (Cell(cell), (2, 2, 5))
 
+def save_input(start, x):
+    with open(start + ".input.txt", "w", encoding="utf-8") as file:
+        file.write(" ".join(map(str, x.shape)) + "\n" + " ".join(repr(value) for value in x.flatten().tolist()) + "\n")
+
+
 for name, (model, shape) in cases.items():
     model.eval()
     for parameter in model.parameters():
@@ -172,7 +178,23 @@ for name, (model, shape) in cases.items():
     exported = torch.export.export(model, (x,))
     torch.export.save(exported, start + ".exported.pt2")
     torch.export.save(exported.run_decompositions(), start + ".decomposed.pt2")
-    with open(start + ".input.txt", "w", encoding="utf-8") as file:
-        file.write(" ".join(map(str, shape)) + "\n" + " ".join(repr(value) for value in x.flatten().tolist()) + "\n")
+    save_input(start, x)
+
+# With a batch of any size; traces have the size that they were made with.
+batch = torch.export.Dim("batch", min=1, max=64)
+torch.backends.mha.set_fastpath_enabled(False)
+for name, model in SEQUENCES.items():
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    x = torch.randn(3, LENGTH, WIDTH)
+    start = os.path.join(folder, "sequence_" + name)
+    torch.jit.trace(model, x, check_trace=False).save(start + ".trace.pt")
+    exported = torch.export.export(model, (x,), dynamic_shapes=({0: batch},))
+    torch.export.save(exported, start + ".exported.pt2")
+    torch.export.save(exported.run_decompositions(), start + ".decomposed.pt2")
+    save_input(start, x)
+with open(os.path.join(folder, "sequences.txt"), "w", encoding="utf-8") as file:
+    file.write("".join(f"sequence_{name}\n" for name in SEQUENCES))
 with open(os.path.join(folder, "names.txt"), "w", encoding="utf-8") as file:
     file.write("\n".join(cases) + "\n")

@@ -1,34 +1,11 @@
 // The same network in every way that it can be saved has one relevance, whatever operators a way has for its layers.
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
-#include "tests/attach/layers.hpp"
+#include "tests/spellings/saved.hpp"
 
 namespace {
 
 using namespace ascribe;
-
-std::vector<std::string> all_names() {
-  std::ifstream file(std::string(ASCRIBE_SPELLINGS) + "/names.txt");
-  std::vector<std::string> out;
-  for (std::string line; std::getline(file, line); out.push_back(line)) continue;
-  return out;
-}
-
-at::Tensor input_of(const std::string& name) {
-  std::ifstream file(std::string(ASCRIBE_SPELLINGS) + "/" + name + ".input.txt");
-  std::string line;
-  std::getline(file, line);
-  std::istringstream sizes(line), numbers;
-  std::vector<std::int64_t> shape;
-  for (std::int64_t size = 0; sizes >> size;) shape.push_back(size);
-  std::getline(file, line);
-  numbers.str(line);
-  std::vector<double> values;
-  for (double value = 0; numbers >> value;) values.push_back(value);
-  return at::tensor(values, at::kDouble).reshape(shape);
-}
+using test::input_of;
+using test::shown;
 
 const char* const rules = R"(
 composite c {
@@ -44,16 +21,10 @@ composite c {
 composite bicubic { interpolate => norm(1e-3); any => c }  # with weights below zero among others, zplus is refused
 )";
 
-std::string shown(const Report& report) {
-  std::string out;
-  for (auto& row : report) out += row.name + " " + row.kind + " " + row.rule + "\n";
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("a network has one relevance in all ways that it is saved") {
-  auto names = all_names();
+  auto names = test::listed_in("names.txt");
   CHECK(names.size() > 80);
   auto pack = Pack::parse(rules);
   for (auto& name : names) {
@@ -62,7 +33,7 @@ TEST_CASE("a network has one relevance in all ways that it is saved") {
     std::optional<Attribution> first;
     std::string first_way;
     for (auto* way : {"trace.pt", "script.pt", "frozen.pt", "exported.pt2", "decomposed.pt2"}) {
-      auto path = std::filesystem::path(ASCRIBE_SPELLINGS) / (name + "." + way);
+      auto path = test::saved_as(name, way);
       if (!exists(path)) continue;
       INFO(name << " as " << way);
       auto found = attribute(Model::load(path), chosen, x, Target::all());
