@@ -12,7 +12,6 @@
 #include "interpreter/attach/index_operators.hpp"
 #include "interpreter/attach/no_input_node.hpp"
 #include "interpreter/inside.hpp"
-#include "interpreter/layers/recurrent.hpp"
 #include "interpreter/layers/written_out.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/module_scope.hpp"
@@ -207,27 +206,18 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
     throw Error({.code = Code::wrong_model,
                  .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),
                  .help = "trace it with gradients, or export it"});
-  auto* written_out = server_.takes_apart ? layering::find_product_inside(name) : nullptr;
-  if (!written_out) written_out = layering::find_written_out(name, op.operator_name().overload_name);
-  if (written_out) {
+  libtorch::check_recurrent(op, stack, layer);
+  if (auto* parts = layering::find_written_out(name, op.operator_name().overload_name, server_.takes_apart)) {
     libtorch::Opening opening;
-    auto result = written_out(call.arguments);
-    if (libtorch::writes_in_place(name)) result = call.arguments[0].toTensor().copy_(result);
+    auto results = parts(libtorch::arguments_of(op, stack));
+    if (libtorch::writes_in_place(name)) results = {call.arguments[0].toTensor().copy_(results.at(0))};
     torch::jit::drop(stack, call.arguments.size());
-    stack.emplace_back(std::move(result));
+    for (auto& each : results) stack.emplace_back(std::move(each));
     return;
   }
   // What LibTorch makes of other operators are these.
   if (op.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd) && !layering::stays_whole(name))
     return libtorch::open(op, keys, stack);
-  libtorch::check_recurrent(op, stack, layer);
-  if (auto* steps = server_.takes_apart ? layering::find_recurrent(name, op.operator_name().overload_name) : nullptr) {
-    libtorch::Opening opening;
-    auto results = steps(libtorch::arguments_of(op, stack));
-    torch::jit::drop(stack, call.arguments.size());
-    for (auto& each : results) stack.emplace_back(std::move(each));
-    return;
-  }
   if (layering::gives_no_values(name)) {
     op.callBoxed(stack);
     return note(0);

@@ -108,32 +108,14 @@ std::string listed_at_most_three(std::vector<std::string> names) {
   return filled("{}{}", fmt::join(names, ", "), count > most ? filled(" and {} more", count - most) : "");
 }
 
-// Whether another sum arrives below a layer than above it: by more than a hundredth.
-bool changes_sum(const LayerReport& row) {
-  if (!row.above || !row.below) return false;
-  return std::abs(*row.above - *row.below) > 0.01 * std::max(std::abs(*row.above), std::abs(*row.below));
-}
-
 // What arrives below is no relevance: each input got all of what the output had, or more. Where layers with weights
 // keep their gradient, too, a gradient is what is wanted.
 void find_kept_gradients(const Report& report, std::vector<Diagnostic>& out) {
   if (std::none_of(report.begin(), report.end(), [](auto& row) { return has_weights(row) && row.rule != "gradient"; }))
     return;
-  std::vector<std::string> layers, changing;
-  for (auto& row : report) {
-    if (row.rule != "gradient") continue;
-    auto shown = filled("'{}' ({})", row.name, row.kind);
-    if (row.inputs > 1)
-      layers.push_back(shown);
-    else if (!language::find_kind(row.kind) && changes_sum(row))
-      changing.push_back(shown);
-  }
-  if (!changing.empty())
-    out.push_back({.code = Code::kept_gradient,
-                   .severity = Severity::warning,
-                   .message = filled("operators keep their gradient, and hand down another sum than they get: {}",
-                                     listed_at_most_three(changing)),
-                   .help = "give them an entry: `operator => norm`, or `operator => pass`"});
+  std::vector<std::string> layers;
+  for (auto& row : report)
+    if (row.rule == "gradient" && row.inputs > 1) layers.push_back(filled("'{}' ({})", row.name, row.kind));
   if (layers.empty()) return;
   out.push_back(
       {.code = Code::kept_gradient,

@@ -102,20 +102,24 @@ at::Tensor run_with_kept_roots(const Operation& operation, const Tensors& inputs
   return operation.run(inputs, parameters);
 }
 
-bool divides(const Operation& operation) {
-  if (!operation.kind || operation.steps.size() != 1) return false;
+bool is_norm(const Operation& operation) {
+  if (!operation.kind) return false;
   auto& name = operation.kind->name;
+  return name == "layer_norm" || name == "group_norm" || name == "instance_norm" || name == "rms_norm";
+}
+
+// Whether it is an operator that divides by what it finds in its input.
+bool divides(const Operation& operation) {
+  if (!is_norm(operation) || operation.steps.size() != 1) return false;
   auto& step = operation.steps.front();
   auto own = step.op.schema().argumentIndexWithName("use_input_stats");
-  if (own && !step.arguments[static_cast<std::size_t>(*own)].toBool()) return false;  // it has learnt its statistics
-  return name == "layer_norm" || name == "group_norm" || name == "instance_norm" || name == "rms_norm";
+  return !own || step.arguments[static_cast<std::size_t>(*own)].toBool();  // otherwise it has learnt its statistics
 }
 
 }  // namespace
 
 at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Tensors& parameters, const Tensors& own) {
-  if (operation.function && operation.kind && operation.kind->name == "rms_norm")
-    return run_with_kept_roots(operation, inputs, parameters, own);
+  if (operation.function && is_norm(operation)) return run_with_kept_roots(operation, inputs, parameters, own);
   if (!divides(operation)) return operation.run(inputs, parameters);
   return Norm(operation, parameters).run(inputs[0], own[0]);
 }

@@ -26,11 +26,44 @@ class Substitution : public libtorch::Interceptor {
     for (auto& pattern : find_patterns(op.operator_name().name, op.operator_name().overload_name))
       refuse_training_mode(pattern, op, libtorch::arguments_of(op, stack), name_);
     for (auto i = stack.size() - count; i < stack.size(); ++i) stack[i] = replaced(stack[i]);
+    if (kept_roots && normalises(op, stack)) return normalise(op, stack);
     op.callBoxed(stack);
-    if (kept_roots && op.operator_name().name == "aten::rsqrt") kept_roots->visit(libtorch::output_of(op, stack));
+    if (!kept_roots || op.operator_name().name != "aten::rsqrt") return;
+    auto& root = libtorch::output_of(op, stack);
+    root = kept_roots->visit(root.toTensor());
   }
 
  private:
+  // Batch norm by its input's own statistics: what decomposed programs have for instance norm.
+  static bool normalises(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+    auto training = op.schema().argumentIndexWithName("training");
+    constexpr std::size_t results = 3;  // those with more learn statistics
+    if (op.operator_name().name.find("batch_norm") == std::string::npos || !training ||
+        op.schema().returns().size() != results)
+      return false;
+    auto arguments = libtorch::arguments_of(op, stack);
+    return arguments[static_cast<std::size_t>(*training)].toBool();
+  }
+  static void normalise(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
+    auto arguments = libtorch::arguments_of(op, stack);
+    auto argument = [&](const char* name) {
+      return arguments[static_cast<std::size_t>(op.schema().argumentIndexWithName(name).value())];
+    };
+    auto x = arguments[0].toTensor();
+    std::vector<std::int64_t> dimensions, channels(static_cast<std::size_t>(x.dim()), 1);
+    for (std::int64_t d = 0; d < x.dim(); ++d)
+      if (d != 1) dimensions.push_back(d);
+    channels.at(1) = -1;
+    auto mean = at::mean(x, dimensions, /*keepdim=*/true);
+    auto variance = at::var(x, dimensions, /*unbiased=*/false, /*keepdim=*/true);
+    auto root = kept_roots->visit(at::rsqrt(variance + argument("eps").toDouble()));
+    auto y = (x - mean) * root;
+    if (auto weight = argument("weight"); is_tensor(weight)) y = y * weight.toTensor().reshape(channels);
+    if (auto bias = argument("bias"); is_tensor(bias)) y = y + bias.toTensor().reshape(channels);
+    torch::jit::drop(stack, arguments.size());
+    for (auto& each : {y, mean.flatten(), root.flatten()}) stack.emplace_back(each);
+  }
+
   at::Tensor replaced(const at::Tensor& tensor) const {
     for (auto& [parameter, other] : others_)
       if (parameter.is_same(tensor)) return other;
@@ -76,11 +109,10 @@ bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const
   return !computing->found;
 }
 
-void KeptRoots::visit(c10::IValue& root) {
-  if (recording)
-    kept_.push_back(root.toTensor());
-  else
-    root = kept_.at(next_++);
+at::Tensor KeptRoots::visit(const at::Tensor& root) {
+  if (!recording) return kept_.at(next_++);
+  kept_.push_back(root);
+  return root;
 }
 
 std::shared_ptr<libtorch::Interceptor> substitution(std::string name, const NamedTensors& parameters,

@@ -23,11 +23,12 @@ std::shared_ptr<const Operation> module_operation(std::string name, std::functio
 /// is written.
 bool only_moves_indices(const std::function<Tensors(const Tensors&)>& run, const Tensors& inputs);
 
-/// What a module that is a norm divides by, where a program has it as operators: the results of rsqrt in one run, which
-/// stand for those of the next.
+/// What a module that is a norm divides by, where a program has it as operators: the results of rsqrt in one run, and
+/// the deviations of batch norm by the input's own statistics, which stand for those of the next.
 class KeptRoots {
  public:
-  void visit(c10::IValue& root);
+  /// What counts: the root itself while recording, and then the one that was recorded at this place.
+  at::Tensor visit(const at::Tensor& root);
   bool recording = true;
 
  private:

@@ -3,15 +3,11 @@
 
 #include <ATen/ATen.h>
 
-#include <map>
-
-#include "ascribe/error.hpp"
-#include "grammar/filled_text.hpp"
-
 namespace ascribe::layering {
-namespace {
 
 using Arguments = std::vector<c10::IValue>;
+
+namespace {
 
 // The parameters of one layer in one direction, in LibTorch's order.
 struct Cell {
@@ -85,19 +81,11 @@ Tensors run_steps(const Arguments& a, StepFunction step) {
   return out;
 }
 
+}  // namespace
+
 Tensors lstm(const Arguments& a) { return run_steps(a, lstm_step); }
 Tensors gru(const Arguments& a) { return run_steps(a, gru_step); }
 Tensors rnn_tanh(const Arguments& a) { return run_steps(a, plain_step<at::tanh>); }
 Tensors rnn_relu(const Arguments& a) { return run_steps(a, plain_step<at::relu>); }
-
-}  // namespace
-
-StepByStep find_recurrent(std::string_view name, std::string_view overload) {
-  static const std::map<std::string_view, StepByStep> table{
-      {"aten::lstm", lstm}, {"aten::gru", gru}, {"aten::rnn_tanh", rnn_tanh}, {"aten::rnn_relu", rnn_relu}};
-  if (overload != "input") return nullptr;
-  auto found = table.find(name);
-  return found == table.end() ? nullptr : found->second;
-}
 
 }  // namespace ascribe::layering

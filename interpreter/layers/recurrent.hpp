@@ -3,17 +3,16 @@
 
 #include <ATen/core/ivalue.h>
 
-#include <string_view>
 #include <vector>
 
 #include "interpreter/layers/operation.hpp"
 
 namespace ascribe::layering {
 
-/// Computes what the operator computes, all of its results. Expects what libtorch::check_recurrent has checked.
-using StepByStep = Tensors (*)(const std::vector<c10::IValue>& arguments);
-
-/// Null for other operators, and for packed sequences.
-StepByStep find_recurrent(std::string_view name, std::string_view overload);
+/// Each computes what the operator of its name computes, all of its results.
+Tensors lstm(const std::vector<c10::IValue>& arguments);
+Tensors gru(const std::vector<c10::IValue>& arguments);
+Tensors rnn_tanh(const std::vector<c10::IValue>& arguments);
+Tensors rnn_relu(const std::vector<c10::IValue>& arguments);
 
 }  // namespace ascribe::layering

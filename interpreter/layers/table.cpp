@@ -239,8 +239,7 @@ bool stays_whole(std::string_view name) {
 
 bool lacks_derivative(std::string_view name) {
   name = base_name(name);
-  return name == "_transformer_encoder_layer_fwd" || name == "_native_multi_head_attention" ||
-         name == "_triton_multi_head_attention" || name == "_triton_scaled_dot_attention" ||
+  return name == "_triton_multi_head_attention" || name == "_triton_scaled_dot_attention" ||
          name.starts_with("_nested") || name.find("nested_tensor") != name.npos;
 }
 

@@ -3,12 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <limits>
 #include <map>
 #include <utility>
 
-#include "ascribe/error.hpp"
-#include "grammar/filled_text.hpp"
+#include "interpreter/layers/attention.hpp"
+#include "interpreter/layers/recurrent.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe::layering {
@@ -47,57 +46,38 @@ at::Tensor gated_half(const Arguments& a) {
   return at::mul(halves[0], at::sigmoid(halves[1]));
 }
 
-// (query, key, value, mask, dropout, is causal, scale, several queries for each key). What is masked in a whole row
-// gives zeros, as LibTorch has it.
-at::Tensor attention(const Arguments& a) {
-  auto query = a[0].toTensor(), key = a[1].toTensor(), value = a[2].toTensor();
-  if (a[4].toDouble() > 0)
-    throw Error({.code = Code::wrong_model,
-                 .message = filled("attention drops a part of {} at random", a[4].toDouble()),
-                 .help = "put the model into evaluation mode: model.eval()"});
-  if (a[7].toBool()) {
-    key = at::repeat_interleave(key, query.size(-3) / key.size(-3), -3);
-    value = at::repeat_interleave(value, query.size(-3) / value.size(-3), -3);
-  }
-  auto scale = a[6].isNone() ? 1 / std::sqrt(static_cast<double>(query.size(-1))) : a[6].toScalar().toDouble();
-  auto scores = at::mul(at::matmul(query, at::transpose(key, -2, -1)), scale);
-  at::Tensor masked;
-  if (a[5].toBool())
-    masked = at::ones({query.size(-2), key.size(-2)}, query.options().dtype(at::kBool)).tril().logical_not();
-  if (!a[3].isNone()) {
-    auto mask = a[3].toTensor();
-    if (mask.scalar_type() == at::kBool) {
-      masked = masked.defined() ? masked.logical_or(mask.logical_not()) : mask.logical_not();
-    } else {
-      scores = at::add(scores, mask);
-      auto infinite = mask.detach().eq(-std::numeric_limits<double>::infinity());
-      masked = masked.defined() ? masked.logical_or(infinite) : infinite;
-    }
-  }
-  if (!masked.defined()) return at::matmul(at::softmax(scores, -1), value);
-  auto rows = masked.expand_as(scores).all(-1, /*keepdim=*/true);
-  scores = at::masked_fill(scores, masked, -std::numeric_limits<double>::infinity());
-  if (!rows.any().item<bool>()) return at::matmul(at::softmax(scores, -1), value);
-  scores = at::masked_fill(scores, rows, 0);
-  return at::matmul(at::masked_fill(at::softmax(scores, -1), rows, 0), value);
+// (…), one result
+template <at::Tensor (*function)(const Arguments&)>
+Tensors one(const Arguments& arguments) {
+  return {function(arguments)};
 }
+
+struct Row {
+  WrittenOut function;
+  bool has_product = false;  // whether only rules for products reach into it
+};
 
 }  // namespace
 
-WrittenOut find_product_inside(std::string_view name) {
-  if (name == "aten::scaled_dot_product_attention") return attention;
-  return name == "aten::glu" ? gated_half : nullptr;
-}
-
-WrittenOut find_written_out(std::string_view name, std::string_view overload) {
-  static const std::map<std::pair<std::string_view, std::string_view>, WrittenOut> table{
-      {{"lerp", "Scalar"}, lerp_by_number},
-      {{"lerp", "Tensor"}, lerp_by_tensor},
-      {{"addcmul", ""}, add_product},
-      {{"addcdiv", ""}, add_quotient},
+WrittenOut find_written_out(std::string_view name, std::string_view overload, bool products) {
+  static const std::map<std::pair<std::string_view, std::string_view>, Row> table{
+      {{"lerp", "Scalar"}, {one<lerp_by_number>}},
+      {{"lerp", "Tensor"}, {one<lerp_by_tensor>}},
+      {{"addcmul", ""}, {one<add_product>}},
+      {{"addcdiv", ""}, {one<add_quotient>}},
+      // These have no derivative.
+      {{"_native_multi_head_attention", ""}, {multi_head_attention}},
+      {{"_transformer_encoder_layer_fwd", ""}, {encoder_layer}},
+      {{"scaled_dot_product_attention", ""}, {attention, true}},
+      {{"glu", ""}, {one<gated_half>, true}},
+      {{"lstm", "input"}, {lstm, true}},
+      {{"gru", "input"}, {gru, true}},
+      {{"rnn_tanh", "input"}, {rnn_tanh, true}},
+      {{"rnn_relu", "input"}, {rnn_relu, true}},
   };
   auto found = table.find({libtorch::functional_name(name), overload});
-  return found == table.end() ? nullptr : found->second;
+  if (found == table.end() || (found->second.has_product && !products)) return nullptr;
+  return found->second.function;
 }
 
 }  // namespace ascribe::layering

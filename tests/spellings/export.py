@@ -1,9 +1,11 @@
 """Saves small networks with each layer and activation of torch.nn, in every way that there is: traced, scripted, frozen,
 exported, and exported with its operators decomposed. Beside them the input, and a list of what there is.
 usage: export.py FOLDER"""
+import hashlib
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -159,6 +161,14 @@ cases["Linear3d"] = (Linear3d(), (2, 3, 4))
 for name, cell in {"LSTMCell": nn.LSTMCell(5, 4), "GRUCell": nn.GRUCell(5, 4), "RNNCell": nn.RNNCell(5, 4)}.items():
     cases[name] = (Cell(cell), (2, 2, 5))
 
+made_of = hashlib.sha256(b"".join(each.read_bytes() for each in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+made_of += " torch " + torch.__version__
+stamp = Path(folder) / "made_of.txt"
+if stamp.exists() and stamp.read_text() == made_of:
+    sys.exit()
+stamp.unlink(missing_ok=True)
+
+
 def save_input(start, x):
     with open(start + ".input.txt", "w", encoding="utf-8") as file:
         file.write(" ".join(map(str, x.shape)) + "\n" + " ".join(repr(value) for value in x.flatten().tolist()) + "\n")
@@ -190,6 +200,11 @@ for name, model in SEQUENCES.items():
     x = torch.randn(3, LENGTH, WIDTH)
     start = os.path.join(folder, "sequence_" + name)
     torch.jit.trace(model, x, check_trace=False).save(start + ".trace.pt")
+    if name.startswith("encoder") or name == "windows":
+        torch.backends.mha.set_fastpath_enabled(True)
+        with torch.no_grad():
+            torch.jit.trace(model, x, check_trace=False).save(start + ".fast.pt")
+        torch.backends.mha.set_fastpath_enabled(False)
     exported = torch.export.export(model, (x,), dynamic_shapes=({0: batch},))
     torch.export.save(exported, start + ".exported.pt2")
     torch.export.save(exported.run_decompositions(), start + ".decomposed.pt2")
@@ -198,3 +213,4 @@ with open(os.path.join(folder, "sequences.txt"), "w", encoding="utf-8") as file:
     file.write("".join(f"sequence_{name}\n" for name in SEQUENCES))
 with open(os.path.join(folder, "names.txt"), "w", encoding="utf-8") as file:
     file.write("\n".join(cases) + "\n")
+stamp.write_text(made_of)

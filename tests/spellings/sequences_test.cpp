@@ -29,7 +29,8 @@ TEST_CASE("a network over sequences has one relevance in all ways that it is sav
     for (auto* rules : {"attn_lrp", "cp_lrp", "arras"}) {
       auto chosen = Pack::standard().composite(rules, {{"epsilon", 1e-12}});
       std::optional<Attribution> first;
-      for (auto* way : {"trace.pt", "exported.pt2", "decomposed.pt2"}) {
+      for (auto* way : {"trace.pt", "fast.pt", "exported.pt2", "decomposed.pt2"}) {
+        if (!exists(test::saved_as(name, way))) continue;
         INFO(name << " as " << way << " under " << rules);
         auto found = attribute(Model::load(test::saved_as(name, way)), chosen, test::input_of(name));
         INFO(test::shown(found.report));
