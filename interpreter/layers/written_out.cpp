@@ -40,6 +40,23 @@ at::Tensor add_quotient(const Arguments& a) {
   return at::add(a[0].toTensor(), at::div(at::mul(a[1].toTensor(), a[3].toScalar()), a[2].toTensor()));
 }
 
+// (x, a, b, β, α): β · x + α · ab, where x is no bias
+at::Tensor add_matrix_product(const Arguments& a) {
+  auto scaled = [](const at::Tensor& z, const c10::IValue& factor) {
+    return factor.toScalar().equal(1) ? z : at::mul(z, factor.toScalar());
+  };
+  auto product = at::matmul(a[1].toTensor(), a[2].toTensor());
+  return at::add(scaled(a[0].toTensor(), a[3]), scaled(product, a[4]));
+}
+
+// The same, the products of a batch added up.
+at::Tensor add_matrix_products(const Arguments& a) {
+  auto arguments = a;
+  arguments[1] = a[1].toTensor().transpose(0, 1).flatten(1);
+  arguments[2] = a[2].toTensor().flatten(0, 1);
+  return add_matrix_product(arguments);
+}
+
 // (x, dimension): one half of x, which the other one gates
 at::Tensor gated_half(const Arguments& a) {
   auto halves = a[0].toTensor().chunk(2, a[1].toInt());
@@ -65,6 +82,10 @@ WrittenOut find_written_out(std::string_view name, std::string_view overload, bo
       {{"lerp", "Tensor"}, {one<lerp_by_tensor>}},
       {{"addcmul", ""}, {one<add_product>}},
       {{"addcdiv", ""}, {one<add_quotient>}},
+      {{"addmm", ""}, {one<add_matrix_product>}},
+      {{"addmv", ""}, {one<add_matrix_product>}},
+      {{"baddbmm", ""}, {one<add_matrix_product>}},
+      {{"addbmm", ""}, {one<add_matrix_products>}},
       // These have no derivative.
       {{"_native_multi_head_attention", ""}, {multi_head_attention}},
       {{"_transformer_encoder_layer_fwd", ""}, {encoder_layer}},

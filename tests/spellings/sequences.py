@@ -115,7 +115,7 @@ class Gated(nn.Module):
     def forward(self, x):
         h = F.glu(self.first(x), -1)
         scores = torch.baddbmm(self.added.expand(x.shape[0], -1, -1), h, h.transpose(1, 2), beta=0.5, alpha=0.3)
-        h = torch.bmm(scores.softmax(-1), h)
+        h = torch.baddbmm(h, scores.softmax(-1), h)
         return torch.einsum("kc,bc->kb", self.last.weight, h.mean(1)).t()
 
 
