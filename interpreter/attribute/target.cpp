@@ -77,6 +77,30 @@ at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& 
   return out;
 }
 
+// The start at one position, zeros elsewhere.
+at::Tensor start_at_position(const at::Tensor& output, const Target& target, const Layout& layout) {
+  auto last = output.dim() - 1;
+  std::vector<std::int64_t> places;
+  for (std::int64_t d = 0; d < last; ++d)
+    if (d != layout.samples) places.push_back(d);
+  if (places.size() != 1)
+    throw bad_target(filled("the model's output {} has no positions", shown_shape(output.sizes())),
+                     "outputs [batch, positions, classes] have: leave the position out");
+  auto dimension = places.front(), count = output.size(dimension), position = *target.position();
+  if (position < -count || position >= count)
+    throw bad_target(
+        filled("position {} is out of range: the output {} has {}", position, shown_shape(output.sizes()), count),
+        count == 0 ? give_a_start : filled("choose 0 to {}, or -1 for the last", count - 1));
+  auto part = output.select(dimension, position);
+  Layout of_part{.samples = layout.samples, .choices = last - 1, .mixed = layout.mixed};
+  if (of_part.samples && *of_part.samples > dimension) --*of_part.samples;
+  auto times = chosen(part.detach(), target, of_part);
+  auto out = at::zeros_like(output.detach());
+  out.select(dimension, position)
+      .copy_(target.starts_from_one() ? times : at::where(times == 0, times, part.detach() * times));
+  return out;
+}
+
 }  // namespace
 
 Target Target::named(const std::vector<std::string>& names, const std::vector<std::string>& labels) {
@@ -108,6 +132,14 @@ Target Target::from(at::Tensor relevance) {
 Target Target::from_one() const {
   auto out = *this;
   out.one_ = true;
+  return out;
+}
+
+Target Target::at_position(std::int64_t position) const {
+  if (choice_ == Choice::tensor)
+    throw bad_target("a start that is a tensor has no position", "put zeros into it where nothing starts");
+  auto out = *this;
+  out.position_ = position;
   return out;
 }
 
@@ -145,6 +177,7 @@ attributing::Layout attributing::layout_of(at::IntArrayRef output, const std::ve
 }
 
 at::Tensor attributing::start(const at::Tensor& output, const Target& target, const Layout& layout) {
+  if (target.position()) return start_at_position(output, target, layout);
   if (target.choice() != Target::Choice::tensor) {
     auto times = chosen(output.detach(), target, layout);
     return target.starts_from_one() ? times : at::where(times == 0, times, output * times);

@@ -25,7 +25,7 @@ Run add_layers(CLI::App& app) {
     auto inputs = arguments->read_inputs();
     auto model = arguments->read_model();
     auto found = rules ? layers(model, *rules, inputs) : layers(model, inputs);
-    std::cout << (*format == "json" ? describe_layers_as_json(found)
+    std::cout << (*format == "json" ? describe_layers_as_json(found, rules.has_value())
                                     : describe_layers_as_text(found, rules.has_value()));
     return fine;
   };

@@ -82,11 +82,42 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
   return out;
 }
 
+// Whether a layer keeps its gradient because no entry is for it. What only moves numbers about, and embeddings, which
+// end relevance in any case, need none.
+bool lacks_rule(const LayerReport& layer) {
+  return layer.entry.empty() && layer.rule != "indices" && layer.kind != "embedding";
+}
+
+// Which share of the layers on the way from input to output has a rule, and which have none, by name.
+struct Coverage {
+  std::size_t layers = 0;
+  std::vector<std::string> without;
+};
+
+Coverage coverage_of(const Report& report) {
+  Coverage out;
+  for (auto& layer : report) {
+    out.layers += layer.rule != "indices" && layer.kind != "embedding";
+    if (lacks_rule(layer)) out.without.push_back(filled("{} ({})", layer.name, layer.kind));
+  }
+  return out;
+}
+
+std::string shown(const Coverage& coverage) {
+  if (coverage.layers == 0) return "";
+  auto with = coverage.layers - coverage.without.size();
+  auto out = filled("{} of {} layers have a rule ({:.3g} %)\n", with, coverage.layers,
+                    100 * static_cast<double>(with) / static_cast<double>(coverage.layers));
+  if (!coverage.without.empty())
+    out += filled("without one, so that they keep their gradient: {}\n", fmt::join(coverage.without, ", "));
+  return out;
+}
+
 // `max_pool2d (3 calls), mul`: what kept its gradient because no entry was for it.
 std::string without_entry(const Report& report) {
   std::vector<std::pair<std::string, int>> kinds;
   for (auto& layer : report) {
-    if (!layer.entry.empty() || layer.rule == "indices") continue;
+    if (!lacks_rule(layer)) continue;
     auto found = std::find_if(kinds.begin(), kinds.end(), [&](auto& each) { return each.first == layer.kind; });
     if (found == kinds.end()) found = kinds.insert(kinds.end(), {layer.kind, 0});
     ++found->second;
@@ -177,12 +208,17 @@ std::string describe_layers_as_text(const Report& report, bool with_rules) {
     rows.push_back({layer.name, layer.kind, shown_shape(layer.shape)});
     if (with_rules) rows.back().insert(rows.back().end(), {layer.rule, layer.entry});
   }
-  return table(rows, rows.front().size()) + (with_rules ? "\n" + without_entry(report) : "");
+  return table(rows, rows.front().size()) + (with_rules ? "\n" + shown(coverage_of(report)) : "");
 }
 
-std::string describe_layers_as_json(const Report& report) { return dump({{"layers", as_json(report)}}); }
+std::string describe_layers_as_json(const Report& report, bool with_rules) {
+  nlohmann::json out{{"layers", as_json(report)}};
+  auto coverage = coverage_of(report);
+  if (with_rules) out["coverage"] = {{"layers", coverage.layers}, {"without_rule", coverage.without}};
+  return dump(out);
+}
 
-std::string describe_as_json(const Attribution& attribution, const std::string& rules) {
+std::string describe_as_json(const Attribution& attribution, const std::string& rules, const TokenRelevance* tokens) {
   nlohmann::json out{{"rules", rules},
                      {"output",
                       {{"shape", attribution.output.sizes().vec()},
@@ -193,6 +229,13 @@ std::string describe_as_json(const Attribution& attribution, const std::string& 
                      {"layers", as_json(attribution.report)}};
   if (auto& R = attribution.relevance; R.defined())
     out["relevance"] = {{"shape", R.sizes().vec()}, {"sum", evaluate::total(R)}};
+  for (std::size_t i = 0; tokens && i < tokens->tokens.size(); ++i) {
+    out["tokens"].push_back(nlohmann::json::array());
+    for (std::size_t k = 0; k < tokens->tokens[i].size(); ++k) {
+      auto value = tokens->relevance[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(k)].item<double>();
+      out["tokens"].back().push_back({{"token", tokens->tokens[i][k]}, {"relevance", value}});
+    }
+  }
   for (auto& each : predictions(attribution.output))
     out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
   return dump(out);

@@ -1,11 +1,11 @@
 // `ascribe run`: a model, an input and rules in; relevance and a heatmap out.
 #include <ATen/ATen.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iostream>
-#include <sstream>
+#include <optional>
 
 #include "ascribe/attribute.hpp"
 #include "ascribe/heatmap.hpp"
@@ -20,44 +20,25 @@
 #include "interpreter/command/png.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
+#include "interpreter/command/tokens.hpp"
 
 namespace ascribe::command {
 namespace {
 
 struct RunOptions {
   ModelArguments model;
-  std::string heatmap, labels, start = "output", report = "text";
+  std::string heatmap, labels, tokens, start = "output", report = "text";
   std::vector<std::string> outputs, targets, at;
   std::int64_t of_output = -1;
+  std::optional<std::int64_t> position;
 };
-
-std::vector<std::string> read_labels(const std::string& path) {
-  constexpr std::size_t largest = 1 << 24;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(largest + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.empty())
-    throw Error({.code = Code::unreadable_file,
-                 .message = filled("cannot read labels {}, or there are none in it", quoted_name(path)),
-                 .help = "give a text file with a name on each line"});
-  if (text.size() > largest)
-    throw Error({.code = Code::too_large,
-                 .message = filled("labels {} have more than {} bytes", quoted_name(path), largest),
-                 .help = "give a text file with a name on each line"});
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line); lines.push_back(line))
-    if (line.ends_with('\r')) line.pop_back();
-  return lines;
-}
 
 // Which outputs to explain: indices, names with --labels, or `all`.
 Target chosen_target(const RunOptions& options) {
   if (options.targets.empty()) return Target::largest();
   if (options.targets == std::vector<std::string>{"all"}) return Target::all();
   std::vector<std::string> labels;
-  if (!options.labels.empty()) labels = read_labels(options.labels);
+  if (!options.labels.empty()) labels = read_lines(options.labels, "labels");
   std::vector<std::int64_t> indices;
   for (auto& text : options.targets) {
     if (text == "all") throw usage_error("--target all stands alone", "leave the others out");
@@ -82,11 +63,13 @@ Target target_of(const RunOptions& options) {
     if (!options.start.ends_with(".npy"))
       throw usage_error(filled("--start is `output`, `one` or a .npy file, not '{}'", options.start),
                         "write `--start one`");
-    if (!options.targets.empty())
-      throw usage_error("--target and a --start file exclude each other",
-                        "the file says how much relevance each output has");
+    if (!options.targets.empty() || options.position)
+      throw usage_error(
+          filled("{} and a --start file exclude each other", options.position ? "--position" : "--target"),
+          "the file says how much relevance each output has");
     return Target::from(read_npy(options.start));
   }();
+  if (options.position) target = target.at_position(*options.position);
   return options.of_output < 0 ? target : target.of_output(static_cast<std::size_t>(options.of_output));
 }
 
@@ -159,9 +142,26 @@ void warn_where_not_finite(const Attribution& attribution) {
                             .help = "give that layer a larger stabilizer, or another rule"});
 }
 
+// The input that `attribution.relevance` is of.
+at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribution& attribution) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (attribution.relevances.at(i).defined() && attribution.relevances[i].is_same(attribution.relevance))
+      return inputs[i];
+  return inputs.front();
+}
+
+// The outputs at one position, [batch, classes], to be told as predictions.
+at::Tensor at_position(const Attribution& attribution, std::int64_t position) {
+  auto samples = attribution.sample_dimension.value_or(0);
+  return attribution.output.select(attribution.output.dim() == 3 && samples == 0 ? 1 : 0, position);
+}
+
 int run(const RunOptions& options) {
   if (options.outputs.empty() && options.at.empty())
     throw usage_error("--output is required", "write `--output relevance.npy`, or `--at features.0=inner.npy`");
+  if (options.outputs.empty() && !options.tokens.empty())
+    throw usage_error("--tokens shows the relevance of the input, which --output asks for",
+                      "write `--output relevance.npy`, too");
   if (options.outputs.empty() && !options.heatmap.empty())
     throw usage_error("--heatmap shows the relevance of the input, which --output asks for",
                       "write `--output relevance.npy`, too");
@@ -173,7 +173,11 @@ int run(const RunOptions& options) {
     files.push_back(path);
   }
   if (!options.heatmap.empty()) {
-    check_ending(options.heatmap, "--heatmap", ".png", "--heatmap heatmap.png");
+    bool page = options.heatmap.ends_with(".html");
+    if (page && options.tokens.empty())
+      throw usage_error("a page shows tokens, which --tokens names",
+                        "write `--tokens tokens.txt`, or `--heatmap heatmap.png`");
+    if (!page) check_ending(options.heatmap, "--heatmap", ".png", "--heatmap heatmap.png");
     files.push_back(options.heatmap);
   }
   for (auto& path : files) {
@@ -195,26 +199,35 @@ int run(const RunOptions& options) {
   }();
   attribution.output = attribution.output.cpu();
   auto written = results(options, attribution);
+  std::optional<TokenRelevance> tokens;
+  if (!options.tokens.empty())
+    tokens = read_tokens(options.tokens, first_explained(inputs, attribution), attribution.relevance);
+  bool page = options.heatmap.ends_with(".html");
   at::Tensor picture;
-  if (!options.heatmap.empty()) picture = heatmap(attribution.relevance.cpu());
+  if (!options.heatmap.empty() && !page) picture = heatmap(tokens ? tokens->relevance : attribution.relevance.cpu());
   for (auto& each : written) {
     interruption.check(each.path);
     write_npy(each.path, each.relevance.cpu());
   }
-  if (picture.defined()) {
+  if (!options.heatmap.empty()) {
     interruption.check(options.heatmap);
-    write_png(options.heatmap, picture);
+    if (page)
+      write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
+    else
+      write_png(options.heatmap, picture);
   }
+  if (options.position) attribution.output = at_position(attribution, *options.position);
 
   warn_where_not_finite(attribution);
   for (auto& warning : attribution.warnings) std::cerr << render_text(warning);
   if (options.report == "json") {
-    std::cout << describe_as_json(attribution, rules.description());
+    std::cout << describe_as_json(attribution, rules.description(), tokens ? &*tokens : nullptr);
     return fine;
   }
   std::cout << describe_as_text(attribution, rules.description());
+  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO));
   for (auto& each : written) std::cout << "written to " << each.path << "\n";
-  if (picture.defined()) std::cout << "heatmap in " << options.heatmap << "\n";
+  if (!options.heatmap.empty()) std::cout << "heatmap in " << options.heatmap << "\n";
   return fine;
 }
 
@@ -232,6 +245,10 @@ Run add_run(CLI::App& app) {
       "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
       "--labels), or `all` (default: the largest; outputs [batch] and [] need none). Several: relevance starts from "
       "each of them");
+  command
+      ->add_option("--position", options->position,
+                   "of outputs [batch, positions, classes], the position that --target is of; -1 is the last")
+      ->type_name("INDEX");
   command->add_option("--labels", options->labels, "the outputs' names, a line for each")->type_name("FILE");
   command->add_option("--of-output", options->of_output, "of a model with several outputs, which one, from 0 on")
       ->check(CLI::NonNegativeNumber);
@@ -243,8 +260,16 @@ Run add_run(CLI::App& app) {
           "where the relevance goes, in the input's shape: of the first input that gets some, or once for each");
   several("--at", options->at, "LAYER=FILE.npy",
           "relevance at the output of an inner layer. Without --output, it goes no further");
-  command->add_option("--heatmap", options->heatmap, "where the picture of the input's relevance goes")
-      ->type_name("FILE.png");
+  command
+      ->add_option(
+          "--tokens", options->tokens,
+          "the input's tokens, a line for each, or the vocabulary that its numbers count: prints the relevance "
+          "of each")
+      ->type_name("FILE");
+  command
+      ->add_option("--heatmap", options->heatmap,
+                   "where the picture of the input's relevance goes; with --tokens also a page of coloured text")
+      ->type_name("FILE.png|FILE.html");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
   return [options] { return run(*options); };
 }

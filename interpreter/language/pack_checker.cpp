@@ -44,7 +44,7 @@ constexpr FieldInfo fields[] = {
        auto* text = std::get_if<syntax::StringLiteral>(&field.value->node);
        return text && is_version(text->value);
      }},
-    {"language", "language = 1", "a whole number from 1 on",
+    {"language", "language = 2", "a whole number from 1 on",
      [](const syntax::Field& field, const SourcePointer& source) { return whole_number(field, source).has_value(); }},
 };
 
@@ -96,7 +96,7 @@ PackInfo check_packs(const syntax::File& pack_file, const Reporter& reporter) {
   if (packs.empty()) {
     if (pack_file.whole)
       reporter.report(Code::bad_pack, {0, 0}, "pack.rule does not say which pack it is",
-                      "write `pack name { version = \"1.0.0\"; language = 1 }`");
+                      "write `pack name { version = \"1.0.0\"; language = 2 }`");
     return {};
   }
   for (std::size_t i = 1; i < packs.size(); ++i) {

@@ -1,4 +1,4 @@
-// What pack.rule says about its pack: `pack acme { version = "1.2.0"; language = 1 }`.
+// What pack.rule says about its pack: `pack acme { version = "1.2.0"; language = 2 }`.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 namespace ascribe::language {
 
 /// The language that this program understands.
-inline constexpr int language_version = 1;
+inline constexpr int language_version = 2;
 
 struct PackInfo {
   std::string name, version;

@@ -12,7 +12,7 @@ namespace ascribe {
 
 inline constexpr const char* pack_file_name = "pack.rule";
 inline constexpr const char* lock_file_name = "pack.lock";
-inline constexpr const char* pack_example = "pack name { version = \"1.0.0\"; language = 1 }";
+inline constexpr const char* pack_example = "pack name { version = \"1.0.0\"; language = 2 }";
 
 /// A rule file of a pack.
 struct PackFile {

@@ -1,9 +1,10 @@
-// The page as one HTML file. Everything that comes from rule files goes through `escaped`.
+// The page as one HTML file. Everything that comes from rule files goes through `escaped_html`.
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/html_text.hpp"
 #include "interpreter/pack/page.hpp"
 
 namespace ascribe {
@@ -39,33 +40,7 @@ summary { color: var(--faint); cursor: pointer; }
 @media (max-width: 40rem) { dl { display: block; } dd { margin-bottom: 0.8rem; } }
 )";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-std::string code(std::string_view text) { return filled("<code>{}</code>", escaped(text)); }
+std::string code(std::string_view text) { return filled("<code>{}</code>", escaped_html(text)); }
 
 std::string block(std::string_view text, const char* attributes = "") {
   return filled("<pre{}>{}</pre>\n", attributes, code(text));
@@ -73,7 +48,7 @@ std::string block(std::string_view text, const char* attributes = "") {
 
 std::string paragraph(std::string_view text) {
   std::string out;
-  for (auto& piece : language::pieces(text)) out += piece.is_code ? code(piece.text) : escaped(piece.text);
+  for (auto& piece : language::pieces(text)) out += piece.is_code ? code(piece.text) : escaped_html(piece.text);
   return out;
 }
 
@@ -84,7 +59,7 @@ std::string all_paragraphs(std::string_view text) {
 }
 
 std::string link(const std::string& content, std::string_view anchor) {
-  return anchor.empty() ? content : filled("<a href=\"#{}\">{}</a>", escaped(anchor), content);
+  return anchor.empty() ? content : filled("<a href=\"#{}\">{}</a>", escaped_html(anchor), content);
 }
 
 void write_parts(std::string& out, const language::DocComment& documentation) {
@@ -104,7 +79,7 @@ void write_parts(std::string& out, const language::DocComment& documentation) {
 }
 
 void write_definition(std::string& out, const DocumentedDefinition& definition) {
-  out += filled("<section id=\"{}\">\n<h3>{}</h3>\n", escaped(definition.anchor),
+  out += filled("<section id=\"{}\">\n<h3>{}</h3>\n", escaped_html(definition.anchor),
                 link(code(definition.name), definition.anchor));
   out += block(definition.signature, " class=\"signature\"");
   if (definition.alias)
@@ -126,7 +101,7 @@ void write_table(std::string& out, const PageSection& section) {
 }  // namespace
 
 std::string html(const Page& page) {
-  auto title = escaped(page.title);
+  auto title = escaped_html(page.title);
   auto out = filled(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"

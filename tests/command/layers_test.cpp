@@ -28,8 +28,8 @@ TEST_CASE("layers lists which layer gets which rule and by which entry, and noth
   CHECK_THAT(listed.out,
              Contains("features.0  conv2d      [1, 16, 8, 8]  flat(epsilon = 1e-06)     mine.rule:2:3") &&
                  Contains("classifier  linear      [1, 10]        epsilon(epsilon = 1e-06)  mine.rule:3:3") &&
-                 Contains("no entry is for, so that they keep their gradient: relu (3 calls), conv2d (2 "
-                          "calls), max_pool2d, avg_pool2d"));
+                 Contains("2 of 9 layers have a rule (22.2 %)\n"
+                          "without one, so that they keep their gradient: features.1 (relu), features.2 (conv2d)"));
   auto without = run_shell(folder, "ascribe layers " + digit);
   CHECK(without.code == 0);
   CHECK_THAT(without.out, StartsWith("layer       kind        output\nfeatures.0  conv2d      [1, 16, 8, 8]\n"));
@@ -39,6 +39,8 @@ TEST_CASE("layers lists which layer gets which rule and by which entry, and noth
   CHECK(json["layers"][0]["rule"] == "zplus(epsilon = 1e-06)");
   CHECK(json["layers"][1]["entry"] == "");
   CHECK(json["layers"][0]["above"].is_null());
+  CHECK(json["coverage"]["layers"] == 9);
+  CHECK(json["coverage"]["without_rule"][0] == "features.1 (relu)");
 }
 
 TEST_CASE("layers refuses what run refuses") {

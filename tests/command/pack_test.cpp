@@ -99,8 +99,8 @@ TEST_CASE("pack lock refuses what is no sound pack, and keeps the lock that was 
     return outcome.err.substr(0, outcome.err.find('\n'));
   };
   CHECK(refused("") == "error[A0803]: pack.rule does not say which pack it is");
-  CHECK(refused("pack acme { version = \"1.0.0\"; language = 2 }") ==
-        "error[A0804]: the pack `acme` needs language 2, this is language 1");
+  CHECK(refused("pack acme { version = \"1.0.0\"; language = 3 }") ==
+        "error[A0804]: the pack `acme` needs language 3, this is language 2");
   folder.file("acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 1 }");
   fs::remove(folder / "acme/pack.lock");
   folder.file("elsewhere", "what was there");
@@ -224,13 +224,13 @@ TEST_CASE("an unreadable file, ten thousand files and a gigabyte end in one mess
 TEST_CASE("a pack in a newer language is not formatted") {
   Folder folder;
   fs::create_directory(folder / "acme");
-  std::string manifest = "pack acme {version = \"1.0.0\"; language = 2}\n", more = "rule  a  =  epsilon\n";
+  std::string manifest = "pack acme {version = \"1.0.0\"; language = 3}\n", more = "rule  a  =  epsilon\n";
   folder.file("acme/pack.rule", manifest + "rule b { newer ? : }\n");
   folder.file("acme/more.rule", more);
   auto outcome = run_shell(folder, "ascribe fmt acme");
   CHECK(outcome.code == 1);
   CHECK(outcome.out == "");
-  CHECK_THAT(outcome.err, Contains("error[A0804]: the pack `acme` needs language 2, this is language 1"));
+  CHECK_THAT(outcome.err, Contains("error[A0804]: the pack `acme` needs language 3, this is language 2"));
   CHECK_THAT(outcome.err, !Contains("A01"));
   CHECK(bytes_of(folder / "acme/more.rule") == more);
 }

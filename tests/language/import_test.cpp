@@ -184,10 +184,10 @@ TEST_CASE("pack.rule says which pack it is, which version, which language") {
 }
 
 TEST_CASE("a pack in a newer language says so, and nothing else") {
-  Memory disk({{"acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 2 }\nrule new { whatever }"},
+  Memory disk({{"acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 3 }\nrule new { whatever }"},
                {"acme/a.rule", "neither this"},
                {"main.rule", "import \"acme\" as acme; composite c { any => acme.shiny }"}});
-  auto message = "acme/pack.rule:1:43 A0804 the pack `acme` needs language 2, this is language 1\n";
+  auto message = "acme/pack.rule:1:43 A0804 the pack `acme` needs language 3, this is language 2\n";
   CHECK(messages(disk, {"acme"}) == message);
   CHECK(messages(disk, {"main.rule"}) == message);
 }

@@ -123,7 +123,7 @@ TEST_CASE("a pack that is not as its lock says is refused before any of it is pa
   changed["acme/deep/soft.rule"] = "rule broken {{{";
   CHECK(loading(changed) == differs("changed 'deep/soft.rule'"));
   auto newer = locked_pack();
-  newer["acme/pack.rule"] = "pack acme { version = \"1.0.0\"; language = 2 }";
+  newer["acme/pack.rule"] = "pack acme { version = \"1.0.0\"; language = 3 }";
   CHECK(loading(newer) == differs("changed 'pack.rule'"));
   auto added = locked_pack();
   added["acme/more.rule"] = "broken";

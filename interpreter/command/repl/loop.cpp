@@ -29,7 +29,7 @@ class Terminal {
   explicit Terminal(const LoopOptions& options)
       : options_(options),
         session_({options.limits, options.loading, [this] { return signals_.interrupted(); },
-                  [] { return screen_of(STDOUT_FILENO); }}),
+                  [] { return command::screen_of(STDOUT_FILENO); }}),
         history_(history_file()) {
     auto completer = [this](std::string_view line, std::size_t cursor) {
       return complete(session_.state(), input_.text(), line, cursor);
@@ -111,7 +111,7 @@ bool read_line(std::streambuf& in, std::string& line) {
 }
 
 int run_lines(const LoopOptions& options) {
-  Session session({options.limits, options.loading, {}, [] { return screen_of(STDOUT_FILENO); }});
+  Session session({options.limits, options.loading, {}, [] { return command::screen_of(STDOUT_FILENO); }});
   InputReader input(InputReader::Naming::by_line);
   auto ended_by = [](const Answer& answer) -> std::optional<int> {
     print(answer);

@@ -1,40 +1,19 @@
 #include "interpreter/command/repl/picture.hpp"
 
 #include <ATen/ATen.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdlib>
 #include <string_view>
 
-#include "ascribe/heatmap.hpp"
 #include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/text_width.hpp"
-#include "interpreter/command/colour.hpp"
 
 namespace ascribe::repl {
+
+using command::colours_of, command::Paint, command::painted;
+
 namespace {
-
-using Colour = std::array<std::uint8_t, 3>;
-
-// The colours of values, full at ±scale: those of the heatmap that is written as a file, read off a strip of it.
-std::vector<Colour> colours(std::vector<double> values, double scale) {
-  values.push_back(scale);
-  auto count = static_cast<std::int64_t>(values.size());
-  auto strip = heatmap(at::from_blob(values.data(), {1, count}, at::kDouble)).contiguous();
-  auto cell = strip.size(1) / count;
-  auto* pixels = strip.const_data_ptr<std::uint8_t>();
-  std::vector<Colour> out;
-  for (std::int64_t i = 0; i + 1 < count; ++i) {
-    auto* pixel = pixels + (i * cell + cell / 2) * 3;
-    out.push_back({pixel[0], pixel[1], pixel[2]});
-  }
-  return out;
-}
 
 // ------------------------------------------------------------------------------------------------------- what is shown
 
@@ -114,39 +93,20 @@ struct Block {
   }
 };
 
-int palette_index(const Colour& colour) {
-  constexpr std::array<int, 6> levels{0, 95, 135, 175, 215, 255};
-  int out = 16, weight = 36;
-  for (auto part : colour) {
-    int nearest = 0;
-    for (int i = 1; i < 6; ++i)
-      if (std::abs(levels[static_cast<std::size_t>(i)] - part) <
-          std::abs(levels[static_cast<std::size_t>(nearest)] - part))
-        nearest = i;
-    out += weight * nearest;
-    weight /= 6;
-  }
-  return out;
-}
-
-std::string painted(const Colour& colour, int layer, Screen::Colour depth) {
-  if (depth == Screen::Colour::full) return filled("\033[{}8;2;{};{};{}m", layer, colour[0], colour[1], colour[2]);
-  return filled("\033[{}8;5;{}m", layer, palette_index(colour));
-}
-
 // Two rows of cells in each line: the upper one is the character's colour, the lower one its background.
-Block half_blocks(const at::Tensor& map, double scale, Screen::Colour depth) {
+Block half_blocks(const at::Tensor& map, double scale, Screen::Depth depth) {
   auto height = map.size(0), width = map.size(1);
   auto* data = map.const_data_ptr<double>();
-  auto cells = colours(std::vector<double>(data, data + map.numel()), scale);
+  auto cells = colours_of(std::vector<double>(data, data + map.numel()), scale);
   Block out;
   for (std::int64_t row = 0; row < height; row += 2) {
     std::string line, before;
     for (std::int64_t column = 0; column < width; ++column) {
       auto& upper = cells[static_cast<std::size_t>(row * width + column)];
       bool single = row + 1 == height;
-      auto codes = painted(upper, 3, depth);
-      if (!single) codes += painted(cells[static_cast<std::size_t>((row + 1) * width + column)], 4, depth);
+      auto codes = painted(upper, Paint::character, depth);
+      if (!single)
+        codes += painted(cells[static_cast<std::size_t>((row + 1) * width + column)], Paint::background, depth);
       if (codes != before) line += codes;
       before = codes;
       line += "▀";
@@ -247,8 +207,8 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
   for (std::size_t i = 0; i < maps.size(); i += static_cast<std::size_t>(per_row)) {
     std::vector<Block> row;
     for (auto k = i; k < std::min(maps.size(), i + static_cast<std::size_t>(per_row)); ++k)
-      row.push_back(screen.colour == Screen::Colour::none ? characters(maps[k], scale)
-                                                          : half_blocks(maps[k], scale, screen.colour));
+      row.push_back(screen.depth == Screen::Depth::none ? characters(maps[k], scale)
+                                                        : half_blocks(maps[k], scale, screen.depth));
     if (i > 0 && !strips) out.add("");
     for (auto& line : beside(row).lines) out.add(std::move(line.text), line.width);
   }
@@ -266,20 +226,6 @@ std::string drawn(const Block& block) {
 
 }  // namespace
 
-Screen screen_of(int descriptor) {
-  Screen out;
-  winsize size{};
-  if (ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
-    if (size.ws_col >= 20) out.columns = std::min<int>(size.ws_col, 500);
-    if (size.ws_row >= 8) out.lines = std::min<int>(size.ws_row, 200);
-  }
-  if (!command::wants_colour(descriptor)) return out;
-  auto* said = std::getenv("COLORTERM");
-  auto depth = std::string_view(said ? said : "");
-  out.colour = depth == "truecolor" || depth == "24bit" ? Screen::Colour::full : Screen::Colour::palette;
-  return out;
-}
-
 std::string draw(const std::vector<Titled>& maps, const Screen& screen) {
   auto count = static_cast<int>(maps.size());
   constexpr int narrowest = 24;  // columns in which a map beside others says anything
@@ -293,7 +239,7 @@ std::string draw(const std::vector<Titled>& maps, const Screen& screen) {
   } else {
     for (auto& each : blocks) out += drawn(each);
   }
-  if (screen.colour == Screen::Colour::none)
+  if (screen.depth == Screen::Depth::none)
     out += filled("for: {}   against: {}   (from little to much; ? is not finite)\n", positive, negative);
   return out;
 }

@@ -6,17 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "interpreter/command/screen.hpp"
+
 namespace ascribe::repl {
 
-/// What a terminal shows.
-struct Screen {
-  enum class Colour { none, palette, full };  ///< none: plain characters; palette: 256 colours; full: 24 bits
-  Colour colour = Colour::none;
-  int columns = 80, lines = 24;
-};
-
-/// What standard output shows: as the environment says (NO_COLOR, COLORTERM, TERM), and as large as its terminal is.
-Screen screen_of(int descriptor);
+using command::Screen;
 
 struct Titled {
   std::string title;

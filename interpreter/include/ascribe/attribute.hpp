@@ -55,6 +55,10 @@ class ASCRIBE_EXPORT Target {
 
   /// Starts from 1 instead of the output's own value. Changes nothing in a start that is a tensor.
   Target from_one() const;
+  /// Of outputs [batch, positions, classes] or [positions, classes], those at one position, counted from the end where
+  /// it is negative: then an index is one along the last dimension. Throws Error (bad_target) for a start that is a
+  /// tensor; attribute() does so for outputs of other dimensions, and a position that is not there.
+  Target at_position(std::int64_t position) const;
   /// Of the model's outputs, this one; needed where there are several.
   Target of_output(std::size_t output) const;
 
@@ -63,6 +67,7 @@ class ASCRIBE_EXPORT Target {
   const at::Tensor& relevance() const { return relevance_; }
   bool starts_from_one() const { return one_; }
   const std::optional<std::size_t>& output() const { return output_; }
+  const std::optional<std::int64_t>& position() const { return position_; }
 
  private:
   explicit Target(Choice choice) : choice_(choice) {}
@@ -71,6 +76,7 @@ class ASCRIBE_EXPORT Target {
   at::Tensor relevance_;
   bool one_ = false;
   std::optional<std::size_t> output_;
+  std::optional<std::int64_t> position_;
 };
 
 struct AttributeOptions {

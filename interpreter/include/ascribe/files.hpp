@@ -1,6 +1,6 @@
 // Where rule files come from: the disk, memory, or whatever a host makes of them, such as an archive or a database.
 //
-//     auto files = ascribe::Files::memory({{"acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 1 }"},
+//     auto files = ascribe::Files::memory({{"acme/pack.rule", "pack acme { version = \"1.0.0\"; language = 2 }"},
 //                                          {"acme/soft.rule", "rule soft = epsilon(0.1)"}});
 //     auto pack  = ascribe::Pack::load("acme", {.files = files});
 //

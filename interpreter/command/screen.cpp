@@ -1,0 +1,71 @@
+#include "interpreter/command/screen.hpp"
+
+#include <ATen/ATen.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string_view>
+
+#include "ascribe/heatmap.hpp"
+#include "grammar/filled_text.hpp"
+#include "interpreter/command/colour.hpp"
+
+namespace ascribe::command {
+namespace {
+
+int palette_index(const Colour& colour) {
+  constexpr std::array<int, 6> levels{0, 95, 135, 175, 215, 255};
+  int out = 16, weight = 36;
+  for (auto part : colour) {
+    int nearest = 0;
+    for (int i = 1; i < 6; ++i)
+      if (std::abs(levels[static_cast<std::size_t>(i)] - part) <
+          std::abs(levels[static_cast<std::size_t>(nearest)] - part))
+        nearest = i;
+    out += weight * nearest;
+    weight /= 6;
+  }
+  return out;
+}
+
+}  // namespace
+
+Screen screen_of(int descriptor) {
+  Screen out;
+  winsize size{};
+  if (ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
+    if (size.ws_col >= 20) out.columns = std::min<int>(size.ws_col, 500);
+    if (size.ws_row >= 8) out.lines = std::min<int>(size.ws_row, 200);
+  }
+  if (!wants_colour(descriptor)) return out;
+  auto* said = std::getenv("COLORTERM");
+  auto depth = std::string_view(said ? said : "");
+  out.depth = depth == "truecolor" || depth == "24bit" ? Screen::Depth::full : Screen::Depth::palette;
+  return out;
+}
+
+// Read off a strip.
+std::vector<Colour> colours_of(std::vector<double> values, double scale) {
+  values.push_back(scale);
+  auto count = static_cast<std::int64_t>(values.size());
+  auto strip = heatmap(at::from_blob(values.data(), {1, count}, at::kDouble)).contiguous();
+  auto cell = strip.size(1) / count;
+  auto* pixels = strip.const_data_ptr<std::uint8_t>();
+  std::vector<Colour> out;
+  for (std::int64_t i = 0; i + 1 < count; ++i) {
+    auto* pixel = pixels + (i * cell + cell / 2) * 3;
+    out.push_back({pixel[0], pixel[1], pixel[2]});
+  }
+  return out;
+}
+
+std::string painted(const Colour& colour, Paint what, Screen::Depth depth) {
+  auto layer = static_cast<int>(what);
+  if (depth == Screen::Depth::full) return filled("\033[{}8;2;{};{};{}m", layer, colour[0], colour[1], colour[2]);
+  return filled("\033[{}8;5;{}m", layer, palette_index(colour));
+}
+
+}  // namespace ascribe::command
