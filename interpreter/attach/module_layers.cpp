@@ -93,14 +93,8 @@ std::vector<at::Tensor> ModuleLayers::serve(const libtorch::ModuleCall& module) 
                  .primary = {entry.place.source, entry.place.span, ""},
                  .help = filled("name the module: `module \"{}\"`", module.callee.path)});
   }
-  if (!call.choices.empty() && call.choices.front().conditions.empty() && is_stop(*call.choices.front().entry)) {
-    describe_entry(*row.report, call.choices.front().entry);
-    at::NoGradGuard no_grad;
-    auto results = module.run(module.inputs);
-    for (auto& each : results) each = each.detach();
-    if (results.size() == 1) row.report->shape = results.front().sizes().vec();
-    return results;
-  }
+  if (!call.choices.empty() && call.choices.front().conditions.empty() && is_stop(*call.choices.front().entry))
+    return server_.recorder.stop([&] { return module.run(module.inputs); }, found, *call.choices.front().entry, row);
   if (call.choices.empty() && by_entry) {  // `first n` has taken others
     server_.ledger.take_back(row.number);
     return module.run(module.inputs);

@@ -185,21 +185,64 @@ bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
 }
 
 void Recorder::stop(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
-                    const language::BoundEntry& entry, Ledger::Row& row) const {
-  describe_entry(*row.report, &entry);
+                    const language::BoundEntry& entry, Ledger::Row& row) {
   if (found.in_place && libtorch::arguments_of(op, stack)[0].toTensor().is_view())
     throw Error({.code = Code::rule_does_not_fit,
                  .message = filled("layer '{}' ({}) writes into a view, so that it cannot be a constant",
                                    row.report->name, row.report->kind),
                  .primary = {entry.place.source, entry.place.span, "by this entry"},
                  .help = "give the layers that read it a rule instead"});
-  {
-    at::NoGradGuard no_grad;
+  auto run = [&] {
     op.callBoxed(stack);
+    layering::Tensors results;
+    libtorch::for_each_tensor(output_of(op, stack), [&](const at::Tensor& each) { results.push_back(each); });
+    return results;
+  };
+  (void)stop(run, found, entry, row);
+}
+
+layering::Tensors Recorder::stop(const std::function<layering::Tensors()>& run, const layering::Call& found,
+                                 const language::BoundEntry& entry, Ledger::Row& row) {
+  describe_entry(*row.report, &entry);
+  before_stops_.merge(leading_to(found.inputs, before_stops_));
+  at::NoGradGuard no_grad;
+  auto results = run();
+  for (auto& each : results)
+    if (each.requires_grad()) each.detach_();
+  if (!results.empty()) row.report->shape = results.front().sizes().vec();
+  return results;
+}
+
+std::unordered_set<std::uint64_t> Recorder::leading_to(const std::vector<at::Tensor>& tensors,
+                                                       const std::unordered_set<std::uint64_t>& known) const {
+  std::unordered_set<std::uint64_t> out;
+  std::unordered_set<const torch::autograd::Node*> seen;
+  std::vector<torch::autograd::Node*> open;
+  auto go_to = [&](torch::autograd::Node* node) {
+    if (node && seen.insert(node).second) open.push_back(node);
+  };
+  for (auto& each : tensors) go_to(each.grad_fn().get());
+  while (!open.empty()) {
+    auto* node = open.back();
+    open.pop_back();
+    if (auto* rule = RuleNode::of(node)) {
+      if (known.contains(rule->call().order)) continue;
+      out.insert(rule->call().order);
+    }
+    for (auto& edge : node->next_edges()) go_to(edge.function.get());
   }
-  if (found.in_place) output_of(op, stack).toTensor().detach_();
-  libtorch::for_each_tensor(output_of(op, stack),
-                            [&](const at::Tensor& each) { row.report->shape = each.sizes().vec(); });
+  for (auto& row : ledger_.rows())  // those that keep their gradient
+    if (row.output && seen.contains(row.output->function.get())) out.insert(row.number);
+  return out;
+}
+
+void Recorder::tell_behind_stops(const std::vector<at::Tensor>& outputs) {
+  if (before_stops_.empty()) return;
+  auto reached = leading_to(outputs, {});
+  std::lock_guard lock(*ledger_.mutex());
+  for (auto number : before_stops_)
+    if (auto* row = reached.contains(number) ? nullptr : ledger_.find(number)) row->report->rule = "behind a stop";
+  before_stops_.clear();
 }
 
 void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -49,7 +50,12 @@ class Recorder {
 
   /// Runs the operator without recording anything: what it gives is a constant for all that follows.
   void stop(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,
-            const language::BoundEntry& entry, Ledger::Row& row) const;
+            const language::BoundEntry& entry, Ledger::Row& row);
+  /// The same for a module as a whole.
+  layering::Tensors stop(const std::function<layering::Tensors()>& run, const layering::Call& found,
+                         const language::BoundEntry& entry, Ledger::Row& row);
+  /// Names the rule of layers from which only stopped ones can be reached, "behind a stop". `outputs`: the model's.
+  void tell_behind_stops(const std::vector<at::Tensor>& outputs);
 
   /// Whether batch norm and the linear layer before it are one layer now: batch norm runs as ever; in the graph, both
   /// become one node, which keeps what the linear layer's call has (its input, entry, name and count).
@@ -68,12 +74,17 @@ class Recorder {
   layering::Tensors watched_inputs(const layering::Call& found, const Ledger::Row& row) const;
   void note_kept(Ledger::Row& row, const at::Tensor& output, bool in_place = false) const;
 
+  /// The rows of layers that lead to these tensors; the walk ends at those that are `known`.
+  std::unordered_set<std::uint64_t> leading_to(const std::vector<at::Tensor>& tensors,
+                                               const std::unordered_set<std::uint64_t>& known) const;
+
   Watch watch_;
   const ForwardPasses& passes_;
   const Samples& samples_;
   Ledger& ledger_;
   std::shared_ptr<std::atomic<int>> inactive_;
   std::vector<libtorch::Made> kept_gradient_;  // outputs of linear layers that keep their gradient
+  std::unordered_set<std::uint64_t> before_stops_;  // rows of layers that lead to stopped ones
 };
 
 }  // namespace ascribe::attaching

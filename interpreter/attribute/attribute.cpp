@@ -173,6 +173,7 @@ Forward forward(const Model& model, const Composite& rules, const std::vector<at
   libtorch::Observing modules(out.state->modules());
   out.outputs = model.run(out.given.tensors);
   out.state->settle_refusals();
+  out.state->tell_behind_stops(out.outputs);
   return out;
 }
 

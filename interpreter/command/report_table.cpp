@@ -85,7 +85,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
 // Whether a layer keeps its gradient because no entry is for it. What only moves numbers about, and embeddings, which
 // end relevance in any case, need none.
 bool lacks_rule(const LayerReport& layer) {
-  return layer.entry.empty() && layer.rule != "indices" && layer.kind != "embedding";
+  return layer.entry.empty() && layer.rule == "gradient" && layer.kind != "embedding";
 }
 
 // Which share of the layers on the way from input to output has a rule, and which have none, by name.

@@ -83,6 +83,9 @@ struct ForeignKind {
   std::string_view name, kind, remark;  ///< without a kind, the remark is all that can be said
 };
 constexpr std::string_view for_the_rest = ", which is for all that has no kind of its own";
+constexpr std::string_view attends =
+    ", `softmax` and `linear`, which attention is made of once an entry names one of its products";
+constexpr std::string_view recurs = ", `linear`, `sigmoid` and `tanh`, which it is made of once an entry names `product`";
 constexpr std::string_view rearranges = "it only rearranges: relevance passes through by itself, leave it out";
 constexpr ForeignKind foreign_kinds[] = {
     {"default", "any", ""},
@@ -102,11 +105,19 @@ constexpr ForeignKind foreign_kinds[] = {
     {"reciprocal", "statistic", ""},
     {"upsample", "interpolate", ""},
     {"upsampling", "interpolate", ""},
-    {"multiheadattention", "operator", for_the_rest},
-    {"attention", "operator", for_the_rest},
-    {"lstm", "operator", for_the_rest},
-    {"gru", "operator", for_the_rest},
-    {"rnn", "operator", for_the_rest},
+    {"multiheadattention", "matmul", attends},
+    {"attention", "matmul", attends},
+    {"selfattention", "matmul", attends},
+    {"sdpa", "matmul", attends},
+    {"scaleddotproductattention", "matmul", attends},
+    {"lstm", "product", recurs},
+    {"gru", "product", recurs},
+    {"rnn", "product", recurs},
+    {"glu", "product", ", and `sigmoid`, which it is made of once an entry names `product`"},
+    {"swiglu", "product", ", and `silu`, which it is made of"},
+    {"geglu", "product", ", and `gelu`, which it is made of"},
+    {"gate", "product", ", which is `a * b` of two values, or the gate's activation"},
+    {"residual", "add", ""},
     {"exp", "operator", for_the_rest},
     {"pow", "operator", for_the_rest},
     {"log", "operator", for_the_rest},

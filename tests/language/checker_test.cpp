@@ -320,7 +320,7 @@ TEST_CASE("help for modules and for what they are given can be pasted") {
         "layers have \"weight\", \"bias\" and \"coefficient\", modules their own and what they have inside: "
         "\"0.weight\"");
   CHECK(help("composite c { mul => pass }") == "write `product`, or `scale` where one factor is constant");
-  CHECK(help("composite c { lstm => pass }") == "write `operator`, which is for all that has no kind of its own");
+  CHECK(help("composite c { topk => pass }") == "write `operator`, which is for all that has no kind of its own");
   CHECK(help("composite c { RMSNorm => pass }") == "did you mean `rms_norm`?");
   CHECK(help("rule r { param \"weight\" = 0 }\ncomposite c { add => r }") ==
         "they have \"coefficient\": write `param \"coefficient\" = …` in the rule");
