@@ -116,12 +116,30 @@ bool divides(const Operation& operation) {
   return !own || step.arguments[static_cast<std::size_t>(*own)].toBool();  // otherwise it has learnt its statistics
 }
 
+// Of a row in which everything is masked, softmax makes no numbers, and whoever looks at it puts zeros in their place:
+// no relevance comes from there, and none may become NaN. Any other row serves for it.
+at::Tensor run_softmax(const Operation& operation, const at::Tensor& x, const Tensors& parameters) {
+  auto& step = operation.steps.front();
+  auto dim = step.op.schema().argumentIndexWithName("dim");
+  if (!dim || x.dim() == 0) return operation.run({x}, parameters);
+  auto empty = x.detach()
+                   .eq(-std::numeric_limits<double>::infinity())
+                   .all(step.arguments[static_cast<std::size_t>(*dim)].toInt(), /*keepdim=*/true);
+  return operation.run({empty.any().item<bool>() ? x.masked_fill(empty, 0) : x}, parameters);
+}
+
 }  // namespace
 
 at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Tensors& parameters, const Tensors& own) {
   if (operation.function && is_norm(operation)) return run_with_kept_roots(operation, inputs, parameters, own);
+  if (operation.kind && operation.kind->group == "softmax" && operation.steps.size() == 1)
+    return run_softmax(operation, inputs[0], parameters);
   if (!divides(operation)) return operation.run(inputs, parameters);
-  return Norm(operation, parameters).run(inputs[0], own[0]);
+  // In 16-bit types as LibTorch's own norms: in float32, and only the result is rounded.
+  auto type = inputs[0].scalar_type();
+  bool is_short = type == at::kHalf || type == at::kBFloat16;
+  auto precise = [&](const at::Tensor& x) { return is_short ? x.to(at::kFloat) : x; };
+  return Norm(operation, parameters).run(precise(inputs[0]), precise(own[0])).to(type);
 }
 
 }  // namespace ascribe::layering

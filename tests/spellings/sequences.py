@@ -78,6 +78,21 @@ class Windows(nn.Module):
         return self.last(parts.reshape(batch, 2, LENGTH, 4).permute(0, 2, 1, 3).reshape(batch, -1))
 
 
+class Masked(nn.Module):
+    """Attention in which one place sees nothing at all."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.last = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, 3)
+        mask = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()
+        mask[2] = False
+        self.register_buffer("mask", mask)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return self.last((x + F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)).mean(1))
+
+
 class Recurrent(nn.Module):
     def __init__(self, kind, batch_first=False, **options):
         super().__init__()
@@ -121,7 +136,7 @@ class Gated(nn.Module):
 
 SEQUENCES = {
     "encoder": Encoder(True), "encoder_length_first": Encoder(False), "encoder_norm_first": Encoder(True, norm_first=True),
-    "token": Token(), "decoder": Decoder(), "windows": Windows(), "gated": Gated(),
+    "token": Token(), "decoder": Decoder(), "windows": Windows(), "masked": Masked(), "gated": Gated(),
     "lstm": Recurrent(nn.LSTM, num_layers=2, bidirectional=True), "lstm_batch_first": Recurrent(nn.LSTM, True),
     "lstm_projected": Recurrent(nn.LSTM, True, proj_size=3), "gru": Recurrent(nn.GRU, num_layers=2),
     "rnn": Recurrent(nn.RNN), "rnn_relu": Recurrent(nn.RNN, True, nonlinearity="relu", bidirectional=True),
