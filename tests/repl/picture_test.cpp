@@ -55,7 +55,7 @@ TEST_CASE("without colour, relevance is drawn in characters") {
 }
 
 TEST_CASE("with all colours, two rows are one line of half blocks") {
-  auto text = draw({{"title", map_2x2()}}, {Screen::Colour::full, 80, 24});
+  auto text = draw({{"title", map_2x2()}}, {Screen::Depth::full, 80, 24});
   CHECK_THAT(text, Contains("\033[38;2;255;0;0m") && Contains("\033[38;2;0;0;255m"));
   CHECK_THAT(text, Contains("▀") && !Contains("38;5;"));
   auto lines = lines_of(text);
@@ -65,7 +65,7 @@ TEST_CASE("with all colours, two rows are one line of half blocks") {
 }
 
 TEST_CASE("with 256 colours, the nearest of the palette stand for them") {
-  auto text = draw({{"title", map_2x2()}}, {Screen::Colour::palette, 80, 24});
+  auto text = draw({{"title", map_2x2()}}, {Screen::Depth::palette, 80, 24});
   CHECK_THAT(text,
              Contains("\033[38;5;196m") && Contains("\033[38;5;21m") && Contains("\033[48;5;231m") && !Contains(";2;"));
 }
@@ -81,11 +81,11 @@ TEST_CASE("pictures fit the terminal, whatever their shape") {
                                                             {20, 1, 5, 5},
                                                             {1, 1}})
     for (int width : {20, 33, 80, 200})
-      for (auto colour : {Screen::Colour::none, Screen::Colour::palette, Screen::Colour::full}) {
+      for (auto colour : {Screen::Depth::none, Screen::Depth::palette, Screen::Depth::full}) {
         INFO(shape.size() << " dimensions, " << width << " columns");
         auto relevance = at::randn(shape, at::kDouble);
         auto text = draw({{"a title that is longer than a narrow terminal is wide", relevance}}, {colour, width, 24});
-        auto legend = colour == Screen::Colour::none ? text.rfind("for: ") : text.size();
+        auto legend = colour == Screen::Depth::none ? text.rfind("for: ") : text.size();
         CHECK(widest(text.substr(0, legend)) <= static_cast<std::size_t>(width));
         CHECK(lines_of(text).size() <= 60);
       }
@@ -93,17 +93,17 @@ TEST_CASE("pictures fit the terminal, whatever their shape") {
 
 TEST_CASE("several maps stand side by side where there is room") {
   std::vector<Titled> maps{{"a", map_2x2()}, {"b", 2 * map_2x2()}, {"difference", map_2x2()}};
-  auto wide = lines_of(draw(maps, {Screen::Colour::full, 120, 24}));
+  auto wide = lines_of(draw(maps, {Screen::Depth::full, 120, 24}));
   CHECK_THAT(wide[0], StartsWith("a ") && Contains("b ") && Contains("difference"));
   CHECK(columns(wide[1]) == 3 * 32 + 2 * 2);
   CHECK(wide.back() == "scale: ±1" + std::string(25, ' ') + "scale: ±2" + std::string(25, ' ') + "scale: ±1");
-  auto narrow = lines_of(draw(maps, {Screen::Colour::full, 40, 24}));
+  auto narrow = lines_of(draw(maps, {Screen::Depth::full, 40, 24}));
   CHECK(narrow[0] == "a");
   CHECK(narrow.size() == 3 * (1 + 16 + 1));
 }
 
 TEST_CASE("what has no values has no picture") {
-  CHECK(draw({{"empty", at::empty({0, 3})}}, {Screen::Colour::full, 80, 24}) == "empty\n(no elements)\n");
-  CHECK_THAT(draw({{"zero", at::zeros({1, 1, 4, 4})}}, {Screen::Colour::full, 80, 24}), Contains("255;255;255"));
+  CHECK(draw({{"empty", at::empty({0, 3})}}, {Screen::Depth::full, 80, 24}) == "empty\n(no elements)\n");
+  CHECK_THAT(draw({{"zero", at::zeros({1, 1, 4, 4})}}, {Screen::Depth::full, 80, 24}), Contains("255;255;255"));
   CHECK_THROWS_AS(draw({{"large", at::zeros({1, 1, 1, 1, 1, 1})}}, {}), Error);
 }
