@@ -48,13 +48,13 @@ DROPPED_WORDS = 0.2
 EPOCHS = 8
 BATCH = 32
 LEARNING_RATE = 0.003
-REQUIRED_ACCURACY = 0.78
+REQUIRED_ACCURACY = 0.77
 CONFIDENT = 0.95
 
 NEGATIVE, POSITIVE = 0, 1
 SENTENCES = {
     "praise": (POSITIVE, "the story is thin , but the actors are wonderful and i loved every minute ."),
-    "complaint": (NEGATIVE, "the music is beautiful , but the plot is dull and the jokes are a waste of time ."),
+    "complaint": (NEGATIVE, "a good idea , but the plot is boring , the jokes are bad and the end is a mess ."),
 }
 
 

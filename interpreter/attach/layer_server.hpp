@@ -36,7 +36,7 @@ class LayerServer {
       : rules(std::move(composite)),
         passes(std::move(parameters)),
         samples(*rules, passes),
-        recorder(watch, passes, samples, ledger, std::move(inactive)),
+        recorder(*rules, watch, passes, samples, ledger, std::move(inactive)),
         has_input(std::make_shared<std::atomic<bool>>(watch.has_input)),
         takes_apart(names_kind(*rules, "matmul") || names_kind(*rules, "product")) {}
   LayerServer(const LayerServer&) = delete;

@@ -245,8 +245,12 @@ void Recorder::tell_behind_stops(const std::vector<at::Tensor>& outputs) {
   before_stops_.clear();
 }
 
+bool Recorder::has_stops(const language::BoundComposite& rules) {
+  return std::any_of(rules.entries.begin(), rules.entries.end(), [](auto& entry) { return is_stop(entry); });
+}
+
 void Recorder::note_output(Ledger::Row& row, const at::Tensor& output) const {
-  if (watch_.outputs) row.output = torch::autograd::impl::gradient_edge(output);
+  if (keeps_outputs_) row.output = torch::autograd::impl::gradient_edge(output);
 }
 
 layering::Tensors Recorder::watched_inputs(const layering::Call& found, const Ledger::Row& row) const {

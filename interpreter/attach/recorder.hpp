@@ -27,9 +27,14 @@ struct Watch {
 /// Belongs to one attachment.
 class Recorder {
  public:
-  Recorder(Watch watch, const ForwardPasses& passes, const Samples& samples, Ledger& ledger,
-           std::shared_ptr<std::atomic<int>> inactive)
-      : watch_(std::move(watch)), passes_(passes), samples_(samples), ledger_(ledger), inactive_(std::move(inactive)) {}
+  Recorder(const language::BoundComposite& rules, Watch watch, const ForwardPasses& passes, const Samples& samples,
+           Ledger& ledger, std::shared_ptr<std::atomic<int>> inactive)
+      : watch_(std::move(watch)),
+        keeps_outputs_(watch_.outputs || has_stops(rules)),
+        passes_(passes),
+        samples_(samples),
+        ledger_(ledger),
+        inactive_(std::move(inactive)) {}
 
   /// A call that has the row, without rule as yet.
   LayerCall begin(const Ledger::Row& row, const layering::Call& call, std::shared_ptr<const void> owner) const;
@@ -78,12 +83,15 @@ class Recorder {
   std::unordered_set<std::uint64_t> leading_to(const std::vector<at::Tensor>& tensors,
                                                const std::unordered_set<std::uint64_t>& known) const;
 
+  static bool has_stops(const language::BoundComposite& rules);
+
   Watch watch_;
+  bool keeps_outputs_;  // where relevance arrives at layers: somebody asks, or stops are to be told
   const ForwardPasses& passes_;
   const Samples& samples_;
   Ledger& ledger_;
   std::shared_ptr<std::atomic<int>> inactive_;
-  std::vector<libtorch::Made> kept_gradient_;  // outputs of linear layers that keep their gradient
+  std::vector<libtorch::Made> kept_gradient_;       // outputs of linear layers that keep their gradient
   std::unordered_set<std::uint64_t> before_stops_;  // rows of layers that lead to stopped ones
 };
 

@@ -227,13 +227,25 @@ TEST_CASE("weights that depend on the input are no parameters: relevance keeps t
     CHECK(difference(found, plain_run(net, x).relevance) <= exact);
   };
   auto c = random({2, 4}), image = random({1, 3, 2, 2}), tokens = random({2, 5, 4});
-  check("addmm with a bias from the input", [&](auto& in) { return at::addmm(in, in, at::eye(4, at::kDouble)); });
   check("conv2d", [&](auto& in) { return at::conv2d(image, in.slice(1, 0, 3).reshape({3, 3, 1, 1})); });
   check("prelu", [&](auto& in) { return at::prelu(tokens.transpose(1, 2), in[0]); });
   check("batch_norm", [&](auto& in) {
     return at::batch_norm(tokens.transpose(1, 2), in[0], in[1], at::zeros({4}, at::kDouble), at::ones({4}, at::kDouble),
                           false, 0.1, 1e-5, false);
   });
+}
+
+TEST_CASE("addmm with a summand from the input is a linear layer and a sum") {
+  auto x = random({3, 4}), W = random({4, 4});
+  Net net;
+  net.run = [&](const at::Tensor& in) { return at::addmm(in, in, W); };
+  auto rules = entries("linear, add => epsilon(1e-3)");
+  auto found = attached_run(rules, net, x);
+  net.run = [&](const at::Tensor& in) { return in + at::mm(in, W); };
+  CHECK(difference(found.relevance, attached_run(rules, net, x).relevance) <= exact);
+  REQUIRE(found.report.size() == 2);
+  CHECK(found.report[0].kind == "linear");
+  CHECK(found.report[1].kind == "add");
 }
 
 TEST_CASE("a constant factor of a matrix product is the weight of a linear layer, on either side") {

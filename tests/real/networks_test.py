@@ -6,8 +6,8 @@ The reference knows no rules: it is gradient × input, with what the rules hold 
 
 Beside torch==2.13.0 and what that needs, numpy, pillow and torchvision==0.28.0, it needs (20 MB to download; the other
 dependencies of these packages are for downloading models):
-  pip install --no-deps transformers==5.24.0 tokenizers==0.23.3 safetensors==0.8.0 huggingface_hub==2.4.0 httpx2==2.16.2 \
-    httpcore2==2.16.2 h11 idna truststore regex tqdm pyyaml packaging
+  pip install --no-deps transformers==5.24.0 tokenizers==0.23.3 safetensors==0.8.0 huggingface_hub==2.4.0
+    httpx2==2.16.2 httpcore2==2.16.2 h11 idna truststore regex tqdm pyyaml packaging
 Where one is missing, it says so, and its exit code is 77: skipped.
 
 usage: networks_test.py COMMAND FOLDER
@@ -55,7 +55,7 @@ SMALL = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 2, "num_atten
          "max_position_embeddings": 8, "use_cache": False}
 
 
-# ---------------------------------------------------------------------------------------------------------- the networks
+# --------------------------------------------------------------------------------------------------------- the networks
 
 class Scores(nn.Module):
     """A network of transformers as one that has tensors only: named inputs, and [batch, classes] of the last token."""
@@ -110,8 +110,8 @@ def t5():
 
 
 def vit():
-    config = hf.ViTConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24, image_size=8,
-                          patch_size=4, num_labels=5)
+    config = hf.ViTConfig(image_size=8, patch_size=4, hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
+                          intermediate_size=24, num_labels=5)
     return Scores(hf.ViTForImageClassification(config), "pixel_values"), (torch.randn(2, 3, 8, 8),)
 
 
@@ -148,7 +148,7 @@ def attend(network, how):
         network.network.set_attn_implementation(how)
 
 
-# --------------------------------------------------------------------------------------------------------- the reference
+# -------------------------------------------------------------------------------------------------------- the reference
 
 def depends(value):
     """Whether it depends on the network's input: in the reference, weights have no gradient."""
@@ -179,8 +179,8 @@ def held(function, *arguments, **options):
 
 
 class Reference(TorchFunctionMode):
-    """While it is on, a network's operators keep their values, and their gradients are those with which gradient × input
-    is the relevance. What token ids look up, it takes as input, and keeps."""
+    """While it is on, a network's operators keep their values, and have gradients with which gradient × input is the
+    relevance. What token ids look up, it takes as input, and keeps."""
 
     def __init__(self, rule, inputs):
         super().__init__()
@@ -270,7 +270,7 @@ def run(command, model, given, rule, outputs):
 
 
 def compared(found, expected):
-    """The largest difference, in parts of the largest relevance that is expected; infinite where it cannot be compared."""
+    """The largest difference, in parts of the largest expected relevance; infinite where it cannot be compared."""
     if found.shape != expected.shape or np.isnan(found).any():
         return math.inf
     return np.abs(found - expected).max() / np.abs(expected).max()
