@@ -306,7 +306,7 @@ def check(command, folder, name):
 def main(command, folder):
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    torch.backends.mha.set_fastpath_enabled(False)  # traced, it is an operator that has no gradient
+    torch.backends.mha.set_fastpath_enabled(False)  # an operator of its own, which other tests are for
     os.makedirs(folder, exist_ok=True)
     results = [result for name in NETWORKS for result in check(command, folder, name)]
     print(f"{sum(results)} of {len(results)} as the reference has them")
