@@ -85,7 +85,8 @@ struct ForeignKind {
 constexpr std::string_view for_the_rest = ", which is for all that has no kind of its own";
 constexpr std::string_view attends =
     ", `softmax` and `linear`, which attention is made of once an entry names one of its products";
-constexpr std::string_view recurs = ", `linear`, `sigmoid` and `tanh`, which it is made of once an entry names `product`";
+constexpr std::string_view recurs =
+    ", `linear`, `sigmoid` and `tanh`, which it is made of once an entry names `product`";
 constexpr std::string_view rearranges = "it only rearranges: relevance passes through by itself, leave it out";
 constexpr ForeignKind foreign_kinds[] = {
     {"default", "any", ""},

@@ -33,8 +33,8 @@ TEST_CASE("samples of different lengths in one tensor say how the model is saved
                                 "  y = torch._nested_tensor_from_mask(x, x.sum(-1) > -1e9)\n"
                                 "  return torch.nested_to_padded_tensor(y, 0.0).mean(1)\n"),
                    random({2, 5, 8}));
-  CHECK_THAT(text, Catch::Contains("_nested_tensor_from_mask") &&
-                       Catch::Contains("trace it with gradients, or export it"));
+  CHECK_THAT(text,
+             Catch::Contains("_nested_tensor_from_mask") && Catch::Contains("trace it with gradients, or export it"));
 }
 
 TEST_CASE("rounding hands nothing on, and its row says what it was") {

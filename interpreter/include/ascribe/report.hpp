@@ -24,7 +24,8 @@ struct LayerReport {
   /// The rule with its arguments; `gradient` where no entry is for the layer; `merge` for batch norm that is one layer
   /// with the linear layer before it, in whose row the pair's relevance stands; `merge (acts as pass)` for other batch
   /// norm; `indices` for what only moves numbers about and lost relevance on the way: to zeros that it put around them,
-  /// or to constants that it put beside them; `stop`, and `behind a stop` for layers from which only such can be reached.
+  /// or to constants that it put beside them; `stop`, and `behind a stop` for layers from which only such can be
+  /// reached.
   std::string rule;
   std::string entry;            ///< where the composite's entry was written: `mine.rule:3:3`; empty for `gradient`
   std::optional<double> above;  ///< ΣR of its output; empty until relevance has passed it
