@@ -9,6 +9,7 @@
 #include "interpreter/layers/module_operation.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/graph_node.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe {
@@ -126,7 +127,7 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
   }
   auto replaced = take_output(call, layer, output);
   auto edge = torch::autograd::impl::gradient_edge(x);
-  auto node = c10::make_intrusive<RuleNode>(std::move(call), std::make_shared<ForwardPass>());
+  auto node = libtorch::make_node<RuleNode>(std::move(call), std::make_shared<ForwardPass>());
   node->set_next_edges({edge});
   if (in_place) {
     at::Tensor written = x;

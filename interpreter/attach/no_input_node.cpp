@@ -6,6 +6,7 @@
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/graph_node.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe::attaching {
@@ -36,7 +37,7 @@ bool leave_no_input_node(const layering::OperatorCall& call, torch::jit::Stack& 
   auto module = libtorch::module_of(*name);
   torch::autograd::set_history(
       libtorch::output_of(call.op, stack).toTensor(),
-      c10::make_intrusive<NoInputNode>(has_input,
+      libtorch::make_node<NoInputNode>(has_input,
                                        filled("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
   return true;
 }

@@ -8,6 +8,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/gradient_hooks.hpp"
 #include "interpreter/layers/batch_norm.hpp"
+#include "interpreter/libtorch/graph_node.hpp"
 
 namespace ascribe::attaching {
 
@@ -100,7 +101,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
   }
   call.output_version = static_cast<std::int64_t>(output._version());
   call.report->shape = output.sizes().vec();
-  auto node = c10::make_intrusive<RuleNode>(std::move(call), pass);
+  auto node = libtorch::make_node<RuleNode>(std::move(call), pass);
   node->set_next_edges(std::move(edges));
   if (found.in_place) {
     auto number = node->add_input_metadata(output);
@@ -176,7 +177,7 @@ bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
   output_of(op, stack) = output = take_output(call, layer, output);
   call.output_version = static_cast<std::int64_t>(output._version());
   auto order = call.order;
-  auto node = c10::make_intrusive<RuleNode>(std::move(call), pass);
+  auto node = libtorch::make_node<RuleNode>(std::move(call), pass);
   node->set_next_edges(torch::autograd::edge_list(linear->next_edges()));
   torch::autograd::set_history(output, node);
   note_output(row, output);

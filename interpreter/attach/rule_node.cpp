@@ -13,6 +13,7 @@
 #include "interpreter/inside.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
+#include "interpreter/libtorch/graph_node.hpp"
 
 namespace ascribe::attaching {
 
@@ -112,7 +113,7 @@ void RuleNode::connect(evaluate::Layer& layer) {
   };
   for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
     if (!layer.gets_relevance[i] || !next_edge(i).is_valid()) continue;
-    auto node = c10::make_intrusive<torch::autograd::Identity>();
+    auto node = libtorch::make_node<torch::autograd::Identity>();
     node->set_next_edges({next_edge(i)});
     auto number = node->add_input_metadata(layer.inputs[i]);
     layer.inputs[i] = with_history(layer.inputs[i], {node, number});

@@ -52,6 +52,9 @@ std::string where_samples_are(const Attribution& attribution) {
         "dimensions 0 and 1 of the output {} could both count samples: 0 is taken to, and a target is an index "
         "along 1; another number of samples makes it certain\n",
         shown_shape(sizes));
+  if (sizes.size() == 3 && attribution.sample_dimension == 0 && sizes[1] > 1 && sizes[2] > 1)
+    return filled("a target is an index along dimension 1 of the output {}; with --position, along the last one\n",
+                  shown_shape(sizes));
   if (sizes.size() < 2 || attribution.sample_dimension == 0) return "";
   if (!attribution.sample_dimension)
     return filled("no dimension of the output {} counts samples\n", shown_shape(sizes));

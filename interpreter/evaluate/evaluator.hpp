@@ -35,6 +35,7 @@ struct Layer {
 /// Where relevance stayed that no input got, summed over the batch. Known where relevance is shared out as
 /// Σ a_k·x_k·v_k, the default `reduce` included:
 ///   bias = Σ a_k γ_k·(y_k − y_k without bias), constant inputs counted as bias; stabilizer = ΣR − Σ a_k γ_k·y_k.
+/// Of matmul and product, whose inputs get a_k γ_k·y_k each, both count as often as inputs get relevance.
 struct Shares {
   std::optional<double> bias{}, stabilizer{};
 };

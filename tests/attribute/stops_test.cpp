@@ -56,3 +56,35 @@ TEST_CASE("relevance that stops everywhere is told, with a layer that stops it")
     CHECK_THAT(error.what(), Catch::Contains("no relevance reaches the input") && Catch::Contains("cut every path"));
   }
 }
+
+TEST_CASE("an activation that is written out is no layer where no input reaches it") {
+  auto values = random({4});
+  for (auto* written : {"a * torch.sigmoid(a)", "torch.log1p(torch.exp(a))", "a / (1 + torch.abs(a))",
+                        "torch.where(a > 0, a, 0.1 * a)"}) {
+    INFO(written);
+    auto model = test::loaded(test::script(
+        std::string("def forward(self, x):\n  a = self.values\n  return self.last.forward(x) + ") + written + "\n",
+        {{"values", values}}, {{"last", test::linear_script(random({4, 3}), random({4}))}}));
+    auto report = attribute(model, test::entries("any => norm"), random({2, 3}), Target::all()).report;
+    CHECK(rules_of(report).size() == 2);  // the linear layer, and the sum
+  }
+}
+
+TEST_CASE("a packed sequence is refused where it would have to be taken apart") {
+  test::Parameters parameters{{"ih", random({12, 4})}, {"hh", random({12, 3})}};
+  auto model = test::loaded(
+      test::script("def forward(self, x):\n"
+                   "  data, sizes = torch._pack_padded_sequence(x, torch.tensor([5, 5]), True)\n"
+                   "  h = torch.zeros([1, 2, 3], dtype=x.dtype)\n"
+                   "  y, a, b = torch.lstm(data, sizes, [h, h], [self.ih, self.hh], False, 1, 0.0, False, False)\n"
+                   "  return a[0]\n",
+                   parameters));
+  auto x = random({2, 5, 4});
+  CHECK(attribute(model, test::entries("any => gradient"), x, Target::all()).relevance.defined());
+  try {
+    (void)attribute(model, Pack::standard().composite("arras"), x, Target::all());
+    FAIL("it was taken apart");
+  } catch (const Error& error) {
+    CHECK_THAT(error.what(), Catch::Contains("packed sequence") && Catch::Contains("give it a padded batch"));
+  }
+}

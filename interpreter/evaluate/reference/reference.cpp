@@ -139,6 +139,11 @@ class Evaluation {
     return out;
   }
 
+  bool is_product() const {
+    auto* kind = layer_.operation->kind;
+    return kind && (kind->name == "matmul" || kind->name == "product");
+  }
+
   at::Tensor other_input() const {
     auto& inputs = rule_.backward ? current_.x : layer_.inputs;
     return inputs.at(1 - input_);
@@ -148,9 +153,10 @@ class Evaluation {
   // what is left of ΣR for the stabilizer, − Σ a_k γ_k y_k.
   void add_shares(const language::Term& term, const TermValues& values, const at::Tensor& gamma, double weight) {
     at::NoGradGuard no_grad;
-    // An output of ±∞ (a masked summand) has taken nothing.
+    // An output of ±∞ (a masked summand) has taken nothing. Each factor of a product gets γ·y.
+    auto times = is_product() ? static_cast<double>(receivers(layer_)) : 1;
     auto taken = [&](const at::Tensor& y) {
-      return total(at::where(values.y.isinf(), at::zeros({}, gamma.options()), gamma * y));
+      return times * total(at::where(values.y.isinf(), at::zeros({}, gamma.options()), gamma * y));
     };
     *shares_->stabilizer -= weight * taken(values.y);
     auto x = values.x;

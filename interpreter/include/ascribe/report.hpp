@@ -37,10 +37,12 @@ struct LayerReport {
   /// How many of its inputs get relevance: two of `a + b` and `a · b`, none of an embedding.
   std::size_t inputs = 1;
 
-  /// What neither bias nor stabilizer account for: above − below − bias − stabilizer. Empty where these are unknown.
+  /// What neither bias nor stabilizer account for: above − below, without what these are known to have taken. Of rules
+  /// that share relevance out otherwise (`taylor`, gradients), it is all that did not go on. Empty where above or below
+  /// is.
   std::optional<double> rest() const {
-    if (!above || !below || !bias || !stabilizer) return {};
-    return *above - *below - *bias - *stabilizer;
+    if (!above || !below) return {};
+    return *above - *below - bias.value_or(0) - stabilizer.value_or(0);
   }
 };
 
