@@ -15,7 +15,8 @@ auto make_node(Arguments&&... arguments) {
   if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, torch::autograd::Node>)
     return c10::make_intrusive<Node>(std::forward<Arguments>(arguments)...);
   else
-    return std::shared_ptr<Node>(new Node(std::forward<Arguments>(arguments)...), torch::autograd::deleteNode);
+    return std::shared_ptr<Node>(new Node(std::forward<Arguments>(arguments)...),
+                                 [](auto* node) { deleteNode(node); });  // torch::autograd's, where there is one
 }
 
 }  // namespace ascribe::libtorch
