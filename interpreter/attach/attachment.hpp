@@ -30,6 +30,8 @@ class Attachment::State : public libtorch::Interceptor {
   attaching::ModuleLayers& modules() { return modules_; }
   /// Throws the error of a refusal that waited for what might have become of the operator.
   void settle_refusals() { server_.settle_refusals(); }
+  /// Before the forward pass of a saved model: what it is given.
+  void begin(const std::vector<at::Tensor>& inputs) { server_.samples.begin(inputs); }
   /// When the forward pass is over: layers from which only stopped ones can be reached are called that in the report.
   void tell_behind_stops(const std::vector<at::Tensor>& outputs) { server_.recorder.tell_behind_stops(outputs); }
   Report report() const { return server_.ledger.report(); }

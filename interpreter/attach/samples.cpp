@@ -24,6 +24,13 @@ bool reduces_samples(const language::BoundComposite& rules) {
 Samples::Samples(const language::BoundComposite& rules, const ForwardPasses& passes)
     : wanted_(reduces_samples(rules)), passes_(passes) {}
 
+void Samples::begin(const std::vector<at::Tensor>& inputs) {
+  if (!wanted_) return;
+  for (auto& each : inputs)
+    if (each.dim() > 0 && inputs.front().dim() > 0 && each.size(0) == inputs.front().size(0))
+      put(each, each.size(0) == 1 ? layering::place_of_one(each) : SamplePlace{});
+}
+
 std::optional<SamplePlace> Samples::of(const at::Tensor& tensor) const {
   auto found = told_.find(tensor.unsafeGetTensorImpl());
   if (found != told_.end() && !found->second.tensor.expired()) return found->second.place;

@@ -20,6 +20,8 @@ class Samples {
   Samples& operator=(const Samples&) = delete;
 
   bool wanted() const { return wanted_; }
+  /// A saved model's inputs: dimension 0 is the batch of all that have as many samples as the first one.
+  void begin(const std::vector<at::Tensor>& inputs);
 
   /// While it lives, this is the call whose results are asked for: of an operator, or of a module as one layer.
   class Calling {

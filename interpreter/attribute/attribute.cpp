@@ -160,6 +160,7 @@ Forward forward(const Model& model, const Composite& rules, const std::vector<at
   if (watch.supervisor) watch.supervisor->before_operator(nullptr);
   watch.has_input = true;
   out.state = attaching::make_state(rules, Inside::state(model).names, watch);
+  out.state->begin(out.given.tensors);
   out.turns_floating = way == Integers::until_they_turn_floating;
   bool whole =
       std::any_of(out.given.leaves.begin(), out.given.leaves.end(), [](auto& leaf) { return !leaf.defined(); });

@@ -61,6 +61,13 @@ std::vector<at::Tensor> tensors_of(const c10::IValue& value) {
   return out;
 }
 
+// Copies, and other types: in some of these, the numbers below would be rounded.
+bool keeps_places(std::string_view name) {
+  constexpr std::string_view names[] = {"to",    "_to_copy", "type_as", "half", "bfloat16", "float", "double",
+                                        "clone", "detach",   "alias",   "cpu",  "cuda",     "lift",  "contiguous"};
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 std::vector<at::Tensor> run(const c10::OperatorHandle& op, std::vector<c10::IValue> stack) {
   at::NoGradGuard no_grad;
   op.callBoxed(stack);
@@ -185,7 +192,9 @@ std::vector<std::optional<SamplePlace>> places_behind(const c10::OperatorHandle&
   auto name = libtorch::functional_name(op.operator_name().name);
   std::vector<at::Tensor> numbers;
   auto dim = argument(schema, "dim"), keepdim = argument(schema, "keepdim");
-  if (moves_indices && name != "sum" && name != "mean") {
+  if (keeps_places(name)) {
+    out.front() = place_behind({inputs.front()}, results.front(), of_all);
+  } else if (moves_indices && name != "sum" && name != "mean") {
     numbers = moved(op, arguments, of_all);
   } else if (dim && keepdim) {  // a reduction: several samples in one number, or one
     auto of_first = numbered(inputs.front(), of_all(inputs.front()));

@@ -237,4 +237,20 @@ TEST_CASE("integers that lead nowhere back are refused, and never explained as s
 }
 
 }  // namespace
+
+TEST_CASE("samples of integers are told apart where the model has put them before it looks them up") {
+  auto model =
+      test::loaded(test::script("def forward(self, x):\n"
+                                "  h = torch.embedding(self.words, x.t())\n"
+                                "  return torch.linear(h, self.weight).mean(0)\n",
+                                {{"words", random({9, 4})}, {"weight", random({3, 4})}}));
+  auto rules = test::entries("linear => epsilon(relative(0.1))\nmean => norm");
+  auto x = integers({1, 2, 3, 4, 5, 6, 7, 8, 0, 1}, {2, 5});
+  auto together = attribute(model, rules, x, Target(1), {.sum_embeddings = true}).relevance;
+  for (std::int64_t i = 0; i < 2; ++i) {
+    auto alone = attribute(model, rules, x.narrow(0, i, 1), Target(1), {.sum_embeddings = true}).relevance;
+    CHECK(difference(together.narrow(0, i, 1), alone) <= 1e-12);
+  }
+}
+
 }  // namespace test

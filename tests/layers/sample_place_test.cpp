@@ -40,6 +40,12 @@ TEST_CASE("operators that move indices take the samples along") {
   CHECK(place_behind({"view", "", {rows, std::vector<std::int64_t>{5, 3, 8}}}, {{rows, {0, 5, 1}}}) == SamplePlace{1});
 }
 
+TEST_CASE("copies in types that would round a number keep the samples where they are") {
+  auto x = at::randn({5, 3, 8});
+  CHECK(place_behind({"to", "dtype", {x, at::kHalf}}, {{x, {1}}}) == SamplePlace{1});
+  CHECK(place_behind({"clone", "", {x}}, {{x, {0, 5, 1}}}) == SamplePlace{0, 5, 1});
+}
+
 TEST_CASE("constants beside samples and zeros around them belong to none") {
   auto x = at::randn({3, 5, 8}), token = at::randn({3, 1, 8});
   CHECK(place_behind({"cat", "", {std::vector<at::Tensor>{token, x}, 1}}, {{x, {}}}) == SamplePlace{0});
