@@ -36,6 +36,12 @@ bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
 
 }  // namespace
 
+std::vector<std::string_view> quantity_words() {
+  std::vector<std::string_view> out;
+  for (auto& row : quantity_names) out.push_back(row.name);
+  return out;
+}
+
 std::string shown(const syntax::Path& path) {
   return path.qualifier ? filled("{}.{}", path.qualifier->text, path.name.text) : path.name.text;
 }

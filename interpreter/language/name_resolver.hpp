@@ -18,6 +18,9 @@
 
 namespace ascribe::language {
 
+/// Every name of a layer's values in rules: x, w, … `layer` is none of them.
+std::vector<std::string_view> quantity_words();
+
 class NameResolver {
  public:
   NameResolver(Reporter reporter, LocalNames& local, FunctionScope& functions)

@@ -17,7 +17,7 @@ struct EngineWord {
   std::string_view word;
   Engine engine;
 };
-constexpr EngineWord engine_words[] = {{"merge", Engine::merge}, {"refuse", Engine::refuse}, {"stop", Engine::stop}};
+constexpr EngineWord engines[] = {{"merge", Engine::merge}, {"refuse", Engine::refuse}, {"stop", Engine::stop}};
 
 const syntax::Name& name_of(const syntax::Item& item) {
   if (auto* rule = std::get_if<syntax::Rule>(&item.node)) return rule->name;
@@ -56,8 +56,14 @@ std::string did_you_mean_in(const std::string& pack, const std::string& written,
 
 }  // namespace
 
+std::vector<std::string_view> engine_words() {
+  std::vector<std::string_view> out;
+  for (auto& row : engines) out.push_back(row.word);
+  return out;
+}
+
 std::optional<Engine> find_engine(std::string_view name) {
-  for (auto& [word, engine] : engine_words)
+  for (auto& [word, engine] : engines)
     if (word == name) return engine;
   return {};
 }
@@ -210,7 +216,7 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
   for (auto& [alias, there] : aliases_)
     if (there && there->targets.contains(name)) otherwise = filled("did you mean `{}.{}`?", alias, name);
   collect(scope_.targets_, known);
-  for (auto& row : engine_words) known.emplace_back(row.word);
+  for (auto& row : engines) known.emplace_back(row.word);
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->targets, known);
   reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),

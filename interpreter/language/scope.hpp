@@ -118,6 +118,7 @@ class FileScope : public FunctionScope {
 
 /// The engine's target of this name: `merge`, `refuse`, `stop`.
 std::optional<Engine> find_engine(std::string_view name);
+std::vector<std::string_view> engine_words();
 inline constexpr const char* engine_help = "it stands in composites: `softmax => refuse`";
 
 }  // namespace ascribe::language

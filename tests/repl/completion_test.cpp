@@ -32,6 +32,16 @@ TEST_CASE("commands are completed from their table") {
   CHECK(words(enter, ":nothing x").empty());
 }
 
+TEST_CASE("a rule's clauses and a composite's entries have words of their own") {
+  Entering enter;
+  CHECK(words(enter, "rule r { map = R / inp") == Words{"input ", "inputs"});
+  CHECK(words(enter, "rule r { backward = R * oth") == Words{"other"});
+  CHECK(words(enter, "oth", "rule r {\n  reduce = x * v * ") == Words{"other"});
+  CHECK(words(enter, "composite c { rms") == Words{"rms_norm"});
+  CHECK_THAT(words(enter, "composite c { softmax => st"), VectorContains(std::string("stop")));
+  CHECK(words(enter, "oth").empty());
+}
+
 TEST_CASE("names of everything that can be used are completed") {
   Entering enter;
   enter("photograph = [[1, 2]]; rule my_own { backward = R }");

@@ -15,6 +15,8 @@
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/kinds.hpp"
+#include "interpreter/language/name_resolver.hpp"
+#include "interpreter/language/scope.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -47,6 +49,21 @@ Words names(const State& state) {
   for (auto word : reserved_words())
     if (word.size() > 2) out.insert(std::string(word) + " ");
   return out;
+}
+
+// What the clauses of a rule, or the entries of a composite, name besides.
+void add_words_of_definition(Words& out, std::string_view text) {
+  auto begin = text.find_first_not_of(" \t\n");
+  if (begin == std::string_view::npos) return;
+  text.remove_prefix(begin);
+  if (text.starts_with("rule ")) {
+    for (auto each : language::quantity_words()) out.insert(std::string(each));
+    out.insert("layer.");
+  } else if (text.starts_with("composite ")) {
+    for (auto each : language::kind_words()) out.insert(std::string(each));
+    for (auto each : language::module_words) out.insert(std::string(each) + " \"");
+    for (auto each : language::engine_words()) out.insert(std::string(each));
+  }
 }
 
 // What may stand in `relevance(…)`, `explain(…)` and `compare(…)`: rules, composites and models.
@@ -251,6 +268,7 @@ Completion complete(const State& state, std::string_view before, std::string_vie
   }
   auto words = names(state);
   auto so_far = std::string(before) + std::string(text.substr(0, begin));
+  add_words_of_definition(words, so_far);
   if (auto called = open_call(so_far); called && !called->empty()) {
     auto last = so_far.find_last_not_of(" \t\n");
     bool at_argument = last != std::string::npos && (so_far[last] == '(' || so_far[last] == ',');
