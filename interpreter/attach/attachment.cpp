@@ -203,9 +203,12 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   auto layer = attaching::name_of(whole, *pass);
   serving_ = shown_layer(layer, whole.kind_name);
   if (layering::lacks_derivative(name))
-    throw Error({.code = Code::wrong_model,
-                 .message = filled("{} is one of PyTorch's fast paths, which have no derivative", serving_),
-                 .help = "trace it with gradients, or export it"});
+    throw Error(
+        {.code = Code::wrong_model,
+         .message = filled(
+             "{} is one of PyTorch's fast paths, or works on samples of different lengths: these have no derivative",
+             serving_),
+         .help = "trace it with gradients, or export it"});
   libtorch::check_recurrent(op, stack, layer);
   if (server_.takes_apart && op.operator_name().overload_name == "data" &&
       layering::find_written_out(name, "input", /*products=*/true))

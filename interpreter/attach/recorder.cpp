@@ -200,6 +200,7 @@ void Recorder::stop(const c10::OperatorHandle& op, torch::jit::Stack& stack, con
     return results;
   };
   (void)stop(run, found, entry, row);
+  if (found.in_place) output_of(op, stack).toTensor().detach_();
 }
 
 layering::Tensors Recorder::stop(const std::function<layering::Tensors()>& run, const layering::Call& found,
@@ -208,8 +209,7 @@ layering::Tensors Recorder::stop(const std::function<layering::Tensors()>& run, 
   before_stops_.merge(leading_to(found.inputs, before_stops_));
   at::NoGradGuard no_grad;
   auto results = run();
-  for (auto& each : results)
-    if (each.requires_grad()) each.detach_();
+  for (auto& each : results) each = each.detach();  // a module may give its own input, which others read
   if (!results.empty()) row.report->shape = results.front().sizes().vec();
   return results;
 }

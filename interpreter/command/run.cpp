@@ -186,6 +186,8 @@ int run(const RunOptions& options) {
     check_writable(path);
   }
 
+  std::vector<std::string> token_lines;
+  if (!options.tokens.empty()) token_lines = read_lines(options.tokens, "tokens");
   auto rules = options.model.read_rules();
   auto target = target_of(options);
   auto inputs = options.model.read_inputs();
@@ -201,7 +203,7 @@ int run(const RunOptions& options) {
   auto written = results(options, attribution);
   std::optional<TokenRelevance> tokens;
   if (!options.tokens.empty())
-    tokens = read_tokens(options.tokens, first_explained(inputs, attribution), attribution.relevance);
+    tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
   bool page = options.heatmap.ends_with(".html");
   at::Tensor picture;
   if (!options.heatmap.empty() && !page) picture = heatmap(tokens ? tokens->relevance : attribution.relevance.cpu());

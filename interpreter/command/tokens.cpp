@@ -75,8 +75,8 @@ std::vector<std::string> read_lines(const std::string& path, const char* what) {
   return lines;
 }
 
-TokenRelevance read_tokens(const std::string& path, const at::Tensor& input, const at::Tensor& relevance) {
-  auto lines = read_lines(path, "tokens");
+TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>& lines, const at::Tensor& input,
+                         const at::Tensor& relevance) {
   if (input.dim() != 2 && !(input.dim() == 3 && input.is_floating_point()))
     throw usage_error(
         filled("--tokens is for an input [samples, length] of tokens' numbers, or [samples, length, size] of "

@@ -18,8 +18,9 @@ struct TokenRelevance {
 
 /// From a file with a line for each token, of the texts one after the other; or with a vocabulary, whose line n + 1 is
 /// the token n, for inputs of integers. `input` is [samples, length], or [samples, length, size] for embeddings;
-/// `relevance` has its shape. Throws Error: what read_lines throws; usage where the lines fit neither.
-TokenRelevance read_tokens(const std::string& path, const at::Tensor& input, const at::Tensor& relevance);
+/// `relevance` has its shape. `lines` are the file's. Throws Error: usage where they fit neither.
+TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>& lines, const at::Tensor& input,
+                         const at::Tensor& relevance);
 
 /// The tokens in their colours where there are some, as running text; otherwise a line for each with its number.
 /// Control characters are shown as ·.

@@ -88,3 +88,15 @@ TEST_CASE("a packed sequence is refused where it would have to be taken apart") 
     CHECK_THAT(error.what(), Catch::Contains("packed sequence") && Catch::Contains("give it a padded batch"));
   }
 }
+
+TEST_CASE("a stopped module that gives its own input stops nobody else who reads it") {
+  auto model = test::loaded(
+      test::script("def forward(self, x):\n  h = self.first.forward(x)\n  return h + self.same.forward(h)\n", {},
+                   {{"first", test::linear_script(random({4, 3}), random({4}))},
+                    {"same", test::script("def forward(self, x):\n  return x\n")}}));
+  auto found =
+      attribute(model, test::entries("module \"same\" => stop\nlinear, add => norm"), random({2, 3}), Target::all());
+  CHECK(found.relevance.abs().sum().item<double>() > 0);
+  CHECK(rules_of(found.report) ==
+        std::vector<std::string>{"linear: norm(epsilon = 1e-06)", "module: stop", "add: norm(epsilon = 1e-06)"});
+}

@@ -78,9 +78,7 @@ TEST_CASE("a page shows the tokens in their colours, and runs nothing that is in
 
 TEST_CASE("embeddings as the input have the sum over each token") {
   auto input = at::randn({1, 2, 3}), relevance = at::ones({1, 2, 3});
-  Words folder;
-  folder.file("tokens.txt", "a\nb\n");
-  auto found = read_tokens(folder.path_of("tokens.txt"), input, relevance);
+  auto found = tokens_of("tokens.txt", {"a", "b"}, input, relevance);
   CHECK(at::equal(found.relevance, at::full({1, 2}, 3, at::kDouble)));
   auto coloured = tokens_as_text(found, {.depth = Screen::Depth::full, .columns = 40, .lines = 20});
   CHECK_THAT(coloured, Contains("\033[48;2;255;0;0m") && Contains(" a \033[0m"));

@@ -1,6 +1,7 @@
 #include "interpreter/command/repl/picture.hpp"
 
 #include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string_view>
