@@ -77,7 +77,7 @@ std::string LayerCall::shown() const { return filled("layer '{}' ({})", report->
 
 at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor& output, bool unfinished) {
   auto* rule = call.rule ? call.rule->rule.get() : nullptr;
-  if (!rule || rule->uses_layer_output || rule->forward) call.output = KeptTensor::result(output);
+  if (!rule || call.execution->needs_output() || rule->forward) call.output = KeptTensor::result(output);
   if (!rule || !rule->forward || unfinished) return output;
   at::NoGradGuard no_grad;
   layer.output = call.output.get("");
@@ -170,7 +170,7 @@ torch::autograd::variable_list RuleNode::relevance_of_inputs(const at::Tensor& R
                              : execution.relevance(layer, R, call_.sums ? &shares : nullptr);
     }
     if (call_.sums && active) {
-      above = evaluate::total(R);
+      above = shares.above ? *shares.above : evaluate::total(R);
       for (auto& each : out)
         if (each.defined()) below += evaluate::total(each);
     }

@@ -10,7 +10,7 @@ thread_local const Evaluator* chosen = nullptr;
 }  // namespace
 
 std::span<const Evaluator* const> evaluators() {
-  static const Evaluator* const all[] = {&reference()};
+  static const Evaluator* const all[] = {&reference(), &planner()};
   return all;
 }
 

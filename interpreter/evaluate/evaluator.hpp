@@ -28,7 +28,7 @@ struct Layer {
   std::vector<at::Tensor> inputs;                        ///< the values that the layer was called with; no history
   std::vector<bool> gets_relevance;                      ///< one for each input; a constant operand gets none
   layering::NamedTensors parameters;
-  at::Tensor output;  ///< the layer's own y; needed where the rule uses it (Rule::uses_layer_output)
+  at::Tensor output;  ///< the layer's own y; needed where the execution says so
   SamplePlaces samples{};
 };
 
@@ -38,6 +38,7 @@ struct Layer {
 /// Of matmul and product, whose inputs get a_k γ_k·y_k each, both count as often as inputs get relevance.
 struct Shares {
   std::optional<double> bias{}, stabilizer{};
+  std::optional<double> above{};  ///< ΣR, where it was summed up on the way
 };
 
 /// A rule on an operation, ready to run on its calls. Immutable; may be used by several threads at once.
@@ -49,6 +50,9 @@ class Execution {
   /// `require has(…)`, a `backward` that needs a layer that keeps its shape, one that would hand several inputs the
   /// same relevance.
   virtual void check_fit(const Layer& layer, at::IntArrayRef output_shape) const = 0;
+
+  /// Whether relevance() is to be given the layer's output.
+  virtual bool needs_output() const = 0;
 
   /// What goes on instead of the layer's output where the rule has `forward`; otherwise the output itself.
   virtual at::Tensor forward(const Layer& layer) const = 0;
@@ -79,6 +83,8 @@ class Evaluator {
 
 /// Follows the formulas of the language's section 1 literally: the oracle of the others.
 const Evaluator& reference();
+/// Does what relevance needs and no more (plan/); what it has no plan for is the reference's.
+const Evaluator& planner();
 /// All there are.
 std::span<const Evaluator* const> evaluators();
 

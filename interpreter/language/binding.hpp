@@ -1,6 +1,8 @@
 // A rule or composite with its arguments: what evaluators and models work with.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,11 +12,18 @@
 
 namespace ascribe::language {
 
+/// What an evaluator makes of a rule once, for all copies of it; empty until it is wanted.
+struct RuleMemo {
+  std::mutex mutex;
+  std::shared_ptr<void> compiled;
+};
+
 /// A rule with a value for each of its parameters; aliases are followed. Immutable, shared freely.
 struct BoundRule {
   std::shared_ptr<const Rule> rule;  ///< without alias
   std::vector<Value> arguments;
   std::string description;  ///< as it was called: `norm(epsilon = 1e-06)`
+  std::shared_ptr<RuleMemo> memo = std::make_shared<RuleMemo>();
 };
 
 /// One line of a composite, nested composites flattened: it is for a layer that every condition fits.

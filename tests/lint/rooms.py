@@ -20,6 +20,9 @@ ROOMS = {
     "interpreter/evaluate": [LIBTORCH, "grammar", "include", "interpreter/language", "interpreter/layers", "interpreter/libtorch"],
     "interpreter/evaluate/reference": [
         LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/language", "interpreter/layers", "interpreter/libtorch"],
+    "interpreter/evaluate/plan": [
+        LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/evaluate/reference", "interpreter/language",
+        "interpreter/layers"],
     "interpreter/attach": [
         LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/language", "interpreter/layers",
         "interpreter/libtorch"],

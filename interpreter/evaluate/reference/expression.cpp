@@ -18,7 +18,31 @@ namespace {
 
 using namespace language;
 
-// The numbers of an argument as a tensor that broadcasts over what lives in its space (section 5 of the language).
+// The dimensions of a reduction, counted from the front.
+std::vector<std::int64_t> counted_dimensions(const BuiltinCall& node, const at::Tensor& t, Space space) {
+  auto dimensions = node.dimensions;
+  for (auto& d : dimensions) {
+    auto counted = d < 0 ? d + t.dim() : d;
+    if (counted < 0 || counted >= t.dim() || (counted == 0 && space != Space::param))
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
+                                     shown_shape(t.sizes())),
+                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
+                                        : "the tensor has no such dimension"});
+    if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
+      throw Error({.code = Code::rule_does_not_fit,
+                   .message = filled("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name,
+                                     counted, shown_shape(t.sizes())),
+                   .help = "name each dimension once"});
+    d = counted;
+  }
+  return dimensions;
+}
+
+ExpressionPointer constant(Constant number) { return std::make_shared<const Expression>(Expression{number, {}}); }
+
+}  // namespace
+
 at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, const std::string& name) {
   auto shape = array.shape;
   auto rank = static_cast<std::size_t>(like.dim());
@@ -44,31 +68,6 @@ at::Tensor laid_on(const Array& array, const at::Tensor& like, Space space, cons
   auto values = at::from_blob(const_cast<double*>(array.values->data()), shape, at::kDouble);
   return values.to(like.options().requires_grad(false), false, /*copy=*/true);
 }
-
-// The dimensions of a reduction, counted from the front.
-std::vector<std::int64_t> counted_dimensions(const BuiltinCall& node, const at::Tensor& t, Space space) {
-  auto dimensions = node.dimensions;
-  for (auto& d : dimensions) {
-    auto counted = d < 0 ? d + t.dim() : d;
-    if (counted < 0 || counted >= t.dim() || (counted == 0 && space != Space::param))
-      throw Error({.code = Code::rule_does_not_fit,
-                   .message = filled("`{}` over dimension {} of a tensor of shape {}", info(node.builtin).name, d,
-                                     shown_shape(t.sizes())),
-                   .help = counted == 0 ? "dimension 0 is the batch: no sample influences another"
-                                        : "the tensor has no such dimension"});
-    if (std::find(node.dimensions.begin(), node.dimensions.end(), counted) != node.dimensions.end() && d != counted)
-      throw Error({.code = Code::rule_does_not_fit,
-                   .message = filled("`{}` names dimension {} of a tensor of shape {} twice", info(node.builtin).name,
-                                     counted, shown_shape(t.sizes())),
-                   .help = "name each dimension once"});
-    d = counted;
-  }
-  return dimensions;
-}
-
-ExpressionPointer constant(Constant number) { return std::make_shared<const Expression>(Expression{number, {}}); }
-
-}  // namespace
 
 at::Tensor stabilized(const at::Tensor& z, double epsilon) { return z + epsilon * sign_of(z); }
 

@@ -85,6 +85,10 @@ class ExpressionEvaluator {
   std::map<const language::Expression*, Operand> lets_;
 };
 
+/// The numbers of an argument as a tensor that broadcasts over `like`, which lives in the space (section 5 of the
+/// language). Throws Error (rule_does_not_fit); `name` is the argument's.
+at::Tensor laid_on(const language::Array& array, const at::Tensor& like, Space space, const std::string& name);
+
 /// z + ε·sign z, with sign 0 = 1: the stabilizer of the language's section 1.
 at::Tensor stabilized(const at::Tensor& z, double epsilon);
 

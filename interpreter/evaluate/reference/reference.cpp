@@ -389,6 +389,7 @@ class ReferenceExecution : public Execution {
   void check_fit(const Layer& layer, at::IntArrayRef output_shape) const override {
     check_rule_fits(rule_, layer, output_shape);
   }
+  bool needs_output() const override { return rule_.rule->uses_layer_output; }
   at::Tensor forward(const Layer& layer) const override {
     return rule_.rule->forward ? Evaluation(rule_, layer, {}).replaced_output(layer.output) : layer.output;
   }

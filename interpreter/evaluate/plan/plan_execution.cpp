@@ -1,0 +1,386 @@
+// Runs plans. Whatever has none, or is to have a history, is for the reference.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "grammar/filled_text.hpp"
+#include "interpreter/evaluate/evaluator.hpp"
+#include "interpreter/evaluate/plan/compiled_rule.hpp"
+#include "interpreter/evaluate/reference/expression.hpp"
+#include "interpreter/layers/transposed.hpp"
+
+namespace ascribe::evaluate {
+namespace {
+
+using layering::Tensors;
+using plan::Plan;
+using plan::PlannedTerm;
+using plan::Program;
+using plan::Source;
+using Of = Source::Of;
+using Output = PlannedTerm::Output;
+
+std::size_t receivers(const Layer& layer) {
+  return static_cast<std::size_t>(std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true));
+}
+
+// One layer's relevance by a plan. Gives nothing where it turns out that only the reference can tell.
+class Run {
+ public:
+  Run(const language::BoundRule& rule, plan::CompiledRule& compiled, const Plan& plan,
+      const layering::Transposed* transposed, const Layer& layer, const at::Tensor& R)
+      : bound_(rule), compiled_(compiled), plan_(plan), transposed_(transposed), layer_(layer), R_(R) {}
+
+  std::optional<Tensors> run(Shares* shares) {
+    if (plan_.backward) return backward();
+    if (!layer_.output.defined() && needs_layer_output()) return {};
+    y_.resize(bound_.rule->terms.size());
+    v_.resize(bound_.rule->terms.size());
+    for (auto& run : plan_.runs) run_layer(run);
+    if (!find_gammas(shares)) return {};
+    for (std::size_t i = 0; i < plan_.groups.size(); ++i)
+      if (!hand_back(plan_.groups[i], gammas_[i])) return {};
+    Tensors out(layer_.inputs.size());
+    for (input_ = 0; input_ < out.size(); ++input_)
+      if (layer_.gets_relevance[input_]) out[input_] = share_of_input();
+    return out;
+  }
+
+ private:
+  bool needs_layer_output() const {
+    auto& program = plan_.gamma_with_sums ? *plan_.gamma_with_sums : plan_.gamma;
+    return transposed_->needs_output || std::any_of(program.sources.begin(), program.sources.end(),
+                                                    [](auto& source) { return source.of == Of::layer_y; });
+  }
+
+  // ------------------------------------------------------------------------------------------------------- operands
+
+  at::Tensor operand(const Source& source) {
+    switch (source.of) {
+      case Of::x:
+        return layer_.inputs[input_];
+      case Of::other:
+        return layer_.inputs.at(1 - input_);
+      case Of::R:
+        return R_;
+      case Of::layer_y:
+        return layer_.output;
+      case Of::y:
+        return y_.at(source.index);
+      case Of::v:
+        return v_.at(source.index).at(input_);
+      case Of::bias:
+        return bias_of(source.index);
+      case Of::argument:
+        return argument(source.index, layer_.inputs[input_], language::Space::input);
+      case Of::argument_on_output:
+        return argument(source.index, R_, language::Space::output);
+    }
+    return {};
+  }
+
+  at::Tensor argument(std::size_t index, const at::Tensor& like, language::Space space) const {
+    return laid_on(std::get<language::Array>(bound_.arguments[index]), like, space,
+                   bound_.rule->parameters[index].name);
+  }
+
+  // Of a term's parameters, along the outputs.
+  at::Tensor bias_of(std::size_t term) {
+    auto bias = std::find_if(layer_.parameters.begin(), layer_.parameters.end(),
+                             [](auto& each) { return each.first == "bias"; });
+    auto place = static_cast<std::size_t>(bias - layer_.parameters.begin());
+    auto value = theta(bound_.rule->terms[term], place);
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(R_.dim()), 1);
+    shape.at(static_cast<std::size_t>(layering::output_dimension(*layer_.operation, R_))) = -1;
+    return value.reshape(shape);
+  }
+
+  plan::Passed run_program(const Program& program, const Tensors& outputs) {
+    Tensors operands;
+    for (auto& source : program.sources) operands.push_back(operand(source));
+    return plan::run(program, operands, outputs);
+  }
+
+  // What a program gives as it is; undefined where it computes.
+  at::Tensor untouched(const Program& program, std::size_t output = 0) {
+    auto place = program.outputs[output];
+    return place < program.sources.size() ? operand(program.sources[place]) : at::Tensor();
+  }
+
+  // ----------------------------------------------------------------------------------------------------- parameters
+
+  // θ_k, from its own clauses.
+  at::Tensor theta(const language::Term& term, std::size_t place) const {
+    auto& [name, w] = layer_.parameters[place];
+    for (auto& planned : plan_.terms)
+      if (&bound_.rule->terms[planned.term] == &term) return modified(w, planned.theta[place]);
+    for (auto& clause : term.params) {  // of a term of which nothing else is left
+      auto* names = clause.selector.names ? &*clause.selector.names
+                    : clause.selector.parameter
+                        ? &std::get<language::Names>(bound_.arguments[*clause.selector.parameter])
+                        : nullptr;
+      if (!names || std::find(names->begin(), names->end(), name) != names->end())
+        return modified(w, clause.value.get());
+    }
+    return w;
+  }
+
+  at::Tensor modified(const at::Tensor& w, const language::Expression* clause) const {
+    if (!clause) return w;
+    ExpressionEvaluator evaluator({.arguments = bound_.arguments,
+                                   .quantity = [&](language::Quantity, int) { return w; },
+                                   .like = [&](language::Space) { return w; },
+                                   .parameters = bound_.rule->parameters});
+    auto value = evaluator.evaluate_as(*clause, w, language::Space::param);
+    return value.is_non_overlapping_and_dense() ? value : value.contiguous();
+  }
+
+  // The parameters of several terms, stacked along the outputs; those of one, as they are.
+  Tensors parameters(const std::vector<std::size_t>& terms) const {
+    Tensors out;
+    for (std::size_t place = 0; place < layer_.parameters.size(); ++place) {
+      auto& [name, w] = layer_.parameters[place];
+      auto& first = plan_.terms[terms.front()].theta[place];
+      if (terms.size() == 1 && !first) {
+        out.push_back(w);
+        continue;
+      }
+      auto purpose = name;
+      for (auto each : terms) purpose += filled("/{}", plan_.terms[each].term);
+      auto make = [&]() -> Tensors {
+        Tensors each;
+        for (auto term : terms) each.push_back(modified(w, plan_.terms[term].theta[place]));
+        return {each.size() == 1 ? each[0] : at::cat(each, 0)};
+      };
+      out.push_back(plan::ParameterCache::instance().get(compiled_.owner, purpose, {w}, make).front());
+    }
+    return out;
+  }
+
+  // ------------------------------------------------------------------------------------------------- the layer again
+
+  // y_k of terms with one x_k, side by side in one tensor.
+  void run_layer(const std::vector<std::size_t>& terms) {
+    auto y = layer_.operation->run({term_input(plan_.terms[terms.front()].x)}, parameters(terms));
+    stacked_y_.push_back(y);
+    auto dimension = layering::output_dimension(*layer_.operation, y);
+    auto size = y.size(dimension) / static_cast<std::int64_t>(terms.size());
+    for (std::size_t k = 0; k < terms.size(); ++k)
+      y_[plan_.terms[terms[k]].term] =
+          terms.size() == 1 ? y : y.narrow(dimension, static_cast<std::int64_t>(k) * size, size);
+  }
+
+  at::Tensor term_input(plan::Value value) {
+    auto& x = layer_.inputs[0];
+    auto found =
+        std::find_if(plan_.inputs.begin(), plan_.inputs.end(), [&](auto& each) { return each.first == value; });
+    if (found == plan_.inputs.end()) return x;
+    // What is the same for every sample is computed for one.
+    auto shape = x.sizes().vec();
+    bool same = shape.size() > 1 &&
+                std::all_of(found->second.sources.begin(), found->second.sources.end(),
+                            [&](auto& source) { return source.of == Of::argument && operand(source).size(0) == 1; });
+    if (same && shape[0] > 0) shape[0] = 1;
+    auto out = same ? at::empty(shape, x.options()) : at::empty_like(x);
+    run_program(found->second, {out});
+    return out;
+  }
+
+  // --------------------------------------------------------------------------------------------------------- γ and v
+
+  // The γ of each group; false where some are not finite, and more than zeros was left out.
+  bool find_gammas(Shares* shares) {
+    Tensors outputs;
+    auto& program = shares && plan_.gamma_with_sums ? *plan_.gamma_with_sums : plan_.gamma;
+    for (auto& group : plan_.groups) {
+      auto first = outputs.size();
+      if (auto same = group.stacked == 1 ? untouched(program, first) : at::Tensor();
+          same.defined() && same.sizes() == R_.sizes() && program.instructions.empty()) {
+        gammas_.push_back(same);
+        outputs.push_back(same);
+        continue;
+      }
+      gammas_.push_back(room_for(group));
+      auto dimension = layering::output_dimension(*layer_.operation, R_);
+      for (std::size_t k = 0; k < group.stacked; ++k)
+        outputs.push_back(group.stacked == 1
+                              ? gammas_.back()
+                              : gammas_.back().narrow(dimension, static_cast<std::int64_t>(k) * R_.size(dimension),
+                                                      R_.size(dimension)));
+    }
+    if (program.instructions.empty() && !shares &&
+        std::all_of(gammas_.begin(), gammas_.end(), [&](auto& each) { return each.is_same(R_); }))
+      return true;
+    auto passed = run_program(program, outputs);
+    if (shares && plan_.gamma_with_sums) {
+      // Each factor of a product gets γ·y.
+      auto* kind = layer_.operation->kind;
+      auto times = kind->name == "matmul" || kind->name == "product" ? static_cast<double>(receivers(layer_)) : 1;
+      shares->above = passed.sums[0];
+      shares->stabilizer = passed.sums[0] - times * passed.sums[1];
+      shares->bias = times * passed.sums[2];
+    }
+    return passed.finite || !plan_.needs_finite;
+  }
+
+  // Memory for a group's γ, side by side: where its y_k lie, as long as nobody else needs these.
+  at::Tensor room_for(const plan::Group& group) {
+    for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
+      auto& y = stacked_y_[i];
+      auto shape = R_.sizes().vec();
+      auto dimension = static_cast<std::size_t>(layering::output_dimension(*layer_.operation, R_));
+      shape[dimension] *= static_cast<std::int64_t>(group.stacked);
+      if (plan_.runs[i] == group.terms && y.defined() && y.sizes() == at::IntArrayRef(shape) &&
+          y.scalar_type() == R_.scalar_type() && y.is_non_overlapping_and_dense())
+        return std::exchange(y, {});
+    }
+    auto& like = layer_.output.defined()                          ? layer_.output
+                 : !stacked_y_.empty() && stacked_y_[0].defined() ? stacked_y_[0]
+                                                                  : R_;
+    if (group.stacked == 1) return like.sizes() == R_.sizes() ? at::empty_like(like) : at::empty_like(R_);
+    auto shape = R_.sizes().vec();
+    shape[static_cast<std::size_t>(layering::output_dimension(*layer_.operation, R_))] *=
+        static_cast<std::int64_t>(group.stacked);
+    return at::empty(shape, R_.options(), like.suggest_memory_format());
+  }
+
+  bool hand_back(const plan::Group& group, at::Tensor& gamma) {
+    std::vector<std::size_t> distinct(group.stacked);
+    for (std::size_t k = group.terms.size(); k-- > 0;) distinct[group.places[k]] = group.terms[k];
+    auto own = parameters(distinct);
+    auto found = transposed_->run({*layer_.operation, layer_.inputs, own, layer_.output, gamma, layer_.gets_relevance});
+    gamma.reset();
+    if (!found) return false;
+    v_[plan_.terms[group.terms.front()].term] = std::move(*found);
+    return true;
+  }
+
+  at::Tensor share_of_input() {
+    auto& program = plan_.relevance;
+    auto& x = layer_.inputs[input_];
+    if (auto same = untouched(program); same.defined() && same.sizes() == x.sizes()) return same;
+    // Where one of the v lies, if it is nobody else's.
+    at::Tensor out;
+    if (transposed_->takes_weights && layer_.inputs.size() == 1)
+      for (auto& source : program.sources)
+        if (auto v = source.of == Of::v ? operand(source) : at::Tensor(); v.defined() && v.sizes() == x.sizes() &&
+                                                                          v.is_non_overlapping_and_dense() &&
+                                                                          v.scalar_type() == x.scalar_type())
+          out = v;
+    if (!out.defined()) out = at::empty_like(x);
+    run_program(program, {out});
+    return out;
+  }
+
+  std::optional<Tensors> backward() {
+    Tensors out(layer_.inputs.size());
+    for (input_ = 0; input_ < out.size(); ++input_) {
+      auto& x = layer_.inputs[input_];
+      if (!layer_.gets_relevance[input_]) continue;
+      if (x.sizes() != R_.sizes() || x.scalar_type() != R_.scalar_type()) return {};
+      out[input_] = untouched(plan_.relevance);
+      if (out[input_].defined() && out[input_].sizes() == x.sizes()) continue;
+      out[input_] = at::empty_like(R_);
+      for (auto& source : plan_.relevance.sources)
+        if (!operand(source).defined()) return {};
+      run_program(plan_.relevance, {out[input_]});
+    }
+    return out;
+  }
+
+  const language::BoundRule& bound_;
+  plan::CompiledRule& compiled_;
+  const Plan& plan_;
+  const layering::Transposed* transposed_;
+  const Layer& layer_;
+  const at::Tensor& R_;
+  Tensors y_, stacked_y_, gammas_;
+  std::vector<Tensors> v_;
+  std::size_t input_ = 0;
+};
+
+class PlanExecution : public Execution {
+ public:
+  PlanExecution(const language::BoundRule& rule, const layering::Operation& operation)
+      : rule_(rule),
+        compiled_(plan::CompiledRule::of(rule)),
+        reference_(reference().compile(rule, operation)),
+        transposed_(layering::find_transposed(operation)),
+        can_be_stacked_(layering::can_be_stacked(operation)) {}
+
+  void check_fit(const Layer& layer, at::IntArrayRef output_shape) const override {
+    reference_->check_fit(layer, output_shape);
+  }
+  bool needs_output() const override {
+    auto& terms = rule_.rule->terms;
+    return rule_.rule->uses_layer_output ||
+           (transposed_ && (transposed_->needs_output || std::any_of(terms.begin(), terms.end(), [&](auto& term) {
+                              return plan::is_unmodified(rule_, term);
+                            })));
+  }
+  at::Tensor forward(const Layer& layer) const override { return reference_->forward(layer); }
+  std::vector<at::Tensor> differentiable_relevance(const Layer& layer, const at::Tensor& R) const override {
+    return reference_->differentiable_relevance(layer, R);
+  }
+  std::vector<at::Tensor> gradient(const Layer& layer, const at::Tensor& R, bool differentiable) const override {
+    return reference_->gradient(layer, R, differentiable);
+  }
+
+  std::vector<at::Tensor> relevance(const Layer& layer, const at::Tensor& R, Shares* shares) const override {
+    {
+      at::NoGradGuard no_grad;
+      at::AutoDispatchBelowADInplaceOrView below;
+      if (auto found = planned(layer, R, shares)) return std::move(*found);
+    }
+    if (shares) *shares = {};
+    return reference_->relevance(layer, R, shares);
+  }
+
+ private:
+  std::optional<Tensors> planned(const Layer& layer, const at::Tensor& R, Shares* shares) const {
+    auto type = R.scalar_type();
+    bool alike = at::isFloatingType(type) && R.layout() == at::kStrided &&
+                 (!layer.output.defined() || layer.output.scalar_type() == type);
+    for (auto& x : layer.inputs)
+      alike = alike && x.scalar_type() == type && x.device() == R.device() && x.layout() == at::kStrided;
+    for (auto& [name, w] : layer.parameters) alike = alike && w.defined() && w.scalar_type() == type;
+    auto gets = receivers(layer);
+    if (!alike || (shares && gets != layer.inputs.size())) return {};
+    plan::Facts facts{.has_transposed = transposed_ != nullptr,
+                      .takes_weights = transposed_ && transposed_->takes_weights,
+                      .can_be_stacked = can_be_stacked_,
+                      .inputs = layer.inputs.size(),
+                      .receivers = gets};
+    for (auto& [name, w] : layer.parameters) facts.parameters.push_back(name);
+    facts.x_is_not_negative =
+        facts.takes_weights && compiled_->looks_at_signs && plan::never_negative(layer.inputs.front());
+    auto& plan = compiled_->plan(rule_, facts);
+    if (!plan.obstacle.empty()) return {};
+    return Run(rule_, *compiled_, plan, transposed_, layer, R).run(shares);
+  }
+
+  const language::BoundRule& rule_;
+  std::shared_ptr<plan::CompiledRule> compiled_;
+  std::shared_ptr<const Execution> reference_;
+  const layering::Transposed* transposed_;
+  bool can_be_stacked_;
+};
+
+class PlanEvaluator : public Evaluator {
+ public:
+  std::string_view name() const override { return "plan"; }
+  std::shared_ptr<const Execution> compile(const language::BoundRule& rule,
+                                           const layering::Operation& operation) const override {
+    return std::make_shared<PlanExecution>(rule, operation);
+  }
+};
+
+}  // namespace
+
+const Evaluator& planner() {
+  static const PlanEvaluator evaluator;
+  return evaluator;
+}
+
+}  // namespace ascribe::evaluate
