@@ -29,18 +29,32 @@ std::string progress_text(const Progress& progress, std::size_t width) {
   return out;
 }
 
-ProgressCallback ProgressLine::callback() {
+bool ProgressLine::is_seen() {
   auto* terminal = std::getenv("TERM");
-  if (!::isatty(STDERR_FILENO) || !terminal || std::string_view(terminal) == "dumb") return {};
-  return [this](const Progress& progress) { show(progress); };
+  return ::isatty(STDERR_FILENO) && terminal && std::string_view(terminal) != "dumb";
 }
 
-void ProgressLine::show(const Progress& progress) {
+ProgressCallback ProgressLine::callback() {
+  if (!is_seen()) return {};
+  return [this](const Progress& progress) {
+    if (is_due()) show(progress_text(progress, terminal_width() - 1));
+  };
+}
+
+void ProgressLine::tell(const std::string& text) {
+  if (is_seen() && is_due()) show(text.substr(0, terminal_width() - 1));
+}
+
+bool ProgressLine::is_due() {
   auto now = Clock::now();
-  if (now < next_) return;
+  if (now < next_) return false;
   next_ = now + std::chrono::milliseconds(100);
+  return true;
+}
+
+void ProgressLine::show(const std::string& text) {
   shown_ = true;
-  std::cerr << "\r\033[K" << progress_text(progress, terminal_width() - 1) << std::flush;
+  std::cerr << "\r\033[K" << text << std::flush;
 }
 
 ProgressLine::~ProgressLine() {

@@ -19,10 +19,14 @@ class ProgressLine {
 
   /// To be told of each layer; it refers to this. Empty where there is no line.
   ProgressCallback callback();
+  /// Shows what the work is at, of plain characters.
+  void tell(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;
-  void show(const Progress& progress);
+  static bool is_seen();
+  bool is_due();
+  void show(const std::string& text);
 
   Clock::time_point next_ = Clock::now() + std::chrono::seconds(1);
   bool shown_ = false;

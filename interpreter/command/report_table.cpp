@@ -63,29 +63,6 @@ std::string where_samples_are(const Attribution& attribution) {
                 *attribution.sample_dimension, shown_shape(sizes));
 }
 
-// Rows as lines whose columns stand below each other, numbers (`from_right` on) to the right. Columns that are empty
-// but for their title are left out.
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right) {
-  std::vector<std::size_t> widths(rows.front().size());
-  std::vector<bool> used(widths.size());
-  for (auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], count_characters(row[i]));
-      used[i] = used[i] || (&row != &rows.front() && !row[i].empty());
-    }
-  std::string out;
-  for (auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!used[i]) continue;
-      auto padding = std::string(widths[i] - count_characters(row[i]), ' ');
-      line += (line.empty() ? "" : "  ") + (i >= from_right ? padding + row[i] : row[i] + padding);
-    }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
-}
-
 // Whether a layer keeps its gradient because no entry is for it. What only moves numbers about, and embeddings, which
 // end relevance in any case, need none.
 bool lacks_rule(const LayerReport& layer) {
@@ -183,6 +160,27 @@ std::string dump(const nlohmann::json& json) {
 }
 
 }  // namespace
+
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right) {
+  std::vector<std::size_t> widths(rows.front().size());
+  std::vector<bool> used(widths.size());
+  for (auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], count_characters(row[i]));
+      used[i] = used[i] || (&row != &rows.front() && !row[i].empty());
+    }
+  std::string out;
+  for (auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!used[i]) continue;
+      auto padding = std::string(widths[i] - count_characters(row[i]), ' ');
+      line += (line.empty() ? "" : "  ") + (i >= from_right ? padding + row[i] : row[i] + padding);
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
 
 std::string describe_as_text(const Attribution& attribution, const std::string& rules) {
   auto out = filled("rules: {}\n", rules);

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "ascribe/attribute.hpp"
 #include "interpreter/command/tokens.hpp"
 
 namespace ascribe::command {
 
+/// Rows as lines whose columns stand below each other, those from `from_right` on to the right. Columns that are empty
+/// but for their title, in the first row, are left out.
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right);
 /// The prediction; a line for each layer with its rule, the entry that chose it, and who took what of the relevance;
 /// and the relevance of the input.
 std::string describe_as_text(const Attribution& attribution, const std::string& rules);

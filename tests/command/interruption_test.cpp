@@ -87,6 +87,17 @@ TEST_CASE("long work shows how far it is on a terminal, and Ctrl-C ends it with 
   CHECK(folder.files() == 2);
 }
 
+TEST_CASE("bench shows which round it is in, and Ctrl-C ends it with 130 and without results") {
+  const std::string digits = ASCRIBE_EXAMPLES "/digits/";
+  OnTerminal bench({ASCRIBE_COMMAND, "bench", "--model", digits + "model.pt", "--input", digits + "three.npy",
+                    "--rules", "zplus", "--rounds", "1000000000"});
+  bench.read_until(" of 1000000000");
+  bench.type("\003");
+  bench.read_until("to the end");
+  CHECK(bench.exit_code() == 130);
+  CHECK_THAT(bench.said, Contains("\r\033[Kround ") && Contains("A0612") && !Contains("rules: "));
+}
+
 TEST_CASE("an interruption asks for a stop, while somebody listens") {
   struct sigaction before {
   }, after{};

@@ -34,8 +34,8 @@ ROOMS = {
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/evaluate/reference",
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],
     "interpreter/command": [
-        LIBTORCH, "grammar", "include", "interpreter/command/repl", "interpreter/evaluate", "interpreter/language",
-        "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
+        LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/repl", "interpreter/evaluate",
+        "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
     "interpreter/command/repl": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
         "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
