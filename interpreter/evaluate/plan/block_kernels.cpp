@@ -147,27 +147,44 @@ ASCRIBE_INLINE bool not_negative(const T* numbers, std::int64_t count) {
   return bad == 0;
 }
 
+// Of internal linkage: what is chosen among is exported otherwise.
+
+ASCRIBE_FOR_EACH_PROCESSOR void run_floats(const Instruction* program, std::size_t length, float* const* registers,
+                                           std::int64_t count) {
+  run(program, length, registers, count);
+}
+ASCRIBE_FOR_EACH_PROCESSOR void run_doubles(const Instruction* program, std::size_t length, double* const* registers,
+                                            std::int64_t count) {
+  run(program, length, registers, count);
+}
+ASCRIBE_FOR_EACH_PROCESSOR double sum_floats(const float* numbers, std::int64_t count) { return sum(numbers, count); }
+ASCRIBE_FOR_EACH_PROCESSOR double sum_doubles(const double* numbers, std::int64_t count) { return sum(numbers, count); }
+ASCRIBE_FOR_EACH_PROCESSOR bool finite_floats(const float* numbers, std::int64_t count) {
+  return finite(numbers, count);
+}
+ASCRIBE_FOR_EACH_PROCESSOR bool finite_doubles(const double* numbers, std::int64_t count) {
+  return finite(numbers, count);
+}
+ASCRIBE_FOR_EACH_PROCESSOR bool floats_not_negative(const float* numbers, std::int64_t count) {
+  return not_negative(numbers, count);
+}
+ASCRIBE_FOR_EACH_PROCESSOR bool doubles_not_negative(const double* numbers, std::int64_t count) {
+  return not_negative(numbers, count);
+}
+
 }  // namespace
 
-ASCRIBE_FOR_EACH_PROCESSOR void run_block(const Instruction* program, std::size_t length, float* const* registers,
-                                          std::int64_t count) {
-  run(program, length, registers, count);
+void run_block(const Instruction* program, std::size_t length, float* const* registers, std::int64_t count) {
+  run_floats(program, length, registers, count);
 }
-ASCRIBE_FOR_EACH_PROCESSOR void run_block(const Instruction* program, std::size_t length, double* const* registers,
-                                          std::int64_t count) {
-  run(program, length, registers, count);
+void run_block(const Instruction* program, std::size_t length, double* const* registers, std::int64_t count) {
+  run_doubles(program, length, registers, count);
 }
-ASCRIBE_FOR_EACH_PROCESSOR double sum_of_block(const float* numbers, std::int64_t count) { return sum(numbers, count); }
-ASCRIBE_FOR_EACH_PROCESSOR double sum_of_block(const double* numbers, std::int64_t count) {
-  return sum(numbers, count);
-}
-ASCRIBE_FOR_EACH_PROCESSOR bool is_finite(const float* numbers, std::int64_t count) { return finite(numbers, count); }
-ASCRIBE_FOR_EACH_PROCESSOR bool is_finite(const double* numbers, std::int64_t count) { return finite(numbers, count); }
-ASCRIBE_FOR_EACH_PROCESSOR bool never_negative(const float* numbers, std::int64_t count) {
-  return not_negative(numbers, count);
-}
-ASCRIBE_FOR_EACH_PROCESSOR bool never_negative(const double* numbers, std::int64_t count) {
-  return not_negative(numbers, count);
-}
+double sum_of_block(const float* numbers, std::int64_t count) { return sum_floats(numbers, count); }
+double sum_of_block(const double* numbers, std::int64_t count) { return sum_doubles(numbers, count); }
+bool is_finite(const float* numbers, std::int64_t count) { return finite_floats(numbers, count); }
+bool is_finite(const double* numbers, std::int64_t count) { return finite_doubles(numbers, count); }
+bool never_negative(const float* numbers, std::int64_t count) { return floats_not_negative(numbers, count); }
+bool never_negative(const double* numbers, std::int64_t count) { return doubles_not_negative(numbers, count); }
 
 }  // namespace ascribe::evaluate::plan
