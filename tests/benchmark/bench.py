@@ -155,8 +155,8 @@ NETWORKS = {
     "MLP 20 × 128": Network(perceptron, (128,), {"ε": "epsilon_everywhere", "αβ": "alpha2_beta1_everywhere"}, (16,),
                             {16: 100}),
     "encoder 6 × 384": Network(Encoder, (128, 384), {"attn_lrp": "attn_lrp", "cp_lrp": "cp_lrp"}, of_zennit=False),
-    "LSTM 2 × 128": Network(Lstm, (64, 128), {"ε (LSTM: gradient)": "epsilon_everywhere", "arras": "arras"}, rounds={1: 20, 8: 20},
-                            of_zennit=False),
+    "LSTM 2 × 128": Network(Lstm, (64, 128), {"ε (LSTM: gradient)": "epsilon_everywhere", "arras": "arras"},
+                            rounds={1: 20, 8: 20}, of_zennit=False),
 }
 ROUNDS = 5
 
