@@ -49,6 +49,7 @@ LayerCall Recorder::begin(const Ledger::Row& row, const layering::Call& call, st
   out.order = row.number;
   out.operation = call.operation;
   out.merges_behind = call.merges_behind;
+  if (watch_.has_input) out.written = libtorch::Written::noticeably;  // nobody else has a saved model's parameters
   return out;
 }
 
@@ -57,6 +58,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
   auto found = given;
   auto* folded = fold(found, pass);
   call.operation = found.operation;
+  if (folded) call.written = libtorch::Written::noticeably;
   if (call.choices.empty())
     call.take(nullptr);
   else if (call.choices.front().conditions.empty() && !call.refusal_waits)
@@ -154,11 +156,12 @@ bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
   layering::NamedTensors parameters;
   for (auto& [name, parameter] : call.parameters) parameters.emplace_back(name, parameter.get("the " + name));
   auto folded = layering::folded_behind(*call.operation, parameters, output_of_linear, x,
-                                        layering::batch_norm_of(op, libtorch::arguments_of(op, stack)));
+                                        layering::batch_norm_of(op, libtorch::arguments_of(op, stack), call.written));
   if (!folded) return false;
   call.operation = folded->operation;
   call.parameters.clear();
-  for (auto& [name, parameter] : folded->parameters) call.parameters.emplace_back(name, KeptTensor::result(parameter));
+  for (auto& [name, parameter] : folded->parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
+  call.written = libtorch::Written::noticeably;
   if (call.rule) call.take(*call.rule);
   describe_entry(*row.report, &entry);
   row.report->rule = "merge";

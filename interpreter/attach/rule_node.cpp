@@ -65,7 +65,7 @@ void LayerCall::take(const language::BoundRule& chosen) {
 }
 
 evaluate::Layer LayerCall::layer() const {
-  evaluate::Layer out{operation, {}, gets_relevance, {}, {}, samples};
+  evaluate::Layer out{operation, {}, gets_relevance, {}, {}, samples, written};
   for (auto& input : inputs) out.inputs.push_back(input.get("the input of " + shown()));
   for (auto& [name, kept] : parameters)
     out.parameters.emplace_back(name, kept.get(filled("the {} of {}", name, shown())));

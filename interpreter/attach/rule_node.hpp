@@ -38,6 +38,7 @@ struct LayerCall {
   std::vector<bool> gets_relevance;
   evaluate::SamplePlaces samples{};
   std::vector<std::pair<std::string, KeptTensor>> parameters;
+  libtorch::Written written = libtorch::Written::anyhow;  ///< the parameters
   KeptTensor output;
   std::int64_t output_version = 0;  ///< of the tensor that the model got
   bool merges_behind = false;       ///< of a linear layer: whether batch norm may be merged into its parameters

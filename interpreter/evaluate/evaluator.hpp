@@ -12,6 +12,7 @@
 #include "interpreter/language/binding.hpp"
 #include "interpreter/layers/operation.hpp"
 #include "interpreter/layers/sample_place.hpp"
+#include "interpreter/libtorch/parameter_cache.hpp"
 
 namespace ascribe::evaluate {
 
@@ -30,6 +31,7 @@ struct Layer {
   layering::NamedTensors parameters;
   at::Tensor output;  ///< the layer's own y; needed where the execution says so
   SamplePlaces samples{};
+  libtorch::Written written = libtorch::Written::anyhow;  ///< the parameters, by whoever has them
 };
 
 /// Where relevance stayed that no input got, summed over the batch. Known where relevance is shared out as

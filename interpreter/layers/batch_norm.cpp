@@ -4,7 +4,13 @@
 
 #include <algorithm>
 
+#include "grammar/filled_text.hpp"
+#include "interpreter/libtorch/operator_call.hpp"
+
 namespace ascribe::layering {
+
+using libtorch::ParameterCache, libtorch::Written;
+
 namespace {
 
 // A number for each channel, laid along one dimension of many.
@@ -57,11 +63,18 @@ bool shows_channels(const at::Tensor& output, std::int64_t channels, const at::T
   return inside < stride;
 }
 
-FoldedLayer with_parameters(const Operation& linear, at::Tensor weight, at::Tensor bias, bool has_bias,
-                            std::int64_t channels) {
+// `made`: the weight and the bias that the layer has from now on.
+FoldedLayer with_parameters(const Operation& linear, Tensors made, bool has_bias, std::int64_t channels) {
   auto operation = std::make_shared<Operation>(linear);
-  if (!has_bias) operation->adds_bias_along = channels;
-  return {std::move(operation), {{"weight", std::move(weight)}, {"bias", std::move(bias)}}};
+  if (!has_bias) {
+    auto& step = operation->steps.front();
+    auto place = step.op.schema().argumentIndexWithName("bias");
+    if (operation->steps.size() == 1 && place && libtorch::base_name(step.op.operator_name().name) != "addmm")
+      step.slots.push_back({static_cast<std::size_t>(*place), Slot::From::parameter, 1});
+    else
+      operation->adds_bias_along = channels;
+  }
+  return {std::move(operation), {{"weight", std::move(made[0])}, {"bias", std::move(made[1])}}};
 }
 
 }  // namespace
@@ -70,15 +83,20 @@ bool is_linear(const language::Kind& kind) {
   return language::covers("linear", kind) || language::covers("convolution", kind);
 }
 
-BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments) {
+BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments, Written written) {
   at::NoGradGuard no_grad;
   auto tensor = [&](std::size_t i) { return arguments[i].isTensor() ? arguments[i].toTensor() : at::Tensor(); };
   auto gamma = tensor(1), beta = tensor(2), mean = tensor(3), variance = tensor(4);
-  auto epsilon = static_cast<std::size_t>(*op.schema().argumentIndexWithName("eps"));
-  auto scale = (variance + arguments[epsilon].toDouble()).sqrt().reciprocal();
-  if (gamma.defined()) scale = gamma * scale;
-  auto shift = -mean * scale;
-  return {scale, beta.defined() ? beta + shift : shift};
+  auto place = static_cast<std::size_t>(*op.schema().argumentIndexWithName("eps"));
+  auto epsilon = arguments[place].toDouble();
+  auto made = ParameterCache::instance().get(
+      ParameterCache::nobody, filled("batch norm {}", epsilon), {gamma, beta, mean, variance}, written, [&]() -> Tensors {
+        auto scale = (variance + epsilon).sqrt().reciprocal();
+        if (gamma.defined()) scale = gamma * scale;
+        auto shift = -mean * scale;
+        return {scale, beta.defined() ? beta + shift : shift};
+      });
+  return {made[0], made[1], written};
 }
 
 std::optional<FoldedLayer> folded_behind(const Operation& linear, const NamedTensors& parameters,
@@ -103,8 +121,11 @@ std::optional<FoldedLayer> folded_behind(const Operation& linear, const NamedTen
     auto in_groups = grouped(weight, groups);
     return (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes());
   };
-  auto out = with_parameters(linear, scaled(), bias.defined() ? bias * scale + shift : shift.clone(), bias.defined(),
-                             language::covers("linear", kind) ? -1 : 1);
+  auto made = ParameterCache::instance().get(
+      ParameterCache::nobody, filled("behind {}", transposed ? groups : 0), {weight, bias, scale, shift}, batch_norm.written,
+      [&]() -> Tensors { return {scaled(), bias.defined() ? bias * scale + shift : shift.clone()}; });
+  auto out =
+      with_parameters(linear, std::move(made), bias.defined(), language::covers("linear", kind) ? -1 : 1);
   if (same) return out;
   auto operation = std::make_shared<Operation>(*out.operation);
   operation->view = Operation::View{read.sizes().vec(), read.strides().vec()};
@@ -123,11 +144,16 @@ std::optional<FoldedLayer> folded_before(const Operation& linear, const NamedTen
   if (x.dim() < 2 || x.size(1) != scale.size(0)) return {};
   auto groups = groups_of(weight, scale.size(0));
   if (groups == 0) return {};
-  auto in_groups = grouped(weight, groups);
-  auto bias = (in_groups * along_groups(shift, in_groups)).flatten(2).sum(2).flatten();
   bool has_bias = parameters.size() > 1;
-  return with_parameters(linear, (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes()),
-                         has_bias ? parameters[1].second + bias : bias, has_bias, 1);
+  auto own_bias = has_bias ? parameters[1].second : at::Tensor();
+  auto made = ParameterCache::instance().get(
+      ParameterCache::nobody, "before", {weight, own_bias, scale, shift}, batch_norm.written, [&]() -> Tensors {
+        auto in_groups = grouped(weight, groups);
+        auto bias = (in_groups * along_groups(shift, in_groups)).flatten(2).sum(2).flatten();
+        return {(in_groups * along_groups(scale, in_groups)).reshape(weight.sizes()),
+                has_bias ? own_bias + bias : bias};
+      });
+  return with_parameters(linear, std::move(made), has_bias, 1);
 }
 
 }  // namespace ascribe::layering

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "interpreter/layers/operation.hpp"
+#include "interpreter/libtorch/parameter_cache.hpp"
 
 namespace ascribe::layering {
 
@@ -16,12 +17,15 @@ bool is_linear(const language::Kind& kind);
 /// Batch norm in eval mode: scale · x + shift for each channel, with scale = γ / √(σ² + ε) and shift = β − μ · scale.
 struct BatchNorm {
   at::Tensor scale, shift;
+  libtorch::Written written = libtorch::Written::anyhow;
 };
 
-/// From the arguments of `aten::batch_norm` or one of its like; missing γ: 1, missing β: 0.
-BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments);
+/// From the arguments of `aten::batch_norm` or one of its like; missing γ: 1, missing β: 0. Computed once for the same
+/// parameters, as what follows is.
+BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
+                        libtorch::Written written = libtorch::Written::anyhow);
 
-/// A linear layer and batch norm as one: its function and its parameters, weight and bias.
+/// A linear layer and batch norm as one: its function and its parameters, weight and bias, which nobody writes into.
 struct FoldedLayer {
   std::shared_ptr<const Operation> operation;
   NamedTensors parameters;

@@ -22,7 +22,7 @@ ROOMS = {
         LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/language", "interpreter/layers", "interpreter/libtorch"],
     "interpreter/evaluate/plan": [
         LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/evaluate/reference", "interpreter/language",
-        "interpreter/layers"],
+        "interpreter/layers", "interpreter/libtorch"],
     "interpreter/attach": [
         LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/language", "interpreter/layers",
         "interpreter/libtorch"],

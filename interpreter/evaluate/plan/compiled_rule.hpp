@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "interpreter/evaluate/plan/parameter_cache.hpp"
+#include "interpreter/libtorch/parameter_cache.hpp"
 #include "interpreter/evaluate/plan/plan.hpp"
 
 namespace ascribe::evaluate::plan {
@@ -17,7 +17,7 @@ class CompiledRule {
   explicit CompiledRule(const language::BoundRule& rule) : looks_at_signs(plan::looks_at_signs(rule)) {}
   CompiledRule(const CompiledRule&) = delete;
   CompiledRule& operator=(const CompiledRule&) = delete;
-  ~CompiledRule() { ParameterCache::instance().forget(owner); }
+  ~CompiledRule() { libtorch::ParameterCache::instance().forget(owner); }
 
   /// That of this rule: made by whoever asks first.
   static std::shared_ptr<CompiledRule> of(const language::BoundRule& rule);
@@ -25,7 +25,7 @@ class CompiledRule {
   /// Lives as long as this does.
   const Plan& plan(const language::BoundRule& rule, const Facts& facts);
 
-  const ParameterCache::Owner owner = ParameterCache::new_owner();
+  const libtorch::ParameterCache::Owner owner = libtorch::ParameterCache::new_owner();
   const bool looks_at_signs;
 
  private:

@@ -42,6 +42,10 @@ class Planner {
       read_terms();
       read_maps();
       read_reduce();
+      if (!facts_.factors.empty()) {
+        compile_whole();
+        return std::move(plan_);
+      }
       choose_terms();
       put_together();
       compile_passes();
@@ -85,27 +89,63 @@ class Planner {
     switch (quantity) {
       case Quantity::x:
         if (in_map) refuse("a map uses the layer's input");
-        return terms_.empty() ? of_layer(Of::x) : terms_.at(k).x;
+        return terms_.empty() ? of_layer(Of::x) : input_ ? of_input(*input_) : terms_.at(k).x;
       case Quantity::layer_x:
         if (in_map) refuse("a map uses the layer's input");
-        return of_layer(Of::x);
+        return input_ ? of_input(*input_) : of_layer(Of::x);
       case Quantity::y:
         return terms_.empty() ? of_layer(Of::layer_y) : terms_.at(k).y;
       case Quantity::layer_y:
-        return of_layer(Of::layer_y);
+        return own_output();
       case Quantity::v:
+        if (input_) return scaled(terms_.at(k).gamma, facts_.factors[*input_]);
         return graph_.source({Of::v, k});
       case Quantity::R:
         return of_layer(Of::R);
       case Quantity::other:
         if (in_map) refuse("a map uses the layer's input");
-        return of_layer(Of::other);
+        return input_ ? of_input(1 - *input_) : of_layer(Of::other);
       case Quantity::w:
       case Quantity::grad:
       case Quantity::inputs:  // a number, which is translated
         break;
     }
     return {};
+  }
+
+  Value of_input(std::size_t i) const { return graph_.source({Of::input, i}); }
+  Value scaled(Value value, double factor) const {
+    return graph_.operation(Op::multiply, value, graph_.number(factor));
+  }
+
+  // y as it ran; of a layer that adds up its inputs, their sum.
+  Value own_output() const {
+    if (facts_.factors.empty()) return graph_.source({Of::layer_y});
+    std::optional<Value> sum;
+    for (std::size_t i = 0; i < facts_.factors.size(); ++i) {
+      auto summand = scaled(of_input(i), facts_.factors[i]);
+      sum = sum ? graph_.operation(Op::add, *sum, summand) : summand;
+    }
+    return *sum;
+  }
+
+  void compile_whole() {
+    std::vector<Value> outputs;
+    for (std::size_t i = 0; i < facts_.factors.size(); ++i) {
+      input_ = i;
+      if (!plan_.sums_up) {
+        outputs.push_back(translate(*rule_.reduce));
+        continue;
+      }
+      std::optional<Value> gamma;
+      for (auto& each : terms_) {
+        auto part = scaled(each.gamma, each.weight);
+        gamma = gamma ? graph_.operation(Op::add, *gamma, part) : part;
+      }
+      outputs.push_back(graph_.operation(Op::multiply, of_input(i), scaled(*gamma, facts_.factors[i])));
+    }
+    for (auto& each : terms_) each.counts = plan_.sums_up;
+    plan_.whole = compile(graph_, outputs, plan_.sums_up ? what_is_summed() : std::vector<Value>());
   }
 
   Value translate(const Expression& expression, bool in_map = false) {
@@ -138,7 +178,7 @@ class Planner {
       bool own_x = graph_.as_source(each.x) && graph_.as_source(each.x)->of == Of::x;
       if (own_x && !modified) {
         each.output = Output::own;
-        each.y = graph_.source({Of::layer_y});
+        each.y = own_output();
       } else if (graph_.is(each.x, 0)) {
         each.output = Output::nothing;
         each.y = value_of_bias(each.theta);
@@ -341,6 +381,7 @@ class Planner {
   std::vector<Read> terms_;
   std::optional<Value> reduce_;
   std::size_t current_ = 0;
+  std::optional<std::size_t> input_;  // of a layer that is computed element by element
 };
 
 }  // namespace

@@ -20,6 +20,8 @@ struct Facts {
   bool can_be_stacked = false;  ///< several of them can be one
   std::vector<std::string> parameters{};
   std::size_t inputs = 1, receivers = 1;  ///< how many inputs there are, and how many of them get relevance
+  /// Of a layer that adds up its inputs, all of one shape and all with relevance: by what it multiplies each.
+  std::vector<double> factors{};
   bool x_is_not_negative = false;
   bool operator==(const Facts&) const = default;
 };
@@ -66,6 +68,9 @@ struct Plan {
   /// The same, and the sums of R, of Σ a_k·γ_k·y_k and of Σ a_k·γ_k·bias_k; where relevance is Σ a_k·x_k·v_k.
   std::optional<Program> gamma_with_sums;
   Program relevance;  ///< from x and v to the relevance of one input, or `backward`
+  /// Instead of all else, where the layer itself is computed element by element: from R and the inputs to the relevance
+  /// of each of them.
+  std::optional<Program> whole;
 };
 
 /// Whether a term leaves inputs and parameters as they are, so that its output is the layer's own.

@@ -34,7 +34,7 @@ class Run {
 
   std::optional<Tensors> run(Shares* shares) {
     if (plan_.backward) return backward();
-    if (!layer_.output.defined() && needs_layer_output()) return {};
+    if (plan_.whole) return whole(shares);
     y_.resize(bound_.rule->terms.size());
     v_.resize(bound_.rule->terms.size());
     for (auto& run : plan_.runs) run_layer(run);
@@ -48,10 +48,30 @@ class Run {
   }
 
  private:
-  bool needs_layer_output() const {
-    auto& program = plan_.gamma_with_sums ? *plan_.gamma_with_sums : plan_.gamma;
-    return transposed_->needs_output || std::any_of(program.sources.begin(), program.sources.end(),
-                                                    [](auto& source) { return source.of == Of::layer_y; });
+// Where it was not kept, it is computed once more.
+  const at::Tensor& own_output() {
+    if (layer_.output.defined()) return layer_.output;
+    if (own_output_.defined()) return own_output_;
+    layering::Tensors parameters;
+    for (auto& [name, w] : layer_.parameters) parameters.push_back(w);
+    return own_output_ = layer_.operation->run(layer_.inputs, parameters);
+  }
+
+  std::optional<Tensors> whole(Shares* shares) {
+    Tensors out;
+    for (auto& x : layer_.inputs) out.push_back(at::empty_like(x));
+    auto passed = run_program(*plan_.whole, out);
+    if (shares && plan_.sums_up) take_shares(passed, *shares);
+    return out;
+  }
+
+  void take_shares(const plan::Passed& passed, Shares& shares) const {
+    // Each factor of a product gets γ·y.
+    auto* kind = layer_.operation->kind;
+    auto times = kind->name == "matmul" || kind->name == "product" ? static_cast<double>(receivers(layer_)) : 1;
+    shares.above = passed.sums[0];
+    shares.stabilizer = passed.sums[0] - times * passed.sums[1];
+    shares.bias = times * passed.sums[2];
   }
 
   // ------------------------------------------------------------------------------------------------------- operands
@@ -60,12 +80,14 @@ class Run {
     switch (source.of) {
       case Of::x:
         return layer_.inputs[input_];
+      case Of::input:
+        return layer_.inputs.at(source.index);
       case Of::other:
         return layer_.inputs.at(1 - input_);
       case Of::R:
         return R_;
       case Of::layer_y:
-        return layer_.output;
+        return own_output();
       case Of::y:
         return y_.at(source.index);
       case Of::v:
@@ -153,7 +175,7 @@ class Run {
         for (auto term : terms) each.push_back(modified(w, plan_.terms[term].theta[place]));
         return {each.size() == 1 ? each[0] : at::cat(each, 0)};
       };
-      out.push_back(plan::ParameterCache::instance().get(compiled_.owner, purpose, {w}, make).front());
+      out.push_back(libtorch::ParameterCache::instance().get(compiled_.owner, purpose, {w}, layer_.written, make).front());
     }
     return out;
   }
@@ -213,14 +235,7 @@ class Run {
         std::all_of(gammas_.begin(), gammas_.end(), [&](auto& each) { return each.is_same(R_); }))
       return true;
     auto passed = run_program(program, outputs);
-    if (shares && plan_.gamma_with_sums) {
-      // Each factor of a product gets γ·y.
-      auto* kind = layer_.operation->kind;
-      auto times = kind->name == "matmul" || kind->name == "product" ? static_cast<double>(receivers(layer_)) : 1;
-      shares->above = passed.sums[0];
-      shares->stabilizer = passed.sums[0] - times * passed.sums[1];
-      shares->bias = times * passed.sums[2];
-    }
+    if (shares && plan_.gamma_with_sums) take_shares(passed, *shares);
     return passed.finite || !plan_.needs_finite;
   }
 
@@ -249,7 +264,8 @@ class Run {
     std::vector<std::size_t> distinct(group.stacked);
     for (std::size_t k = group.terms.size(); k-- > 0;) distinct[group.places[k]] = group.terms[k];
     auto own = parameters(distinct);
-    auto found = transposed_->run({*layer_.operation, layer_.inputs, own, layer_.output, gamma, layer_.gets_relevance});
+    auto found = transposed_->run({*layer_.operation, layer_.inputs, own, transposed_->needs_output ? own_output() : layer_.output, gamma,
+         layer_.gets_relevance});
     gamma.reset();
     if (!found) return false;
     v_[plan_.terms[group.terms.front()].term] = std::move(*found);
@@ -295,10 +311,18 @@ class Run {
   const layering::Transposed* transposed_;
   const Layer& layer_;
   const at::Tensor& R_;
+  at::Tensor own_output_;
   Tensors y_, stacked_y_, gammas_;
   std::vector<Tensors> v_;
   std::size_t input_ = 0;
 };
+
+// By what a sum multiplies its inputs; empty for everything else.
+std::vector<double> factors_of(const layering::Operation& operation) {
+  if (!layering::find_transposed(operation) || operation.kind->name != "add") return {};
+  auto factors = operation.coefficient.value.to(at::kCPU, at::kDouble);
+  return {factors.const_data_ptr<double>(), factors.const_data_ptr<double>() + factors.numel()};
+}
 
 class PlanExecution : public Execution {
  public:
@@ -307,13 +331,15 @@ class PlanExecution : public Execution {
         compiled_(plan::CompiledRule::of(rule)),
         reference_(reference().compile(rule, operation)),
         transposed_(layering::find_transposed(operation)),
-        can_be_stacked_(layering::can_be_stacked(operation)) {}
+        can_be_stacked_(layering::can_be_stacked(operation)),
+        factors_(factors_of(operation)) {}
 
   void check_fit(const Layer& layer, at::IntArrayRef output_shape) const override {
     reference_->check_fit(layer, output_shape);
   }
   bool needs_output() const override {
     auto& terms = rule_.rule->terms;
+    if (!factors_.empty() && !rule_.rule->uses_layer_output) return false;  // computed with all else
     return rule_.rule->uses_layer_output ||
            (transposed_ && (transposed_->needs_output || std::any_of(terms.begin(), terms.end(), [&](auto& term) {
                               return plan::is_unmodified(rule_, term);
@@ -355,6 +381,8 @@ class PlanExecution : public Execution {
     for (auto& [name, w] : layer.parameters) facts.parameters.push_back(name);
     facts.x_is_not_negative =
         facts.takes_weights && compiled_->looks_at_signs && plan::never_negative(layer.inputs.front());
+    if (gets == layer.inputs.size() && std::all_of(layer.inputs.begin(), layer.inputs.end(), [&](auto& x) { return x.sizes() == R.sizes(); }))
+      facts.factors = factors_;
     auto& plan = compiled_->plan(rule_, facts);
     if (!plan.obstacle.empty()) return {};
     return Run(rule_, *compiled_, plan, transposed_, layer, R).run(shares);
@@ -365,6 +393,7 @@ class PlanExecution : public Execution {
   std::shared_ptr<const Execution> reference_;
   const layering::Transposed* transposed_;
   bool can_be_stacked_;
+  std::vector<double> factors_;  // of a sum
 };
 
 class PlanEvaluator : public Evaluator {

@@ -55,6 +55,8 @@ std::string describe(const Source& source) {
   switch (source.of) {
     case Of::x:
       return "x";
+    case Of::input:
+      return filled("x{}", source.index + 1);
     case Of::other:
       return "other";
     case Of::R:

@@ -28,6 +28,7 @@ const OpInfo& info(Op op);
 struct Source {
   enum class Of : std::uint8_t {
     x,                  ///< the layer's input
+    input,              ///< of several inputs, the one of this index
     other,              ///< the other one of two
     R,                  ///< the relevance of the output
     layer_y,            ///< the layer's own output
@@ -37,7 +38,7 @@ struct Source {
     argument,           ///< of the rule: numbers with a shape, laid on an input
     argument_on_output  ///< the same, laid on an output
   } of;
-  std::size_t index = 0;  ///< of the term, or the argument
+  std::size_t index = 0;  ///< of the term, the input, or the argument
   auto operator<=>(const Source&) const = default;
 };
 std::string describe(const Source& source);

@@ -1,22 +1,33 @@
-#include "interpreter/evaluate/plan/parameter_cache.hpp"
+#include "interpreter/libtorch/parameter_cache.hpp"
 
 #include <ATen/ATen.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 
-namespace ascribe::evaluate::plan {
+namespace ascribe::libtorch {
 namespace {
 
-std::optional<Content> content_of(const at::Tensor& tensor) {
+std::uint64_t number_of(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+
+// Nothing where its numbers cannot be read at once.
+std::optional<Content> content_of(const at::Tensor& tensor, Written written) {
   if (!tensor.defined()) return Content{};
+  Content out{{}, tensor.storage_offset(), static_cast<int>(tensor.scalar_type()), tensor.sizes().vec(),
+              tensor.strides().vec()};
+  if (written == Written::noticeably && !tensor.is_inference()) {
+    out.identity = {number_of(tensor.storage().unsafeGetStorageImpl()), static_cast<std::uint64_t>(tensor._version())};
+    return out;
+  }
   if (!tensor.device().is_cpu() || !tensor.is_non_overlapping_and_dense()) return {};
   auto hash = XXH3_128bits(tensor.const_data_ptr(), tensor.nbytes());
-  return Content{
-      {hash.low64, hash.high64}, static_cast<int>(tensor.scalar_type()), tensor.sizes().vec(), tensor.strides().vec()};
+  out.identity = {hash.low64, hash.high64};
+  out.offset = 0;
+  return out;
 }
 
 std::size_t bytes_of(const std::vector<at::Tensor>& tensors) {
@@ -39,11 +50,11 @@ ParameterCache::Owner ParameterCache::new_owner() {
 }
 
 std::vector<at::Tensor> ParameterCache::get(Owner owner, const std::string& purpose,
-                                            const std::vector<at::Tensor>& parameters,
+                                            const std::vector<at::Tensor>& parameters, Written written,
                                             const std::function<std::vector<at::Tensor>()>& make) {
   Key key{owner, purpose, {}};
   for (auto& each : parameters) {
-    auto content = content_of(each);
+    auto content = content_of(each, written);
     if (!content) return make();
     key.contents.push_back(std::move(*content));
   }
@@ -56,10 +67,15 @@ std::vector<at::Tensor> ParameterCache::get(Owner owner, const std::string& purp
   }
   auto made = make();  // by several threads at once, perhaps: what comes first stays
   auto bytes = bytes_of(made);
+  std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> of;
+  if (written == Written::noticeably)  // as long as these are held, nothing else gets their addresses
+    for (auto& each : parameters)
+      if (each.defined()) of.emplace_back(c10::intrusive_ptr<c10::StorageImpl>(each.storage().getWeakStorageImpl().lock()));
   std::lock_guard lock(mutex_);
+  drop_what_died();
   if (bytes > limit_) return made;
   make_room(bytes);
-  auto [entry, fresh] = entries_.try_emplace(std::move(key), Entry{made, bytes, {}});
+  auto [entry, fresh] = entries_.try_emplace(std::move(key), Entry{made, bytes, std::move(of), {}});
   if (!fresh) return entry->second.made;
   used_.push_front(&entry->first);
   entry->second.used = used_.begin();
@@ -75,6 +91,15 @@ void ParameterCache::drop(std::map<Key, Entry>::iterator entry) {
 
 void ParameterCache::make_room(std::size_t bytes) {
   while (!used_.empty() && bytes_ + bytes > limit_) drop(entries_.find(*used_.back()));
+}
+
+void ParameterCache::drop_what_died() {
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    auto next = std::next(entry);
+    auto& of = entry->second.of;
+    if (std::any_of(of.begin(), of.end(), [](auto& each) { return each.expired(); })) drop(entry);
+    entry = next;
+  }
 }
 
 void ParameterCache::forget(Owner owner) {
@@ -107,4 +132,4 @@ std::size_t ParameterCache::bytes() const {
   return bytes_;
 }
 
-}  // namespace ascribe::evaluate::plan
+}  // namespace ascribe::libtorch

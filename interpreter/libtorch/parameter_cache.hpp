@@ -4,6 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <c10/core/StorageImpl.h>
+#include <c10/util/intrusive_ptr.h>
+
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -14,13 +17,19 @@
 #include <string>
 #include <vector>
 
-namespace ascribe::evaluate::plan {
+namespace ascribe::libtorch {
 
-/// What a tensor is: its numbers (a hash of 128 bits), their type and how they lie in memory. Whoever writes into a
-/// parameter, behind autograd's back or not, makes another one of it; one that is born at a dead one's address is not
-/// taken for it.
+/// Whether somebody may write into a parameter behind autograd's back, as `p.data().add_(…)` of an optimizer does.
+enum class Written {
+  anyhow,     ///< its numbers tell whether it is as it was
+  noticeably  ///< its memory and its version tell: of a saved model, and of what is made here
+};
+
+/// What a tensor is: its numbers (a hash of 128 bits) or its memory and its version, the type, and how it lies in
+/// memory. One that is born at a dead one's address is not taken for it.
 struct Content {
-  std::array<std::uint64_t, 2> hash{};
+  std::array<std::uint64_t, 2> identity{};
+  std::int64_t offset = 0;
   int type = 0;
   std::vector<std::int64_t> sizes{}, strides{};
   auto operator<=>(const Content&) const = default;
@@ -37,8 +46,10 @@ class ParameterCache {
   /// `make()`, or what it gave for parameters of the same content. `purpose` tells apart what one owner makes of them.
   /// What is not in the CPU's memory, or overlaps itself, is made each time. Nobody may write into the result.
   std::vector<at::Tensor> get(Owner owner, const std::string& purpose, const std::vector<at::Tensor>& parameters,
-                              const std::function<std::vector<at::Tensor>()>& make);
+                              Written written, const std::function<std::vector<at::Tensor>()>& make);
 
+  /// That of what is nobody's: it stays until others need the room.
+  static constexpr Owner nobody = 0;
   static Owner new_owner();
   /// Drops what an owner has made: it is gone.
   void forget(Owner owner);
@@ -59,10 +70,13 @@ class ParameterCache {
   struct Entry {
     std::vector<at::Tensor> made;
     std::size_t bytes;
+    std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> of;  ///< memory that is told by its address
     std::list<const Key*>::iterator used;
   };
 
-  void make_room(std::size_t bytes);  // with the mutex held
+  // With the mutex held.
+  void make_room(std::size_t bytes);
+  void drop_what_died();
   void drop(std::map<Key, Entry>::iterator entry);
 
   mutable std::mutex mutex_;
@@ -71,4 +85,4 @@ class ParameterCache {
   std::size_t bytes_ = 0, limit_ = std::size_t{1} << 30;
 };
 
-}  // namespace ascribe::evaluate::plan
+}  // namespace ascribe::libtorch
