@@ -52,7 +52,7 @@ Attachment::State::State(const Composite& rules, std::shared_ptr<const libtorch:
 
 void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   auto* supervisor = server_.recorder.watch().supervisor.get();
-  serving_.clear();
+  serving_kind_.clear();
   try {
     if (supervisor) supervisor->before_operator(server_.ledger.last());
     // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
@@ -62,14 +62,14 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
     } catch (const Error&) {
       throw;
     } catch (const std::exception& failure) {  // the layer's own operator cannot take what it is given
-      if (serving_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
+      if (serving_kind_.empty()) {  // given nothing that relevance could go to, it was not taken for a layer yet
         auto patterns = layering::find_patterns(op.operator_name().name, op.operator_name().overload_name);
         if (patterns.empty() || patterns.front().kind.empty()) throw;
         auto& module = libtorch::current_module();
-        serving_ =
-            module.empty() ? filled("a layer ({})", patterns.front().kind) : shown_layer(module, patterns.front().kind);
+        serving_name_ = module;
+        serving_kind_ = patterns.front().kind;
       }
-      throw Error(libtorch::describe(failure, serving_, Code::model_failed, "cannot run",
+      throw Error(libtorch::describe(failure, serving(), Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
     }
   } catch (const Error&) {
@@ -83,6 +83,10 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
     libtorch::last_error() = std::current_exception();
     throw;
   }
+}
+
+std::string Attachment::State::serving() const {
+  return serving_name_.empty() ? filled("a layer ({})", serving_kind_) : shown_layer(serving_name_, serving_kind_);
 }
 
 OperatorCall Attachment::State::describe(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments,
@@ -133,21 +137,24 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
     if (recognized->pattern->form == layering::Pattern::Form::lookup)
       pass = server_.passes.of_source(arguments[recognized->pattern->inputs[0]].toTensor());
     auto kind = recognized->call ? recognized->call->kind_name : recognized->pattern->kind;
-    auto module = recognized->call ? recognized->call->module : call.module;
-    auto name = module.empty() ? attaching::Ledger::numbered(*pass, kind) : module;
-    attaching::OverAfterFailure over_after_failure{pass};
-    layering::refuse_training_mode(*recognized->pattern, op, arguments, name);
+    if (recognized->pattern->training >= 0) {
+      auto module = recognized->call ? recognized->call->module : call.module;
+      attaching::OverAfterFailure over_after_failure{pass};
+      layering::refuse_training_mode(*recognized->pattern, op, arguments,
+                                     module.empty() ? attaching::Ledger::numbered(*pass, kind) : module);
+    }
     if (!recognized->call) return op.callBoxed(stack);  // dropout
     found = std::move(recognized->call);
   }
   if (!found) return other_operator(call, keys, stack, pass);
   bool part = layering::may_be_part(op.operator_name().name);
   server_.begin_layer(part);
-  serving_ = shown_layer(attaching::name_of(*found, *pass), found->kind_name);
+  serving_name_ = attaching::name_of(*found, *pass);
+  serving_kind_ = found->kind_name;
   attaching::OverAfterFailure over_after_failure{pass};
   if (auto rank = found->inputs[0].dim(); rank < found->operation->kind->sample_rank)
     throw Error({.code = Code::no_batch,
-                 .message = filled("{}: its input has {} dimensions, without a batch", serving_, rank),
+                 .message = filled("{}: its input has {} dimensions, without a batch", serving(), rank),
                  .help = "give the model a batch: dimension 0 counts samples (unsqueeze(0))"});
   auto served = server_.serve(op, stack, *found, pass);
   auto output = libtorch::output_of(op, stack).toTensor();
@@ -201,19 +208,20 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   }
   for (auto& each : whole.inputs) pass = ForwardPasses::join(pass, server_.passes.of(each));
   auto layer = attaching::name_of(whole, *pass);
-  serving_ = shown_layer(layer, whole.kind_name);
+  serving_name_ = layer;
+  serving_kind_ = whole.kind_name;
   if (layering::lacks_derivative(name))
     throw Error(
         {.code = Code::wrong_model,
          .message = filled(
              "{} is one of PyTorch's fast paths, or works on samples of different lengths: these have no derivative",
-             serving_),
+             serving()),
          .help = "trace it with gradients, or export it"});
   libtorch::check_recurrent(op, stack, layer);
   if (server_.takes_apart && op.operator_name().overload_name == "data" &&
       layering::find_written_out(name, "input", /*products=*/true))
     throw Error({.code = Code::wrong_model,
-                 .message = filled("{} is given a packed sequence, which cannot be taken apart step by step", serving_),
+                 .message = filled("{} is given a packed sequence, which cannot be taken apart step by step", serving()),
                  .help = "give it a padded batch, or one sample at a time"});
   if (auto* parts = layering::find_written_out(name, op.operator_name().overload_name, server_.takes_apart)) {
     libtorch::Opening opening;
@@ -247,7 +255,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   server_.take_back({row});
   if (floats)
     throw Error({.code = Code::wrong_model,
-                 .message = filled("{} has no derivative: no relevance goes through it", serving_),
+                 .message = filled("{} has no derivative: no relevance goes through it", serving()),
                  .help = "explain the model before it was quantised, or save it from this layer on"});
 }
 

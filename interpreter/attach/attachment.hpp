@@ -75,7 +75,9 @@ class Attachment::State : public libtorch::Interceptor {
   attaching::LayerServer server_;
   attaching::ModuleLayers modules_;
   std::optional<Product> product_;  // where the call before this one made one
-  std::string serving_;             // the layer that is being called, for messages
+  /// The layer that is being called, for messages: "layer 'features.0' (conv2d)".
+  std::string serving() const;
+  std::string serving_name_, serving_kind_;  // no kind: none is
   std::atomic<bool> ended_ = false;
 };
 

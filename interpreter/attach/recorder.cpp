@@ -128,7 +128,7 @@ const RuleNode* Recorder::fold(layering::Call& found, const std::shared_ptr<Forw
   call.report->rule = "merge";
   found.parameters = std::move(layer->parameters);
   found.operation = std::move(layer->operation);
-  found.inputs[0] = call.inputs[0].get("the input of " + call.shown());
+  found.inputs[0] = call.inputs[0].get([&] { return "the input of " + call.shown(); });
   return node;
 }
 
@@ -154,7 +154,7 @@ bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
   if (!call.merges_behind || !call.operation || call.output_version != static_cast<std::int64_t>(x._version()))
     return false;
   layering::NamedTensors parameters;
-  for (auto& [name, parameter] : call.parameters) parameters.emplace_back(name, parameter.get("the " + name));
+  for (auto& [name, parameter] : call.parameters) parameters.emplace_back(name, parameter.get([what = &name] { return "the " + *what; }));
   auto folded = layering::folded_behind(*call.operation, parameters, output_of_linear, x,
                                         layering::batch_norm_of(op, libtorch::arguments_of(op, stack), call.written));
   if (!folded) return false;

@@ -66,10 +66,10 @@ void LayerCall::take(const language::BoundRule& chosen) {
 
 evaluate::Layer LayerCall::layer() const {
   evaluate::Layer out{operation, {}, gets_relevance, {}, {}, samples, written};
-  for (auto& input : inputs) out.inputs.push_back(input.get("the input of " + shown()));
+  for (auto& input : inputs) out.inputs.push_back(input.get([&] { return "the input of " + shown(); }));
   for (auto& [name, kept] : parameters)
-    out.parameters.emplace_back(name, kept.get(filled("the {} of {}", name, shown())));
-  if (output.defined()) out.output = output.get("the output of " + shown());
+    out.parameters.emplace_back(name, kept.get([&, what = &name] { return filled("the {} of {}", *what, shown()); }));
+  if (output.defined()) out.output = output.get([&] { return "the output of " + shown(); });
   return out;
 }
 
@@ -80,7 +80,7 @@ at::Tensor take_output(LayerCall& call, evaluate::Layer& layer, const at::Tensor
   if (!rule || call.execution->needs_output() || rule->forward) call.output = KeptTensor::result(output);
   if (!rule || !rule->forward || unfinished) return output;
   at::NoGradGuard no_grad;
-  layer.output = call.output.get("");
+  layer.output = call.output.get([] { return "the output"; });
   return call.execution->forward(layer).clone();
 }
 

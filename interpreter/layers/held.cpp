@@ -18,17 +18,26 @@ class Norm {
       : step_(operation.steps.front()), kind_(operation.kind->name), parameters_(parameters) {}
 
   at::Tensor run(const at::Tensor& x, const at::Tensor& own) const {
-    if (kind_ == "group_norm") {
-      auto* count = argument("num_groups");
-      if (!count) count = argument("group");
-      auto grouped = [&](const at::Tensor& t) { return t.reshape({t.size(0), count->toInt(), -1}); };
-      return scaled(divided(grouped(x), grouped(own), {2}).reshape(x.sizes()), along_channels(x));
-    }
-    auto* shape = argument("normalized_shape");
-    if (!shape) return scaled(divided(x, own, dimensions_from(2, x)), along_channels(x));
-    auto normalised = shape->toDimVector();
-    auto first = x.dim() - static_cast<std::int64_t>(normalised.size());
-    return scaled(divided(x, own, dimensions_from(first, x)), {normalised.begin(), normalised.end()});
+    auto centred = [&](const at::Tensor& t, const Sizes& dimensions) {
+      return kind_ == "rms_norm" ? t : t - at::mean(t, dimensions, /*keepdim=*/true);
+    };
+    auto y = in_groups(x, own, [&](const at::Tensor& t, const at::Tensor& held, const Sizes& dimensions) {
+      return centred(t, dimensions) / root(held, dimensions);
+    });
+    return shifted(scaled(y));
+  }
+
+  at::Tensor transposed(const at::Tensor& gamma, const at::Tensor& own) const {
+    return in_groups(scaled(gamma), own, [&](const at::Tensor& t, const at::Tensor& held, const Sizes& dimensions) {
+      auto g = t / root(held, dimensions);
+      return kind_ == "rms_norm" ? g : g - at::mean(g, dimensions, /*keepdim=*/true);
+    });
+  }
+
+  // Of batch norm, which has learnt its σ.
+  at::Tensor transposed_by_statistics(const at::Tensor& gamma) const {
+    auto deviation = at::sqrt(tensor("running_var") + argument("eps")->toDouble());
+    return scaled(gamma / deviation.reshape(along_channels(gamma)));
   }
 
  private:
@@ -45,17 +54,38 @@ class Norm {
     return out;
   }
 
-  at::Tensor divided(const at::Tensor& x, const at::Tensor& own, const Sizes& dimensions) const {
-    auto eps = epsilon(own);
-    if (kind_ == "rms_norm") return x / at::sqrt(at::mean(own * own, dimensions, /*keepdim=*/true) + eps);
-    auto variance = at::var(own, dimensions, /*unbiased=*/false, /*keepdim=*/true);
-    return (x - at::mean(x, dimensions, /*keepdim=*/true)) / at::sqrt(variance + eps);
+  // What is normalised together lies along the dimensions that `each` is given.
+  template <typename Each>
+  at::Tensor in_groups(const at::Tensor& x, const at::Tensor& own, const Each& each) const {
+    if (kind_ == "group_norm") {
+      auto* count = argument("num_groups");
+      if (!count) count = argument("group");
+      auto grouped = [&](const at::Tensor& t) { return t.reshape({t.size(0), count->toInt(), -1}); };
+      return each(grouped(x), grouped(own), Sizes{2}).reshape(x.sizes());
+    }
+    auto* shape = argument("normalized_shape");
+    auto first = shape ? x.dim() - static_cast<std::int64_t>(shape->toDimVector().size()) : 2;
+    return each(x, own, dimensions_from(first, x));
   }
 
-  at::Tensor scaled(at::Tensor y, const Sizes& shape) const {
-    if (auto weight = tensor("weight"); weight.defined()) y = y * weight.reshape(shape);
-    if (auto bias = tensor("bias"); bias.defined()) y = y + bias.reshape(shape);
-    return y;
+  at::Tensor root(const at::Tensor& own, const Sizes& dimensions) const {
+    auto mean_square = kind_ == "rms_norm" ? at::mean(own * own, dimensions, /*keepdim=*/true)
+                                           : at::var(own, dimensions, /*unbiased=*/false, /*keepdim=*/true);
+    return at::sqrt(mean_square + epsilon(own));
+  }
+
+  // A parameter as it lies along y.
+  at::Tensor laid(const at::Tensor& parameter, const at::Tensor& y) const {
+    auto* shape = argument("normalized_shape");
+    return parameter.reshape(shape ? shape->toIntVector() : along_channels(y));
+  }
+  at::Tensor scaled(const at::Tensor& y) const {
+    auto weight = tensor("weight");
+    return weight.defined() ? y * laid(weight, y) : y;
+  }
+  at::Tensor shifted(const at::Tensor& y) const {
+    auto bias = tensor("bias");
+    return bias.defined() ? y + laid(bias, y) : y;
   }
 
   const c10::IValue* argument(const char* name) const {
@@ -70,7 +100,7 @@ class Norm {
       if (slot.argument == static_cast<std::size_t>(*place) && slot.from == Slot::From::parameter)
         return parameters_.at(slot.index);
     for (auto& [each, constant] : step_.constants)
-      if (each == static_cast<std::size_t>(*place)) return constant.get("a constant of the layer");
+      if (each == static_cast<std::size_t>(*place)) return constant.get([] { return "a constant of the layer"; });
     return {};
   }
 
@@ -140,6 +170,16 @@ at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Ten
   bool is_short = type == at::kHalf || type == at::kBFloat16;
   auto precise = [&](const at::Tensor& x) { return is_short ? x.to(at::kFloat) : x; };
   return Norm(operation, parameters).run(precise(inputs[0]), precise(own[0])).to(type);
+}
+
+std::optional<at::Tensor> transposed_held(const Operation& operation, const Tensors& parameters, const at::Tensor& own,
+                                          const at::Tensor& gamma) {
+  auto type = own.scalar_type();
+  if (operation.steps.size() != 1 || operation.function || type == at::kHalf || type == at::kBFloat16) return {};
+  Norm norm(operation, parameters);
+  if (operation.kind->name == "batch_norm") return norm.transposed_by_statistics(gamma);
+  if (!divides(operation)) return {};
+  return norm.transposed(gamma, own);
 }
 
 }  // namespace ascribe::layering

@@ -11,4 +11,9 @@ namespace ascribe::layering {
 /// Every other layer is as it runs.
 at::Tensor run_held(const Operation& operation, const Tensors& inputs, const Tensors& parameters, const Tensors& own);
 
+/// (∂y/∂x)ᵀ γ of a norm or batch norm at `own`, with σ held: v = g − mean(g) of g = γ · w / σ (RMS norm, batch norm:
+/// v = g). Nothing for every other layer, and in 16-bit types.
+std::optional<at::Tensor> transposed_held(const Operation& operation, const Tensors& parameters, const at::Tensor& own,
+                                          const at::Tensor& gamma);
+
 }  // namespace ascribe::layering

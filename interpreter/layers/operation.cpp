@@ -15,7 +15,7 @@ using libtorch::is_tensor;
 at::Tensor run_step(const Step& step, const Tensors& inputs, const Tensors& parameters, const Tensors& results) {
   torch::jit::Stack stack(step.arguments.begin(), step.arguments.end());
   for (auto& [place, constant] : step.constants) {
-    auto value = constant.get("a constant of the layer");
+    auto value = constant.get([] { return "a constant of the layer"; });
     stack[place] = step.in_place && place == 0 ? value.clone() : value;
   }
   for (auto& slot : step.slots) {

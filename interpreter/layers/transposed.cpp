@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "interpreter/language/kinds.hpp"
+#include "interpreter/layers/held.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
 
 namespace ascribe::layering {
@@ -158,6 +159,11 @@ Result of_reduction(const TransposedCall& call) {
   return one(gamma.expand_as(x));
 }
 
+Result of_norm(const TransposedCall& call) {
+  auto v = transposed_held(call.operation, call.parameters, call.inputs[0], call.gamma);
+  return v ? one(*v) : Result();
+}
+
 // -------------------------------------------------------------------------------------------------------- not linear
 
 Result of_softmax(const TransposedCall& call) {
@@ -195,6 +201,11 @@ constexpr TransposedRow table_of_transposed[] = {
     {"adaptive_avg_pool2d", "", {of_adaptive_avg_pool2d}},
     {"mean", "mean", {of_reduction}},
     {"sum", "sum", {of_reduction}},
+    {"layer_norm", "", {of_norm}},
+    {"group_norm", "", {of_norm}},
+    {"instance_norm", "", {of_norm}},
+    {"rms_norm", "", {of_norm}},
+    {"batch_norm", "", {of_norm}},
     {"softmax", "softmax", {of_softmax, true}},
     {"softmax", "_softmax", {of_softmax, true}},
 };
@@ -227,9 +238,8 @@ const Transposed* find_transposed(const Operation& operation) {
   return &found->transposed;
 }
 
-bool can_be_stacked(const Operation& operation) {
-  auto* transposed = find_transposed(operation);
-  if (!transposed || !transposed->takes_weights || operation.adds_bias_along) return false;
+bool can_be_stacked(const Transposed& transposed, const Operation& operation) {
+  if (!transposed.takes_weights || operation.adds_bias_along) return false;
   if (operation.kind->name == "linear") return true;
   auto& step = operation.steps.front();
   auto name = libtorch::base_name(step.op.operator_name().name);

@@ -30,8 +30,8 @@ struct Transposed {
 /// Null where there is only autograd: modules, compositions, kinds without a row.
 const Transposed* find_transposed(const Operation& operation);
 
-/// Of a layer with weights: whether several of them can be one, stacked along their outputs.
-bool can_be_stacked(const Operation& operation);
+/// Whether several such layers can be one, stacked along their outputs. `transposed` is the operation's.
+bool can_be_stacked(const Transposed& transposed, const Operation& operation);
 
 /// Where the outputs of a layer with weights are counted: their dimension of y.
 std::int64_t output_dimension(const Operation& operation, const at::Tensor& output);

@@ -34,12 +34,10 @@ KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
   return out;
 }
 
-at::Tensor KeptTensor::get(const std::string& what) const {
-  if (version_ >= 0 && version_ != static_cast<std::int64_t>(tensor_._version()))
-    throw Error({.code = Code::overwritten_tensor,
-                 .message = filled("{} was changed after the forward pass", what),
-                 .help = "run the model forward again before the backward pass"});
-  return tensor_;
+void KeptTensor::refuse(const std::string& what) {
+  throw Error({.code = Code::overwritten_tensor,
+               .message = filled("{} was changed after the forward pass", what),
+               .help = "run the model forward again before the backward pass"});
 }
 
 }  // namespace ascribe::libtorch

@@ -21,11 +21,18 @@ class KeptTensor {
   static KeptTensor reference(const at::Tensor& tensor);
 
   bool defined() const { return tensor_.defined(); }
-  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what` names
+  /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what()` names
   /// it.
-  at::Tensor get(const std::string& what) const;
+  template <typename What>
+  const at::Tensor& get(const What& what) const {
+    if (is_overwritten()) refuse(what());
+    return tensor_;
+  }
 
  private:
+  bool is_overwritten() const { return version_ >= 0 && version_ != static_cast<std::int64_t>(tensor_._version()); }
+  [[noreturn]] static void refuse(const std::string& what);
+
   at::Tensor tensor_;
   std::int64_t version_ = -1;  // -1: a value of our own
 };

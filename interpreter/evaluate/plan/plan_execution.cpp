@@ -8,6 +8,7 @@
 #include "interpreter/evaluate/evaluator.hpp"
 #include "interpreter/evaluate/plan/compiled_rule.hpp"
 #include "interpreter/evaluate/reference/expression.hpp"
+#include "interpreter/layers/held.hpp"
 #include "interpreter/layers/transposed.hpp"
 
 namespace ascribe::evaluate {
@@ -54,7 +55,7 @@ class Run {
     if (own_output_.defined()) return own_output_;
     layering::Tensors parameters;
     for (auto& [name, w] : layer_.parameters) parameters.push_back(w);
-    return own_output_ = layer_.operation->run(layer_.inputs, parameters);
+    return own_output_ = layering::run_held(*layer_.operation, layer_.inputs, parameters, layer_.inputs);
   }
 
   std::optional<Tensors> whole(Shares* shares) {
@@ -318,8 +319,8 @@ class Run {
 };
 
 // By what a sum multiplies its inputs; empty for everything else.
-std::vector<double> factors_of(const layering::Operation& operation) {
-  if (!layering::find_transposed(operation) || operation.kind->name != "add") return {};
+std::vector<double> factors_of(const layering::Transposed* transposed, const layering::Operation& operation) {
+  if (!transposed || operation.kind->name != "add") return {};
   auto factors = operation.coefficient.value.to(at::kCPU, at::kDouble);
   return {factors.const_data_ptr<double>(), factors.const_data_ptr<double>() + factors.numel()};
 }
@@ -330,9 +331,9 @@ class PlanExecution : public Execution {
       : rule_(rule),
         compiled_(plan::CompiledRule::of(rule)),
         reference_(reference().compile(rule, operation)),
-        transposed_(layering::find_transposed(operation)),
-        can_be_stacked_(layering::can_be_stacked(operation)),
-        factors_(factors_of(operation)) {}
+        transposed_(rule.rule->terms.empty() ? nullptr : layering::find_transposed(operation)),
+        can_be_stacked_(transposed_ && layering::can_be_stacked(*transposed_, operation)),
+        factors_(factors_of(transposed_, operation)) {}
 
   void check_fit(const Layer& layer, at::IntArrayRef output_shape) const override {
     reference_->check_fit(layer, output_shape);
@@ -372,7 +373,9 @@ class PlanExecution : public Execution {
       alike = alike && x.scalar_type() == type && x.device() == R.device() && x.layout() == at::kStrided;
     for (auto& [name, w] : layer.parameters) alike = alike && w.defined() && w.scalar_type() == type;
     auto gets = receivers(layer);
-    if (!alike || (shares && gets != layer.inputs.size())) return {};
+    // What a bias took is known of layers with weights only.
+    bool biased = !layer.parameters.empty() && layer.parameters.back().first == "bias" && transposed_ && !transposed_->takes_weights;
+    if (!alike || (shares && (gets != layer.inputs.size() || biased))) return {};
     plan::Facts facts{.has_transposed = transposed_ != nullptr,
                       .takes_weights = transposed_ && transposed_->takes_weights,
                       .can_be_stacked = can_be_stacked_,
