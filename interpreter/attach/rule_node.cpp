@@ -21,6 +21,30 @@ using namespace libtorch;  // NOLINT: the room below
 
 namespace {
 
+// What one layer hands down is mostly what the next one gets, and an activation hands down what it got: the tensor that
+// was summed up last, on this thread.
+struct LastSum {
+  c10::weak_intrusive_ptr<c10::TensorImpl> of{c10::intrusive_ptr<c10::TensorImpl>()};
+  std::uint32_t version = 0;
+  double sum = 0;
+};
+thread_local LastSum last_sum;
+
+void note_sum(const torch::autograd::variable_list& tensors, double sum) {
+  if (tensors.size() == 1 && tensors[0].defined() && !tensors[0].is_inference())
+    last_sum = {c10::weak_intrusive_ptr<c10::TensorImpl>(tensors[0].getIntrusivePtr()),
+                static_cast<std::uint32_t>(tensors[0]._version()), sum};
+}
+
+double sum_of(const at::Tensor& tensor) {
+  if (!tensor.is_inference() && last_sum.of.lock().get() == tensor.unsafeGetTensorImpl() &&
+      last_sum.version == static_cast<std::uint32_t>(tensor._version()))
+    return last_sum.sum;
+  auto sum = evaluate::total(tensor);
+  note_sum({tensor}, sum);
+  return sum;
+}
+
 bool leads_to(const language::BoundEntry& entry, language::Engine wanted) {
   auto* engine = std::get_if<language::Engine>(&entry.target);
   return engine && *engine == wanted;
@@ -170,9 +194,12 @@ torch::autograd::variable_list RuleNode::relevance_of_inputs(const at::Tensor& R
                              : execution.relevance(layer, R, call_.sums ? &shares : nullptr);
     }
     if (call_.sums && active) {
-      above = shares.above ? *shares.above : evaluate::total(R);
-      for (auto& each : out)
-        if (each.defined()) below += evaluate::total(each);
+      above = shares.above ? *shares.above : sum_of(R);
+      if (shares.below)
+        note_sum(out, below = *shares.below);
+      else
+        for (auto& each : out)
+          if (each.defined()) below += sum_of(each);
     }
   } catch (const Error& error) {
     throw at_layer(call_, error.diagnostics().front());

@@ -40,7 +40,7 @@ struct Layer {
 /// Of matmul and product, whose inputs get a_k γ_k·y_k each, both count as often as inputs get relevance.
 struct Shares {
   std::optional<double> bias{}, stabilizer{};
-  std::optional<double> above{};  ///< ΣR, where it was summed up on the way
+  std::optional<double> above{}, below{};  ///< ΣR and Σ R_in over all inputs, where they were summed up on the way
 };
 
 /// A rule on an operation, ready to run on its calls. Immutable; may be used by several threads at once.

@@ -44,7 +44,7 @@ class Run {
       if (!hand_back(plan_.groups[i], gammas_[i])) return {};
     Tensors out(layer_.inputs.size());
     for (input_ = 0; input_ < out.size(); ++input_)
-      if (layer_.gets_relevance[input_]) out[input_] = share_of_input();
+      if (layer_.gets_relevance[input_]) out[input_] = share_of_input(shares);
     return out;
   }
 
@@ -61,8 +61,9 @@ class Run {
   std::optional<Tensors> whole(Shares* shares) {
     Tensors out;
     for (auto& x : layer_.inputs) out.push_back(at::empty_like(x));
-    auto passed = run_program(*plan_.whole, out);
+    auto passed = run_program(*plan_.whole, out, shares != nullptr);
     if (shares && plan_.sums_up) take_shares(passed, *shares);
+    if (shares) shares->below = passed.of_outputs[0] + passed.of_outputs[1];
     return out;
   }
 
@@ -119,10 +120,10 @@ class Run {
     return value.reshape(shape);
   }
 
-  plan::Passed run_program(const Program& program, const Tensors& outputs) {
+  plan::Passed run_program(const Program& program, const Tensors& outputs, bool sums_outputs = false) {
     Tensors operands;
     for (auto& source : program.sources) operands.push_back(operand(source));
-    return plan::run(program, operands, outputs);
+    return plan::run(program, operands, outputs, sums_outputs);
   }
 
   // What a program gives as it is; undefined where it computes.
@@ -273,7 +274,7 @@ class Run {
     return true;
   }
 
-  at::Tensor share_of_input() {
+  at::Tensor share_of_input(Shares* shares) {
     auto& program = plan_.relevance;
     auto& x = layer_.inputs[input_];
     if (auto same = untouched(program); same.defined() && same.sizes() == x.sizes()) return same;
@@ -286,7 +287,8 @@ class Run {
                                                                           v.scalar_type() == x.scalar_type())
           out = v;
     if (!out.defined()) out = at::empty_like(x);
-    run_program(program, {out});
+    auto passed = run_program(program, {out}, shares != nullptr);
+    if (shares && layer_.inputs.size() == 1) shares->below = passed.of_outputs[0];
     return out;
   }
 

@@ -27,14 +27,16 @@ Program compile(const ValueGraph& graph, std::span<const Value> outputs, std::sp
 
 struct Passed {
   std::vector<double> sums{};
-  bool finite = true;  ///< whether every number of the outputs is
+  std::vector<double> of_outputs{};  ///< the sums of the outputs, where they are wanted
+  bool finite = true;                ///< whether every number of the outputs is
 };
 
 /// Runs a program: `operands`, one for each source, are spread over the outputs' shape, in whatever memory format each
 /// has. Outputs are written where they are, and may be operands at the same time (whole ones, not views that overlap in
 /// part). Floating tensors on one device; on the CPU as one pass that several threads share, 16-bit types in float32;
 /// elsewhere by LibTorch's operators. Throws what LibTorch does where memory runs out, before anything is written.
-Passed run(const Program& program, std::span<const at::Tensor> operands, std::span<const at::Tensor> outputs);
+Passed run(const Program& program, std::span<const at::Tensor> operands, std::span<const at::Tensor> outputs,
+           bool sums_outputs = false);
 
 /// Whether a floating tensor on the CPU has no negative number and no NaN in it; looks no further than to the first.
 bool never_negative(const at::Tensor& tensor);

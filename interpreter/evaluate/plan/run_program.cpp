@@ -7,6 +7,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "interpreter/evaluate/evaluator.hpp"
 #include "interpreter/evaluate/plan/program.hpp"
 #include "interpreter/evaluate/reference/builtins.hpp"
 
@@ -16,7 +17,7 @@ namespace {
 // What one thread's share of the elements came to.
 struct Share {
   std::int64_t begin;
-  std::vector<double> sums;
+  std::vector<double> sums, of_outputs;
 };
 
 // The registers of one thread.
@@ -49,6 +50,8 @@ class Blocks {
       run_block(program_.instructions.data(), program_.instructions.size(), registers_.data(), length);
       for (std::size_t i = 0; i < program_.sums.size(); ++i)
         share_.sums[i] += sum_of_block(registers_[program_.sums[i]], length);
+      for (std::size_t i = 0; i < share_.of_outputs.size(); ++i)
+        share_.of_outputs[i] += sum_of_block(registers_[program_.outputs[i]], length);
       for (std::size_t i = 0; i < outputs; ++i) finite_ = finite_ && is_finite(registers_[program_.outputs[i]], length);
       for (std::size_t i = 0; i < outputs; ++i)
         store(registers_[program_.outputs[i]], data[i] + first * strides[i], strides[i], length);
@@ -89,13 +92,13 @@ class Blocks {
 };
 
 template <typename T>
-Passed run_on_processor(const Program& program, at::TensorIterator& iterator) {
+Passed run_on_processor(const Program& program, at::TensorIterator& iterator, std::size_t summed_outputs) {
   std::mutex mutex;
   std::vector<Share> shares;
   std::atomic<bool> finite = true;
   auto tensors = static_cast<std::size_t>(iterator.ntensors());
   at::parallel_for(0, iterator.numel(), at::internal::GRAIN_SIZE, [&](std::int64_t begin, std::int64_t end) {
-    Share share{begin, std::vector<double>(program.sums.size())};
+    Share share{begin, std::vector<double>(program.sums.size()), std::vector<double>(summed_outputs)};
     Blocks<T> blocks(program, share);
     std::vector<char*> places;
     iterator.serial_for_each(
@@ -113,20 +116,24 @@ Passed run_on_processor(const Program& program, at::TensorIterator& iterator) {
   });
   // In the order of the elements, so that the same numbers give the same sum.
   std::sort(shares.begin(), shares.end(), [](auto& a, auto& b) { return a.begin < b.begin; });
-  Passed out{std::vector<double>(program.sums.size()), finite};
-  for (auto& share : shares)
+  Passed out{std::vector<double>(program.sums.size()), std::vector<double>(summed_outputs), finite};
+  for (auto& share : shares) {
     for (std::size_t i = 0; i < out.sums.size(); ++i) out.sums[i] += share.sums[i];
+    for (std::size_t i = 0; i < summed_outputs; ++i) out.of_outputs[i] += share.of_outputs[i];
+  }
   return out;
 }
 
-Passed run_iterated(const Program& program, std::span<const at::Tensor> operands, std::span<const at::Tensor> outputs) {
+Passed run_iterated(const Program& program, std::span<const at::Tensor> operands, std::span<const at::Tensor> outputs,
+                    bool sums_outputs) {
+  auto summed = sums_outputs ? outputs.size() : 0;
   at::TensorIteratorConfig config;
   config.set_check_mem_overlap(false).check_all_same_dtype(false).resize_outputs(false);
   for (auto& each : outputs) config.add_output(each);
   for (auto& each : operands) config.add_const_input(each);
   auto iterator = config.build();
-  return outputs.front().scalar_type() == at::kDouble ? run_on_processor<double>(program, iterator)
-                                                      : run_on_processor<float>(program, iterator);
+  return outputs.front().scalar_type() == at::kDouble ? run_on_processor<double>(program, iterator, summed)
+                                                      : run_on_processor<float>(program, iterator, summed);
 }
 
 // ------------------------------------------------------------------------------------------------- LibTorch's
@@ -186,7 +193,7 @@ at::Tensor computed(Op op, const at::Tensor& a, const at::Tensor& b, const at::T
 }
 
 Passed run_by_operators(const Program& program, std::span<const at::Tensor> operands,
-                        std::span<const at::Tensor> outputs) {
+                        std::span<const at::Tensor> outputs, bool sums_outputs) {
   std::vector<at::Tensor> registers(operands.begin(), operands.end());
   registers.resize(program.registers);
   auto next = operands.size();
@@ -200,7 +207,10 @@ Passed run_by_operators(const Program& program, std::span<const at::Tensor> oper
     out.finite = out.finite && registers[program.outputs[i]].isfinite().all().item<bool>();
     registers[program.outputs[i]] = registers[program.outputs[i]].clone();  // before any operand is written over
   }
-  for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].copy_(registers[program.outputs[i]]);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].copy_(registers[program.outputs[i]]);
+    if (sums_outputs) out.of_outputs.push_back(total(outputs[i]));
+  }
   return out;
 }
 
@@ -210,7 +220,8 @@ bool is_short(const at::Tensor& tensor) {
 
 }  // namespace
 
-Passed run(const Program& program, std::span<const at::Tensor> operands, std::span<const at::Tensor> outputs) {
+Passed run(const Program& program, std::span<const at::Tensor> operands, std::span<const at::Tensor> outputs,
+           bool sums_outputs) {
   auto& like = outputs.front();
   auto type = is_short(like) ? at::kFloat : like.scalar_type();
   std::vector<at::Tensor> converted(operands.begin(), operands.end());
@@ -220,7 +231,8 @@ Passed run(const Program& program, std::span<const at::Tensor> operands, std::sp
   for (auto& each : outputs)
     precise.push_back(is_short(like) ? at::empty_like(each, each.options().dtype(type)) : each);
   bool processor = like.device().is_cpu() && (type == at::kFloat || type == at::kDouble);
-  auto out = processor ? run_iterated(program, converted, precise) : run_by_operators(program, converted, precise);
+  auto out = processor ? run_iterated(program, converted, precise, sums_outputs)
+                       : run_by_operators(program, converted, precise, sums_outputs);
   if (is_short(like))
     for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].copy_(precise[i]);
   return out;
