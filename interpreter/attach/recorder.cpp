@@ -1,5 +1,7 @@
 #include "interpreter/attach/recorder.hpp"
 
+#include "interpreter/attach/cost.hpp"
+
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
@@ -87,7 +89,8 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
   evaluate::Layer layer{found.operation, found.inputs, found.gets_relevance, found.parameters, {}};
   if (found.bias_follows) layer.parameters.emplace_back("bias", at::Tensor());  // so that has("bias") holds
 
-  auto output = run();
+  if (watch_.profile) call.report->cost.emplace();
+  auto output = measured(row, run);
   layer.samples = call.samples = samples_.of_layer(found.inputs, output);
   try {
     if (call.rule) call.execution->check_fit(layer, output.sizes());
@@ -113,6 +116,13 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
   }
   note_output(row, output);
   return output;
+}
+
+at::Tensor Recorder::measured(Ledger::Row& row, const std::function<at::Tensor()>& run) const {
+  if (!watch_.profile) return run();
+  auto& cost = *row.report->cost;
+  Measuring measuring(cost.forward_seconds, cost.forward_operators);
+  return run();
 }
 
 const RuleNode* Recorder::fold(layering::Call& found, const std::shared_ptr<ForwardPass>& pass) const {

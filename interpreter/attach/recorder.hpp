@@ -20,6 +20,7 @@ namespace ascribe::attaching {
 struct Watch {
   bool sums = false;                         ///< what the relevance of each layer sums to, and who took what
   bool outputs = false;                      ///< where relevance arrives at each layer
+  bool profile = false;                      ///< what each layer takes
   bool has_input = false;                    ///< the model is a saved one, whose input requires a gradient
   std::shared_ptr<Supervisor> supervisor{};  ///< null: nobody can stop it
 };
@@ -44,6 +45,9 @@ class Recorder {
   /// rule_does_not_fit.
   at::Tensor run_rule(Ledger::Row& row, LayerCall call, const layering::Call& found,
                       const std::shared_ptr<ForwardPass>& pass, const std::function<at::Tensor()>& run);
+
+  /// The layer's output, with what it takes noted where somebody wants to know.
+  at::Tensor measured(Ledger::Row& row, const std::function<at::Tensor()>& run) const;
 
   /// The operator runs as ever, but for parameters and constants, which get no gradient. The report still has its row.
   void keep_gradient(const c10::OperatorHandle& op, torch::jit::Stack& stack, const layering::Call& found,

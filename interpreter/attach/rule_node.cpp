@@ -10,6 +10,7 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/filled_text.hpp"
+#include "interpreter/attach/cost.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -167,8 +168,25 @@ torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& 
   bool active = !call_.inactive || *call_.inactive == 0;
   auto* supervisor = active ? call_.supervisor.get() : nullptr;
   if (supervisor) supervisor->before_layer(*call_.report);
-  auto out = relevance_of_inputs(gradients.at(0), active, differentiable);
+  auto out = active && call_.report->cost ? measured(gradients.at(0), differentiable)
+                                          : relevance_of_inputs(gradients.at(0), active, differentiable);
   if (supervisor) supervisor->passed(*call_.report);
+  return out;
+}
+
+torch::autograd::variable_list RuleNode::measured(const at::Tensor& R, bool differentiable) {
+  LayerCost cost;
+  auto out = [&] {
+    Measuring measuring(cost.backward_seconds, cost.backward_operators);
+    return relevance_of_inputs(R, /*active=*/true, differentiable);
+  }();
+  for (auto& input : call_.inputs) cost.kept_bytes += input.bytes();
+  cost.kept_bytes += call_.output.bytes();
+  std::lock_guard lock(*call_.report_mutex);
+  auto& sum = *call_.report->cost;
+  sum.backward_seconds += cost.backward_seconds;
+  sum.backward_operators += cost.backward_operators;
+  sum.kept_bytes += cost.kept_bytes;
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "grammar/filled_text.hpp"
 #include "grammar/shown_shape.hpp"
@@ -140,7 +141,7 @@ std::string losses(const Report& report) {
 nlohmann::json as_json(const Report& report) {
   auto number = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
   auto out = nlohmann::json::array();
-  for (auto& layer : report)
+  for (auto& layer : report) {
     out.push_back({{"name", layer.name},
                    {"kind", layer.kind},
                    {"shape", layer.shape},
@@ -152,6 +153,14 @@ nlohmann::json as_json(const Report& report) {
                    {"bias", number(layer.bias)},
                    {"stabilizer", number(layer.stabilizer)},
                    {"rest", number(layer.rest())}});
+    if (!layer.cost) continue;
+    auto& cost = *layer.cost;
+    out.back()["cost"] = {{"forward_seconds", cost.forward_seconds},
+                          {"backward_seconds", cost.backward_seconds},
+                          {"forward_operators", cost.forward_operators},
+                          {"backward_operators", cost.backward_operators},
+                          {"kept_bytes", cost.kept_bytes}};
+  }
   return out;
 }
 
@@ -241,6 +250,38 @@ std::string describe_as_json(const Attribution& attribution, const std::string& 
   for (auto& each : predictions(attribution.output))
     out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
   return dump(out);
+}
+
+std::string describe_costs(const Report& report) {
+  constexpr double milli = 1e3, mega = 1e6;
+  constexpr std::size_t longest_bar = 30;
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "kind", "rule", "forward ms", "operators", "backward ms", "operators", "kept MB", "share"}};
+  double whole = 0, largest = 0;
+  for (auto& layer : report)
+    if (layer.cost) {
+      auto both = layer.cost->forward_seconds + layer.cost->backward_seconds;
+      whole += both;
+      largest = std::max(largest, both);
+    }
+  std::vector<std::string> bars{""};
+  for (auto& layer : report) {
+    if (!layer.cost) continue;
+    auto& cost = *layer.cost;
+    auto both = cost.forward_seconds + cost.backward_seconds;
+    rows.push_back({layer.name, layer.kind, layer.rule, filled("{:.3f}", milli * cost.forward_seconds),
+                    filled("{}", cost.forward_operators), filled("{:.3f}", milli * cost.backward_seconds),
+                    filled("{}", cost.backward_operators),
+                    filled("{:.3f}", static_cast<double>(cost.kept_bytes) / mega), filled("{:.1f} %", 100 * both / whole)});
+    std::string bar = "  ";
+    for (auto i = std::lround(static_cast<double>(longest_bar) * both / largest); i > 0; --i) bar += "█";
+    bars.push_back(std::move(bar));
+  }
+  std::string out;
+  std::istringstream lines(table(rows, 3));
+  std::string line;
+  for (std::size_t i = 0; std::getline(lines, line); ++i) out += line + (i < bars.size() ? bars[i] : "") + "\n";
+  return out + filled("{:.3f} ms in layers that have a rule\n", milli * whole);
 }
 
 }  // namespace ascribe::command

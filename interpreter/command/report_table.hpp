@@ -15,6 +15,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
 /// The prediction; a line for each layer with its rule, the entry that chose it, and who took what of the relevance;
 /// and the relevance of the input.
 std::string describe_as_text(const Attribution& attribution, const std::string& rules);
+/// A line for each layer whose cost is known: what it took in either pass, as numbers and as a bar.
+std::string describe_costs(const Report& report);
 /// A line for each layer; with rules, the rule that it gets and the entry that chose it, and at the end which share of
 /// the layers has one.
 std::string describe_layers_as_text(const Report& report, bool with_rules);

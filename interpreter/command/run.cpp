@@ -30,6 +30,7 @@ struct RunOptions {
   std::string heatmap, labels, tokens, start = "output", report = "text";
   std::vector<std::string> outputs, targets, at;
   std::int64_t of_output = -1;
+  bool profile = false;
   std::optional<std::int64_t> position;
 };
 
@@ -157,7 +158,7 @@ at::Tensor at_position(const Attribution& attribution, std::int64_t position) {
 }
 
 int run(const RunOptions& options) {
-  if (options.outputs.empty() && options.at.empty())
+  if (options.outputs.empty() && options.at.empty() && !options.profile)
     throw usage_error("--output is required", "write `--output relevance.npy`, or `--at features.0=inner.npy`");
   if (options.outputs.empty() && !options.tokens.empty())
     throw usage_error("--tokens shows the relevance of the input, which --output asks for",
@@ -167,7 +168,8 @@ int run(const RunOptions& options) {
                       "write `--output relevance.npy`, too");
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
-  AttributeOptions wanted{.to_input = !options.outputs.empty(), .sum_embeddings = true};
+  AttributeOptions wanted{
+      .to_input = !options.outputs.empty() || options.at.empty(), .sum_embeddings = true, .sums = !options.profile, .profile = options.profile};
   for (auto& [layer, path] : inner_layers(options)) {
     wanted.layers.push_back(layer);
     files.push_back(path);
@@ -226,7 +228,8 @@ int run(const RunOptions& options) {
     std::cout << describe_as_json(attribution, rules.description(), tokens ? &*tokens : nullptr);
     return fine;
   }
-  std::cout << describe_as_text(attribution, rules.description());
+  std::cout << (options.profile ? describe_costs(attribution.report)
+                                : describe_as_text(attribution, rules.description()));
   if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO));
   for (auto& each : written) std::cout << "written to " << each.path << "\n";
   if (!options.heatmap.empty()) std::cout << "heatmap in " << options.heatmap << "\n";
@@ -272,6 +275,8 @@ Run add_run(CLI::App& app) {
       ->add_option("--heatmap", options->heatmap,
                    "where the picture of the input's relevance goes; with --tokens also a page of coloured text")
       ->type_name("FILE.png|FILE.html");
+  command->add_flag("--profile", options->profile,
+                    "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
   return [options] { return run(*options); };
 }

@@ -21,6 +21,7 @@ class KeptTensor {
   static KeptTensor reference(const at::Tensor& tensor);
 
   bool defined() const { return tensor_.defined(); }
+  std::int64_t bytes() const { return tensor_.defined() ? static_cast<std::int64_t>(tensor_.nbytes()) : 0; }
   /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what()` names
   /// it.
   template <typename What>

@@ -90,6 +90,8 @@ struct AttributeOptions {
   bool sum_embeddings = false;
   /// Whether the report says what the layers' relevance sums to. It costs time in the backward pass.
   bool sums = true;
+  /// Whether the report says what each layer took: LayerReport::cost.
+  bool profile = false;
   /// Whether the relevance has a history, for its gradient with respect to the inputs that require one. Then a second
   /// backward pass goes through the layers' own gradients.
   bool create_graph = false;

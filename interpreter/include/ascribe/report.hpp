@@ -15,6 +15,14 @@
 
 namespace ascribe {
 
+/// What a call of a layer took, each time that it ran; of layers that keep their gradient, only the forward pass is
+/// known.
+struct LayerCost {
+  double forward_seconds = 0, backward_seconds = 0;
+  std::size_t forward_operators = 0, backward_operators = 0;  ///< LibTorch's, without those that they call
+  std::int64_t kept_bytes = 0;  ///< of inputs and output, for the backward pass; layers share most of them
+};
+
 /// One call of a layer, in the order of execution. A layer that is called twice has two.
 struct LayerReport {
   /// The module's whole name (`features.0`), or the kind and a number where there is none (`relu#3`).
@@ -33,6 +41,8 @@ struct LayerReport {
   /// Of rules that share relevance out as Σ a_k·x_k·v_k, as most do: what stayed with the bias, Σ a_k γ_k·(y_k − y_k
   /// without bias), constant operands of `add` counted as bias; and what the stabilizer took, ΣR − Σ a_k γ_k·y_k.
   std::optional<double> bias, stabilizer;
+
+  std::optional<LayerCost> cost{};  ///< where AttributeOptions::profile asked for it
 
   /// How many of its inputs get relevance: two of `a + b` and `a · b`, none of an embedding.
   std::size_t inputs = 1;
