@@ -224,10 +224,20 @@ bool is_plain_product(const Step& step) {
          std::all_of(step.slots.begin(), step.slots.end(), stands);
 }
 
+// Whether all that follows a product is the addition of a bias: so LibTorch computes it on more than two dimensions.
+bool adds_its_bias(const Operation& operation) {
+  if (operation.kind->name != "linear" || operation.steps.size() != 2) return false;
+  auto& step = operation.steps.back();
+  auto name = libtorch::base_name(step.op.operator_name().name);
+  return (name == "add" || name == "add_") && step.slots.size() == 2 && step.slots[0].from == Slot::From::step &&
+         step.slots[0].index == 0 && step.slots[1].from == Slot::From::parameter;
+}
+
 }  // namespace
 
 const Transposed* find_transposed(const Operation& operation) {
-  if (!operation.kind || operation.function || operation.steps.size() != 1 || operation.view) return nullptr;
+  if (!operation.kind || operation.function || operation.view || operation.steps.empty()) return nullptr;
+  if (operation.steps.size() > 1 && !adds_its_bias(operation)) return nullptr;
   auto& step = operation.steps.front();
   auto name = libtorch::base_name(step.op.operator_name().name);
   auto found = std::find_if(std::begin(table_of_transposed), std::end(table_of_transposed), [&](auto& row) {

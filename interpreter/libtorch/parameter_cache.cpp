@@ -37,6 +37,15 @@ std::size_t bytes_of(const std::vector<at::Tensor>& tensors) {
   return out;
 }
 
+// What changes when a parameter does.
+bool shares_memory(const std::vector<at::Tensor>& made, const std::vector<at::Tensor>& parameters) {
+  return std::any_of(made.begin(), made.end(), [&](auto& each) {
+    return each.defined() && std::any_of(parameters.begin(), parameters.end(), [&](auto& parameter) {
+             return parameter.defined() && parameter.is_alias_of(each);
+           });
+  });
+}
+
 }  // namespace
 
 ParameterCache& ParameterCache::instance() {
@@ -66,6 +75,7 @@ std::vector<at::Tensor> ParameterCache::get(Owner owner, const std::string& purp
     }
   }
   auto made = make();  // by several threads at once, perhaps: what comes first stays
+  if (shares_memory(made, parameters)) return made;
   auto bytes = bytes_of(made);
   std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> of;
   if (written == Written::noticeably)  // as long as these are held, nothing else gets their addresses

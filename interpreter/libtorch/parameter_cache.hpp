@@ -44,7 +44,8 @@ class ParameterCache {
   static ParameterCache& instance();
 
   /// `make()`, or what it gave for parameters of the same content. `purpose` tells apart what one owner makes of them.
-  /// What is not in the CPU's memory, or overlaps itself, is made each time. Nobody may write into the result.
+  /// What is not in the CPU's memory, or overlaps itself, is made each time, and so is what shares memory with a
+  /// parameter. Nobody may write into the result.
   std::vector<at::Tensor> get(Owner owner, const std::string& purpose, const std::vector<at::Tensor>& parameters,
                               Written written, const std::function<std::vector<at::Tensor>()>& make);
 

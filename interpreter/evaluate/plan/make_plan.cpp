@@ -48,6 +48,7 @@ class Planner {
       }
       choose_terms();
       put_together();
+      if (plan_.sums_up && plan_.groups.empty()) refuse("nothing of it is handed back");
       compile_passes();
     }
     return std::move(plan_);
@@ -363,6 +364,7 @@ class Planner {
       if (!each.counts) continue;
       auto infinite = graph_.operation(Op::equal, graph_.operation(Op::abs, each.y), graph_.number(INFINITY));
       auto add = [&](Value& sum, Value what) {
+        if (graph_.is(what, 0)) return;  // also where γ is infinite
         auto part = graph_.operation(Op::multiply, each.gamma, what);
         part = graph_.operation(Op::select, zero, part, infinite);
         sum = graph_.operation(Op::add, sum, graph_.operation(Op::multiply, part, graph_.number(each.weight)));

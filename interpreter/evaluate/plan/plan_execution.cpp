@@ -215,16 +215,12 @@ class Run {
 
   // The γ of each group; false where some are not finite, and more than zeros was left out.
   bool find_gammas(Shares* shares) {
-    Tensors outputs;
     auto& program = shares && plan_.gamma_with_sums ? *plan_.gamma_with_sums : plan_.gamma;
+    if (program.instructions.empty() && !shares && take_untouched(program))
+      return !plan_.needs_finite || std::all_of(gammas_.begin(), gammas_.end(),
+                                                [](auto& each) { return each.isfinite().all().template item<bool>(); });
+    Tensors outputs;
     for (auto& group : plan_.groups) {
-      auto first = outputs.size();
-      if (auto same = group.stacked == 1 ? untouched(program, first) : at::Tensor();
-          same.defined() && same.sizes() == R_.sizes() && program.instructions.empty()) {
-        gammas_.push_back(same);
-        outputs.push_back(same);
-        continue;
-      }
       gammas_.push_back(room_for(group));
       auto dimension = layering::output_dimension(*layer_.operation, R_);
       for (std::size_t k = 0; k < group.stacked; ++k)
@@ -233,12 +229,21 @@ class Run {
                               : gammas_.back().narrow(dimension, static_cast<std::int64_t>(k) * R_.size(dimension),
                                                       R_.size(dimension)));
     }
-    if (program.instructions.empty() && !shares &&
-        std::all_of(gammas_.begin(), gammas_.end(), [&](auto& each) { return each.is_same(R_); }))
-      return true;
     auto passed = run_program(program, outputs);
     if (shares && plan_.gamma_with_sums) take_shares(passed, *shares);
     return passed.finite || !plan_.needs_finite;
+  }
+
+  // Where each γ is something that is there already.
+  bool take_untouched(const Program& program) {
+    Tensors found;
+    for (auto& group : plan_.groups) {
+      auto same = group.stacked == 1 ? untouched(program, found.size()) : at::Tensor();
+      if (!same.defined() || same.sizes() != R_.sizes()) return false;
+      found.push_back(same);
+    }
+    gammas_ = std::move(found);
+    return true;
   }
 
   // Memory for a group's γ, side by side: where its y_k lie, as long as nobody else needs these.
@@ -320,6 +325,17 @@ class Run {
   std::size_t input_ = 0;
 };
 
+// Whether a layer with weights has a matrix of them, or a kernel, and no bias but one for each output: what can be
+// stacked along the outputs.
+bool has_plain_parameters(const Layer& layer, const at::Tensor& R) {
+  bool is_linear = layer.operation->kind->name == "linear";
+  return std::all_of(layer.parameters.begin(), layer.parameters.end(), [&](auto& each) {
+    auto& [name, w] = each;
+    if (name != "bias") return is_linear ? w.dim() == 2 : w.dim() > 2;
+    return R.dim() > 0 && w.dim() == 1 && w.size(0) == R.size(layering::output_dimension(*layer.operation, R));
+  });
+}
+
 // By what a sum multiplies its inputs; empty for everything else.
 std::vector<double> factors_of(const layering::Transposed* transposed, const layering::Operation& operation) {
   if (!transposed || operation.kind->name != "add") return {};
@@ -383,6 +399,7 @@ class PlanExecution : public Execution {
                       .can_be_stacked = can_be_stacked_,
                       .inputs = layer.inputs.size(),
                       .receivers = gets};
+    if (facts.takes_weights && !has_plain_parameters(layer, R)) return {};
     for (auto& [name, w] : layer.parameters) facts.parameters.push_back(name);
     facts.x_is_not_negative =
         facts.takes_weights && compiled_->looks_at_signs && plan::never_negative(layer.inputs.front());

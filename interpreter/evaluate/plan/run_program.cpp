@@ -234,7 +234,10 @@ Passed run(const Program& program, std::span<const at::Tensor> operands, std::sp
   auto out = processor ? run_iterated(program, converted, precise, sums_outputs)
                        : run_by_operators(program, converted, precise, sums_outputs);
   if (is_short(like))
-    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].copy_(precise[i]);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      outputs[i].copy_(precise[i]);
+      out.finite = out.finite && outputs[i].isfinite().all().item<bool>();  // 16 bits hold less
+    }
   return out;
 }
 
