@@ -21,7 +21,7 @@ ROOMS = {
     "interpreter/evaluate/reference": [
         LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/language", "interpreter/layers", "interpreter/libtorch"],
     "interpreter/evaluate/plan": [
-        LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/evaluate/reference", "interpreter/language",
+        LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/evaluate/reference", "interpreter/language",
         "interpreter/layers"],
     "interpreter/attach": [
         LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/language", "interpreter/layers",
