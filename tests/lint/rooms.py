@@ -35,7 +35,7 @@ ROOMS = {
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],
     "interpreter/command": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/repl", "interpreter/evaluate",
-        "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
+        "interpreter/evaluate/plan", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
     "interpreter/command/repl": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
         "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
