@@ -20,6 +20,7 @@ Run add_fmt(CLI::App& app);
 Run add_layers(CLI::App& app);
 Run add_man(CLI::App& app);
 Run add_pack(CLI::App& app);
+Run add_plan(CLI::App& app);
 Run add_repl(CLI::App& app);
 Run add_test(CLI::App& app);
 

@@ -27,13 +27,14 @@ at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& imag
 }
 
 // A file where a name out of it is wanted.
-[[noreturn]] void refuse_file(const std::string& path, const LoadOptions& options) {
+[[noreturn]] void refuse_file(const std::string& path, const std::string& argument, const LoadOptions& options) {
   std::string name = "NAME";
   auto pack = Pack::load(path, options);
   for (auto& [each, definition] : Inside::definitions(pack).targets)
     if (name == "NAME" || std::holds_alternative<std::shared_ptr<const language::Composite>>(definition)) name = each;
-  throw usage_error(filled("--rules takes the name of a composite or a rule, and {} is a file", command::quoted(path)),
-                    filled("write `--load {} --rules {}`", command::quoted(path), name));
+  throw usage_error(
+      filled("{} takes the name of a composite or a rule, and {} is a file", argument, command::quoted(path)),
+      filled("write `--load {} {}{}`", command::quoted(path), argument.starts_with('-') ? argument + " " : "", name));
 }
 
 bool is_picture(const std::string& path) {
@@ -42,6 +43,15 @@ bool is_picture(const std::string& path) {
 }
 
 }  // namespace
+
+void RuleArguments::add_loading_to(CLI::App& command) {
+  command.add_option("--load", load, filled("rule files and packs whose names {} may use", name))
+      ->type_name("FILE.rule|DIR")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+  loading.add_to(command);
+}
 
 void ModelArguments::add_to(CLI::App& command, bool rules_required) {
   command.add_option("--model", model, "an exported program (.pt2) or a TorchScript file (.pt)")
@@ -61,24 +71,19 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
                       "a composite, such as 'epsilon_plus(epsilon = 0.1)', or one rule for all linear layers")
           ->type_name("RULES");
   if (rules_required) option->required();
-  command.add_option("--load", load, "rule files and packs whose names --rules may use")
-      ->type_name("FILE.rule|DIR")
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->take_all();
-  loading.add_to(command);
+  add_loading_to(command);
   command.add_option("--mean", mean, "of a picture: subtracted, one value or one for each channel")->delimiter(',');
   command.add_option("--std", deviation, "of a picture: divided by after --mean")->delimiter(',');
   command.add_option("--device", device, "cpu or cuda:0")->type_name("DEVICE");
   command.add_option("--threads", threads, "threads for one operator (default: all cores)")->check(CLI::PositiveNumber);
 }
 
-Composite ModelArguments::read_rules() const {
-  if (rules.ends_with(".rule") && std::filesystem::exists(rules)) refuse_file(rules, loading.options());
+Composite RuleArguments::read() const {
+  if (rules.ends_with(".rule") && std::filesystem::exists(rules)) refuse_file(rules, name, loading.options());
   auto pack = load.empty()
                   ? Pack::standard()
                   : Pack::load(std::vector<std::filesystem::path>(load.begin(), load.end()), loading.options());
-  return pack.call(rules, "--rules");
+  return pack.call(rules, name);
 }
 
 std::vector<at::Tensor> ModelArguments::read_inputs() const {

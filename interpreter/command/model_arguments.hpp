@@ -14,17 +14,28 @@
 
 namespace ascribe::command {
 
-struct ModelArguments {
-  std::string model, rules, device = "cpu";
-  std::vector<std::string> inputs, load;
+/// Which rules, and where their names come from.
+struct RuleArguments {
+  std::string rules;
+  std::string name = "--rules";  ///< of the argument that they are given by
+  std::vector<std::string> load;
+  LoadArguments loading;
+
+  /// Adds `--load` and how it is loaded; `this` has to live as long as the subcommand.
+  void add_loading_to(CLI::App& command);
+  Composite read() const;
+};
+
+struct ModelArguments : RuleArguments {
+  std::string model, device = "cpu";
+  std::vector<std::string> inputs;
   std::vector<double> mean, deviation;
   int threads = 0;
-  LoadArguments loading;
 
   /// Adds the options to a subcommand; `this` has to live as long as that.
   void add_to(CLI::App& command, bool rules_required);
 
-  Composite read_rules() const;
+  Composite read_rules() const { return read(); }
   /// One tensor for each `--input`. Throws Error where a file cannot be read, or holds a value that is not finite.
   std::vector<at::Tensor> read_inputs() const;
   /// On the device; also sets the number of threads.

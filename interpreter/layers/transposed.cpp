@@ -248,6 +248,12 @@ const Transposed* find_transposed(const Operation& operation) {
   return &found->transposed;
 }
 
+const Transposed* find_transposed(const language::Kind& kind) {
+  auto found = std::find_if(std::begin(table_of_transposed), std::end(table_of_transposed),
+                            [&](auto& row) { return language::covers(row.kind, kind); });
+  return found == std::end(table_of_transposed) ? nullptr : &found->transposed;
+}
+
 bool can_be_stacked(const Transposed& transposed, const Operation& operation) {
   if (!transposed.takes_weights || operation.adds_bias_along) return false;
   if (operation.kind->name == "linear") return true;
@@ -256,6 +262,11 @@ bool can_be_stacked(const Transposed& transposed, const Operation& operation) {
   if (name.starts_with("conv_transpose")) return false;
   bool general = name == "convolution" || name == "_convolution";
   return !(general && step.arguments[6].toBool()) && step.arguments[general ? 8 : 6].toInt() == 1;
+}
+
+bool can_be_stacked(const language::Kind& kind) {
+  auto* transposed = find_transposed(kind);
+  return transposed && transposed->takes_weights && !kind.name.starts_with("conv_transpose");
 }
 
 std::int64_t output_dimension(const Operation& operation, const at::Tensor& output) {

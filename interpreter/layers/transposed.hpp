@@ -29,9 +29,12 @@ struct Transposed {
 
 /// Null where there is only autograd: modules, compositions, kinds without a row.
 const Transposed* find_transposed(const Operation& operation);
+/// The same of a kind's usual operators: what most of its calls have.
+const Transposed* find_transposed(const language::Kind& kind);
 
 /// Whether several such layers can be one, stacked along their outputs. `transposed` is the operation's.
 bool can_be_stacked(const Transposed& transposed, const Operation& operation);
+bool can_be_stacked(const language::Kind& kind);
 
 /// Where the outputs of a layer with weights are counted: their dimension of y.
 std::int64_t output_dimension(const Operation& operation, const at::Tensor& output);

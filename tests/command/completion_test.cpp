@@ -19,7 +19,8 @@ const std::vector<std::string> commands{
     "ascribe",       "ascribe run",       "ascribe layers",      "ascribe bench",
     "ascribe check", "ascribe doc",       "ascribe explain",     "ascribe fmt",
     "ascribe pack",  "ascribe pack lock", "ascribe pack verify", "ascribe pack list",
-    "ascribe repl",  "ascribe test",      "ascribe completion",  "ascribe man"};
+    "ascribe plan",  "ascribe repl",      "ascribe test",        "ascribe completion",
+    "ascribe man"};
 
 std::string output(const std::string& command) {
   Folder folder;

@@ -21,7 +21,7 @@ ROOMS = {
     "interpreter/evaluate/reference": [
         LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/language", "interpreter/layers", "interpreter/libtorch"],
     "interpreter/evaluate/plan": [
-        LIBTORCH, "grammar", "interpreter/evaluate", "interpreter/evaluate/reference", "interpreter/language",
+        LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/evaluate/reference", "interpreter/language",
         "interpreter/layers", "interpreter/libtorch"],
     "interpreter/attach": [
         LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/language", "interpreter/layers",
@@ -35,7 +35,7 @@ ROOMS = {
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],
     "interpreter/command": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/repl", "interpreter/evaluate",
-        "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
+        "interpreter/evaluate/plan", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
     "interpreter/command/repl": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
         "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],

@@ -220,6 +220,19 @@ std::optional<Completion> of_command(const State& state, std::string_view text, 
         for (auto& [name, each] : place->functions) words.insert(name);
       }
       return among(words, begun, begin);
+    case Command::Argument::rule_and_kind: {
+      auto so_far = text.substr(end);
+      if (auto called = open_call(so_far); called && !called->empty()) return {};  // its arguments
+      if (so_far.substr(0, begin - end).find_first_not_of(' ') == std::string_view::npos) {
+        if (begun.find('.') != std::string_view::npos) return {};  // what stands behind `std.`
+        words = rules(state);
+        std::erase_if(words, [&](auto& each) { return state.values.contains(each); });  // models
+      } else {
+        for (auto each : language::kind_words()) words.insert(std::string(each));
+        words.insert("nonnegative");
+      }
+      return among(words, begun, begin);
+    }
     case Command::Argument::name:
       for (auto& [name, each] : state.values) words.insert(name);
       for (auto& each : state.definitions.entered()) words.insert(each->name);

@@ -396,6 +396,14 @@ at::Tensor Evaluator::y(const ModelValue& model, const at::Tensor& x) {
 }
 
 Composite Evaluator::rules(const syntax::Expression& written, const ModelValue& model) {
+  return rules(written, [&] { return testing::only_kind(model.layers); });
+}
+
+Composite Evaluator::rules(const syntax::Expression& written) {
+  return rules(written, [] { return std::string("any"); });
+}
+
+Composite Evaluator::rules(const syntax::Expression& written, const std::function<std::string()>& only_kind) {
   auto* call = as_call(written);
   if (!call)
     throw refusal(Code::wrong_type, written.span, "a rule or a composite is needed here",
@@ -416,7 +424,7 @@ Composite Evaluator::rules(const syntax::Expression& written, const ModelValue& 
   testing::Evaluation evaluation({.source = source_,
                                   .quantity = [this](Quantity each) { return quantity(each); },
                                   .relevance = [this](const Composite& each) { return relevance(each); },
-                                  .only_kind = [&] { return testing::only_kind(model.layers); },
+                                  .only_kind = only_kind,
                                   .named_value = [this](const std::string& name) { return named_value(name); }});
   return located(written.span, [&] { return evaluation.bound(*target); });
 }

@@ -55,6 +55,8 @@ class Evaluator {
   std::optional<at::Tensor> R(const at::Tensor& y) const;
   at::Tensor y(const ModelValue& model, const at::Tensor& x);
   Composite rules(const syntax::Expression& written, const ModelValue& model);
+  /// For no model: a rule is for every kind of layer.
+  Composite rules(const syntax::Expression& written);
   const SourcePointer& source() const { return source_; }
   const Surroundings& surroundings() const { return surroundings_; }
   Error refusal(Code code, Span where, std::string message, std::string help) const;
@@ -66,6 +68,7 @@ class Evaluator {
   };
 
   Checked check(const syntax::Expression& written);
+  Composite rules(const syntax::Expression& written, const std::function<std::string()>& only_kind);
   /// Does what may fail while something at `where` is evaluated: failures get that place.
   template <typename Action>
   auto located(Span where, Action action) -> decltype(action());

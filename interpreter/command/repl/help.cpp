@@ -64,6 +64,7 @@ An input with a mistake changes nothing.)"},
   explain(epsilon_plus)                   the heatmap, and a table of what became of relevance at each layer
   explain(model, epsilon_plus, target = 3)
   compare(zplus, gamma)                   both heatmaps and their difference
+  :plan zplus conv2d                      which operators and passes over memory a rule comes to
 
 A rule is for the only layer of a model, otherwise for all linear and convolution layers; a composite says itself what
 is for which. `relevance` starts from R, or else from y, all of it. `explain` and `compare` start from their target: an

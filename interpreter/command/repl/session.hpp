@@ -65,6 +65,7 @@ class Session {
   void reload(Answer& answer);
   void save(const CommandLine& line, Answer& answer);
   void type(const CommandLine& line, Answer& answer);
+  void plan(const CommandLine& line, Answer& answer);
   void time(const CommandLine& line, Answer& answer);
   void reset(const CommandLine& line, Answer& answer);
 

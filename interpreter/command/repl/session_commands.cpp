@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "grammar/characters.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/atomic_file.hpp"
+#include "interpreter/command/plan_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
@@ -59,6 +61,7 @@ syntax::Statement expression_of(const SourcePointer& line, Span argument) {
   // Blanks in the place of the command: what is written stays where it was.
   auto text = std::string(line->text());
   std::fill(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(argument.begin), ' ');
+  text.resize(argument.end);
   auto first_line = line->position(0).line;
   auto source = std::make_shared<Source>(line->name(), std::move(text), first_line);
   std::vector<Diagnostic> mistakes;
@@ -123,6 +126,9 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
       break;
     case Command::Id::rules:
       answer.text = list_rules(state_, std::string(line.text()));
+      break;
+    case Command::Id::plan:
+      plan(line, answer);
       break;
     case Command::Id::time:
       time(line, answer);
@@ -193,6 +199,42 @@ void Session::save(const CommandLine& line, Answer& answer) {
 void Session::type(const CommandLine& line, Answer& answer) {
   auto statement = expression_of(line.source, line.argument);
   answer.text = Evaluator(state_, line.source, {}).type(*statement.value) + "\n";
+}
+
+void Session::plan(const CommandLine& line, Answer& answer) {
+  auto text = line.text();
+  auto end = text.size();
+  // The last word, and what stands in front of it.
+  auto take_word = [&] {
+    auto begin = text.substr(0, end).find_last_of(" \t") + 1;
+    auto word = text.substr(begin, end - begin);
+    end = text.substr(0, begin).find_last_not_of(" \t") + 1;
+    return word;
+  };
+  auto kind = take_word();
+  bool not_negative = kind == "nonnegative";
+  if (not_negative) kind = take_word();
+  bool is_word = std::all_of(kind.begin(), kind.end(), is_name_character);
+  if (end == 0 || !is_word) {
+    bool is_kind = !command::kinds_of(kind).empty();
+    auto rule = text.substr(0, static_cast<std::size_t>(kind.data() - text.data()) + kind.size());
+    throw Error({.code = Code::usage,
+                 .message = "`:plan` takes a rule or a composite, and a kind of layer",
+                 .primary = {line.source, line.argument, ""},
+                 .help = is_kind ? filled("write `:plan zplus {}`", kind) : filled("write `:plan {} conv2d`", rule)});
+  }
+  auto begin = line.argument.begin + static_cast<std::size_t>(kind.data() - text.data());
+  command::PlanQuestion question{.kinds = command::kinds_of(kind),
+                                 .not_negative = not_negative,
+                                 .how_to_ask_for_not_negative = "`nonnegative` behind the kind"};
+  if (question.kinds.empty()) {
+    auto wrong = command::unknown_kind(kind);
+    wrong.primary = {line.source, {begin, begin + kind.size()}, ""};
+    throw Error(wrong);
+  }
+  auto statement = expression_of(line.source, {line.argument.begin, line.argument.begin + end});
+  auto rules = Evaluator(state_, line.source, {}).rules(*statement.value);
+  answer.text = command::plans_as_text(rules, question);
 }
 
 void Session::time(const CommandLine& line, Answer& answer) {

@@ -245,6 +245,8 @@ class Planner {
       bool vanishes = plan_.sums_up && (each.weight == 0 || each.output == Output::nothing) && is_harmless(each);
       if (plan_.sums_up ? !vanishes : uses(*reduce_, Of::v, k))
         plan_.terms.push_back({k, each.x, each.theta, each.output, false, each.weight});
+      else
+        note_left_out(k);
       plan_.needs_finite = plan_.needs_finite || vanishes || each.weight != 1;
       each.counts = plan_.sums_up && each.weight != 0 && !graph_.is(each.y, 0);
       if (each.counts) maps.push_back(each.y);
@@ -262,6 +264,14 @@ class Planner {
         found = plan_.terms.insert(found, {k, each.x, each.theta, each.output, false, each.weight, true});
       found->y_is_needed = true;
     }
+  }
+
+  void note_left_out(std::size_t k) {
+    using Why = LeftOut::Why;
+    auto& each = terms_[k];
+    plan_.left_out.push_back({k, each.output == Output::nothing ? Why::zero_input
+                                 : plan_.sums_up                ? Why::zero_weight
+                                                                : Why::not_reduced});
   }
 
   // Zero times its γ is zero: that is finite if what it is divided by is stabilized by a number, or if γ is looked at
@@ -403,6 +413,15 @@ bool looks_at_signs(const language::BoundRule& rule) {
   if (!plan.obstacle.empty()) return false;
   return plan.terms.size() != other.terms.size() || plan.groups.size() != other.groups.size() ||
          plan.runs.size() != other.runs.size();
+}
+
+bool needs_output(const language::BoundRule& rule, const Facts& facts) {
+  auto& terms = rule.rule->terms;
+  if (!facts.factors.empty() && !rule.rule->uses_layer_output) return false;  // computed with all else
+  return rule.rule->uses_layer_output ||
+         (facts.has_transposed && (facts.needs_output || std::any_of(terms.begin(), terms.end(), [&](auto& term) {
+                                     return is_unmodified(rule, term);
+                                   })));
 }
 
 Plan make_plan(const language::BoundRule& rule, const Facts& facts) { return Planner(rule, facts).make(); }

@@ -10,6 +10,7 @@
 #include "interpreter/evaluate/plan/program.hpp"
 #include "interpreter/evaluate/plan/value_graph.hpp"
 #include "interpreter/language/binding.hpp"
+#include "interpreter/language/kinds.hpp"
 
 namespace ascribe::evaluate::plan {
 
@@ -18,6 +19,7 @@ struct Facts {
   bool has_transposed = false;  ///< an operator hands back what comes from above (layering::find_transposed)
   bool takes_weights = false;   ///< and it does so for any parameters and inputs
   bool can_be_stacked = false;  ///< several of them can be one
+  bool needs_output = false;    ///< the operator needs the layer's own output
   std::vector<std::string> parameters{};
   std::size_t inputs = 1, receivers = 1;  ///< how many inputs there are, and how many of them get relevance
   /// Of a layer that adds up its inputs, all of one shape and all with relevance: by what it multiplies each.
@@ -42,6 +44,16 @@ struct PlannedTerm {
   bool for_its_output = false;  ///< nothing comes back through it
 };
 
+/// A term of the rule of which nothing is computed, but for what its bias gives.
+struct LeftOut {
+  std::size_t term;  ///< of the rule
+  enum class Why {
+    zero_input,   ///< x_k is zero
+    zero_weight,  ///< a_k is zero
+    not_reduced   ///< relevance does not depend on its v_k
+  } why;
+};
+
 /// One transposed operator, for terms whose x_k are the same: their parameters stacked, one γ each, where there are
 /// several.
 struct Group {
@@ -55,6 +67,7 @@ struct Plan {
   std::string obstacle;  ///< why only the reference can do it; empty: the rest counts
   ValueGraph graph;
   std::vector<PlannedTerm> terms;
+  std::vector<LeftOut> left_out;
   /// Terms that one run of the layer's operator computes y_k for.
   std::vector<std::vector<std::size_t>> runs;
   std::vector<Group> groups;
@@ -79,7 +92,13 @@ bool is_unmodified(const language::BoundRule& rule, const language::Term& term);
 /// Whether the rule's terms look at the sign of the layer's input.
 bool looks_at_signs(const language::BoundRule& rule);
 
+/// Whether the layer's own output is kept for the backward pass.
+bool needs_output(const language::BoundRule& rule, const Facts& facts);
+
 Plan make_plan(const language::BoundRule& rule, const Facts& facts);
+
+/// Of a layer as its kind mostly is: with all parameters that it may have, without groups, each input with relevance.
+Facts facts_of(const language::Kind& kind, bool x_is_not_negative = false);
 
 /// For people: the plan's operators and passes, or what stands in its way.
 std::string describe(const Plan& plan, const language::BoundRule& rule, const Facts& facts);

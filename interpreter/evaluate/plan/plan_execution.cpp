@@ -357,12 +357,10 @@ class PlanExecution : public Execution {
     reference_->check_fit(layer, output_shape);
   }
   bool needs_output() const override {
-    auto& terms = rule_.rule->terms;
-    if (!factors_.empty() && !rule_.rule->uses_layer_output) return false;  // computed with all else
-    return rule_.rule->uses_layer_output ||
-           (transposed_ && (transposed_->needs_output || std::any_of(terms.begin(), terms.end(), [&](auto& term) {
-                              return plan::is_unmodified(rule_, term);
-                            })));
+    plan::Facts facts{.has_transposed = transposed_ != nullptr,
+                      .needs_output = transposed_ && transposed_->needs_output,
+                      .factors = factors_};
+    return plan::needs_output(rule_, facts);
   }
   at::Tensor forward(const Layer& layer) const override { return reference_->forward(layer); }
   std::vector<at::Tensor> differentiable_relevance(const Layer& layer, const at::Tensor& R) const override {
@@ -397,6 +395,7 @@ class PlanExecution : public Execution {
     plan::Facts facts{.has_transposed = transposed_ != nullptr,
                       .takes_weights = transposed_ && transposed_->takes_weights,
                       .can_be_stacked = can_be_stacked_,
+                      .needs_output = transposed_ && transposed_->needs_output,
                       .inputs = layer.inputs.size(),
                       .receivers = gets};
     if (facts.takes_weights && !has_plain_parameters(layer, R)) return {};

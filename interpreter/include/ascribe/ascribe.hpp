@@ -11,6 +11,7 @@
 //   progress.hpp   how far that is                                                no LibTorch
 //   report.hpp     what happened at each layer                                     no LibTorch
 //   heatmap.hpp    relevance as a picture
+//   cache.hpp      the memory that is kept between calls
 //
 // What holds for all of them:
 // - Every mistake is an ascribe::Error. Besides it there are only std::bad_alloc, what a host's own callback throws,
@@ -25,6 +26,7 @@
 
 #include "ascribe/attach.hpp"
 #include "ascribe/attribute.hpp"
+#include "ascribe/cache.hpp"
 #include "ascribe/error.hpp"
 #include "ascribe/files.hpp"
 #include "ascribe/heatmap.hpp"
