@@ -220,9 +220,10 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   libtorch::check_recurrent(op, stack, layer);
   if (server_.takes_apart && op.operator_name().overload_name == "data" &&
       layering::find_written_out(name, "input", /*products=*/true))
-    throw Error({.code = Code::wrong_model,
-                 .message = filled("{} is given a packed sequence, which cannot be taken apart step by step", serving()),
-                 .help = "give it a padded batch, or one sample at a time"});
+    throw Error(
+        {.code = Code::wrong_model,
+         .message = filled("{} is given a packed sequence, which cannot be taken apart step by step", serving()),
+         .help = "give it a padded batch, or one sample at a time"});
   if (auto* parts = layering::find_written_out(name, op.operator_name().overload_name, server_.takes_apart)) {
     libtorch::Opening opening;
     auto results = parts(libtorch::arguments_of(op, stack));

@@ -14,14 +14,13 @@ Measuring::Measuring(double& seconds, std::size_t& operators)
     : seconds_(seconds),
       operators_(operators),
       before_(called),
-      callback_(at::addThreadLocalCallback(
-          at::RecordFunctionCallback(
-              [](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {
-                if (depth++ == 0) ++called;
-                return nullptr;
-              },
-              [](const at::RecordFunction&, at::ObserverContext*) { --depth; })
-              .scopes({at::RecordScope::FUNCTION}))),
+      callback_(at::addThreadLocalCallback(at::RecordFunctionCallback(
+                                               [](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {
+                                                 if (depth++ == 0) ++called;
+                                                 return nullptr;
+                                               },
+                                               [](const at::RecordFunction&, at::ObserverContext*) { --depth; })
+                                               .scopes({at::RecordScope::FUNCTION}))),
       begin_(std::chrono::steady_clock::now()) {}
 
 Measuring::~Measuring() {

@@ -54,8 +54,8 @@ LayerServer::Served LayerServer::serve(const c10::OperatorHandle& op, torch::jit
   if (decided && is_merge(*best->entry) && recorder.merge(op, stack, found, *best->entry, pass, row))
     return {number, true};
   if (decided && is_merge(*best->entry) && kind.name == "batch_norm")
-    call.batch_norm =
-        std::make_shared<const layering::BatchNorm>(layering::batch_norm_of(op, libtorch::arguments_of(op, stack), call.written));
+    call.batch_norm = std::make_shared<const layering::BatchNorm>(
+        layering::batch_norm_of(op, libtorch::arguments_of(op, stack), call.written));
   bool refused = decided && is_refuse(*best->entry);
   if (refused && layering::may_be_part(op.operator_name().name)) {
     try {

@@ -69,6 +69,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
     row.choices = call.choices;
   // What `last` will choose is not known yet: then everything is kept that any rule needs.
   if (!call.rule) refuse_forward(call);
+  bool only_shapes = watch_.only_relevance && call.rule && !call.batch_norm && !call.execution->needs_inputs();
   torch::autograd::edge_list edges;
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     if (folded) {
@@ -79,9 +80,10 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
     auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it, be it a
     // leaf or the result of what ran before.
-    call.inputs.push_back(x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
-                          : passes_.made_here(x)                         ? KeptTensor::result(x)
-                                                                         : KeptTensor::copy(x));
+    call.inputs.push_back(only_shapes                                      ? KeptTensor::shape(x)
+                          : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
+                          : passes_.made_here(x)                           ? KeptTensor::result(x)
+                                                                           : KeptTensor::copy(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
@@ -164,13 +166,15 @@ bool Recorder::merge(const c10::OperatorHandle& op, torch::jit::Stack& stack, co
   if (!call.merges_behind || !call.operation || call.output_version != static_cast<std::int64_t>(x._version()))
     return false;
   layering::NamedTensors parameters;
-  for (auto& [name, parameter] : call.parameters) parameters.emplace_back(name, parameter.get([what = &name] { return "the " + *what; }));
+  for (auto& [name, parameter] : call.parameters)
+    parameters.emplace_back(name, parameter.get([what = &name] { return "the " + *what; }));
   auto folded = layering::folded_behind(*call.operation, parameters, output_of_linear, x,
                                         layering::batch_norm_of(op, libtorch::arguments_of(op, stack), call.written));
   if (!folded) return false;
   call.operation = folded->operation;
   call.parameters.clear();
-  for (auto& [name, parameter] : folded->parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
+  for (auto& [name, parameter] : folded->parameters)
+    call.parameters.emplace_back(name, KeptTensor::reference(parameter));
   call.written = libtorch::Written::noticeably;
   if (call.rule) call.take(*call.rule);
   describe_entry(*row.report, &entry);

@@ -18,9 +18,11 @@ namespace ascribe::attaching {
 
 /// What an attachment is to notice besides its work.
 struct Watch {
-  bool sums = false;                         ///< what the relevance of each layer sums to, and who took what
-  bool outputs = false;                      ///< where relevance arrives at each layer
-  bool profile = false;                      ///< what each layer takes
+  bool sums = false;     ///< what the relevance of each layer sums to, and who took what
+  bool outputs = false;  ///< where relevance arrives at each layer
+  bool profile = false;  ///< what each layer takes
+  /// Nobody asks for gradients, of layers or of relevance: what a rule does not need is not kept.
+  bool only_relevance = false;
   bool has_input = false;                    ///< the model is a saved one, whose input requires a gradient
   std::shared_ptr<Supervisor> supervisor{};  ///< null: nobody can stop it
 };

@@ -282,7 +282,11 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
                         const std::shared_ptr<attaching::Supervisor>& supervisor) {
   check_options(options, inputs);
   auto ran = forward(model, rules, inputs, target.output(), options.create_graph,
-                     {.sums = options.sums, .outputs = true, .profile = options.profile, .supervisor = supervisor});
+                     {.sums = options.sums,
+                      .outputs = true,
+                      .profile = options.profile,
+                      .only_relevance = !options.create_graph,
+                      .supervisor = supervisor});
   auto& state = ran.state;
   auto y = attributing::chosen_output(ran.outputs, target);
   check_entries(state->report(), rules);

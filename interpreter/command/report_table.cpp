@@ -272,7 +272,8 @@ std::string describe_costs(const Report& report) {
     rows.push_back({layer.name, layer.kind, layer.rule, filled("{:.3f}", milli * cost.forward_seconds),
                     filled("{}", cost.forward_operators), filled("{:.3f}", milli * cost.backward_seconds),
                     filled("{}", cost.backward_operators),
-                    filled("{:.3f}", static_cast<double>(cost.kept_bytes) / mega), filled("{:.1f} %", 100 * both / whole)});
+                    filled("{:.3f}", static_cast<double>(cost.kept_bytes) / mega),
+                    filled("{:.1f} %", 100 * both / whole)});
     std::string bar = "  ";
     for (auto i = std::lround(static_cast<double>(longest_bar) * both / largest); i > 0; --i) bar += "█";
     bars.push_back(std::move(bar));

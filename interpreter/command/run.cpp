@@ -168,8 +168,10 @@ int run(const RunOptions& options) {
                       "write `--output relevance.npy`, too");
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
-  AttributeOptions wanted{
-      .to_input = !options.outputs.empty() || options.at.empty(), .sum_embeddings = true, .sums = !options.profile, .profile = options.profile};
+  AttributeOptions wanted{.to_input = !options.outputs.empty() || options.at.empty(),
+                          .sum_embeddings = true,
+                          .sums = !options.profile,
+                          .profile = options.profile};
   for (auto& [layer, path] : inner_layers(options)) {
     wanted.layers.push_back(layer);
     files.push_back(path);

@@ -55,6 +55,8 @@ class Execution {
 
   /// Whether relevance() is to be given the layer's output.
   virtual bool needs_output() const = 0;
+  /// Whether it looks at the numbers of the layer's inputs; if not, tensors of their shape and type serve.
+  virtual bool needs_inputs() const = 0;
 
   /// What goes on instead of the layer's output where the rule has `forward`; otherwise the output itself.
   virtual at::Tensor forward(const Layer& layer) const = 0;

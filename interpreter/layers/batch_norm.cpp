@@ -89,13 +89,13 @@ BatchNorm batch_norm_of(const c10::OperatorHandle& op, const std::vector<c10::IV
   auto gamma = tensor(1), beta = tensor(2), mean = tensor(3), variance = tensor(4);
   auto place = static_cast<std::size_t>(*op.schema().argumentIndexWithName("eps"));
   auto epsilon = arguments[place].toDouble();
-  auto made = ParameterCache::instance().get(
-      ParameterCache::nobody, filled("batch norm {}", epsilon), {gamma, beta, mean, variance}, written, [&]() -> Tensors {
-        auto scale = (variance + epsilon).sqrt().reciprocal();
-        if (gamma.defined()) scale = gamma * scale;
-        auto shift = -mean * scale;
-        return {scale, beta.defined() ? beta + shift : shift};
-      });
+  auto made = ParameterCache::instance().get(ParameterCache::nobody, filled("batch norm {}", epsilon),
+                                             {gamma, beta, mean, variance}, written, [&]() -> Tensors {
+                                               auto scale = (variance + epsilon).sqrt().reciprocal();
+                                               if (gamma.defined()) scale = gamma * scale;
+                                               auto shift = -mean * scale;
+                                               return {scale, beta.defined() ? beta + shift : shift};
+                                             });
   return {made[0], made[1], written};
 }
 
@@ -121,11 +121,11 @@ std::optional<FoldedLayer> folded_behind(const Operation& linear, const NamedTen
     auto in_groups = grouped(weight, groups);
     return (in_groups * along_groups(scale, in_groups)).reshape(weight.sizes());
   };
-  auto made = ParameterCache::instance().get(
-      ParameterCache::nobody, filled("behind {}", transposed ? groups : 0), {weight, bias, scale, shift}, batch_norm.written,
-      [&]() -> Tensors { return {scaled(), bias.defined() ? bias * scale + shift : shift.clone()}; });
-  auto out =
-      with_parameters(linear, std::move(made), bias.defined(), language::covers("linear", kind) ? -1 : 1);
+  auto made = ParameterCache::instance().get(ParameterCache::nobody, filled("behind {}", transposed ? groups : 0),
+                                             {weight, bias, scale, shift}, batch_norm.written, [&]() -> Tensors {
+                                               return {scaled(), bias.defined() ? bias * scale + shift : shift.clone()};
+                                             });
+  auto out = with_parameters(linear, std::move(made), bias.defined(), language::covers("linear", kind) ? -1 : 1);
   if (same) return out;
   auto operation = std::make_shared<Operation>(*out.operation);
   operation->view = Operation::View{read.sizes().vec(), read.strides().vec()};

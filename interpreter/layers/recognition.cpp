@@ -158,7 +158,8 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
     tensors = c10::Dispatcher::singleton().findSchemaOrThrow(call.op.operator_name().name.c_str(), "Tensor");
   auto step = step_of(tensors, arguments, std::move(slots), out.in_place);
   if (kind.name == "scale")  // a factor may be written into, as a state is: here it is as it was
-    for (auto& [place, constant] : step.constants) constant = KeptTensor::copy(constant.get([] { return "the factor"; }));
+    for (auto& [place, constant] : step.constants)
+      constant = KeptTensor::copy(constant.get([] { return "the factor"; }));
   operation->steps.push_back(std::move(step));
   operation->coefficient = coefficient_of(kind, call.op, arguments,
                                           out.inputs[depends[inputs[0]] == Dependence::none ? inputs.size() - 1 : 0]);

@@ -26,6 +26,13 @@ KeptTensor KeptTensor::result(const at::Tensor& tensor) {
   return out;
 }
 
+KeptTensor KeptTensor::shape(const at::Tensor& tensor) {
+  KeptTensor out;
+  at::NoGradGuard no_grad;
+  out.tensor_ = at::zeros({}, tensor.options().requires_grad(false)).expand(tensor.sizes());
+  return out;
+}
+
 KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
   KeptTensor out;
   if (!tensor.defined()) return out;

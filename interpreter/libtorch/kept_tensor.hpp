@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <string>
 
 namespace ascribe::libtorch {
@@ -19,9 +20,15 @@ class KeptTensor {
   /// Of what this thread's layers have made, and no other thread has seen yet.
   static KeptTensor result(const at::Tensor& tensor);
   static KeptTensor reference(const at::Tensor& tensor);
+  /// Of which only shape and type will be asked: its numbers are not kept, and what get() gives has none of them.
+  static KeptTensor shape(const at::Tensor& tensor);
 
   bool defined() const { return tensor_.defined(); }
-  std::int64_t bytes() const { return tensor_.defined() ? static_cast<std::int64_t>(tensor_.nbytes()) : 0; }
+  /// Of the numbers that are kept, shared or not.
+  std::int64_t bytes() const {
+    if (!tensor_.defined()) return 0;
+    return static_cast<std::int64_t>(std::min(tensor_.nbytes(), tensor_.storage().nbytes()));
+  }
   /// Without history. Throws Error (overwritten_tensor) where a tensor that is referred to has changed; `what()` names
   /// it.
   template <typename What>

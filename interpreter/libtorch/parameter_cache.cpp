@@ -17,7 +17,10 @@ std::uint64_t number_of(const void* address) { return reinterpret_cast<std::uint
 // Nothing where its numbers cannot be read at once.
 std::optional<Content> content_of(const at::Tensor& tensor, Written written) {
   if (!tensor.defined()) return Content{};
-  Content out{{}, tensor.storage_offset(), static_cast<int>(tensor.scalar_type()), tensor.sizes().vec(),
+  Content out{{},
+              tensor.storage_offset(),
+              static_cast<int>(tensor.scalar_type()),
+              tensor.sizes().vec(),
               tensor.strides().vec()};
   if (written == Written::noticeably && !tensor.is_inference()) {
     out.identity = {number_of(tensor.storage().unsafeGetStorageImpl()), static_cast<std::uint64_t>(tensor._version())};
@@ -80,7 +83,8 @@ std::vector<at::Tensor> ParameterCache::get(Owner owner, const std::string& purp
   std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> of;
   if (written == Written::noticeably)  // as long as these are held, nothing else gets their addresses
     for (auto& each : parameters)
-      if (each.defined()) of.emplace_back(c10::intrusive_ptr<c10::StorageImpl>(each.storage().getWeakStorageImpl().lock()));
+      if (each.defined())
+        of.emplace_back(c10::intrusive_ptr<c10::StorageImpl>(each.storage().getWeakStorageImpl().lock()));
   std::lock_guard lock(mutex_);
   drop_what_died();
   if (bytes > limit_) return made;

@@ -6,15 +6,16 @@
 #include <mutex>
 #include <utility>
 
-#include "interpreter/libtorch/parameter_cache.hpp"
 #include "interpreter/evaluate/plan/plan.hpp"
+#include "interpreter/libtorch/parameter_cache.hpp"
 
 namespace ascribe::evaluate::plan {
 
 /// Shared by all copies of a bound rule, and by threads. What it made of parameters goes when it does.
 class CompiledRule {
  public:
-  explicit CompiledRule(const language::BoundRule& rule) : looks_at_signs(plan::looks_at_signs(rule)) {}
+  explicit CompiledRule(const language::BoundRule& rule)
+      : looks_at_signs(plan::looks_at_signs(rule)), uses_inputs(plan::uses_inputs(rule)) {}
   CompiledRule(const CompiledRule&) = delete;
   CompiledRule& operator=(const CompiledRule&) = delete;
   ~CompiledRule() { libtorch::ParameterCache::instance().forget(owner); }
@@ -26,7 +27,7 @@ class CompiledRule {
   const Plan& plan(const language::BoundRule& rule, const Facts& facts);
 
   const libtorch::ParameterCache::Owner owner = libtorch::ParameterCache::new_owner();
-  const bool looks_at_signs;
+  const bool looks_at_signs, uses_inputs;
 
  private:
   std::mutex mutex_;

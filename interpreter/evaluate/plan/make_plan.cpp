@@ -405,6 +405,17 @@ bool is_unmodified(const language::BoundRule& rule, const language::Term& term) 
   });
 }
 
+bool uses_inputs(const language::BoundRule& rule) {
+  if (!rule.rule->backward || rule.rule->forward) return true;
+  bool found = false;
+  language::traverse(*rule.rule->backward, [&](const Expression& each) {
+    auto* quantity = std::get_if<language::QuantityReference>(&each.node);
+    auto* parameter = std::get_if<language::ParameterReference>(&each.node);  // laid on an input, perhaps
+    found = found || (quantity && quantity->quantity != Quantity::R) || parameter;
+  });
+  return found;
+}
+
 bool looks_at_signs(const language::BoundRule& rule) {
   Facts facts{.has_transposed = true, .takes_weights = true, .can_be_stacked = true};
   auto plan = make_plan(rule, facts);

@@ -89,6 +89,9 @@ struct Plan {
 /// Whether a term leaves inputs and parameters as they are, so that its output is the layer's own.
 bool is_unmodified(const language::BoundRule& rule, const language::Term& term);
 
+/// Whether what the rule hands down depends on the numbers of the layer's inputs; `backward = R` does not.
+bool uses_inputs(const language::BoundRule& rule);
+
 /// Whether the rule's terms look at the sign of the layer's input.
 bool looks_at_signs(const language::BoundRule& rule);
 

@@ -49,7 +49,7 @@ class Run {
   }
 
  private:
-// Where it was not kept, it is computed once more.
+  // Where it was not kept, it is computed once more.
   const at::Tensor& own_output() {
     if (layer_.output.defined()) return layer_.output;
     if (own_output_.defined()) return own_output_;
@@ -177,7 +177,8 @@ class Run {
         for (auto term : terms) each.push_back(modified(w, plan_.terms[term].theta[place]));
         return {each.size() == 1 ? each[0] : at::cat(each, 0)};
       };
-      out.push_back(libtorch::ParameterCache::instance().get(compiled_.owner, purpose, {w}, layer_.written, make).front());
+      out.push_back(
+          libtorch::ParameterCache::instance().get(compiled_.owner, purpose, {w}, layer_.written, make).front());
     }
     return out;
   }
@@ -271,8 +272,9 @@ class Run {
     std::vector<std::size_t> distinct(group.stacked);
     for (std::size_t k = group.terms.size(); k-- > 0;) distinct[group.places[k]] = group.terms[k];
     auto own = parameters(distinct);
-    auto found = transposed_->run({*layer_.operation, layer_.inputs, own, transposed_->needs_output ? own_output() : layer_.output, gamma,
-         layer_.gets_relevance});
+    auto found =
+        transposed_->run({*layer_.operation, layer_.inputs, own,
+                          transposed_->needs_output ? own_output() : layer_.output, gamma, layer_.gets_relevance});
     gamma.reset();
     if (!found) return false;
     v_[plan_.terms[group.terms.front()].term] = std::move(*found);
@@ -362,6 +364,7 @@ class PlanExecution : public Execution {
                       .factors = factors_};
     return plan::needs_output(rule_, facts);
   }
+  bool needs_inputs() const override { return compiled_->uses_inputs; }
   at::Tensor forward(const Layer& layer) const override { return reference_->forward(layer); }
   std::vector<at::Tensor> differentiable_relevance(const Layer& layer, const at::Tensor& R) const override {
     return reference_->differentiable_relevance(layer, R);
@@ -390,7 +393,8 @@ class PlanExecution : public Execution {
     for (auto& [name, w] : layer.parameters) alike = alike && w.defined() && w.scalar_type() == type;
     auto gets = receivers(layer);
     // What a bias took is known of layers with weights only.
-    bool biased = !layer.parameters.empty() && layer.parameters.back().first == "bias" && transposed_ && !transposed_->takes_weights;
+    bool biased = !layer.parameters.empty() && layer.parameters.back().first == "bias" && transposed_ &&
+                  !transposed_->takes_weights;
     if (!alike || (shares && (gets != layer.inputs.size() || biased))) return {};
     plan::Facts facts{.has_transposed = transposed_ != nullptr,
                       .takes_weights = transposed_ && transposed_->takes_weights,
@@ -402,7 +406,8 @@ class PlanExecution : public Execution {
     for (auto& [name, w] : layer.parameters) facts.parameters.push_back(name);
     facts.x_is_not_negative =
         facts.takes_weights && compiled_->looks_at_signs && plan::never_negative(layer.inputs.front());
-    if (gets == layer.inputs.size() && std::all_of(layer.inputs.begin(), layer.inputs.end(), [&](auto& x) { return x.sizes() == R.sizes(); }))
+    if (gets == layer.inputs.size() &&
+        std::all_of(layer.inputs.begin(), layer.inputs.end(), [&](auto& x) { return x.sizes() == R.sizes(); }))
       facts.factors = factors_;
     auto& plan = compiled_->plan(rule_, facts);
     if (!plan.obstacle.empty()) return {};

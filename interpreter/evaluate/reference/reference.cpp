@@ -390,6 +390,7 @@ class ReferenceExecution : public Execution {
     check_rule_fits(rule_, layer, output_shape);
   }
   bool needs_output() const override { return rule_.rule->uses_layer_output; }
+  bool needs_inputs() const override { return true; }
   at::Tensor forward(const Layer& layer) const override {
     return rule_.rule->forward ? Evaluation(rule_, layer, {}).replaced_output(layer.output) : layer.output;
   }
