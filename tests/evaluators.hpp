@@ -26,6 +26,13 @@ inline at::Tensor forward(const language::BoundRule& rule, const evaluate::Layer
   return out;
 }
 
+/// How far other evaluators may be from it: 1e-12 (float32: 1e-6) of its largest finite magnitude.
+inline double tolerance(const at::Tensor& reference) {
+  auto finite = reference.masked_select(reference.isfinite());
+  auto largest = finite.numel() == 0 ? 0 : finite.abs().max().item<double>();
+  return (reference.scalar_type() == at::kDouble ? 1e-12 : 1e-6) * largest;
+}
+
 /// The relevance of every input by the reference; the others have to agree, to 1e-12 of the largest magnitude.
 inline std::vector<at::Tensor> relevance(const language::BoundRule& rule, const evaluate::Layer& layer,
                                          const at::Tensor& R) {
@@ -37,8 +44,7 @@ inline std::vector<at::Tensor> relevance(const language::BoundRule& rule, const 
     for (std::size_t i = 0; i < out.size(); ++i) {
       REQUIRE(other.at(i).defined() == out[i].defined());
       if (!out[i].defined() || out[i].numel() == 0) continue;
-      auto bound = (out[i].scalar_type() == at::kDouble ? 1e-12 : 1e-6) * out[i].abs().max().item<double>();
-      CHECK(at::allclose(other[i], out[i], 0, bound, /*equal_nan=*/true));
+      CHECK(at::allclose(other[i], out[i], 0, tolerance(out[i]), /*equal_nan=*/true));
     }
   }
   return out;
@@ -52,10 +58,7 @@ at::Tensor by_each_evaluator(const Run& run) {
     evaluate::UsingEvaluator using_it(*evaluator);
     auto found = run();
     INFO("evaluator " << evaluator->name());
-    if (out.defined()) {
-      auto bound = (out.scalar_type() == at::kDouble ? 1e-12 : 1e-6) * out.abs().max().template item<double>();
-      CHECK(at::allclose(found, out, 0, bound, /*equal_nan=*/true));
-    }
+    if (out.defined()) CHECK(at::allclose(found, out, 0, tolerance(out), /*equal_nan=*/true));
     out = found;
   }
   return out;

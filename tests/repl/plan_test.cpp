@@ -31,18 +31,20 @@ class Watching : public evaluate::Execution {
     planned_->check_fit(layer, shape);
   }
   bool needs_output() const override { return planned_->needs_output(); }
+  bool needs_inputs() const override { return planned_->needs_inputs(); }
   at::Tensor forward(const evaluate::Layer& layer) const override { return planned_->forward(layer); }
   std::vector<at::Tensor> relevance(const evaluate::Layer& layer, const at::Tensor& R,
                                     evaluate::Shares* shares) const override {
     auto* transposed = layering::find_transposed(*layer.operation);
     Facts facts{.has_transposed = transposed != nullptr,
                 .takes_weights = transposed && transposed->takes_weights,
-                .can_be_stacked = layering::can_be_stacked(*layer.operation),
+                .can_be_stacked = transposed && layering::can_be_stacked(*transposed, *layer.operation),
                 .needs_output = transposed && transposed->needs_output,
                 .inputs = layer.inputs.size(),
                 .receivers = static_cast<std::size_t>(
                     std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true))};
     for (auto& [name, w] : layer.parameters) facts.parameters.push_back(name);
+    if (layer.operation->kind->name == "add") facts.factors = {1, 1};
     met_.push_back({layer.operation->kind, facts});
     return planned_->relevance(layer, R, shares);
   }

@@ -428,6 +428,7 @@ bool looks_at_signs(const language::BoundRule& rule) {
 
 bool needs_output(const language::BoundRule& rule, const Facts& facts) {
   auto& terms = rule.rule->terms;
+  if (rule.rule->backward) return rule.rule->uses_layer_output;
   if (!facts.factors.empty() && !rule.rule->uses_layer_output) return false;  // computed with all else
   return rule.rule->uses_layer_output ||
          (facts.has_transposed && (facts.needs_output || std::any_of(terms.begin(), terms.end(), [&](auto& term) {
