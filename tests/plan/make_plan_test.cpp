@@ -167,10 +167,21 @@ TEST_CASE("what a rule does that no plan has is told") {
   CHECK(obstacle(standard("gradient_times_input")) == "the rule uses the layer's gradient");
   CHECK(obstacle(written("rule r { forward = 2 * y }")) == "the rule replaces the layer's output");
   CHECK(obstacle(written("rule r { output = max(y, 0) }")) == "a term changes the layer's output");
-  CHECK(obstacle(standard("epsilon_std")) == "`mean` goes over whole samples");
-  CHECK(obstacle(written("rule r { map = R / stabilize(y, sum(abs(y))) }")) == "`sum` goes over whole samples");
   CHECK(obstacle(written("rule r { map = R / stabilize(y, 0.5); reduce = 0 * x * v }")) ==
         "nothing of it is handed back");
+}
+
+TEST_CASE("what goes over whole samples is computed before the pass that uses it, once") {
+  auto plan = planned(standard("epsilon_std"), weighted(false));
+  REQUIRE(plan.obstacle.empty());
+  CHECK(plan.graph.reductions().size() == 1);
+  CHECK(plan.reduced.size() == 1);
+  REQUIRE(plan.reduced[0].sources.size() == 1);
+  CHECK(plan.reduced[0].sources[0].of == evaluate::plan::Source::Of::layer_y);
+  plan = planned(written("rule r { map = R / (sum(abs(y)) + sum(abs(y)) + quantile(y, 0.5) + mean(y - mean(y))) }"), weighted(false));
+  CHECK(plan.graph.reductions().size() == 4);
+  CHECK(obstacle(written("rule r { map = R / (y + quantile(y, 2)) }")) == "the share of a quantile is no number from 0 to 1");
+  CHECK(obstacle(written("rule r(a: output = 2) { map = R / (y + sum(a)) }")) == "it reduces a number");
 }
 
 TEST_CASE("a sum of inputs of one shape is one pass, without operators") {

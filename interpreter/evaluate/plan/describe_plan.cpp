@@ -115,6 +115,11 @@ class Description {
       case Of::argument:
       case Of::argument_on_output:
         return rule_.parameters[source.index].name;
+      case Of::reduced: {
+        auto& reduction = plan_.graph.reductions()[source.index];
+        return filled("{}({})", language::info(reduction.builtin).name,
+                      formulas_of(plan_.reduced[source.index]).front());
+      }
     }
     return {};
   }

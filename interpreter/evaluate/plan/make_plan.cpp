@@ -44,6 +44,7 @@ class Planner {
       read_reduce();
       if (!facts_.factors.empty()) {
         compile_whole();
+        compile_reductions();
         return std::move(plan_);
       }
       choose_terms();
@@ -51,6 +52,7 @@ class Planner {
       if (plan_.sums_up && plan_.groups.empty()) refuse("nothing of it is handed back");
       compile_passes();
     }
+    compile_reductions();
     return std::move(plan_);
   } catch (const Refusal& refusal) {
     Plan out;
@@ -326,6 +328,13 @@ class Planner {
       return;
     }
     plan_.groups.push_back({term.x, {i}, {0}});
+  }
+
+  void compile_reductions() {
+    for (auto& each : graph_.reductions()) {
+      Value of[] = {each.of};
+      plan_.reduced.push_back(compile(graph_, of));
+    }
   }
 
   void compile_passes() {

@@ -100,8 +100,34 @@ class Run {
         return argument(source.index, layer_.inputs[input_], language::Space::input);
       case Of::argument_on_output:
         return argument(source.index, R_, language::Space::output);
+      case Of::reduced:
+        return reduced_values(source.index);
     }
     return {};
+  }
+
+  // One number for each sample, or what is left along dimensions, laid out so that it spreads over the rest.
+  at::Tensor reduced_values(std::size_t index) {
+    auto& graph = plan_.graph;
+    auto& reduction = graph.reductions()[index];
+    bool of_output = !graph.depends_on(reduction.of, [](auto& source) {
+      return source.of == Of::x || source.of == Of::input || source.of == Of::other || source.of == Of::v ||
+             source.of == Of::argument;
+    });
+    auto known = std::find_if(reduced_.begin(), reduced_.end(), [&](auto& each) {
+      return each.index == index && (of_output || each.input == input_);
+    });
+    if (known != reduced_.end()) return known->value;
+    auto& like = of_output ? R_ : layer_.inputs[input_];
+    auto values = at::empty_like(like);
+    run_program(plan_.reduced[index], {values});
+    auto& places = layer_.samples;
+    auto place = of_output                ? places.output
+                 : places.inputs.empty() ? layering::SamplePlace{}
+                                         : places.inputs.at(input_);
+    auto space = of_output ? language::Space::output : language::Space::input;
+    auto found = reduced({reduction.builtin, {}, reduction.dimensions}, {values, space, place}, reduction.share);
+    return reduced_.emplace_back(Reduced{index, input_, spread(tensor(found), found.space, like.dim(), place)}).value;
   }
 
   at::Tensor argument(std::size_t index, const at::Tensor& like, language::Space space) const {
@@ -136,7 +162,8 @@ class Run {
 
   // θ_k, from its own clauses.
   at::Tensor theta(const language::Term& term, std::size_t place) const {
-    auto& [name, w] = layer_.parameters[place];
+    auto& name = layer_.parameters[place].first;
+    auto& w = layer_.parameters[place].second;
     for (auto& planned : plan_.terms)
       if (&bound_.rule->terms[planned.term] == &term) return modified(w, planned.theta[place]);
     for (auto& clause : term.params) {  // of a term of which nothing else is left
@@ -164,7 +191,8 @@ class Run {
   Tensors parameters(const std::vector<std::size_t>& terms) const {
     Tensors out;
     for (std::size_t place = 0; place < layer_.parameters.size(); ++place) {
-      auto& [name, w] = layer_.parameters[place];
+      auto& name = layer_.parameters[place].first;
+      auto& w = layer_.parameters[place].second;
       auto& first = plan_.terms[terms.front()].theta[place];
       if (terms.size() == 1 && !first) {
         out.push_back(w);
@@ -324,6 +352,11 @@ class Run {
   at::Tensor own_output_;
   Tensors y_, stacked_y_, gammas_;
   std::vector<Tensors> v_;
+  struct Reduced {
+    std::size_t index, input;
+    at::Tensor value;
+  };
+  std::vector<Reduced> reduced_;
   std::size_t input_ = 0;
 };
 

@@ -155,12 +155,24 @@ PlanValue Translation::of_argument(std::size_t index, const Frame* frame) {
 
 PlanValue Translation::of_call(const BuiltinCall& call, const Frame* frame) {
   auto op = op_of(call.builtin);
-  if (!op) fail(filled("`{}` goes over whole samples", language::info(call.builtin).name));
   auto out = value(*call.arguments.front(), frame);
+  if (!op) return of_reduction(call, out, frame);
   if (plan::info(*op).operands == 1) return graph_.operation(*op, out);
   for (std::size_t i = 1; i < call.arguments.size(); ++i)
     out = graph_.operation(*op, out, value(*call.arguments[i], frame));
   return out;
+}
+
+PlanValue Translation::of_reduction(const BuiltinCall& call, PlanValue of, const Frame* frame) {
+  auto* row = std::get_if<language::Reduction>(&language::info(call.builtin).sort);
+  if (!row || graph_.as_number(of)) fail("it reduces a number");
+  double share = 0;
+  if (row->takes_share) {
+    auto* number = graph_.as_number(value(*call.arguments[1], frame));
+    if (!number || !is_share(*number)) fail("the share of a quantile is no number from 0 to 1");
+    share = *number;
+  }
+  return graph_.reduction({call.builtin, call.dimensions, share, of});
 }
 
 PlanValue Translation::of_function(const Function& function, Frame arguments) {

@@ -37,6 +37,7 @@ class Translation {
   Value value(const language::Expression& expression, const Frame* frame);
   Value of_argument(std::size_t index, const Frame* frame);
   Value of_call(const language::BuiltinCall& call, const Frame* frame);
+  Value of_reduction(const language::BuiltinCall& call, Value of, const Frame* frame);
   Value of_function(const language::Function& function, Frame arguments);
   Value of_stabilize(const language::Stabilize& node, const Frame* frame);
   Value of_chain(const language::Chain& node, const Frame* frame);

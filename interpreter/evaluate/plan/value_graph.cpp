@@ -72,6 +72,8 @@ std::string describe(const Source& source) {
     case Of::argument:
     case Of::argument_on_output:
       return filled("argument {}", source.index + 1);
+    case Of::reduced:
+      return filled("reduction {}", source.index + 1);
   }
   return {};
 }
@@ -92,6 +94,13 @@ Value ValueGraph::number(double value) {
              Number{value});
 }
 Value ValueGraph::source(const Source& source) { return add({1, source, 0, {}}, source); }
+
+Value ValueGraph::reduction(const Reduction& reduction) {
+  auto found = std::find(reductions_.begin(), reductions_.end(), reduction);
+  auto index = static_cast<std::size_t>(found - reductions_.begin());
+  if (found == reductions_.end()) reductions_.push_back(reduction);
+  return source({Source::Of::reduced, index});
+}
 
 const double* ValueGraph::as_number(Value value) const {
   auto* found = std::get_if<Number>(&nodes_[value]);

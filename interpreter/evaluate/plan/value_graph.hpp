@@ -36,9 +36,10 @@ struct Source {
     v,                  ///< v_k of a term; where several share one operator, of the first of them
     bias,               ///< of a term's modified parameters, along the outputs: what a term with zeros for x gives
     argument,           ///< of the rule: numbers with a shape, laid on an input
-    argument_on_output  ///< the same, laid on an output
+    argument_on_output,  ///< the same, laid on an output
+    reduced              ///< what goes over whole samples, or along dimensions: computed before
   } of;
-  std::size_t index = 0;  ///< of the term, the input, or the argument
+  std::size_t index = 0;  ///< of the term, the input, the argument, or the reduction
   auto operator<=>(const Source&) const = default;
 };
 std::string describe(const Source& source);
@@ -53,6 +54,15 @@ struct Computed {
   std::array<Value, 3> operands;  ///< as many as the operation has
 };
 
+/// A sum, a mean, a quantile.
+struct Reduction {
+  language::Builtin builtin;
+  std::vector<std::int64_t> dimensions;
+  double share;
+  Value of;
+  bool operator==(const Reduction&) const = default;
+};
+
 class ValueGraph {
  public:
   /// What is known of the layer's input: that it has no negative number in it, and no NaN.
@@ -62,6 +72,9 @@ class ValueGraph {
   Value source(const Source& source);
   /// The operation, or what it is for these operands: a number, one of them.
   Value operation(Op op, Value a, Value b = 0, Value c = 0);
+  Value reduction(const Reduction& reduction);
+
+  const std::vector<Reduction>& reductions() const { return reductions_; }
 
   using Node = std::variant<Number, Source, Computed>;
   const Node& at(Value value) const { return nodes_[value]; }
@@ -72,7 +85,9 @@ class ValueGraph {
   /// Whether it is computed from such a source.
   template <typename Accepts>
   bool depends_on(Value value, const Accepts& accepts) const {
-    if (auto* found = as_source(value)) return accepts(*found);
+    if (auto* found = as_source(value))
+      return accepts(*found) ||
+             (found->of == Source::Of::reduced && depends_on(reductions_[found->index].of, accepts));
     auto* inner = std::get_if<Computed>(&nodes_[value]);
     if (!inner) return false;
     for (int i = 0; i < info(inner->op).operands; ++i)
@@ -89,6 +104,7 @@ class ValueGraph {
   bool never_negative(Value value) const;
 
   std::vector<Node> nodes_;
+  std::vector<Reduction> reductions_;
   std::map<Key, Value> known_;
   bool x_is_not_negative_;
 };

@@ -207,13 +207,14 @@ Operand ExpressionEvaluator::call(const BuiltinCall& node) {
                                  return z;
                                },
                                [&](const language::Reduction& reduction) -> Operand {
-                                 if (is_tensor(z)) return reduce(node, z, reduction.takes_share);
+                                 if (is_tensor(z))
+                                   return reduced(node, z, reduction.takes_share ? share(*node.arguments[1]) : 0);
                                  Constant number{std::get<double>(z.value)};
                                  return {evaluate_number({BuiltinCall{node.builtin, {constant(number)}, {}}, {}}, {})};
                                }});
 }
 
-Operand ExpressionEvaluator::reduce(const BuiltinCall& node, const Operand& z, bool takes_share) {
+Operand reduced(const BuiltinCall& node, const Operand& z, double share) {
   auto& t = tensor(z);
   bool whole = z.space == Space::param;
   auto& place = z.samples;
@@ -224,7 +225,6 @@ Operand ExpressionEvaluator::reduce(const BuiltinCall& node, const Operand& z, b
                                    info(node.builtin).name, shown_shape(t.sizes())),
                  .help = "explain one sample at a time (a batch of 1), or give the layer a rule that reduces nothing"});
   auto dimensions = counted_dimensions(node, t, z.space);
-  auto share = takes_share ? this->share(*node.arguments[1]) : 0;
   auto& reduction = std::get<Reduction>(on_tensors(node.builtin));
   if (!dimensions.empty()) {
     if (!whole && std::find(dimensions.begin(), dimensions.end(), place.dimension) != dimensions.end())

@@ -66,7 +66,6 @@ class ExpressionEvaluator {
   bool decide(const language::Expression& expression);
   Operand argument(std::size_t index);
   layering::SamplePlace samples(Space space) const;
-  Operand reduce(const language::BuiltinCall& node, const Operand& z, bool takes_share);
   Operand call(const language::BuiltinCall& call);
   /// Of quantile: a number from 0 to 1.
   double share(const language::Expression& expression);
@@ -88,6 +87,10 @@ class ExpressionEvaluator {
 /// The numbers of an argument as a tensor that broadcasts over `like`, which lives in the space (section 5 of the
 /// language). Throws Error (rule_does_not_fit); `name` is the argument's.
 at::Tensor laid_on(const language::Array& array, const at::Tensor& like, Space space, const std::string& name);
+
+/// A tensor reduced along the call's dimensions, or to one number for each sample. Throws Error (rule_does_not_fit):
+/// dimensions that are not there, or that samples lie along.
+Operand reduced(const language::BuiltinCall& call, const Operand& z, double share);
 
 /// z + ε·sign z, with sign 0 = 1: the stabilizer of the language's section 1.
 at::Tensor stabilized(const at::Tensor& z, double epsilon);
