@@ -126,10 +126,31 @@ TEST_CASE("sums are over all elements, in double precision") {
       auto R = at::full({}, 0.1, x.options());  // spread over the output, each of its elements counts
       auto passed = pass(program, x, y, R, {out});
       REQUIRE(passed.sums.size() == 2);
+      CHECK(passed.of_outputs.empty());
       auto sum = R.item<double>() * static_cast<double>(count);
       CHECK(passed.sums[0] == Approx(sum).epsilon(1e-12));
       CHECK(passed.sums[1] == Approx((x * y).sum(at::kDouble).item<double>()).epsilon(1e-9).margin(1e-12));
       check_equal(out, x * y);
+    }
+}
+
+TEST_CASE("the outputs are summed up on the way, where that is wanted") {
+  auto program = program_of([](ValueGraph& graph, Value x, Value y, Value) {
+    return std::vector{graph.operation(Op::multiply, x, y), x};
+  });
+  for (auto type : {at::kFloat, at::kDouble, at::kBFloat16})
+    for (std::int64_t count : {1, 513, 70'000}) {
+      auto x = drawn({count}, 1, type), y = drawn({count}, 2, type);
+      Tensors operands, outputs{at::empty_like(x), at::empty_like(x)};
+      for (auto& each : program.sources) operands.push_back(each.of == Of::x ? x : y);
+      auto passed = evaluate::plan::run(program, operands, outputs, true);
+      REQUIRE(passed.of_outputs.size() == 2);
+      for (std::size_t i = 0; i < 2; ++i) {
+        auto wanted = outputs[i].to(at::kDouble), margin = wanted.abs().sum();
+        CHECK(
+            passed.of_outputs[i] ==
+            Approx(wanted.sum().item<double>()).margin((type == at::kBFloat16 ? 4e-3 : 1e-9) * margin.item<double>()));
+      }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include "interpreter/layers/held.hpp"
 #include "tests/plan/layers.hpp"
 
 namespace test {
@@ -29,7 +30,7 @@ void check_against_autograd(const Called& called) {
   Tensors leaves, wanted_leaves, theta;
   for (auto& x : layer.inputs) leaves.push_back(x.detach().clone().requires_grad_());
   for (auto& [name, w] : layer.parameters) theta.push_back(w);
-  auto y = layer.operation->run(leaves, theta);
+  auto y = layering::run_held(*layer.operation, leaves, theta, layer.inputs);
   auto found = handed_back(layer, gamma, layer.gets_relevance);
   REQUIRE(found);
   REQUIRE(found->size() == leaves.size());
@@ -216,6 +217,24 @@ TEST_CASE("means and sums over dimensions hand back what autograd does") {
         INFO(name << " over " << dimensions.size() << " dimensions, kept " << keep);
         check_against_autograd({name, std::string(name) == "mean" ? "dim" : "dim_IntList", {x, dimensions, keep}});
       }
+}
+
+TEST_CASE("norms hand back what autograd does where what divides is held") {
+  auto x = input_of({3, 4, 5, 5});
+  c10::IValue none;
+  for (bool affine : {false, true}) {
+    auto w = [&](Sizes shape, std::uint64_t seed) { return affine ? c10::IValue(weight_of(shape, seed)) : none; };
+    INFO("affine " << affine);
+    for (auto& shape : {Sizes{5}, Sizes{5, 5}})
+      check_against_autograd({"layer_norm", "", {x, shape, w(shape, 8), w(shape, 9)}});
+    for (std::int64_t groups : {1, 2, 4}) check_against_autograd({"group_norm", "", {x, groups, w({4}, 8), w({4}, 9)}});
+    check_against_autograd({"instance_norm", "", {x, w({4}, 8), w({4}, 9), none, none, true, 0.1, 1e-5, false}});
+    check_against_autograd(
+        {"batch_norm",
+         "",
+         {x, w({4}, 8), w({4}, 9), weight_of({4}, 10), weight_of({4}, 11).abs(), false, 0.1, 1e-5, false}});
+    check_against_autograd({"rms_norm", "", {x, Sizes{5}, w({5}, 8)}});
+  }
 }
 
 TEST_CASE("softmax hands back what autograd does") {
