@@ -22,6 +22,8 @@ struct Transposed {
   /// call is one that only autograd can tell.
   std::optional<Tensors> (*run)(const TransposedCall& call);
   bool needs_output = false;
+  /// Of norms, whose formula rounds otherwise than their operator: y is run_held's, not the operator's own.
+  bool holds = false;
   /// It takes θ into account, is linear in x for any, and sums over outputs that are stacked along the weight's
   /// dimension 0: a linear layer or an ungrouped convolution with a weight, and perhaps a bias, that rules may modify.
   bool takes_weights = false;

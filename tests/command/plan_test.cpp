@@ -83,8 +83,9 @@ TEST_CASE("plan says why only the reference evaluator can do a rule") {
         "  the reference evaluator: what the layer hands back is only known to autograd\n");
   CHECK_THAT(planned("gradient --layer linear"),
              Contains("the reference evaluator: the rule uses the layer's gradient"));
-  CHECK_THAT(planned("--load mine.rule mine --layer linear", "rule mine { map = R / (if y == 0 within 1e-6 then 1 else y) }"),
-             Contains("the reference evaluator: it compares within a tolerance"));
+  CHECK_THAT(
+      planned("--load mine.rule mine --layer linear", "rule mine { map = R / (if y == 0 within 1e-6 then 1 else y) }"),
+      Contains("the reference evaluator: it compares within a tolerance"));
 }
 
 TEST_CASE("what is written for people keeps the order of what is computed") {

@@ -95,6 +95,7 @@ struct Drawn {
   Values values;
   Tensors leaves;  ///< as the model gets its inputs: of the type, in any memory format
   at::Tensor R;    ///< as the backward pass gets it
+  at::Tensor y;
   std::string shown;
 };
 
@@ -153,7 +154,7 @@ Drawn drawn(const Case& each, Draw& draw, const Kind& kind) {
   auto shown = fmt::format("{}\n{}\n", rule.call, layer.shown);
   for (auto& leaf : leaves) shown += fmt::format("x {}, strides {}\n", leaf.sizes().vec(), leaf.strides().vec());
   shown += fmt::format("y {}, R {}", y.sizes().vec(), R.defined() ? "drawn" : "is y");
-  return {std::move(layer), std::move(rule), std::move(values), std::move(leaves), R, std::move(shown)};
+  return {std::move(layer), std::move(rule), std::move(values), std::move(leaves), R, y, std::move(shown)};
 }
 
 // ---------------------------------------------------------------------------------------------------- the two outcomes
@@ -259,11 +260,16 @@ struct Tally {
 // Other evaluators give what the reference gives on the very same tensors, and NaN and infinity where it does.
 constexpr double between_evaluators[] = {1e-12, 1e-6};
 
-double largest_difference(const Tensors& a, const Tensors& b) {
+double largest_magnitude(const at::Tensor& tensor) {
+  auto finite = tensor.masked_select(tensor.isfinite()).abs();
+  return finite.numel() == 0 ? 0 : finite.max().item<double>();
+}
+
+// In relation to the largest relevance, be it of the output: where all of it cancels, what is left is rounding.
+double largest_difference(const Tensors& a, const Tensors& b, const at::Tensor& R) {
   double out = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    auto finite = b[i].masked_select(b[i].isfinite()).abs();
-    auto largest = finite.numel() == 0 ? 0 : finite.max().item<double>();
+    auto largest = std::max(largest_magnitude(b[i]), largest_magnitude(R));
     out = std::max(out, difference(a[i] / largest, b[i] / largest));
   }
   return out;
@@ -278,7 +284,7 @@ void check(const Drawn& it, const Case& each, const evaluate::Evaluator& evaluat
   auto found = by_attachment(it, evaluator, report);
   if (by_attached_reference.relevance.empty()) by_attached_reference = found;
   if (found.refused.empty() && by_attached_reference.refused.empty()) {
-    auto apart = largest_difference(found.relevance, by_attached_reference.relevance);
+    auto apart = largest_difference(found.relevance, by_attached_reference.relevance, it.R.defined() ? it.R : it.y);
     if (tell) fmt::print("{} and reference: difference {}\n", evaluator.name(), apart);
     tally.apart[type.type == at::kFloat] = std::max(tally.apart[type.type == at::kFloat], apart);
     CHECK(apart <= between_evaluators[type.type == at::kFloat]);

@@ -96,10 +96,10 @@ void check_operation(Op op, std::int64_t count, bool in_place) {
   auto& found = in_place ? a : out;
   bool same = true;
   for (std::size_t i = 0; i < wanted.size(); ++i)
-    same = same && (std::isnan(wanted[i]) ? std::isnan(found[i])
-                                          : found[i] == wanted[i] || std::abs(found[i] - wanted[i]) <=
-                                                                         4 * std::numeric_limits<T>::epsilon() *
-                                                                             std::abs(wanted[i]));
+    same = same && (std::isnan(wanted[i])
+                        ? std::isnan(found[i])
+                        : found[i] == wanted[i] || std::abs(found[i] - wanted[i]) <=
+                                                       4 * std::numeric_limits<T>::epsilon() * std::abs(wanted[i]));
   CHECK(same);
 }
 
@@ -130,7 +130,8 @@ TEST_CASE("a block without instructions is left alone") {
 TEST_CASE("sums are taken in double precision, whatever the size") {
   for (std::int64_t count : {0, 1, 15, 16, 33, 512}) {
     std::vector<float> x(static_cast<std::size_t>(count), 0.1F);
-    CHECK(sum_of_block(x.data(), count) == Approx(static_cast<double>(count) * static_cast<double>(0.1F)).epsilon(1e-14));
+    CHECK(sum_of_block(x.data(), count) ==
+          Approx(static_cast<double>(count) * static_cast<double>(0.1F)).epsilon(1e-14));
     std::vector<double> z(static_cast<std::size_t>(count), 0.1);
     CHECK(sum_of_block(z.data(), count) == Approx(static_cast<double>(count) * 0.1).epsilon(1e-14));
   }

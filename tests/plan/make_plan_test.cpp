@@ -178,9 +178,11 @@ TEST_CASE("what goes over whole samples is computed before the pass that uses it
   CHECK(plan.reduced.size() == 1);
   REQUIRE(plan.reduced[0].sources.size() == 1);
   CHECK(plan.reduced[0].sources[0].of == evaluate::plan::Source::Of::layer_y);
-  plan = planned(written("rule r { map = R / (sum(abs(y)) + sum(abs(y)) + quantile(y, 0.5) + mean(y - mean(y))) }"), weighted(false));
+  plan = planned(written("rule r { map = R / (sum(abs(y)) + sum(abs(y)) + quantile(y, 0.5) + mean(y - mean(y))) }"),
+                 weighted(false));
   CHECK(plan.graph.reductions().size() == 4);
-  CHECK(obstacle(written("rule r { map = R / (y + quantile(y, 2)) }")) == "the share of a quantile is no number from 0 to 1");
+  CHECK(obstacle(written("rule r { map = R / (y + quantile(y, 2)) }")) ==
+        "the share of a quantile is no number from 0 to 1");
   CHECK(obstacle(written("rule r(a: output = 2) { map = R / (y + sum(a)) }")) == "it reduces a number");
 }
 

@@ -77,8 +77,8 @@ struct Plan {
   std::optional<Value> backward;  ///< instead of terms
   /// Of runs whose x_k is not the layer's own: how it is computed.
   std::vector<std::pair<Value, Program>> inputs;
-  std::vector<Program> reduced;   ///< of each of the graph's reductions, what is reduced
-  Program gamma;                  ///< from R and y to the γ of all groups, in order
+  std::vector<Program> reduced;  ///< of each of the graph's reductions, what is reduced
+  Program gamma;                 ///< from R and y to the γ of all groups, in order
   /// The same, and the sums of R, of Σ a_k·γ_k·y_k and of Σ a_k·γ_k·bias_k; where relevance is Σ a_k·x_k·v_k.
   std::optional<Program> gamma_with_sums;
   Program relevance;  ///< from x and v to the relevance of one input, or `backward`

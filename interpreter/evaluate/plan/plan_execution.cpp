@@ -51,7 +51,7 @@ class Run {
  private:
   // Where it was not kept, it is computed once more.
   const at::Tensor& own_output() {
-    if (layer_.output.defined()) return layer_.output;
+    if (layer_.output.defined() && !(transposed_ && transposed_->holds)) return layer_.output;
     if (own_output_.defined()) return own_output_;
     layering::Tensors parameters;
     for (auto& [name, w] : layer_.parameters) parameters.push_back(w);
@@ -114,17 +114,14 @@ class Run {
       return source.of == Of::x || source.of == Of::input || source.of == Of::other || source.of == Of::v ||
              source.of == Of::argument;
     });
-    auto known = std::find_if(reduced_.begin(), reduced_.end(), [&](auto& each) {
-      return each.index == index && (of_output || each.input == input_);
-    });
+    auto known = std::find_if(reduced_.begin(), reduced_.end(),
+                              [&](auto& each) { return each.index == index && (of_output || each.input == input_); });
     if (known != reduced_.end()) return known->value;
     auto& like = of_output ? R_ : layer_.inputs[input_];
     auto values = at::empty_like(like);
     run_program(plan_.reduced[index], {values});
     auto& places = layer_.samples;
-    auto place = of_output                ? places.output
-                 : places.inputs.empty() ? layering::SamplePlace{}
-                                         : places.inputs.at(input_);
+    auto place = of_output ? places.output : places.inputs.empty() ? layering::SamplePlace{} : places.inputs.at(input_);
     auto space = of_output ? language::Space::output : language::Space::input;
     auto found = reduced({reduction.builtin, {}, reduction.dimensions}, {values, space, place}, reduction.share);
     return reduced_.emplace_back(Reduced{index, input_, spread(tensor(found), found.space, like.dim(), place)}).value;
@@ -375,7 +372,10 @@ bool has_plain_parameters(const Layer& layer, const at::Tensor& R) {
 std::vector<double> factors_of(const layering::Transposed* transposed, const layering::Operation& operation) {
   if (!transposed || operation.kind->name != "add") return {};
   auto factors = operation.coefficient.value.to(at::kCPU, at::kDouble);
-  return {factors.const_data_ptr<double>(), factors.const_data_ptr<double>() + factors.numel()};
+  std::vector<double> out{factors.const_data_ptr<double>(), factors.const_data_ptr<double>() + factors.numel()};
+  // Others are rounded otherwise by LibTorch, which fuses product and sum.
+  bool rounds_alike = std::all_of(out.begin(), out.end(), [](double each) { return std::abs(each) == 1; });
+  return rounds_alike ? out : std::vector<double>();
 }
 
 class PlanExecution : public Execution {

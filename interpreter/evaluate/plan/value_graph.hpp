@@ -27,15 +27,15 @@ const OpInfo& info(Op op);
 /// Where numbers come from that differ from call to call.
 struct Source {
   enum class Of : std::uint8_t {
-    x,                  ///< the layer's input
-    input,              ///< of several inputs, the one of this index
-    other,              ///< the other one of two
-    R,                  ///< the relevance of the output
-    layer_y,            ///< the layer's own output
-    y,                  ///< y_k of a term
-    v,                  ///< v_k of a term; where several share one operator, of the first of them
-    bias,               ///< of a term's modified parameters, along the outputs: what a term with zeros for x gives
-    argument,           ///< of the rule: numbers with a shape, laid on an input
+    x,                   ///< the layer's input
+    input,               ///< of several inputs, the one of this index
+    other,               ///< the other one of two
+    R,                   ///< the relevance of the output
+    layer_y,             ///< the layer's own output
+    y,                   ///< y_k of a term
+    v,                   ///< v_k of a term; where several share one operator, of the first of them
+    bias,                ///< of a term's modified parameters, along the outputs: what a term with zeros for x gives
+    argument,            ///< of the rule: numbers with a shape, laid on an input
     argument_on_output,  ///< the same, laid on an output
     reduced              ///< what goes over whole samples, or along dimensions: computed before
   } of;
@@ -86,8 +86,7 @@ class ValueGraph {
   template <typename Accepts>
   bool depends_on(Value value, const Accepts& accepts) const {
     if (auto* found = as_source(value))
-      return accepts(*found) ||
-             (found->of == Source::Of::reduced && depends_on(reductions_[found->index].of, accepts));
+      return accepts(*found) || (found->of == Source::Of::reduced && depends_on(reductions_[found->index].of, accepts));
     auto* inner = std::get_if<Computed>(&nodes_[value]);
     if (!inner) return false;
     for (int i = 0; i < info(inner->op).operands; ++i)
