@@ -181,7 +181,7 @@ TEST_CASE("what goes over whole samples is computed before the pass that uses it
   plan = planned(written("rule r { map = R / (sum(abs(y)) + sum(abs(y)) + quantile(y, 0.5) + mean(y - mean(y))) }"),
                  weighted(false));
   CHECK(plan.graph.reductions().size() == 4);
-  CHECK(obstacle(written("rule r { map = R / (y + quantile(y, 2)) }")) ==
+  CHECK(obstacle(written("rule r(share = 2) { map = R / (y + quantile(y, share)) }")) ==
         "the share of a quantile is no number from 0 to 1");
   CHECK(obstacle(written("rule r(a: output = 2) { map = R / (y + sum(a)) }")) == "it reduces a number");
 }

@@ -1,5 +1,6 @@
 // Runs plans. Whatever has none, or is to have a history, is for the reference.
 #include <ATen/ATen.h>
+#include <ATen/ExpandUtils.h>
 
 #include <algorithm>
 #include <utility>
@@ -118,8 +119,17 @@ class Run {
                               [&](auto& each) { return each.index == index && (of_output || each.input == input_); });
     if (known != reduced_.end()) return known->value;
     auto& like = of_output ? R_ : layer_.inputs[input_];
-    auto values = at::empty_like(like);
-    run_program(plan_.reduced[index], {values});
+    // What is spread over the rest counts once; an argument counts everywhere.
+    Tensors operands;
+    auto shape = std::vector<std::int64_t>(static_cast<std::size_t>(like.dim()), 1);
+    for (auto& source : plan_.reduced[index].sources) {
+      auto each = operand(source);
+      if (source.of == Of::argument || source.of == Of::argument_on_output) each = each.expand_as(like);
+      shape = at::infer_size(shape, each.sizes());
+      operands.push_back(std::move(each));
+    }
+    auto values = shape == like.sizes() ? at::empty_like(like) : at::empty(shape, like.options());
+    plan::run(plan_.reduced[index], operands, std::vector{values});
     auto& places = layer_.samples;
     auto place = of_output ? places.output : places.inputs.empty() ? layering::SamplePlace{} : places.inputs.at(input_);
     auto space = of_output ? language::Space::output : language::Space::input;

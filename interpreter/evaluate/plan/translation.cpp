@@ -166,6 +166,11 @@ PlanValue Translation::of_call(const BuiltinCall& call, const Frame* frame) {
 PlanValue Translation::of_reduction(const BuiltinCall& call, PlanValue of, const Frame* frame) {
   auto* row = std::get_if<language::Reduction>(&language::info(call.builtin).sort);
   if (!row || graph_.as_number(of)) fail("it reduces a number");
+  // Of one number for each sample, the reference tells that there are no dimensions.
+  bool of_samples = graph_.depends_on(of, [&](auto& source) {
+    return source.of == Source::Of::reduced && graph_.reductions()[source.index].dimensions.empty();
+  });
+  if (of_samples && !call.dimensions.empty()) fail("it reduces one number for each sample along dimensions");
   double share = 0;
   if (row->takes_share) {
     auto* number = graph_.as_number(value(*call.arguments[1], frame));
