@@ -86,7 +86,7 @@ std::vector<at::Tensor> ParameterCache::get(Owner owner, const std::string& purp
       if (each.defined())
         of.emplace_back(c10::intrusive_ptr<c10::StorageImpl>(each.storage().getWeakStorageImpl().lock()));
   std::lock_guard lock(mutex_);
-  drop_what_died();
+  drop_dead();
   if (bytes > limit_) return made;
   make_room(bytes);
   auto [entry, fresh] = entries_.try_emplace(std::move(key), Entry{made, bytes, std::move(of), {}});
@@ -107,13 +107,18 @@ void ParameterCache::make_room(std::size_t bytes) {
   while (!used_.empty() && bytes_ + bytes > limit_) drop(entries_.find(*used_.back()));
 }
 
-void ParameterCache::drop_what_died() {
+void ParameterCache::drop_dead() {
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     auto next = std::next(entry);
     auto& of = entry->second.of;
     if (std::any_of(of.begin(), of.end(), [](auto& each) { return each.expired(); })) drop(entry);
     entry = next;
   }
+}
+
+void ParameterCache::drop_what_died() {
+  std::lock_guard lock(mutex_);
+  drop_dead();
 }
 
 void ParameterCache::forget(Owner owner) {

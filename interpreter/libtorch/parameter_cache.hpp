@@ -55,6 +55,9 @@ class ParameterCache {
   /// Drops what an owner has made: it is gone.
   void forget(Owner owner);
   void clear();
+  /// Drops what was made of parameters that are gone, as far as these were told by their memory. It happens by itself
+  /// when something new comes, too.
+  void drop_what_died();
 
   /// In bytes. What was not used for the longest time goes first; what is larger by itself is not kept.
   void set_limit(std::size_t bytes);
@@ -77,7 +80,7 @@ class ParameterCache {
 
   // With the mutex held.
   void make_room(std::size_t bytes);
-  void drop_what_died();
+  void drop_dead();
   void drop(std::map<Key, Entry>::iterator entry);
 
   mutable std::mutex mutex_;

@@ -97,13 +97,10 @@ class Description {
   std::string name_of(const Source& source) const {
     switch (source.of) {
       case Of::x:
-        return "x";
       case Of::input:
-        return filled("x{}", source.index + 1);
       case Of::other:
-        return "other";
       case Of::R:
-        return "R";
+        return plan::describe(source);
       case Of::layer_y:
         return only_unmodified() ? "y" : "layer.y";
       case Of::y:

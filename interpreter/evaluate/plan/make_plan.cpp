@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/evaluate/clauses.hpp"
 #include "interpreter/evaluate/plan/plan.hpp"
 #include "interpreter/evaluate/plan/translation.hpp"
 #include "interpreter/language/constant.hpp"
@@ -20,12 +21,6 @@ using Output = PlannedTerm::Output;
 struct Refusal {
   std::string obstacle;
 };
-
-// The parameters that a clause is for; null: all.
-const language::Names* selected(const language::BoundRule& rule, const language::ParameterSelector& selector) {
-  if (selector.names) return &*selector.names;
-  return selector.parameter ? &std::get<language::Names>(rule.arguments[*selector.parameter]) : nullptr;
-}
 
 class Planner {
  public:
@@ -175,7 +170,7 @@ class Planner {
         refuse("a term's input is made of the other input");
       bool modified = false;
       for (auto& name : facts_.parameters) {
-        each.theta.push_back(clause_for(term, name));
+        each.theta.push_back(clause_for(bound_, term, name));
         modified = modified || each.theta.back();
       }
       bool own_x = graph_.as_source(each.x) && graph_.as_source(each.x)->of == Of::x;
@@ -193,14 +188,6 @@ class Planner {
       read.push_back(std::move(each));
     }
     terms_ = std::move(read);
-  }
-
-  const Expression* clause_for(const language::Term& term, const std::string& name) const {
-    for (auto& clause : term.params) {
-      auto* names = selected(bound_, clause.selector);
-      if (!names || std::find(names->begin(), names->end(), name) != names->end()) return clause.value.get();
-    }
-    return nullptr;
   }
 
   // What a layer makes of zeros.
@@ -409,7 +396,7 @@ class Planner {
 
 bool is_unmodified(const language::BoundRule& rule, const language::Term& term) {
   return !term.input && !term.output && std::all_of(term.params.begin(), term.params.end(), [&](auto& clause) {
-    auto* names = selected(rule, clause.selector);
+    auto* names = selected_names(rule, clause.selector);
     return names && names->empty();
   });
 }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/evaluate/evaluator.hpp"
+#include "interpreter/evaluate/clauses.hpp"
 #include "interpreter/evaluate/plan/compiled_rule.hpp"
 #include "interpreter/evaluate/reference/expression.hpp"
 #include "interpreter/layers/held.hpp"
@@ -22,10 +22,6 @@ using plan::Program;
 using plan::Source;
 using Of = Source::Of;
 using Output = PlannedTerm::Output;
-
-std::size_t receivers(const Layer& layer) {
-  return static_cast<std::size_t>(std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true));
-}
 
 // One layer's relevance by a plan. Gives nothing where it turns out that only the reference can tell.
 class Run {
@@ -173,15 +169,7 @@ class Run {
     auto& w = layer_.parameters[place].second;
     for (auto& planned : plan_.terms)
       if (&bound_.rule->terms[planned.term] == &term) return modified(w, planned.theta[place]);
-    for (auto& clause : term.params) {  // of a term of which nothing else is left
-      auto* names = clause.selector.names ? &*clause.selector.names
-                    : clause.selector.parameter
-                        ? &std::get<language::Names>(bound_.arguments[*clause.selector.parameter])
-                        : nullptr;
-      if (!names || std::find(names->begin(), names->end(), name) != names->end())
-        return modified(w, clause.value.get());
-    }
-    return w;
+    return modified(w, clause_for(bound_, term, name));  // of a term of which nothing else is left
   }
 
   at::Tensor modified(const at::Tensor& w, const language::Expression* clause) const {

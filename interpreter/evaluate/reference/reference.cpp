@@ -1,6 +1,6 @@
 // The reference evaluator: what a rule means, written down as the language's section 1 has it, for any layer function,
 // with autograd. It is the oracle of everything faster, so it is short and does nothing clever.
-#include "interpreter/evaluate/evaluator.hpp"
+#include "interpreter/evaluate/clauses.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/ExpandUtils.h>
@@ -31,20 +31,10 @@ struct TermValues {
   std::vector<at::Tensor> theta{};  // θ_k
 };
 
-std::size_t receivers(const Layer& layer) {
-  return static_cast<std::size_t>(std::count(layer.gets_relevance.begin(), layer.gets_relevance.end(), true));
-}
-
 // Whether a layer with several inputs spreads this one over its output, element by element.
 bool is_spread(const Layer& layer, std::size_t input, at::IntArrayRef output_shape) {
   return layer.inputs.size() > 1 && (!layer.operation->kind || layer.operation->kind->name != "matmul") &&
          at::is_expandable_to(layer.inputs[input].sizes(), output_shape);
-}
-
-// The parameters that a clause names, itself or by what its rule is given; null where it is for all.
-const language::Names* selected_names(const language::BoundRule& bound, const language::ParameterSelector& selector) {
-  if (selector.names) return &*selector.names;
-  return selector.parameter ? &std::get<language::Names>(bound.arguments[*selector.parameter]) : nullptr;
 }
 
 class Evaluation {
@@ -243,21 +233,14 @@ class Evaluation {
     for (auto& [name, w] : layer_.parameters) {
       w_ = w.detach();
       auto value = w_;  // in the same memory: an operation can tell that its coefficients are as they were
-      for (auto& clause : term.params)
-        if (is_for(clause.selector, name)) {
-          value = evaluate(clause.value, w_, Space::param).detach();
-          // A number that was spread is one number in memory; some operators read their parameters' memory as it is.
-          if (!value.is_non_overlapping_and_dense()) value = value.contiguous();
-          break;
-        }
+      if (auto* clause = clause_for(bound_, term, name)) {
+        value = evaluate(*clause, w_, Space::param).detach();
+        // A number that was spread is one number in memory; some operators read their parameters' memory as it is.
+        if (!value.is_non_overlapping_and_dense()) value = value.contiguous();
+      }
       out.push_back(value);
     }
     return out;
-  }
-
-  bool is_for(const language::ParameterSelector& selector, const std::string& name) const {
-    auto* names = selected_names(bound_, selector);
-    return !names || std::find(names->begin(), names->end(), name) != names->end();
   }
 
   // What the space holds at `input_`, and in the output.
@@ -268,6 +251,9 @@ class Evaluation {
   }
 
   at::Tensor evaluate(const ExpressionPointer& expression, const at::Tensor& like, Space space) {
+    return evaluate(*expression, like, space);
+  }
+  at::Tensor evaluate(const Expression& expression, const at::Tensor& like, Space space) {
     ExpressionEvaluator evaluator(
         {.arguments = bound_.arguments,
          .quantity = [this](Quantity quantity, int term) { return this->quantity(quantity, term); },
@@ -275,7 +261,7 @@ class Evaluation {
          .samples = [this](Space each) { return this->samples(each); },
          .inputs = static_cast<double>(receivers(layer_)),
          .parameters = rule_.parameters});
-    return evaluator.evaluate_as(*expression, like, space);
+    return evaluator.evaluate_as(expression, like, space);
   }
 
   at::Tensor quantity(Quantity quantity, int term) const {
