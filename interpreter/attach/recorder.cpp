@@ -1,13 +1,12 @@
 #include "interpreter/attach/recorder.hpp"
 
-#include "interpreter/attach/cost.hpp"
-
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/attach/cost.hpp"
 #include "interpreter/attach/gradient_hooks.hpp"
 #include "interpreter/layers/batch_norm.hpp"
 #include "interpreter/libtorch/graph_node.hpp"

@@ -19,6 +19,33 @@ using command::write_npy;
 
 const std::string digit = "--model " ASCRIBE_EXAMPLES "/digits/model.pt --input " ASCRIBE_EXAMPLES "/digits/three.npy ";
 
+TEST_CASE("a profile tells what each layer took, and needs no file to write to") {
+  Folder folder;
+  auto run = "ascribe run " + digit + "--rules epsilon_plus --profile";
+  auto text = run_shell(folder, run);
+  CHECK(text.code == 0);
+  CHECK(text.err == "");
+  CHECK_THAT(text.out, StartsWith("layer       kind        rule                      forward ms  operators") &&
+                           Contains("\nfeatures.2  conv2d      zplus(epsilon = 1e-06) ") &&
+                           Contains(" ms in layers that have a rule\n"));
+  CHECK_THAT(text.out, !Contains("features.4"));  // max pooling, which keeps its gradient
+  auto json = nlohmann::json::parse(run_shell(folder, run + " --report json").out);
+  std::size_t told = 0;
+  for (auto& layer : json["layers"]) {
+    CHECK(layer.contains("cost") == (layer["rule"] != "gradient"));
+    if (!layer.contains("cost")) continue;
+    ++told;
+    CHECK(layer["cost"]["forward_operators"] == 1);
+    CHECK(layer["cost"]["forward_seconds"] > 0);
+    CHECK((layer["cost"]["backward_operators"] > 0) == (layer["kind"] != "relu"));  // which is passed
+    CHECK((layer["cost"]["kept_bytes"] > 100) == (layer["kind"] != "relu"));
+  }
+  CHECK(told == 8);
+  auto without = nlohmann::json::parse(
+      run_shell(folder, "ascribe run " + digit + "--rules zplus --output r.npy --report json").out);
+  CHECK(!without["layers"][0].contains("cost"));
+}
+
 TEST_CASE("layers lists which layer gets which rule and by which entry, and nothing is written") {
   Folder folder;
   folder.file("mine.rule", "composite mine {\n  first convolution => flat\n  last linear => epsilon\n}\n");

@@ -197,6 +197,12 @@ TEST_CASE("a sum of inputs of one shape is one pass, without operators") {
     CHECK(plan.whole->sums.size() == (plan.sums_up ? 3 : 0));
     for (auto& source : plan.whole->sources) CHECK((source.of == Of::R || source.of == Of::input));
   }
+  // What goes over samples has to know where the sum holds them: it reads the sum.
+  auto plan = planned(standard("epsilon_std"), sum);
+  CHECK(!plan.whole);
+  CHECK(plan.groups.size() == 1);
+  CHECK(evaluate::plan::needs_output(Inside::bound(standard("epsilon_std")), sum));
+  CHECK(!evaluate::plan::needs_output(Inside::bound(standard("epsilon")), sum));
 }
 
 TEST_CASE("what a layer lacks is told") {

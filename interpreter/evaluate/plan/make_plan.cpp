@@ -22,10 +22,17 @@ struct Refusal {
   std::string obstacle;
 };
 
+// Whether a layer that adds up its inputs is computed together with the rule. What goes over whole samples has to know
+// where the sum holds them, not where an input does.
+bool is_one_pass(const language::BoundRule& rule, const Facts& facts) {
+  return !facts.factors.empty() && !language::reduces(rule);
+}
+
 class Planner {
  public:
   Planner(const language::BoundRule& bound, const Facts& facts)
       : bound_(bound), rule_(*bound.rule), facts_(facts), graph_(plan_.graph) {
+    if (!is_one_pass(bound, facts)) facts_.factors.clear();
     graph_ = ValueGraph(facts.x_is_not_negative);
   }
 
@@ -281,8 +288,6 @@ class Planner {
     return epsilon && *epsilon > 0 && sign && sign->op == Op::sign && sign->operands[0] == stabilized->operands[0];
   }
 
-  bool hands_back(const PlannedTerm& term) const { return !term.for_its_output; }
-
   // Terms of one x share their operators.
   void put_together() {
     for (std::size_t i = 0; i < plan_.terms.size(); ++i) {
@@ -294,7 +299,7 @@ class Planner {
         if (run == plan_.runs.end()) run = plan_.runs.insert(run, std::vector<std::size_t>());
         run->push_back(i);
       }
-      if (hands_back(term)) add_to_groups(i);
+      if (!term.for_its_output) add_to_groups(i);
     }
     for (auto& group : plan_.groups) plan_.needs_finite = plan_.needs_finite || group.terms.size() > 1;
   }
@@ -383,7 +388,7 @@ class Planner {
 
   const language::BoundRule& bound_;
   const language::Rule& rule_;
-  const Facts& facts_;
+  Facts facts_;
   Plan plan_;
   ValueGraph& graph_;
   std::vector<Read> terms_;
@@ -425,7 +430,7 @@ bool looks_at_signs(const language::BoundRule& rule) {
 bool needs_output(const language::BoundRule& rule, const Facts& facts) {
   auto& terms = rule.rule->terms;
   if (rule.rule->backward) return rule.rule->uses_layer_output;
-  if (!facts.factors.empty() && !rule.rule->uses_layer_output) return false;  // computed with all else
+  if (is_one_pass(rule, facts) && !rule.rule->uses_layer_output) return false;  // computed with all else
   return rule.rule->uses_layer_output ||
          (facts.has_transposed && (facts.needs_output || std::any_of(terms.begin(), terms.end(), [&](auto& term) {
                                      return is_unmodified(rule, term);

@@ -17,11 +17,9 @@ namespace {
 
 using layering::Tensors;
 using plan::Plan;
-using plan::PlannedTerm;
 using plan::Program;
 using plan::Source;
 using Of = Source::Of;
-using Output = PlannedTerm::Output;
 
 // One layer's relevance by a plan. Gives nothing where it turns out that only the reference can tell.
 class Run {
