@@ -1,7 +1,5 @@
 #include "interpreter/evaluate/evaluator.hpp"
 
-#include <ATen/ATen.h>
-
 namespace ascribe::evaluate {
 namespace {
 
@@ -18,7 +16,5 @@ const Evaluator& current_evaluator() { return chosen ? *chosen : *evaluators().b
 
 UsingEvaluator::UsingEvaluator(const Evaluator& evaluator) : before_(chosen) { chosen = &evaluator; }
 UsingEvaluator::~UsingEvaluator() { chosen = before_; }
-
-double total(const at::Tensor& relevance) { return relevance.sum(at::kDouble).item<double>(); }
 
 }  // namespace ascribe::evaluate

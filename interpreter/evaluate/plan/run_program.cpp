@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
 
 #include "interpreter/evaluate/evaluator.hpp"
@@ -258,3 +259,31 @@ bool never_negative(const at::Tensor& tensor) {
 }
 
 }  // namespace ascribe::evaluate::plan
+
+namespace ascribe::evaluate {
+namespace {
+
+// Each thread's share in turn, so that the same numbers give the same sum.
+template <typename T>
+double total_in_memory(const T* numbers, std::int64_t count) {
+  auto add = [&](std::int64_t begin, std::int64_t end, double sum) {
+    return sum + plan::sum_of_block(numbers + begin, end - begin);
+  };
+  return at::parallel_reduce(0, count, at::internal::GRAIN_SIZE, 0.0, add, std::plus<>());
+}
+
+}  // namespace
+
+// LibTorch would first make a copy in double precision.
+double total(const at::Tensor& relevance) {
+  if (relevance.is_cpu() && relevance.layout() == at::kStrided && !relevance.is_neg() &&
+      relevance.is_non_overlapping_and_dense()) {
+    if (relevance.scalar_type() == at::kFloat)
+      return total_in_memory(relevance.const_data_ptr<float>(), relevance.numel());
+    if (relevance.scalar_type() == at::kDouble)
+      return total_in_memory(relevance.const_data_ptr<double>(), relevance.numel());
+  }
+  return relevance.sum(at::kDouble).item<double>();
+}
+
+}  // namespace ascribe::evaluate
