@@ -3,7 +3,8 @@
     bench.py ASCRIBE FOLDER [quick]
 
 Ours is measured by `ASCRIBE bench`, Zennit, where it is installed, in this process beside PyTorch's own gradient. Models
-have random weights; they are made once, in FOLDER. Columns, all of them medians of the rounds' ratios to the gradient:
+have random weights; they are made once, in FOLDER. Columns, all of them ratios to the gradient,
+the rounds' median and in brackets their quartiles:
 
     relevance       in the same layout                          sums    the same with a report's sums
     channels_last   the input's, to the gradient in NCHW        memory  its peak, to the gradient's
@@ -250,13 +251,15 @@ def zennits_ratio(zennit, model, composite, x, rounds):
 
     with composite.context(as_zennit_needs_it(zennit, model)) as registered:
         explain(registered), explain(model)
-        return statistics.median(explain(registered) / explain(model) for _ in range(rounds))
+        lower, median, upper = statistics.quantiles((explain(registered) / explain(model) for _ in range(rounds)), n=4,
+                                                    method="inclusive")
+        return {"lower_quartile": lower, "median": median, "upper_quartile": upper}
 
 
 # --------------------------------------------------------------------------------------------------------------- the table
 
-COLUMNS = (("network", 18), ("composite", 25), ("batch", 5), ("relevance", 9), ("channels_last", 13), ("sums", 5),
-           ("memory", 6), ("Zennit", 6))
+COLUMNS = (("network", 18), ("composite", 25), ("batch", 5), ("relevance", 16), ("channels_last", 16),
+           ("sums", 16), ("memory", 6), ("Zennit", 16))
 
 
 def show_row(cells):
@@ -272,6 +275,10 @@ def processor():
 
 def factor(value):
     return "–" if value is None else f"{value:.2f}"
+
+
+def spread(of):
+    return "–" if of is None else "{median:.2f} ({lower_quartile:.2f}–{upper_quartile:.2f})".format(**of)
 
 
 def main():
@@ -329,10 +336,9 @@ def main():
             ratio = zennits_ratio(zennit, model, zennits_composite(zennit, composite, x), x, rounds)
         ours = {each["name"]: each for each in same["measured"]}
         in_last = {each["name"]: each for each in last["measured"]} if last else {}
-        show_row([name, composite, batch, factor(ours["relevance"]["ratio"]["median"]),
-                  factor(in_last["relevance"]["ratio"]["median"] if last else None),
-                  factor(ours["relevance with sums"]["ratio"]["median"]), factor(ours["relevance"]["memory_ratio"]),
-                  factor(ratio)])
+        show_row([name, composite, batch, spread(ours["relevance"]["ratio"]),
+                  spread(in_last["relevance"]["ratio"] if last else None), spread(ours["relevance with sums"]["ratio"]),
+                  factor(ours["relevance"]["memory_ratio"]), spread(ratio)])
     print(f"\n{processor()}, {threads} thread{'' if threads == 1 else 's'}, PyTorch {torch.__version__}")
     sys.exit(1 if failed else 0)
 
