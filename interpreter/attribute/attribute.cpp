@@ -202,6 +202,28 @@ Edges outputs_of(const Attachment::State& attachment, const std::string& layer) 
                .help = did_you_mean(layer, names, "`ascribe layers` lists them")});
 }
 
+// Globs, by the layers that they are for, in order of execution.
+std::vector<std::string> names_of(const std::vector<std::string>& layers, const Attachment::State& attachment) {
+  std::vector<std::string> out;
+  auto add = [&](const std::string& name) {
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  };
+  for (auto& layer : layers) {
+    if (layer.find_first_of("*?[") == std::string::npos) {
+      add(layer);
+      continue;
+    }
+    auto before = out.size();
+    for (auto& row : attachment.report())
+      if (attaching::matches_glob(layer, row.name) && !attachment.outputs_of(row.name).empty()) add(row.name);
+    if (out.size() == before)
+      throw Error({.code = Code::unknown_layer,
+                   .message = filled("no layer of the model is called '{}'", layer),
+                   .help = "`ascribe layers` lists them"});
+  }
+  return out;
+}
+
 Error no_dependence(std::size_t inputs, const Report& report) {
   auto stopped = std::find_if(report.begin(), report.end(), [](auto& row) { return row.rule == "stop"; });
   if (stopped != report.end())
@@ -296,13 +318,15 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   out.sample_dimension = layout.samples;
   if (!y.requires_grad()) throw no_dependence(inputs.size(), state->report());
   auto start = attributing::start(options.create_graph ? y : out.output, target, layout);
+  out.start = start.detach();
 
   auto last = state->row_of(y);
   if (supervisor) supervisor->begin_backward(state->report().size());
 
   // One backward pass for all that is asked.
   std::vector<Edges> of_layers;
-  for (auto& layer : options.layers) of_layers.push_back(outputs_of(*state, layer));
+  auto layers = names_of(options.layers, *state);
+  for (auto& layer : layers) of_layers.push_back(outputs_of(*state, layer));
   Edges wanted;
   for (auto& group : of_layers) wanted.insert(wanted.end(), group.begin(), group.end());
   if (options.to_input) {
@@ -322,8 +346,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   };
   auto next = found.begin();
   for (std::size_t i = 0; i < of_layers.size(); ++i) {
-    auto& calls = out.layers[options.layers[i]];
-    calls.clear();  // of a layer that is named twice
+    auto& calls = out.layers[layers[i]];
     for (std::size_t call = 0; call < of_layers[i].size(); ++call) calls.push_back(finished(*next++));
   }
   out.relevances.resize(inputs.size());

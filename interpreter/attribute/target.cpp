@@ -30,7 +30,11 @@ void check_index(std::int64_t index, std::int64_t count) {
                      : filled("choose 0 to {}", count - 1));
 }
 
-at::Tensor largest(const at::Tensor& output, const Layout& layout) {
+at::Tensor largest(const at::Tensor& output, std::int64_t count, const Layout& layout) {
+  auto there = layout.choices ? output.size(*layout.choices) : 1;
+  if (count > there && there > 0)
+    throw bad_target(filled("the largest {} outputs are wanted, and the model has {}", count, there),
+                     filled("write `--target top{}`, in C++ `Target::largest({})`", there, there));
   if (!layout.choices) return at::ones_like(output);
   auto samples = layout.samples ? output.size(*layout.samples) : 1;
   if (output.size(*layout.choices) == 0 || output.numel() != samples * output.size(*layout.choices))
@@ -38,7 +42,9 @@ at::Tensor largest(const at::Tensor& output, const Layout& layout) {
                      filled("choose one by its index along dimension {}, or explain all of it (`--target all`, in C++ "
                             "`Target::all()`)",
                             *layout.choices));
-  return at::zeros_like(output).scatter_(*layout.choices, output.argmax(*layout.choices, /*keepdim=*/true), 1);
+  auto found = count == 1 ? output.argmax(*layout.choices, /*keepdim=*/true)
+                          : std::get<1>(output.topk(count, *layout.choices));
+  return at::zeros_like(output).scatter_(*layout.choices, found, 1);
 }
 
 at::Tensor one_per_sample(const at::Tensor& output, const std::vector<std::int64_t>& indices, const Layout& layout) {
@@ -56,8 +62,8 @@ at::Tensor one_per_sample(const at::Tensor& output, const std::vector<std::int64
   return out;
 }
 
-// How often each output is chosen: mostly once or not at all.
-at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& layout) {
+// How often each output is chosen: mostly once or not at all. What the target is against is not in it.
+at::Tensor chosen_for(const at::Tensor& output, const Target& target, const Layout& layout) {
   using Choice = Target::Choice;
   if (target.choice() == Choice::all) return at::ones_like(output);
   if (layout.mixed > 0)
@@ -66,7 +72,7 @@ at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& 
                             layout.mixed, shown_shape(output.sizes())),
                      "explain all of it (`--target all`, in C++ `Target::all()`), or give a start of the output's "
                      "shape; one sample at a time is never mixed");
-  if (target.choice() == Choice::largest) return largest(output, layout);
+  if (target.choice() == Choice::largest) return largest(output, target.count(), layout);
   if (target.choice() == Choice::one_per_sample) return one_per_sample(output, target.indices(), layout);
   if (target.indices().empty()) throw bad_target("no target is chosen", "give one index at least");
   auto out = at::zeros_like(output);
@@ -77,27 +83,22 @@ at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& 
   return out;
 }
 
+at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& layout) {
+  auto out = chosen_for(output, target, layout);
+  for (auto index : target.opposed()) {
+    check_index(index, layout.choices ? output.size(*layout.choices) : 1);
+    (layout.choices ? out.select(*layout.choices, index) : out) -= 1;
+  }
+  return out;
+}
+
 // The start at one position, zeros elsewhere.
 at::Tensor start_at_position(const at::Tensor& output, const Target& target, const Layout& layout) {
-  auto last = output.dim() - 1;
-  std::vector<std::int64_t> places;
-  for (std::int64_t d = 0; d < last; ++d)
-    if (d != layout.samples) places.push_back(d);
-  if (places.size() != 1)
-    throw bad_target(filled("the model's output {} has no positions", shown_shape(output.sizes())),
-                     "outputs [batch, positions, classes] have: leave the position out");
-  auto dimension = places.front(), count = output.size(dimension), position = *target.position();
-  if (position < -count || position >= count)
-    throw bad_target(
-        filled("position {} is out of range: the output {} has {}", position, shown_shape(output.sizes()), count),
-        count == 0 ? give_a_start : filled("choose 0 to {}, or -1 for the last", count - 1));
-  auto part = output.select(dimension, position);
-  Layout of_part{.samples = layout.samples, .choices = last - 1, .mixed = layout.mixed};
-  if (of_part.samples && *of_part.samples > dimension) --*of_part.samples;
-  auto times = chosen(part.detach(), target, of_part);
+  auto place = attributing::place_of(output.sizes(), target.position(), layout);
+  auto part = attributing::at_place(output.detach(), place);
+  auto times = chosen(part, target, place.rest);
   auto out = at::zeros_like(output.detach());
-  out.select(dimension, position)
-      .copy_(target.starts_from_one() ? times : at::where(times == 0, times, part.detach() * times));
+  attributing::at_place(out, place).copy_(target.starts_from_one() ? times : at::where(times == 0, times, part * times));
   return out;
 }
 
@@ -115,6 +116,23 @@ Target Target::named(const std::vector<std::string>& names, const std::vector<st
       throw bad_target(filled("several outputs are called '{}'", name), "choose one by its index");
   }
   return Target(std::move(indices));
+}
+
+Target Target::largest(std::int64_t count) {
+  if (count < 1) throw bad_target(filled("the largest {} outputs are none", count), "choose one at least");
+  Target out(Choice::largest);
+  out.count_ = count;
+  return out;
+}
+
+Target Target::against(std::vector<std::int64_t> indices) const {
+  if (choice_ == Choice::tensor || choice_ == Choice::all)
+    throw bad_target(choice_ == Choice::all ? "all outputs are against none of them"
+                                            : "a start that is a tensor is against no output",
+                     choice_ == Choice::all ? "choose a target" : "put negative numbers into it");
+  auto out = *this;
+  out.opposed_ = std::move(indices);
+  return out;
 }
 
 Target Target::one_per_sample(std::vector<std::int64_t> indices) {
@@ -135,11 +153,11 @@ Target Target::from_one() const {
   return out;
 }
 
-Target Target::at_position(std::int64_t position) const {
+Target Target::at_position(std::vector<std::int64_t> position) const {
   if (choice_ == Choice::tensor)
     throw bad_target("a start that is a tensor has no position", "put zeros into it where nothing starts");
   auto out = *this;
-  out.position_ = position;
+  out.position_ = std::move(position);
   return out;
 }
 
@@ -176,8 +194,46 @@ attributing::Layout attributing::layout_of(at::IntArrayRef output, const std::ve
   return single ? Layout{.choices = 1} : Layout{.mixed = most};
 }
 
+attributing::Place attributing::place_of(at::IntArrayRef output, const std::vector<std::int64_t>& position,
+                                         const Layout& layout) {
+  auto last = static_cast<std::int64_t>(output.size()) - 1;
+  Place out;
+  for (std::int64_t d = 0; d < last; ++d)
+    if (d != layout.samples) out.dimensions.push_back(d);
+  out.rest = {.samples = layout.samples, .choices = last - 1, .mixed = layout.mixed};
+  if (position.size() > 1) {  // classes come before positions
+    out.dimensions.clear();
+    for (std::int64_t d = 2; d <= last; ++d) out.dimensions.push_back(d);
+    out.rest.choices = 1;
+  }
+  if (out.dimensions.size() != position.size() || (position.size() > 1 && layout.samples.value_or(0) != 0))
+    throw bad_target(
+        position.size() == 1 && out.dimensions.empty()
+            ? filled("the model's output {} has no positions", shown_shape(output))
+            : filled("a position of {} number{} is none of the model's output {}", position.size(),
+                     position.size() == 1 ? "" : "s", shown_shape(output)),
+        out.dimensions.empty() ? "leave the position out"
+                               : "outputs [batch, positions, classes] take one number, [batch, classes, height, width] "
+                                 "two: `--position 12,30`");
+  for (std::size_t i = 0; i < position.size(); ++i) {
+    auto count = output[static_cast<std::size_t>(out.dimensions[i])];
+    if (position[i] < -count || position[i] >= count)
+      throw bad_target(filled("position {} is out of range: the output {} has {}", position[i], shown_shape(output), count),
+                       count == 0 ? give_a_start : filled("choose 0 to {}, or -1 for the last", count - 1));
+    if (out.rest.samples && *out.rest.samples > out.dimensions[i]) --*out.rest.samples;
+  }
+  out.position = position;
+  return out;
+}
+
+at::Tensor attributing::at_place(const at::Tensor& output, const Place& place) {
+  auto out = output;
+  for (auto i = place.dimensions.size(); i-- > 0;) out = out.select(place.dimensions[i], place.position[i]);
+  return out;
+}
+
 at::Tensor attributing::start(const at::Tensor& output, const Target& target, const Layout& layout) {
-  if (target.position()) return start_at_position(output, target, layout);
+  if (!target.position().empty()) return start_at_position(output, target, layout);
   if (target.choice() != Target::Choice::tensor) {
     auto times = chosen(output.detach(), target, layout);
     return target.starts_from_one() ? times : at::where(times == 0, times, output * times);

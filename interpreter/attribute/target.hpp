@@ -18,6 +18,17 @@ struct Layout {
 /// of.
 Layout layout_of(at::IntArrayRef output, const std::vector<at::Tensor>& inputs);
 
+/// One position of an output that has several.
+struct Place {
+  std::vector<std::int64_t> dimensions, position;  ///< one number for each of these dimensions
+  Layout rest;                                     ///< of what is left at that position
+};
+
+/// Where a target's position is. Throws Error (bad_target) where the output has none, or not this one.
+Place place_of(at::IntArrayRef output, const std::vector<std::int64_t>& position, const Layout& layout);
+/// What is there: a view.
+at::Tensor at_place(const at::Tensor& output, const Place& place);
+
 /// The relevance that the output starts with, in its shape: zero but for the target. Throws Error (bad_target).
 at::Tensor start(const at::Tensor& output, const Target& target, const Layout& layout);
 

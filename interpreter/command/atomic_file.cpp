@@ -177,6 +177,14 @@ void check_writable(const fs::path& path) {
     cannot_write(path, filled("the folder {} is not writable", quoted(folder)), "choose another folder");
 }
 
+void make_folder(const fs::path& path) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (failed && !fs::is_directory(path)) cannot_write(path, failed.message(), "choose another folder");
+  if (::access(path.c_str(), W_OK | X_OK) != 0)
+    cannot_write(path, reason(errno), "choose another folder, or make it writable");
+}
+
 void write_file(const fs::path& path, std::initializer_list<std::string_view> parts) try {
   check_writable(path);
   auto status = fs::status(path);

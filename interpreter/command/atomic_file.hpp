@@ -41,6 +41,10 @@ class InputFile {
 /// the folder is missing or read-only, or `path` is a folder or a read-only file. Creates nothing.
 void check_writable(const std::filesystem::path& path);
 
+/// Makes sure that there is a folder that files can be written into, with all that are above it. Throws Error
+/// (unwritable_file).
+void make_folder(const std::filesystem::path& path);
+
 /// Writes `parts`, one after the other, as the file `path`. The file appears whole or not at all: a new one is written
 /// beside it, then takes its name and, if there was one before, its permissions. Links are followed; a device or a pipe
 /// is written directly. Throws Error (unwritable_file).

@@ -22,7 +22,7 @@
 #include "interpreter/command/measured_memory.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/command/progress_line.hpp"
-#include "interpreter/command/report_table.hpp"
+#include "interpreter/command/table.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/model/model_state.hpp"

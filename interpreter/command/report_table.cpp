@@ -1,6 +1,7 @@
 #include "interpreter/command/report_table.hpp"
 
 #include <ATen/ATen.h>
+#include <torch/headeronly/version.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -9,13 +10,27 @@
 #include <sstream>
 
 #include "grammar/filled_text.hpp"
+#include "ascribe/version.hpp"
 #include "grammar/shown_shape.hpp"
+#include "interpreter/command/table.hpp"
 #include "interpreter/evaluate/evaluator.hpp"
 
 namespace ascribe::command {
 namespace {
 
-constexpr std::int64_t most_predictions = 8;  // of a batch, as text
+constexpr std::size_t most_predictions = 8;  // of a batch, as text
+
+// `zplus(…)`: enough to tell rules apart.
+std::string without_arguments(const std::string& rule) {
+  auto open = rule.find('(');
+  return open == std::string::npos || !rule.ends_with(')') ? rule : rule.substr(0, open) + "(…)";
+}
+
+// `composites.rule:20:3`
+std::string without_folders(const std::string& place) {
+  auto slash = place.find_last_of('/');
+  return slash == std::string::npos ? place : place.substr(slash + 1);
+}
 
 std::string shown(const std::optional<double>& sum) {
   if (!sum) return "";
@@ -27,22 +42,6 @@ std::string shown_rest(const LayerReport& layer) {
   auto rest = layer.rest();
   if (!rest || std::abs(*rest) > rounding * std::abs(*layer.above)) return shown(rest);
   return layer.bias ? "0" : "";  // of rules that only hand down what they get, there is nothing to tell
-}
-
-struct Prediction {
-  std::int64_t index;
-  double value;
-};
-
-// Each sample's largest output, where outputs are [batch, classes].
-std::vector<Prediction> predictions(const at::Tensor& output) {
-  std::vector<Prediction> out;
-  if (output.dim() != 2 || output.size(1) == 0) return out;
-  for (std::int64_t i = 0; i < output.size(0); ++i) {
-    auto index = output[i].argmax().item<std::int64_t>();
-    out.push_back({index, output[i][index].item<double>()});
-  }
-  return out;
 }
 
 // Where that is not at dimension 0.
@@ -111,31 +110,83 @@ std::string without_entry(const Report& report) {
 
 // What all layers together kept of the relevance, so that it adds up: what relevance started from is what the inputs
 // got and all of these.
-std::string losses(const Report& report) {
-  double bias = 0, stabilizer = 0, rest = 0, gradients = 0, indices = 0, largest = 0;
+struct Losses {
+  double bias = 0, stabilizer = 0, rules = 0, gradients = 0, indices = 0;
+  double largest = 0;  // of the layers' sums
   bool known = false;
-  for (auto& layer : report) {
-    known = known || layer.bias;
-    bias += layer.bias.value_or(0);
-    stabilizer += layer.stabilizer.value_or(0);
-    if (!layer.above || !layer.below) continue;
-    largest = std::max(largest, std::abs(*layer.above));
-    auto taken = *layer.above - *layer.below;
-    if (layer.rule == "gradient")
-      gradients += taken;
-    else if (layer.rule == "indices")
-      indices += taken;
-    else
-      rest += taken - layer.bias.value_or(0) - layer.stabilizer.value_or(0);
+
+  explicit Losses(const Report& report) {
+    for (auto& layer : report) {
+      known = known || layer.bias;
+      bias += layer.bias.value_or(0);
+      stabilizer += layer.stabilizer.value_or(0);
+      if (!layer.above || !layer.below) continue;
+      largest = std::max(largest, std::abs(*layer.above));
+      auto taken = *layer.above - *layer.below;
+      if (layer.rule == "gradient")
+        gradients += taken;
+      else if (layer.rule == "indices")
+        indices += taken;
+      else
+        rules += taken - layer.bias.value_or(0) - layer.stabilizer.value_or(0);
+    }
   }
-  if (!known) return "";
-  auto out = filled("biases took {:.5g}, stabilizers {:.5g}", bias, stabilizer);
   // What rounding leaves is nothing.
-  auto worth_telling = [&](double part) { return std::abs(part) > 1e-5 * largest; };
-  if (worth_telling(rest)) out += filled(", rules otherwise {:.5g}", rest);
-  if (worth_telling(gradients)) out += filled(", kept gradients {:.5g}", gradients);
-  if (worth_telling(indices)) out += filled(", padding and constants {:.5g}", indices);
-  return out + "\n";
+  bool is_worth_telling(double part) const { return std::abs(part) > 1e-5 * largest; }
+};
+
+// The layers at which most of it stayed, and those that handed on more or less than bias and stabilizer account for.
+std::string whereabouts(const Report& report, const Losses& losses) {
+  constexpr std::size_t most = 3;
+  std::vector<std::pair<double, std::string>> stayed, scaled;
+  for (auto& layer : report) {
+    if (!layer.above || !layer.below) continue;
+    auto taken = *layer.above - *layer.below;
+    if (losses.is_worth_telling(taken)) stayed.emplace_back(std::abs(taken), filled("{} ({:.5g})", layer.name, taken));
+    if (auto rest = *layer.rest(); losses.is_worth_telling(rest) && *layer.above != 0)
+      scaled.emplace_back(std::abs(rest), filled("{} (× {:.4g}, {})", layer.name, *layer.below / *layer.above,
+                                                 without_arguments(layer.rule)));
+  }
+  auto told = [&](const char* what, std::vector<std::pair<double, std::string>>& layers) -> std::string {
+    if (layers.empty()) return "";
+    std::stable_sort(layers.begin(), layers.end(), [](auto& a, auto& b) { return a.first > b.first; });
+    std::vector<std::string> names;
+    for (auto& [size, name] : layers)
+      if (names.size() < most) names.push_back(name);
+    return filled("{} {}{}\n", what, fmt::join(names, ", "),
+                  layers.size() > most ? filled(", and {} other{}", layers.size() - most, layers.size() == most + 1 ? "" : "s") : "");
+  };
+  return told("most of it stayed at", stayed) + told("scaled by", scaled);
+}
+
+std::optional<double> arrived(const Attribution& attribution) {
+  std::optional<double> out;
+  for (auto& each : attribution.relevances)
+    if (each.defined()) out = out.value_or(0) + evaluate::total(each);
+  return out;
+}
+
+// How much of what relevance started from arrived, and who kept the rest.
+std::string losses_as_text(const Attribution& attribution) {
+  Losses losses(attribution.report);
+  if (!losses.known && losses.largest == 0) return "";
+  auto start = evaluate::total(attribution.start);
+  auto share = [&](double part) {
+    bool tells = std::abs(start) > 1e-6 * losses.largest && losses.is_worth_telling(part);
+    return tells ? filled(" ({:.3g} %)", 100 * part / start) : std::string();
+  };
+  auto out = filled("{:.6g} started", start);
+  if (auto sum = arrived(attribution)) out += filled(", {:.6g}{} arrived", *sum, share(*sum));
+  if (losses.known)
+    out += filled("; biases took {:.5g}{}, stabilizers {:.5g}{}", losses.bias, share(losses.bias), losses.stabilizer,
+                  share(losses.stabilizer));
+  auto add = [&](const char* who, double part) {
+    if (losses.is_worth_telling(part)) out += filled(", {} {:.5g}{}", who, part, share(part));
+  };
+  add("rules otherwise", losses.rules);
+  add("kept gradients", losses.gradients);
+  add("padding and constants", losses.indices);
+  return out + "\n" + whereabouts(attribution.report, losses);
 }
 
 nlohmann::json as_json(const Report& report) {
@@ -164,47 +215,58 @@ nlohmann::json as_json(const Report& report) {
   return out;
 }
 
+nlohmann::json as_json(const Scored& scored, const Labels& labels) {
+  nlohmann::json out{{"index", scored.index}, {"value", scored.value}};
+  if (!labels.path.empty()) out["label"] = labels.of(scored.index);
+  return out;
+}
+
+std::string as_text(const Scored& scored, const Labels& labels) {
+  return filled("{} (output {:.6g})", labels.told(scored.index), scored.value);
+}
+
+// What the model said of each sample, and what is explained where that is something else.
+std::string samples_as_text(const Told& told) {
+  auto& [classes, largest, starts] = told.outcome;
+  std::string out;
+  for (std::size_t i = 0; i < largest.size() && i < most_predictions; ++i) {
+    auto of = largest.size() > 1 ? filled(" of sample {}", i) : "";
+    out += filled("prediction{}: {}\n", of, as_text(largest[i].front(), told.labels));
+    bool same = starts[i].size() == 1 && starts[i].front().index == largest[i].front().index;
+    if (starts[i].empty() || same) continue;
+    std::vector<std::string> each;
+    for (auto& one : starts[i]) each.push_back(filled("{} (starts with {:.6g})", told.labels.told(one.index), one.value));
+    out += filled("target{}: {}\n", of, fmt::join(each, ", "));
+  }
+  if (largest.size() > most_predictions) out += filled("… and {} samples more\n", largest.size() - most_predictions);
+  return out;
+}
+
 std::string dump(const nlohmann::json& json) {
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
 
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t from_right) {
-  std::vector<std::size_t> widths(rows.front().size());
-  std::vector<bool> used(widths.size());
-  for (auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], count_characters(row[i]));
-      used[i] = used[i] || (&row != &rows.front() && !row[i].empty());
-    }
-  std::string out;
-  for (auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (!used[i]) continue;
-      auto padding = std::string(widths[i] - count_characters(row[i]), ' ');
-      line += (line.empty() ? "" : "  ") + (i >= from_right ? padding + row[i] : row[i] + padding);
-    }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
-}
-
-std::string describe_as_text(const Attribution& attribution, const std::string& rules) {
-  auto out = filled("rules: {}\n", rules);
-  auto found = predictions(attribution.output);
-  for (std::size_t i = 0; i < found.size() && i < most_predictions; ++i)
-    out += filled("prediction{}: {} (output {:.6g})\n", found.size() > 1 ? filled(" of sample {}", i) : "",
-                  found[i].index, found[i].value);
-  if (found.size() > most_predictions) out += filled("… and {} samples more\n", found.size() - most_predictions);
-  out += where_samples_are(attribution);
-  std::vector<std::vector<std::string>> rows{
-      {"layer", "kind", "output", "rule", "entry", "above", "below", "bias", "stabilizer", "rest"}};
+std::string describe_as_text(const Attribution& attribution, const Told& told, std::optional<std::size_t> width) {
+  auto out = filled("rules: {}\n", told.rules);
+  out += samples_as_text(told) + where_samples_are(attribution);
+  Table layers{.columns = {{.title = "layer"},
+                           {.title = "kind", .worth = 3},
+                           {.title = "output", .worth = 1},
+                           {.title = "rule", .shortened = without_arguments, .worth = 6},
+                           {.title = "entry", .shortened = without_folders, .worth = 0},
+                           {.title = "above", .to_the_right = true, .worth = 7},
+                           {.title = "below", .to_the_right = true, .worth = 8},
+                           {.title = "bias", .to_the_right = true, .worth = 5},
+                           {.title = "stabilizer", .to_the_right = true, .worth = 2},
+                           {.title = "rest", .to_the_right = true, .worth = 4}},
+               .rows = {}};
   for (auto& layer : attribution.report)
-    rows.push_back({layer.name, layer.kind, shown_shape(layer.shape), layer.rule, layer.entry, shown(layer.above),
-                    shown(layer.below), shown(layer.bias), shown(layer.stabilizer), shown_rest(layer)});
-  out += "\n" + table(rows, 5) + "\n" + losses(attribution.report) + without_entry(attribution.report);
+    layers.rows.push_back({layer.name, layer.kind, shown_shape(layer.shape), layer.rule, layer.entry,
+                           shown(layer.above), shown(layer.below), shown(layer.bias), shown(layer.stabilizer),
+                           shown_rest(layer)});
+  out += "\n" + fitted(layers, width) + "\n" + losses_as_text(attribution) + without_entry(attribution.report);
   if (attribution.relevance.defined())
     out += filled("relevance of the input {}: sum {:.6g}, largest magnitude {:.6g}\n",
                   shown_shape(attribution.relevance.sizes().vec()), evaluate::total(attribution.relevance),
@@ -212,14 +274,60 @@ std::string describe_as_text(const Attribution& attribution, const std::string& 
   return out;
 }
 
-std::string describe_layers_as_text(const Report& report, bool with_rules) {
-  std::vector<std::vector<std::string>> rows{{"layer", "kind", "output"}};
-  if (with_rules) rows.front().insert(rows.front().end(), {"rule", "entry"});
-  for (auto& layer : report) {
-    rows.push_back({layer.name, layer.kind, shown_shape(layer.shape)});
-    if (with_rules) rows.back().insert(rows.back().end(), {layer.rule, layer.entry});
+namespace {
+
+// The parts of layers' names, below each other: rows of their layers are at the ends.
+struct Branch {
+  std::string name;
+  std::vector<const LayerReport*> layers{};  // calls of the module itself
+  std::vector<Branch> branches{};            // in the order of their first layers
+
+  void add(std::string_view rest, const LayerReport& layer) {
+    if (rest.empty()) return layers.push_back(&layer);
+    auto end = std::min(rest.find('.'), rest.size());
+    auto part = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    auto found = std::find_if(branches.begin(), branches.end(), [&](auto& each) { return each.name == part; });
+    if (found == branches.end()) found = branches.insert(found, {std::string(part)});
+    found->add(rest, layer);
   }
-  return table(rows, rows.front().size()) + (with_rules ? "\n" + shown(coverage_of(report)) : "");
+  template <typename Row>
+  void show(const std::string& before, const Row& row) const {
+    for (auto& each : branches) {
+      bool last = &each == &branches.back();
+      auto name = before + (last ? "└─ " : "├─ ") + each.name;
+      row(name, each.layers.empty() ? nullptr : each.layers.front());
+      for (std::size_t i = 1; i < each.layers.size(); ++i)
+        row(before + (last ? "   " : "│  ") + filled("(call {})", i + 1), each.layers[i]);
+      each.show(before + (last ? "   " : "│  "), row);
+    }
+  }
+};
+
+}  // namespace
+
+std::string describe_layers_as_text(const Report& report, bool with_rules, bool as_tree,
+                                    std::optional<std::size_t> width) {
+  Table layers{.columns = {{.title = "layer"}, {.title = "kind", .worth = 3}, {.title = "output", .worth = 1}}, .rows = {}};
+  if (with_rules) {
+    layers.columns.push_back({.title = "rule", .shortened = without_arguments, .worth = 4});
+    layers.columns.push_back({.title = "entry", .shortened = without_folders, .worth = 0});
+  }
+  auto row = [&](const std::string& name, const LayerReport* layer) {
+    layers.rows.push_back({name});
+    auto& cells = layers.rows.back();
+    if (layer) cells.insert(cells.end(), {layer->kind, shown_shape(layer->shape)});
+    if (layer && with_rules) cells.insert(cells.end(), {layer->rule, layer->entry});
+    cells.resize(layers.columns.size());
+  };
+  if (as_tree) {
+    Branch root{""};
+    for (auto& layer : report) root.add(layer.name, layer);
+    root.show("", row);
+  } else {
+    for (auto& layer : report) row(layer.name, &layer);
+  }
+  return fitted(layers, width) + (with_rules ? "\n" + shown(coverage_of(report)) : "");
 }
 
 std::string describe_layers_as_json(const Report& report, bool with_rules) {
@@ -229,13 +337,17 @@ std::string describe_layers_as_json(const Report& report, bool with_rules) {
   return dump(out);
 }
 
-std::string describe_as_json(const Attribution& attribution, const std::string& rules, const TokenRelevance* tokens) {
-  nlohmann::json out{{"rules", rules},
+std::string describe_as_json(const Attribution& attribution, const Told& told, const TokenRelevance* tokens) {
+  nlohmann::json out{{"model", told.model},
+                     {"rules", told.rules},
+                     {"target", told.target},
+                     {"versions", {{"ascribe", version()}, {"libtorch", TORCH_VERSION}}},
                      {"output",
                       {{"shape", attribution.output.sizes().vec()},
                        {"sample_dimension", attribution.sample_dimension ? nlohmann::json(*attribution.sample_dimension)
                                                                          : nlohmann::json()},
                        {"predictions", nlohmann::json::array()}}},
+                     {"start", {{"sum", evaluate::total(attribution.start)}, {"outputs", nlohmann::json::array()}}},
                      {"relevance", nlohmann::json()},
                      {"layers", as_json(attribution.report)}};
   if (auto& R = attribution.relevance; R.defined())
@@ -247,8 +359,13 @@ std::string describe_as_json(const Attribution& attribution, const std::string& 
       out["tokens"].back().push_back({{"token", tokens->tokens[i][k]}, {"relevance", value}});
     }
   }
-  for (auto& each : predictions(attribution.output))
-    out["output"]["predictions"].push_back({{"index", each.index}, {"value", each.value}});
+  for (auto& each : told.outcome.largest)
+    if (!each.empty()) out["output"]["predictions"].push_back(as_json(each.front(), told.labels));
+  for (auto& each : told.outcome.starts) {
+    auto starts = nlohmann::json::array();
+    for (auto& one : each) starts.push_back(as_json(one, told.labels));
+    out["start"]["outputs"].push_back(std::move(starts));
+  }
   return dump(out);
 }
 

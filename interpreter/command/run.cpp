@@ -2,8 +2,9 @@
 #include <ATen/ATen.h>
 #include <unistd.h>
 
+#include <fnmatch.h>
 #include <algorithm>
-#include <charconv>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -20,6 +21,8 @@
 #include "interpreter/command/png.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
+#include "interpreter/command/screen.hpp"
+#include "interpreter/command/target_arguments.hpp"
 #include "interpreter/command/tokens.hpp"
 
 namespace ascribe::command {
@@ -27,52 +30,11 @@ namespace {
 
 struct RunOptions {
   ModelArguments model;
-  std::string heatmap, labels, tokens, start = "output", report = "text";
-  std::vector<std::string> outputs, targets, at;
-  std::int64_t of_output = -1;
+  TargetArguments target;
+  std::string heatmap, tokens, report = "text";
+  std::vector<std::string> outputs, at;
   bool profile = false;
-  std::optional<std::int64_t> position;
 };
-
-// Which outputs to explain: indices, names with --labels, or `all`.
-Target chosen_target(const RunOptions& options) {
-  if (options.targets.empty()) return Target::largest();
-  if (options.targets == std::vector<std::string>{"all"}) return Target::all();
-  std::vector<std::string> labels;
-  if (!options.labels.empty()) labels = read_lines(options.labels, "labels");
-  std::vector<std::int64_t> indices;
-  for (auto& text : options.targets) {
-    if (text == "all") throw usage_error("--target all stands alone", "leave the others out");
-    std::int64_t index = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-    if (error == std::errc() && end == text.data() + text.size()) {
-      indices.push_back(index);
-      continue;
-    }
-    if (labels.empty())
-      throw usage_error(filled("--target {} is no index", quoted_name(text)),
-                        "give the outputs' names with --labels, or write `--target 3` or `--target all`");
-    indices.push_back(Target::named({text}, labels).indices().front());
-  }
-  return Target(std::move(indices));
-}
-
-Target target_of(const RunOptions& options) {
-  auto target = [&] {
-    if (options.start == "output") return chosen_target(options);
-    if (options.start == "one") return chosen_target(options).from_one();
-    if (!options.start.ends_with(".npy"))
-      throw usage_error(filled("--start is `output`, `one` or a .npy file, not '{}'", options.start),
-                        "write `--start one`");
-    if (!options.targets.empty() || options.position)
-      throw usage_error(
-          filled("{} and a --start file exclude each other", options.position ? "--position" : "--target"),
-          "the file says how much relevance each output has");
-    return Target::from(read_npy(options.start));
-  }();
-  if (options.position) target = target.at_position(*options.position);
-  return options.of_output < 0 ? target : target.of_output(static_cast<std::size_t>(options.of_output));
-}
 
 void check_ending(const std::string& path, const char* what, const char* ending, const char* example) {
   if (!path.ends_with(ending))
@@ -83,18 +45,38 @@ void check_ending(const std::string& path, const char* what, const char* ending,
 struct Result {
   std::string path;
   at::Tensor relevance;
+  std::string of;  // which inner layer's it is
 };
 
-// `features.0=inner.npy`
-std::vector<std::pair<std::string, std::string>> inner_layers(const RunOptions& options) {
-  std::vector<std::pair<std::string, std::string>> out;
+// `features.0=inner.npy`, or of several layers `features.*=inner/`.
+struct InnerLayers {
+  std::string layers, path;
+
+  bool are_several() const { return layers.find_first_of("*?[") != std::string::npos; }
+  std::string path_of(std::string layer) const {
+    if (!are_several()) return path;
+    for (auto& c : layer)  // names come from the model's file
+      if (c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '_';
+    if (path.ends_with('/')) return path + layer + ".npy";
+    auto star = path.find('*');
+    return path.substr(0, star) + layer + path.substr(star + 1);
+  }
+};
+
+std::vector<InnerLayers> inner_layers(const RunOptions& options) {
+  std::vector<InnerLayers> out;
   for (auto& text : options.at) {
     auto equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0)
       throw usage_error(filled("--at {} names no layer and file", quoted_name(text)),
                         "write `--at features.0=inner.npy`");
-    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-    check_ending(out.back().second, "--at's file", ".npy", "--at features.0=inner.npy");
+    InnerLayers each{text.substr(0, equals), text.substr(equals + 1)};
+    if (each.are_several() && !each.path.ends_with('/') && each.path.find('*') == std::string::npos)
+      throw usage_error(filled("--at {} is for several layers, and names one file", quoted_name(text)),
+                        filled("write `--at '{}=inner/'`, or `--at '{}=inner_*.npy'`", each.layers, each.layers));
+    if (!each.are_several() || !each.path.ends_with('/'))
+      check_ending(each.path, "--at's file", ".npy", "--at features.0=inner.npy");
+    out.push_back(std::move(each));
   }
   return out;
 }
@@ -111,17 +93,24 @@ std::vector<Result> results(const RunOptions& options, const Attribution& attrib
         filled("{} input{} get{} relevance, and there are {} files for it", relevances.size(),
                relevances.size() == 1 ? "" : "s", relevances.size() == 1 ? "s" : "", options.outputs.size()),
         "give --output once for each of them, or once for the first");
-  for (std::size_t i = 0; i < options.outputs.size(); ++i) out.push_back({options.outputs[i], relevances[i]});
-  for (auto& [layer, path] : inner_layers(options)) {
-    auto& calls = attribution.layers.at(layer);
-    for (std::size_t i = 0; i < calls.size(); ++i) {
-      if (!calls[i].defined())
-        throw Error({.code = Code::unknown_layer,
-                     .message = filled("no relevance reaches layer '{}'", layer),
-                     .help = "choose a layer on the way from the target to the input"});
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) out.push_back({options.outputs[i], relevances[i], ""});
+  for (auto& asked : inner_layers(options)) {
+    bool reached = false;
+    for (auto& [layer, calls] : attribution.layers) {
+      if (asked.are_several() ? fnmatch(asked.layers.c_str(), layer.c_str(), 0) != 0 : layer != asked.layers) continue;
+      auto path = asked.path_of(layer);
       auto stem = path.substr(0, path.size() - std::string_view(".npy").size());
-      out.push_back({calls.size() == 1 ? path : filled("{}.{}.npy", stem, i + 1), calls[i]});
+      for (std::size_t i = 0; i < calls.size(); ++i) {
+        if (!calls[i].defined()) continue;
+        reached = true;
+        auto call = calls.size() == 1 ? layer : filled("{}, call {}", layer, i + 1);
+        out.push_back({calls.size() == 1 ? path : filled("{}.{}.npy", stem, i + 1), calls[i], call});
+      }
     }
+    if (!reached)
+      throw Error({.code = Code::unknown_layer,
+                   .message = filled("no relevance reaches layer '{}'", asked.layers),
+                   .help = "choose a layer on the way from the target to the input"});
   }
   for (auto& each : out)
     if (std::count_if(out.begin(), out.end(), [&](auto& other) { return other.path == each.path; }) > 1)
@@ -151,30 +140,18 @@ at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribut
   return inputs.front();
 }
 
-// The outputs at one position, [batch, classes], to be told as predictions.
-at::Tensor at_position(const Attribution& attribution, std::int64_t position) {
-  auto samples = attribution.sample_dimension.value_or(0);
-  return attribution.output.select(attribution.output.dim() == 3 && samples == 0 ? 1 : 0, position);
-}
-
 int run(const RunOptions& options) {
-  if (options.outputs.empty() && options.at.empty() && !options.profile)
-    throw usage_error("--output is required", "write `--output relevance.npy`, or `--at features.0=inner.npy`");
-  if (options.outputs.empty() && !options.tokens.empty())
-    throw usage_error("--tokens shows the relevance of the input, which --output asks for",
-                      "write `--output relevance.npy`, too");
-  if (options.outputs.empty() && !options.heatmap.empty())
-    throw usage_error("--heatmap shows the relevance of the input, which --output asks for",
-                      "write `--output relevance.npy`, too");
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
-  AttributeOptions wanted{.to_input = !options.outputs.empty() || options.at.empty(),
+  AttributeOptions wanted{.to_input = !options.outputs.empty() || !options.heatmap.empty() || !options.tokens.empty() ||
+                                     options.at.empty(),
                           .sum_embeddings = true,
                           .sums = !options.profile,
                           .profile = options.profile};
-  for (auto& [layer, path] : inner_layers(options)) {
-    wanted.layers.push_back(layer);
-    files.push_back(path);
+  for (auto& each : inner_layers(options)) {
+    wanted.layers.push_back(each.layers);
+    if (!each.are_several()) files.push_back(each.path);
+    else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty()) make_folder(folder);
   }
   if (!options.heatmap.empty()) {
     bool page = options.heatmap.ends_with(".html");
@@ -193,7 +170,8 @@ int run(const RunOptions& options) {
   std::vector<std::string> token_lines;
   if (!options.tokens.empty()) token_lines = read_lines(options.tokens, "tokens");
   auto rules = options.model.read_rules();
-  auto target = target_of(options);
+  ChosenTarget chosen(options.target);
+  auto target = chosen.whole();
   auto inputs = options.model.read_inputs();
   auto model = options.model.read_model();
   Interruption interruption;  // from here on, the work is long, or leaves files
@@ -203,7 +181,9 @@ int run(const RunOptions& options) {
     wanted.progress = line.callback();
     return attribute(model, rules, inputs, target, wanted);
   }();
-  attribution.output = attribution.output.cpu();
+  Told told{options.model.model, rules.description(), chosen.described(), chosen.labels(),
+            outcome_of(attribution, target, 1)};
+  told.labels.check(told.outcome.classes);
   auto written = results(options, attribution);
   std::optional<TokenRelevance> tokens;
   if (!options.tokens.empty())
@@ -222,18 +202,18 @@ int run(const RunOptions& options) {
     else
       write_png(options.heatmap, picture);
   }
-  if (options.position) attribution.output = at_position(attribution, *options.position);
 
   warn_where_not_finite(attribution);
   for (auto& warning : attribution.warnings) std::cerr << render_text(warning);
   if (options.report == "json") {
-    std::cout << describe_as_json(attribution, rules.description(), tokens ? &*tokens : nullptr);
+    std::cout << describe_as_json(attribution, told, tokens ? &*tokens : nullptr);
     return fine;
   }
   std::cout << (options.profile ? describe_costs(attribution.report)
-                                : describe_as_text(attribution, rules.description()));
+                                : describe_as_text(attribution, told, width_of(STDOUT_FILENO)));
   if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO));
-  for (auto& each : written) std::cout << "written to " << each.path << "\n";
+  for (auto& each : written)
+    std::cout << (each.of.empty() ? "" : filled("relevance at {} ", each.of)) << "written to " << each.path << "\n";
   if (!options.heatmap.empty()) std::cout << "heatmap in " << options.heatmap << "\n";
   return fine;
 }
@@ -244,29 +224,14 @@ Run add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Explains what a saved model says about an input");
   auto options = std::make_shared<RunOptions>();
   options->model.add_to(*command, /*rules_required=*/true);
+  options->target.add_to(*command);
   auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
     command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
   };
-  several(
-      "--target", options->targets, "INDEX|NAME|all",
-      "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
-      "--labels), or `all` (default: the largest; outputs [batch] and [] need none). Several: relevance starts from "
-      "each of them");
-  command
-      ->add_option("--position", options->position,
-                   "of outputs [batch, positions, classes], the position that --target is of; -1 is the last")
-      ->type_name("INDEX");
-  command->add_option("--labels", options->labels, "the outputs' names, a line for each")->type_name("FILE");
-  command->add_option("--of-output", options->of_output, "of a model with several outputs, which one, from 0 on")
-      ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--start", options->start,
-                   "relevance to start from: output, one, or a .npy file of the output's shape")
-      ->type_name("output|one|FILE.npy");
   several("--output", options->outputs, "FILE.npy",
           "where the relevance goes, in the input's shape: of the first input that gets some, or once for each");
-  several("--at", options->at, "LAYER=FILE.npy",
-          "relevance at the output of an inner layer. Without --output, it goes no further");
+  several("--at", options->at, "LAYER=FILE.npy|GLOB=DIR/",
+          "relevance at the output of an inner layer, or of all that a glob is for. Without --output, it goes no further");
   command
       ->add_option(
           "--tokens", options->tokens,

@@ -47,6 +47,11 @@ Screen screen_of(int descriptor) {
   return out;
 }
 
+std::optional<std::size_t> width_of(int descriptor) {
+  if (!::isatty(descriptor)) return {};
+  return static_cast<std::size_t>(screen_of(descriptor).columns);
+}
+
 // Read off a strip.
 std::vector<Colour> colours_of(std::vector<double> values, double scale) {
   values.push_back(scale);

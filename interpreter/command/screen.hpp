@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,9 @@ struct Screen {
 
 /// What a stream shows: as the environment says (NO_COLOR, COLORTERM, TERM), and as large as its terminal is.
 Screen screen_of(int descriptor);
+
+/// How wide a table may be: that of the terminal, where the stream is one.
+std::optional<std::size_t> width_of(int descriptor);
 
 /// Red, green, blue.
 using Colour = std::array<std::uint8_t, 3>;

@@ -18,21 +18,6 @@
 namespace ascribe::command {
 namespace {
 
-// A token comes from a file: on a terminal, it must not do anything.
-std::string without_controls(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    auto character = character_at(text, i);
-    auto code = character.code;
-    constexpr char32_t not_utf8 = 0xFFFD;
-    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x202A && code <= 0x202E) ||
-                   (code >= 0x2066 && code <= 0x2069);
-    out += control ? "·" : code == not_utf8 ? "\uFFFD" : std::string(text.substr(i, character.bytes));
-    i += character.bytes;
-  }
-  return out;
-}
-
 std::vector<double> row_of(const at::Tensor& relevance, std::size_t sample) {
   auto row = relevance[static_cast<std::int64_t>(sample)].contiguous();
   auto* values = row.const_data_ptr<double>();
@@ -53,6 +38,20 @@ span.token.strong { color: #fff; }
 )";
 
 }  // namespace
+
+std::string without_controls(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    auto character = character_at(text, i);
+    auto code = character.code;
+    constexpr char32_t not_utf8 = 0xFFFD;
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x202A && code <= 0x202E) ||
+                   (code >= 0x2066 && code <= 0x2069);
+    out += control ? "·" : code == not_utf8 ? "\uFFFD" : std::string(text.substr(i, character.bytes));
+    i += character.bytes;
+  }
+  return out;
+}
 
 std::vector<std::string> read_lines(const std::string& path, const char* what) {
   constexpr std::size_t largest = 1 << 24;

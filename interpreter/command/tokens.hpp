@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "interpreter/command/screen.hpp"
@@ -28,6 +29,9 @@ std::string tokens_as_text(const TokenRelevance& found, const Screen& screen);
 
 /// A page of its own, which loads nothing: the texts in colours, a token's number where the pointer rests.
 std::string tokens_as_html(const TokenRelevance& found, const std::string& title);
+
+/// A text from a file as a terminal can bear it: control characters are shown as ·.
+std::string without_controls(std::string_view text);
 
 /// The lines of a text file. Throws Error: unreadable_file, too_large.
 std::vector<std::string> read_lines(const std::string& path, const char* what);

@@ -111,6 +111,43 @@ TEST_CASE("samples that are mixed are told, unless it is said what is meant") {
   CHECK(net.run(x.slice(0, 0, 1), 0).relevance.defined());  // a single one is mixed with nothing
 }
 
+TEST_CASE("the largest outputs are so of each sample") {
+  Shaped net("torch.relu(x)");
+  auto x = at::rand({4, 5}, at::kDouble) + 0.5;
+  auto chosen = std::get<1>(x.topk(2, 1));
+  auto expected = at::zeros_like(x).scatter(1, chosen, x.gather(1, chosen));
+  CHECK(difference(net.run(x, Target::largest(2)).relevance, expected) <= exact);
+  CHECK(net.fails(x, Target::largest(6)) == "A0704 the largest 6 outputs are wanted, and the model has 5");
+  CHECK_THROWS_AS(Target::largest(0), Error);
+}
+
+TEST_CASE("a target against others starts with their negatives") {
+  Shaped net("torch.relu(x)");
+  auto x = at::rand({4, 5}, at::kDouble) + 0.5;
+  auto expected = at::zeros_like(x);
+  expected.select(1, 3).copy_(x.select(1, 3));
+  expected.select(1, 1).copy_(-x.select(1, 1));
+  auto found = net.run(x, Target(3).against({1}));
+  CHECK(difference(found.relevance, expected) <= exact);
+  CHECK(difference(found.start, expected) <= exact);
+  CHECK(difference(net.run(x, Target(3).against({3})).relevance, at::zeros_like(x)) <= exact);
+  CHECK(net.fails(x, Target(3).against({5})) == "A0704 target 5 is out of range: the model has 5 outputs");
+  CHECK_THROWS_AS(Target::all().against({1}), Error);
+  CHECK_THROWS_AS(Target::from(x).against({1}), Error);
+}
+
+TEST_CASE("in [batch, classes, height, width] a position has two numbers, and a target is one of the classes") {
+  Shaped net("torch.relu(x)");
+  auto x = at::rand({2, 3, 4, 5}, at::kDouble) + 0.5;
+  auto expected = at::zeros_like(x);
+  expected.select(1, 2).select(1, 1).select(1, 4).copy_(x.select(1, 2).select(1, 1).select(1, 4));
+  CHECK(difference(net.run(x, Target(2).at_position({1, -1})).relevance, expected) <= exact);
+  auto largest = net.run(x, Target::largest().at_position({0, 0})).relevance;
+  CHECK(difference(largest.sum(), std::get<0>(x.select(2, 0).select(2, 0).max(1)).sum()) <= 1e-5);
+  CHECK(net.fails(x, Target(2).at_position({1, 5})) == "A0704 position 5 is out of range: the output [2, 3, 4, 5] has 5");
+  CHECK(net.fails(x, Target(2).at_position(1)) == "A0704 a position of 1 number is none of the model's output [2, 3, 4, 5]");
+}
+
 TEST_CASE("with several inputs, the samples of any of them count") {
   auto model = loaded(script("def forward(self, x, edges):\n  return torch.relu(x)\n"));
   auto x = at::rand({5, 3}, at::kDouble);

@@ -104,7 +104,13 @@ Result explain(Evaluator& evaluator, const CallArguments& arguments) {
   if (found.relevance.dim() <= 5)
     text =
         draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen) + "\n";
-  text += command::describe_as_text(found, rules.description());
+  auto& screen = evaluator.surroundings().screen;
+  text += command::describe_as_text(found,
+                                    {.model = "",
+                                     .rules = rules.description(),
+                                     .target = "",
+                                     .outcome = command::outcome_of(found, asked.target, 1)},
+                                    static_cast<std::size_t>(screen.columns));
   for (auto& warning : found.warnings) text += render_text(warning);
   return {as_value(found.relevance), std::move(text)};
 }

@@ -43,8 +43,9 @@ class ASCRIBE_EXPORT Target {
   /// By their names: `labels` names the outputs, in order. Throws Error (bad_target) for a name that is not there, or
   /// there twice.
   static Target named(const std::vector<std::string>& names, const std::vector<std::string>& labels);
-  /// Each sample's largest output; for outputs [batch, classes], and those that need no target.
-  static Target largest() { return Target(Choice::largest); }
+  /// Each sample's largest outputs, so many of them; for outputs [batch, classes], and those that need no target. Throws
+  /// Error (bad_target) for less than one; attribute() does so for more than there are.
+  static Target largest(std::int64_t count = 1);
   /// Another index for each sample.
   static Target one_per_sample(std::vector<std::int64_t> indices);
   /// Every output there is.
@@ -55,32 +56,45 @@ class ASCRIBE_EXPORT Target {
 
   /// Starts from 1 instead of the output's own value. Changes nothing in a start that is a tensor.
   Target from_one() const;
-  /// Of outputs [batch, positions, classes] or [positions, classes], those at one position, counted from the end where
-  /// it is negative: then an index is one along the last dimension. Throws Error (bad_target) for a start that is a
-  /// tensor; attribute() does so for outputs of other dimensions, and a position that is not there.
-  Target at_position(std::int64_t position) const;
+  /// Less these outputs, in every sample: each starts with the negative of what it would start with as a target, so that
+  /// relevance is that of a difference, such as of two classes' scores. Throws Error (bad_target) for a start that is a
+  /// tensor, and for all().
+  ///
+  ///     Target(3).against({5});  // what speaks for 3 rather than for 5
+  Target against(std::vector<std::int64_t> indices) const;
+  /// The outputs at one position, of those that have several:
+  /// - [batch, positions, classes] or [positions, classes], one number: then an index is one along the last dimension;
+  /// - [batch, classes, height, width] and others with classes at dimension 1, as many numbers as there are dimensions
+  ///   behind it, two at least.
+  /// Counted from the end where a number is negative. Throws Error (bad_target) for a start that is a tensor;
+  /// attribute() does so for outputs of other dimensions, and a position that is not there.
+  Target at_position(std::vector<std::int64_t> position) const;
+  Target at_position(std::int64_t position) const { return at_position(std::vector{position}); }
   /// Of the model's outputs, this one; needed where there are several.
   Target of_output(std::size_t output) const;
 
   Choice choice() const { return choice_; }
   const std::vector<std::int64_t>& indices() const { return indices_; }
+  std::int64_t count() const { return count_; }  ///< of the largest ones
+  const std::vector<std::int64_t>& opposed() const { return opposed_; }
   const at::Tensor& relevance() const { return relevance_; }
   bool starts_from_one() const { return one_; }
   const std::optional<std::size_t>& output() const { return output_; }
-  const std::optional<std::int64_t>& position() const { return position_; }
+  const std::vector<std::int64_t>& position() const { return position_; }  ///< empty: everywhere
 
  private:
   explicit Target(Choice choice) : choice_(choice) {}
   Choice choice_;
-  std::vector<std::int64_t> indices_;
+  std::vector<std::int64_t> indices_, opposed_, position_;
+  std::int64_t count_ = 1;
   at::Tensor relevance_;
   bool one_ = false;
   std::optional<std::size_t> output_;
-  std::optional<std::int64_t> position_;
 };
 
 struct AttributeOptions {
-  /// Inner layers, by the names that reports give them: relevance at their outputs is wanted, too.
+  /// Inner layers, by the names that reports give them, or by globs over these (`features.*`): relevance at their
+  /// outputs is wanted, too.
   std::vector<std::string> layers = {};
   /// Whether relevance goes on to the inputs. If not, it goes no further than to `layers`.
   bool to_input = true;
@@ -116,6 +130,7 @@ struct Attribution {
   /// type. Undefined for a call that no relevance reaches.
   std::map<std::string, std::vector<at::Tensor>> layers;
   at::Tensor output;  ///< what the model computed, without history: the output that the target is of
+  at::Tensor start;   ///< the relevance that it started with, in its shape
   /// Which of its dimensions counts samples; none where it is one output for all of them, or that is unknown.
   std::optional<std::int64_t> sample_dimension;
   Report report;  ///< the layers, in order of execution
