@@ -10,14 +10,14 @@
 #include "ascribe/attribute.hpp"
 #include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/interruption.hpp"
 #include "interpreter/command/model_arguments.hpp"
-#include "interpreter/command/npy.hpp"
-#include "interpreter/command/png.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/png.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/command/tokens.hpp"
@@ -50,7 +50,7 @@ Target chosen_target(const RunOptions& options) {
       continue;
     }
     if (labels.empty())
-      throw usage_error(filled("--target {} is no index", quoted_name(text)),
+      throw usage_error(filled("--target {} is no index", files::quoted_name(text)),
                         "give the outputs' names with --labels, or write `--target 3` or `--target all`");
     indices.push_back(Target::named({text}, labels).indices().front());
   }
@@ -68,7 +68,7 @@ Target target_of(const RunOptions& options) {
       throw usage_error(
           filled("{} and a --start file exclude each other", options.position ? "--position" : "--target"),
           "the file says how much relevance each output has");
-    return Target::from(read_npy(options.start));
+    return Target::from(files::read_npy(options.start));
   }();
   if (options.position) target = target.at_position(*options.position);
   return options.of_output < 0 ? target : target.of_output(static_cast<std::size_t>(options.of_output));
@@ -91,7 +91,7 @@ std::vector<std::pair<std::string, std::string>> inner_layers(const RunOptions& 
   for (auto& text : options.at) {
     auto equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0)
-      throw usage_error(filled("--at {} names no layer and file", quoted_name(text)),
+      throw usage_error(filled("--at {} names no layer and file", files::quoted_name(text)),
                         "write `--at features.0=inner.npy`");
     out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     check_ending(out.back().second, "--at's file", ".npy", "--at features.0=inner.npy");
@@ -187,7 +187,7 @@ int run(const RunOptions& options) {
   for (auto& path : files) {
     if (std::count(files.begin(), files.end(), path) > 1)
       throw usage_error(filled("'{}' is to be written twice", path), "give each result a file of its own");
-    check_writable(path);
+    files::check_writable(path);
   }
 
   std::vector<std::string> token_lines;
@@ -213,14 +213,14 @@ int run(const RunOptions& options) {
   if (!options.heatmap.empty() && !page) picture = heatmap(tokens ? tokens->relevance : attribution.relevance.cpu());
   for (auto& each : written) {
     interruption.check(each.path);
-    write_npy(each.path, each.relevance.cpu());
+    files::write_npy(each.path, each.relevance.cpu());
   }
   if (!options.heatmap.empty()) {
     interruption.check(options.heatmap);
     if (page)
-      write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
+      files::write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
     else
-      write_png(options.heatmap, picture);
+      files::write_png(options.heatmap, picture);
   }
   if (options.position) attribution.output = at_position(attribution, *options.position);
 
