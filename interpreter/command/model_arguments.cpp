@@ -8,6 +8,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/files/atomic_file.hpp"
+#include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
@@ -51,6 +52,7 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
   add_loading_to(command);
   command.add_option("--device", device, "cpu or cuda:0")->type_name("DEVICE");
   command.add_option("--threads", threads, "threads for one operator (default: all cores)")->check(CLI::PositiveNumber);
+  group(command, "Model and rules", {"--model", "--rules", "--load", "--device", "--threads"});
 }
 
 Composite RuleArguments::read() const {

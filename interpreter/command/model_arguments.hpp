@@ -34,7 +34,8 @@ struct ModelArguments : RuleArguments, InputArguments {
   /// Adds the options to a subcommand; `this` has to live as long as that.
   void add_to(CLI::App& command, bool rules_required);
 
-  Composite read_rules() const { return read(); }
+  Composite read_rules() const { return RuleArguments::read(); }
+  using InputArguments::read;
   /// One tensor for each `--input`, and warnings on stderr. Throws Error as read_all() does.
   std::vector<at::Tensor> read_inputs() const;
   /// On the device; also sets the number of threads.

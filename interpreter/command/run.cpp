@@ -15,6 +15,7 @@
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/interruption.hpp"
+#include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/files/npy.hpp"
 #include "interpreter/files/png.hpp"
@@ -280,7 +281,9 @@ Run add_run(CLI::App& app) {
   command->add_flag("--profile", options->profile,
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
-  return [options] { return run(*options); };
+  group(*command, "Where relevance starts", {"--target", "--position", "--labels", "--of-output", "--start"});
+  group(*command, "Results", {"--output", "--at", "--tokens", "--heatmap", "--profile", "--report"});
+  return [options] { return telling_misfits(options->model, [&] { return run(*options); }); };
 }
 
 }  // namespace ascribe::command

@@ -92,6 +92,7 @@ struct JpegDecoder {
   std::jmp_buf back{};
   char message[JMSG_LENGTH_MAX] = "";
   bool stray_bytes = false;
+  int orientation = 1;
 };
 
 bool read_header(JpegDecoder& decoder) {
@@ -148,6 +149,7 @@ at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::stri
   };
   check(read_header(decoder));
   auto& info = decoder.info;
+  decoder.orientation = orientation_in(decoder);  // libjpeg forgets the markers with the last row
   std::uint64_t width = info.image_width, height = info.image_height;
   check_pixels(shown, width, height);
   // A block of 8 × 8 pixels takes a bit at least, but for arithmetic coding.
@@ -187,7 +189,7 @@ at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::stri
 Picture decode_jpeg(std::string_view bytes, const std::string& shown) {
   JpegDecoder decoder(bytes);
   auto stored = read_pixels(decoder, shown, bytes);
-  auto pixels = upright(stored, orientation_in(decoder));
+  auto pixels = upright(stored, decoder.orientation);
   auto numbers = at::empty({1, pixels.size(2), pixels.size(0), pixels.size(1)}, at::kFloat);
   numbers.copy_(pixels.permute({2, 0, 1}).unsqueeze(0));
   Picture out{.pixels = numbers.div_(255)};
