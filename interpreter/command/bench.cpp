@@ -20,6 +20,7 @@
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/interruption.hpp"
 #include "interpreter/command/measured_memory.hpp"
+#include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/table.hpp"
@@ -306,10 +307,12 @@ Run add_bench(CLI::App& app) {
                     "gives pictures to the rules in PyTorch's channels_last layout; the gradient is measured in both");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
   return [options] {
-    Bench bench(*options);
-    bench.run();
-    std::cout << (options->report == "json" ? bench.as_json() : bench.as_text());
-    return fine;
+    return telling_misfits(options->model, [&] {
+      Bench bench(*options);
+      bench.run();
+      std::cout << (options->report == "json" ? bench.as_json() : bench.as_text());
+      return fine;
+    });
   };
 }
 

@@ -76,4 +76,8 @@ CLI::Option* one_of(CLI::Option* option, const std::vector<std::string>& words) 
   return option->check(CLI::IsMember(words).description(""))->type_name(filled("{}", fmt::join(words, "|")));
 }
 
+void group(CLI::App& command, const char* heading, std::initializer_list<const char*> options) {
+  for (auto* each : options) command.get_option(each)->group(heading);
+}
+
 }  // namespace ascribe::command

@@ -40,4 +40,7 @@ Candidates candidates(const std::string& placeholder);
 /// Lets an option take one of a few words, and says so in its placeholder.
 CLI::Option* one_of(CLI::Option* option, const std::vector<std::string>& words);
 
+/// Puts options of a command below a heading of `--help`.
+void group(CLI::App& command, const char* heading, std::initializer_list<const char*> options);
+
 }  // namespace ascribe::command

@@ -9,7 +9,7 @@
 #include "ascribe/pack.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
@@ -43,7 +43,7 @@ auto writer_for(const DocOptions& options) {
   for (auto& format : formats)
     if (options.format.empty() ? output.extension() == format.ending : options.format == format.name)
       return format.write;
-  throw usage_error(filled("the ending of {} says no format", quoted(output)),
+  throw usage_error(filled("the ending of {} says no format", files::quoted(output)),
                     "name a .md or .html file, or give --format markdown or --format html");
 }
 
@@ -113,14 +113,14 @@ std::optional<Page> page_of(const std::vector<std::string>& paths, const LoadOpt
 
 int document(const DocOptions& options) {
   auto write = writer_for(options);
-  if (options.output) check_writable(*options.output);
+  if (options.output) files::check_writable(*options.output);
   int worst = fine;
   auto page =
       options.paths.empty() ? std::optional(standard_page()) : page_of(options.paths, options.load.options(), worst);
   if (!page) return worst;
   auto text = write(*page);
   if (options.output)
-    write_file(*options.output, {text});
+    files::write_file(*options.output, {text});
   else
     std::cout << text;
   return fine;

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "grammar/formatter.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -43,7 +43,7 @@ int format_file(const std::filesystem::path& path, const FmtOptions& options) {
   if (path == standard_input) {
     std::cout << *formatted;
   } else if (changed) {
-    write_file(path, {*formatted});
+    files::write_file(path, {*formatted});
     std::cout << path.string() << "\n";
   }
   return fine;

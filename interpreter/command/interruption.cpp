@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "ascribe/error.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -64,7 +64,7 @@ Interruption::~Interruption() {
 void Interruption::check(const std::string& path) const {
   if (source_.stop_requested())
     throw Error({.code = Code::stopped,
-                 .message = "stopped as requested, before " + quoted(std::filesystem::path(path)) + " was written",
+                 .message = "stopped as requested, before " + files::quoted(std::filesystem::path(path)) + " was written",
                  .help = "begin again: no file is half written"});
 }
 

@@ -10,6 +10,7 @@
 
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
+#include "interpreter/command/input_arguments.hpp"
 #include "interpreter/command/load_arguments.hpp"
 
 namespace ascribe::command {
@@ -26,17 +27,16 @@ struct RuleArguments {
   Composite read() const;
 };
 
-struct ModelArguments : RuleArguments {
+struct ModelArguments : RuleArguments, InputArguments {
   std::string model, device = "cpu";
-  std::vector<std::string> inputs;
-  std::vector<double> mean, deviation;
   int threads = 0;
 
   /// Adds the options to a subcommand; `this` has to live as long as that.
   void add_to(CLI::App& command, bool rules_required);
 
-  Composite read_rules() const { return read(); }
-  /// One tensor for each `--input`. Throws Error where a file cannot be read, or holds a value that is not finite.
+  Composite read_rules() const { return RuleArguments::read(); }
+  using InputArguments::read;
+  /// One tensor for each `--input`, and warnings on stderr. Throws Error as read_all() does.
   std::vector<at::Tensor> read_inputs() const;
   /// On the device; also sets the number of threads.
   Model read_model() const;

@@ -6,7 +6,7 @@
 #include "ascribe/pack.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -60,7 +60,7 @@ int lock(const fs::path& path) {
   auto texts = texts_of_pack(reading, folder);
   reading.refuse_too_many(1);  // who loads the pack reads the lock, too
   check_manifest(texts.front());
-  write_file(folder / lock_file_name, {lock_of(texts)});
+  files::write_file(folder / lock_file_name, {lock_of(texts)});
   std::cout << filled("{}: {}\n", (folder / lock_file_name).string(), counted(texts.size(), "file"));
   return fine;
 }

@@ -11,14 +11,15 @@
 #include "ascribe/attribute.hpp"
 #include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/interruption.hpp"
+#include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/model_arguments.hpp"
-#include "interpreter/command/npy.hpp"
-#include "interpreter/command/png.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/png.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/command/screen.hpp"
@@ -68,11 +69,11 @@ std::vector<InnerLayers> inner_layers(const RunOptions& options) {
   for (auto& text : options.at) {
     auto equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0)
-      throw usage_error(filled("--at {} names no layer and file", quoted_name(text)),
+      throw usage_error(filled("--at {} names no layer and file", files::quoted_name(text)),
                         "write `--at features.0=inner.npy`");
     InnerLayers each{text.substr(0, equals), text.substr(equals + 1)};
     if (each.are_several() && !each.path.ends_with('/') && each.path.find('*') == std::string::npos)
-      throw usage_error(filled("--at {} is for several layers, and names one file", quoted_name(text)),
+      throw usage_error(filled("--at {} is for several layers, and names one file", files::quoted_name(text)),
                         filled("write `--at '{}=inner/'`, or `--at '{}=inner_*.npy'`", each.layers, each.layers));
     if (!each.are_several() || !each.path.ends_with('/'))
       check_ending(each.path, "--at's file", ".npy", "--at features.0=inner.npy");
@@ -151,7 +152,7 @@ int run(const RunOptions& options) {
   for (auto& each : inner_layers(options)) {
     wanted.layers.push_back(each.layers);
     if (!each.are_several()) files.push_back(each.path);
-    else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty()) make_folder(folder);
+    else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty()) files::make_folder(folder);
   }
   if (!options.heatmap.empty()) {
     bool page = options.heatmap.ends_with(".html");
@@ -164,7 +165,7 @@ int run(const RunOptions& options) {
   for (auto& path : files) {
     if (std::count(files.begin(), files.end(), path) > 1)
       throw usage_error(filled("'{}' is to be written twice", path), "give each result a file of its own");
-    check_writable(path);
+    files::check_writable(path);
   }
 
   std::vector<std::string> token_lines;
@@ -193,14 +194,14 @@ int run(const RunOptions& options) {
   if (!options.heatmap.empty() && !page) picture = heatmap(tokens ? tokens->relevance : attribution.relevance.cpu());
   for (auto& each : written) {
     interruption.check(each.path);
-    write_npy(each.path, each.relevance.cpu());
+    files::write_npy(each.path, each.relevance.cpu());
   }
   if (!options.heatmap.empty()) {
     interruption.check(options.heatmap);
     if (page)
-      write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
+      files::write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
     else
-      write_png(options.heatmap, picture);
+      files::write_png(options.heatmap, picture);
   }
 
   warn_where_not_finite(attribution);
@@ -245,7 +246,9 @@ Run add_run(CLI::App& app) {
   command->add_flag("--profile", options->profile,
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
-  return [options] { return run(*options); };
+  group(*command, "Where relevance starts", {"--target", "--position", "--labels", "--of-output", "--start"});
+  group(*command, "Results", {"--output", "--at", "--tokens", "--heatmap", "--profile", "--report"});
+  return [options] { return telling_misfits(options->model, [&] { return run(*options); }); };
 }
 
 }  // namespace ascribe::command

@@ -7,9 +7,9 @@
 #include <charconv>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "interpreter/command/tokens.hpp"
 
 namespace ascribe::command {
@@ -26,7 +26,7 @@ std::optional<std::int64_t> integer(std::string_view text) {
 std::int64_t index_of(const std::string& text, const Labels& labels, const char* option) {
   if (auto index = integer(text)) return *index;
   if (labels.path.empty())
-    throw usage_error(filled("{} {} is no index", option, quoted_name(text)),
+    throw usage_error(filled("{} {} is no index", option, files::quoted_name(text)),
                       filled("give the outputs' names with --labels, or write `{} 3`", option));
   return Target::named({text}, labels.names).indices().front();
 }
@@ -44,7 +44,7 @@ std::vector<std::int64_t> position_of(const std::string& text) {
     auto end = std::min(rest.find(','), rest.size());
     auto number = integer(rest.substr(0, end));
     if (!number)
-      throw usage_error(filled("--position {} is no position", quoted_name(text)),
+      throw usage_error(filled("--position {} is no position", files::quoted_name(text)),
                         "write `--position -1`, or `--position 12,30` of outputs [batch, classes, height, width]");
     out.push_back(*number);
     if (end == rest.size()) return out;
@@ -102,7 +102,7 @@ ChosenTarget::ChosenTarget(const TargetArguments& arguments) {
       throw usage_error(filled("{} and a --start file exclude each other", other),
                         "the file says how much relevance each output has");
     described_ = arguments.start;
-    target_ = Target::from(read_npy(arguments.start));
+    target_ = Target::from(files::read_npy(arguments.start));
     return;
   }
   std::vector<std::int64_t> indices;
@@ -150,7 +150,7 @@ void ChosenTarget::check_inputs(std::size_t count) const {
   if (target_.choice() == Target::Choice::tensor)
     throw usage_error("a --start file is for one input", "choose outputs: `--target 3`");
   if (each_.empty() || each_.size() == count) return;
-  throw usage_error(filled("{} has {} target{}, and there are {} inputs", quoted_name(each_from_), each_.size(),
+  throw usage_error(filled("{} has {} target{}, and there are {} inputs", files::quoted_name(each_from_), each_.size(),
                            each_.size() == 1 ? "" : "s", count),
                     "give a line for each input, in their order");
 }

@@ -12,7 +12,7 @@
 #include "grammar/html_text.hpp"
 #include "grammar/shown_shape.hpp"
 #include "grammar/text_width.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
 
 namespace ascribe::command {
@@ -61,11 +61,11 @@ std::vector<std::string> read_lines(const std::string& path, const char* what) {
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.empty())
     throw Error({.code = Code::unreadable_file,
-                 .message = filled("cannot read {} {}, or there are none in it", what, quoted_name(path)),
+                 .message = filled("cannot read {} {}, or there are none in it", what, files::quoted_name(path)),
                  .help = "give a text file with one on each line"});
   if (text.size() > largest)
     throw Error({.code = Code::too_large,
-                 .message = filled("{} {} have more than {} bytes", what, quoted_name(path), largest),
+                 .message = filled("{} {} have more than {} bytes", what, files::quoted_name(path), largest),
                  .help = "give a text file with one on each line"});
   std::vector<std::string> lines;
   std::istringstream stream(text);
@@ -96,10 +96,10 @@ TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>
       throw usage_error(
           filled("{} has {} lines: neither one for each of the {} tokens of the input {}, nor a vocabulary "
                  "in which the token {} would be",
-                 quoted_name(path), given, count, shown_shape(input.sizes()), smallest < 0 ? smallest : largest),
+                 files::quoted_name(path), given, count, shown_shape(input.sizes()), smallest < 0 ? smallest : largest),
           "give the tokens' texts, a line for each, or the vocabulary that the model was trained with");
   } else if (!by_place) {
-    throw usage_error(filled("{} has {} lines, and the input {} {} tokens", quoted_name(path), given,
+    throw usage_error(filled("{} has {} lines, and the input {} {} tokens", files::quoted_name(path), given,
                              shown_shape(input.sizes()), count),
                       "give a line for each token, of all samples one after the other");
   }

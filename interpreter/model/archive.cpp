@@ -37,8 +37,8 @@ Number number(std::string_view bytes, std::size_t place) {
   return value;
 }
 
-Refusal no_archive() {
-  return Refusal("is no model, or is cut short: it is no zip archive, as torch.export.save and torch.jit.save write",
+NoArchive no_archive() {
+  return NoArchive("is no model, or is cut short: it is no zip archive, as torch.export.save and torch.jit.save write",
                  "save the model with torch.export.save(torch.export.export(model, (x,)), 'model.pt2')");
 }
 
@@ -102,8 +102,8 @@ Archive::Archive(const std::filesystem::path& path) {
                   [file](auto place, auto* into, auto count) { file->read(place, into, count); });
 }
 
-Archive::Archive(std::uint64_t size, Read read) : size_(size), read_(std::move(read)) {
-  read_directory();
+Archive::Archive(std::uint64_t size, Read read, bool has_folder) : size_(size), read_(std::move(read)) {
+  read_directory(has_folder);
   find_data();
 }
 
@@ -112,7 +112,7 @@ void Archive::read_at(std::uint64_t place, void* into, std::size_t count) const 
   read_(place, into, count);
 }
 
-void Archive::read_directory() {
+void Archive::read_directory(bool has_folder) {
   auto bytes_at = [&](std::uint64_t place, std::uint64_t count) {
     if (place > size_ || count > size_ - place || count > directory_limit) throw no_archive();
     std::string bytes(count, '\0');
@@ -174,7 +174,7 @@ void Archive::read_directory() {
           }
       extra.remove_prefix(4 + field_size);
     }
-    if (i == 0) root = name.substr(0, name.find('/') == name.npos ? 0 : name.find('/') + 1);
+    if (i == 0 && has_folder) root = name.substr(0, name.find('/') == name.npos ? 0 : name.find('/') + 1);
     if (!name.starts_with(root)) throw damaged("its records are in several folders");
     if (record.method == plain && record.stored != record.size) throw damaged("a record has two sizes");
     if (!records_.emplace(name.substr(root.size()), record).second)

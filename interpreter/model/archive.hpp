@@ -21,6 +21,11 @@ struct Refusal : std::runtime_error {
   std::string help;
 };
 
+/// Of what is no zip archive, or has lost its end.
+struct NoArchive : Refusal {
+  using Refusal::Refusal;
+};
+
 /// For files whose parts contradict each other.
 [[nodiscard]] Refusal damaged(const std::string& how);
 
@@ -36,8 +41,8 @@ class Archive {
 
   /// That of a model. Throws Error (unreadable_file) for what cannot be opened, Refusal for what is no archive.
   explicit Archive(const std::filesystem::path& path);
-  /// Of an open file. Throws Refusal, and what `read` throws.
-  Archive(std::uint64_t size, Read read);
+  /// Of an open file. Throws Refusal, and what `read` throws. Without a folder of its own, names are as they stand there.
+  Archive(std::uint64_t size, Read read, bool has_folder = true);
 
   bool has(const std::string& name) const { return records_.contains(name); }
   /// The names that begin with `folder`.
@@ -56,7 +61,7 @@ class Archive {
     std::uint16_t method;  ///< of compression
     bool encrypted;
   };
-  void read_directory();
+  void read_directory(bool has_folder);
   void find_data();
   const Record& record(const std::string& name) const;
   void read_at(std::uint64_t place, void* into, std::size_t count) const;

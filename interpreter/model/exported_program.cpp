@@ -9,6 +9,7 @@
 #include "interpreter/model/exported_compiler.hpp"
 #include "interpreter/model/exported_types.hpp"
 #include "interpreter/model/exported_weights.hpp"
+#include "interpreter/model/misfit.hpp"
 
 namespace ascribe::model {
 namespace {
@@ -182,25 +183,46 @@ void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
                               shown_name(inputs_[i].name), shown_shape(inputs[i].sizes()), expected(inputs_[i]), why),
                        "export the model with dynamic_shapes for what shall vary");
   };
+  // A picture's dimensions have names.
+  auto refuse_dimension = [&](std::size_t i, std::size_t dimension, const std::string& why) {
+    auto& declared = inputs_[i].dimensions;
+    if (declared.size() != 4) throw refuse(i, why);
+    auto size_of = [&](std::size_t d) { return declared[d].fixed ? declared[d].size : -1; };
+    Misfit misfit{.what = dimension == 0   ? Misfit::What::batch
+                          : dimension == 1 ? Misfit::What::channels
+                                           : Misfit::What::size,
+                  .input = i,
+                  .shape = inputs[i].sizes().vec()};
+    if (dimension < 2 && declared[dimension].fixed) misfit.wanted = declared[dimension].size;
+    if (dimension >= 2 && (declared[2].fixed || declared[3].fixed)) misfit.wanted_size = {size_of(2), size_of(3)};
+    if (dimension < 2 ? !misfit.wanted : misfit.wanted_size.empty()) throw refuse(i, why);
+    throw InputMisfit(misfit, {.code = Code::wrong_input,
+                               .message = filled("input {} {}", shown_name(inputs_[i].name), told(misfit)),
+                               .note = filled("the model was exported for {}", expected(inputs_[i])),
+                               .help = advice(misfit)});
+  };
   Symbols symbols;
   auto each_size = [&](auto visit) {
     for (std::size_t i = 0; i < inputs.size(); ++i)
       for (std::size_t d = 0; d < inputs_[i].dimensions.size(); ++d)
-        visit(i, inputs_[i].dimensions[d], inputs[i].size(static_cast<std::int64_t>(d)));
+        visit(i, d, inputs[i].size(static_cast<std::int64_t>(d)));
   };
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i].dim() != static_cast<std::int64_t>(inputs_[i].dimensions.size())) throw refuse(i, "");
-  each_size([&](std::size_t, const Dimension& declared, std::int64_t size) {
+  each_size([&](std::size_t i, std::size_t d, std::int64_t size) {
+    auto& declared = inputs_[i].dimensions[d];
     if (declared.expression && !declared.expression->symbol().empty())
       symbols.emplace(declared.expression->symbol(), size);
   });
-  each_size([&](std::size_t, const Dimension& declared, std::int64_t size) {
+  each_size([&](std::size_t i, std::size_t d, std::int64_t size) {
+    auto& declared = inputs_[i].dimensions[d];
     if (declared.expression)
       if (auto solved = declared.expression->solve(symbols, size)) symbols.insert(*solved);
   });
-  each_size([&](std::size_t i, const Dimension& declared, std::int64_t size) {
+  each_size([&](std::size_t i, std::size_t d, std::int64_t size) {
+    auto& declared = inputs_[i].dimensions[d];
     if (declared.fixed ? declared.size != size : declared.expression && declared.expression->value(symbols) != size)
-      throw refuse(i, "");
+      refuse_dimension(i, d, "");
   });
   for (auto& [symbol, range] : ranges_) {
     auto found = symbols.find(symbol);

@@ -12,6 +12,7 @@
 #include "interpreter/model/archive.hpp"
 #include "interpreter/model/exported_program.hpp"
 #include "interpreter/model/exported_types.hpp"
+#include "interpreter/model/misfit.hpp"
 #include "interpreter/model/model_state.hpp"
 #include "interpreter/model/torchscript.hpp"
 
@@ -45,6 +46,26 @@ std::string shapes(const std::vector<at::Tensor>& inputs, bool with_types = fals
                   : with_types    ? filled("{} ({})", shown_shape(each.sizes()), model::type_name(each.scalar_type()))
                                   : shown_shape(each.sizes()));
   return filled("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
+}
+
+// Where an operator's refusal comes to one of the inputs' dimensions. A wrong size is told by the layer that it does not
+// fit to, and is a guess.
+void refuse_misfit(const Diagnostic& refusal, const std::vector<at::Tensor>& inputs) {
+  auto misfit = model::misfit_in(refusal.message, inputs);
+  if (!misfit) return;
+  auto name = inputs.size() == 1 ? std::string("the input") : filled("input {}", misfit->input);
+  auto text = filled("{} {}", name, model::told(*misfit));
+  if (misfit->what != model::Misfit::What::size)
+    throw model::InputMisfit(*misfit, {.code = Code::wrong_input, .message = text, .help = model::advice(*misfit)});
+  auto told = refusal;
+  constexpr std::string_view between = " cannot run: ";
+  if (auto colon = told.message.find(between); colon != told.message.npos) {
+    auto reason = colon + between.size();
+    told.message = told.message.substr(0, reason) + model::plain_refusal(told.message.substr(reason));
+  }
+  told.note = std::move(text);
+  told.help = model::advice(*misfit);
+  throw model::InputMisfit(*misfit, std::move(told));
 }
 
 }  // namespace
@@ -98,13 +119,17 @@ std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const 
       } catch (const Error& error) {
         auto diagnostics = error.diagnostics();
         if (diagnostics.front().code == Code::model_failed) {
+          refuse_misfit(diagnostics.front(), inputs);
           diagnostics.front().note = filled("the model was given {}", shapes(inputs, /*with_types=*/true));
           if (inputs.size() > 1) diagnostics.front().help += "; are the inputs in the model's order?";
         }
         throw Error(diagnostics);
       }
-    throw Error(libtorch::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),
-                                   "give it the shape and type that it was made for"));
+    auto described = libtorch::describe(failure, "the model", Code::model_failed,
+                                        filled("cannot run on {}", shapes(inputs)),
+                                        "give it the shape and type that it was made for");
+    refuse_misfit(described, inputs);
+    throw Error(described);
   }
 }
 

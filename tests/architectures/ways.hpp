@@ -6,7 +6,7 @@
 
 #include <torch/csrc/jit/serialization/import.h>
 
-#include "interpreter/command/tensor_file.hpp"
+#include "interpreter/files/tensor_file.hpp"
 
 namespace test {
 using namespace ascribe;
@@ -20,9 +20,9 @@ struct Saved {
   std::filesystem::path file(const std::string& ending) const {
     return std::filesystem::path(ASCRIBE_NETWORKS) / (name() + ending);
   }
-  at::Tensor input() const { return command::read_tensor(file(".input.pt")); }
+  at::Tensor input() const { return files::read_tensor(file(".input.pt")); }
   /// PyTorch's own.
-  at::Tensor output() const { return command::read_tensor(file(".output.pt")); }
+  at::Tensor output() const { return files::read_tensor(file(".output.pt")); }
 };
 
 /// The relevance of an input, from the relevance `R` of the output.

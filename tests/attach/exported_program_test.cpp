@@ -94,7 +94,9 @@ TEST_CASE("sizes that vary are checked against what the model was exported for")
         "A0703 input 'x' has the shape [18, 2, 6, 6], which the model was not exported for: it takes [s77, 2, 6, 6], "
         "where s77 is 16 at most");
   CHECK(fails(network.model, {x.slice(3, 0, 5)}) ==
-        "A0703 input 'x' has the shape [2, 2, 6, 5], which the model was not exported for: it takes [s77, 2, 6, 6]");
+        "A0703 input 'x' has 6 × 5 pixels ([2, 2, 6, 5]), and the model takes 6 × 6 (height × width)");
+  CHECK(fails(network.model, {x.slice(1, 0, 1)}) ==
+        "A0703 input 'x' has 1 channel ([2, 1, 6, 6]), and the model takes 2");
   CHECK(fails(network.model, {x[0]}) ==
         "A0703 input 'x' has the shape [2, 6, 6], which the model was not exported for: it takes [s77, 2, 6, 6]");
   CHECK(fails(network.model, {x.to(at::kFloat)}) ==

@@ -176,8 +176,8 @@ TEST_CASE("a layer of a saved model that fails is named, with the shape that the
   CHECK(head([&] {
           attribute(model, epsilon_plus(), at::cat({x, x}, 2));
         }) ==
-        "error[A0609]: layer '4' (linear) cannot run: mat1 and mat2 shapes cannot be multiplied (2x24 and 8x3)\n"
-        "  = note: the model was given an input of shape [2, 1, 8, 4] (float64)");
+        "error[A0609]: layer '4' (linear) cannot run: it takes 8 numbers of each sample, and gets 24\n"
+        "  = note: the input has 8 × 4 pixels ([2, 1, 8, 4]), which is likely not the size that the model takes");
   auto mixed = loaded(tiny_script("x = x.float()"));
   CHECK(failure([&] { attribute(mixed, epsilon_plus(), x); }) ==
         "A0609 layer '4' (linear) cannot run: mat1 and mat2 must have the same dtype, but got Float and Double");

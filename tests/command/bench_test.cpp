@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "interpreter/command/measured_memory.hpp"
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 using Catch::Contains;
 using Catch::StartsWith;
 using command::MeasuredMemory;
-using command::write_npy;
+using files::write_npy;
 
 const std::string digit = "--model " ASCRIBE_EXAMPLES "/digits/model.pt --input " ASCRIBE_EXAMPLES "/digits/three.npy ";
 const std::string measure_digit = "ascribe bench --rounds 2 --threads 1 --rules epsilon_plus " + digit;

@@ -10,8 +10,8 @@
 
 #include <ATen/ATen.h>
 
-#include "interpreter/command/npy.hpp"
-#include "interpreter/command/png.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/png.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
 
@@ -70,12 +70,12 @@ TEST_CASE("run explains a digit: relevance in the input's shape, a heatmap, a ta
   CHECK(outcome.err == "");
   CHECK_THAT(outcome.out, Contains("prediction: 3") && Contains("features.0") && Contains("zplus(epsilon = 1e-06)") &&
                               Contains("classifier"));
-  auto relevance = ascribe::command::read_npy(folder / "r.npy");
+  auto relevance = ascribe::files::read_npy(folder / "r.npy");
   CHECK(relevance.sizes() == at::IntArrayRef({1, 1, 8, 8}));
   CHECK(relevance.scalar_type() == at::kFloat);
   CHECK(relevance.isfinite().all().item<bool>());
   CHECK(relevance.abs().sum().item<double>() > 0.1);
-  CHECK(ascribe::command::read_png(folder / "h.png").sizes() == at::IntArrayRef({1, 3, 256, 256}));
+  CHECK(ascribe::files::read_png(folder / "h.png").sizes() == at::IntArrayRef({1, 3, 256, 256}));
   CHECK(folder.files() == 2);
 }
 
@@ -94,14 +94,14 @@ TEST_CASE("run's report is JSON where asked for") {
 TEST_CASE("run starts from the output's value, from one, or from a file") {
   Folder folder;
   auto one = (run_ascribe(run_three(folder / "one.npy") + "--target 3 --start one"),
-              ascribe::command::read_npy(folder / "one.npy"));
+              ascribe::files::read_npy(folder / "one.npy"));
   auto output =
-      (run_ascribe(run_three(folder / "output.npy") + "--target 3"), ascribe::command::read_npy(folder / "output.npy"));
+      (run_ascribe(run_three(folder / "output.npy") + "--target 3"), ascribe::files::read_npy(folder / "output.npy"));
   auto start = at::zeros({1, 10});
   start[0][3] = 1;
-  ascribe::command::write_npy(folder / "start.npy", start);
+  ascribe::files::write_npy(folder / "start.npy", start);
   auto file = (run_ascribe(run_three(folder / "file.npy") + "--start '" + folder / "start.npy" + "'"),
-               ascribe::command::read_npy(folder / "file.npy"));
+               ascribe::files::read_npy(folder / "file.npy"));
   CHECK(at::equal(one, file));
   auto factor = output.sum().item<double>() / one.sum().item<double>();
   CHECK(factor == Approx(11.38).epsilon(1e-3));
@@ -115,9 +115,9 @@ TEST_CASE("run takes rules from files, and pictures with mean and deviation") {
                              "--load '" + folder / "mine.rule" + "'");
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.out, Contains("rules: all(k = 3)") && Contains("mine(k = 3)"));
-  auto three = ascribe::command::read_npy(digits + "three.npy");
+  auto three = ascribe::files::read_npy(digits + "three.npy");
   auto pixels = (three[0][0] * 255).round().to(at::kByte).unsqueeze(-1).expand({8, 8, 3}).contiguous();
-  ascribe::command::write_png(folder / "three.png", pixels);
+  ascribe::files::write_png(folder / "three.png", pixels);
   check_refused(run_three(folder / "x.npy", digits + "model.pt", folder / "three.png"), 3,
                 "error[A0609]: layer 'features.0' (conv2d) cannot run: ", folder, 3);
   check_refused(run_three(folder / "x.npy") + "--mean 0.5", 2, "error[A0705]: --mean and --std are for pictures",
@@ -154,18 +154,18 @@ TEST_CASE("an input that does not fit is refused") {
   auto x = folder / "x.npy";
   folder.file("x.npy", "");
   check_refused(with(x), 3, "error[A0702]", folder, 1);
-  auto three = ascribe::command::read_npy(digits + "three.npy");
+  auto three = ascribe::files::read_npy(digits + "three.npy");
   folder.file("x.npy", bytes_of(digits + "three.npy").substr(0, 200));
   check_refused(with(x), 3, "error[A0702]", folder, 1);
-  ascribe::command::write_npy(x, three[0]);
+  ascribe::files::write_npy(x, three[0]);
   check_refused(with(x), 3, "error[A0604]: layer 'features.0' (conv2d): its input has 3 dimensions, without a batch",
                 folder, 1);
-  ascribe::command::write_npy(x, at::ones({1, 1, 7, 7}));
+  ascribe::files::write_npy(x, at::ones({1, 1, 7, 7}));
   check_refused(with(x), 3, "error[A0609]: layer 'classifier' (linear) cannot run: ", folder, 1);
-  ascribe::command::write_npy(x, at::ones({}));
+  ascribe::files::write_npy(x, at::ones({}));
   check_refused(with(x), 3, "error[A0703]", folder, 1);
   three[0][0][2][5] = NAN;
-  ascribe::command::write_npy(x, three);
+  ascribe::files::write_npy(x, three);
   check_refused(with(x), 3, "error[A0703]: input '" + x + "' holds a value that is not finite, first at [0, 0, 2, 5]",
                 folder, 1);
 }

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "interpreter/command/interruption.hpp"
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "tests/attach/scripts.hpp"
 
@@ -72,7 +72,7 @@ TEST_CASE("long work shows how far it is on a terminal, and Ctrl-C ends it with 
     layers.push_back(test::script("def forward(self, x):\n  return torch.conv2d(x, self.weight, padding=[1, 1])\n",
                                   {{"weight", weight}}));
   test::sequence(layers).save(folder / "model.pt");
-  write_npy(folder / "x.npy", at::ones({1, 16, 200, 200}));
+  files::write_npy(folder / "x.npy", at::ones({1, 16, 200, 200}));
 
   auto began = std::chrono::steady_clock::now();
   OnTerminal run({ASCRIBE_COMMAND, "run", "--model", folder / "model.pt", "--input", folder / "x.npy", "--rules",

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
@@ -14,8 +14,8 @@ namespace {
 
 using Catch::Contains;
 using Catch::StartsWith;
-using command::read_npy;
-using command::write_npy;
+using files::read_npy;
+using files::write_npy;
 
 const std::string digit = "--model " ASCRIBE_EXAMPLES "/digits/model.pt --input " ASCRIBE_EXAMPLES "/digits/three.npy ";
 

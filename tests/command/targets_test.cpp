@@ -3,12 +3,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
 namespace test {
-using command::read_npy;
+using files::read_npy;
 namespace {
 
 struct Digits : Folder {

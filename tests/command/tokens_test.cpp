@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "interpreter/command/tokens.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
@@ -28,7 +28,7 @@ struct Words : Folder {
     model.register_parameter("weight", at::randn({4, 4}), false);
     model.define("def forward(self, x):\n  return torch.linear(torch.embedding(self.words, x), self.weight)\n");
     model.save(path_of("model.pt"));
-    write_npy(path_of("x.npy"), at::tensor({0, 1, 2, 4, 5, 6}, at::kLong).reshape({2, 3}));
+    files::write_npy(path_of("x.npy"), at::tensor({0, 1, 2, 4, 5, 6}, at::kLong).reshape({2, 3}));
     file("vocabulary.txt", vocabulary);
   }
   std::string path_of(const char* name) const { return (path / name).string(); }
@@ -47,7 +47,7 @@ TEST_CASE("a vocabulary names the tokens that ids count, and each has its releva
   CHECK_THAT(said.out, Contains("sample 0\n") && Contains("  [CLS]\n") && Contains("  film\n") && Contains("  über\n"));
   CHECK_THAT(said.out, Contains("  ·[31m\n") && !Contains("\x1b"));  // it does nothing to a terminal
   auto json = nlohmann::json::parse(folder.run("--target all --tokens vocabulary.txt --report json").out);
-  auto relevance = read_npy(folder / "r.npy");
+  auto relevance = files::read_npy(folder / "r.npy");
   REQUIRE(json["tokens"].size() == 2);
   CHECK(json["tokens"][1][2]["token"] == "über");
   CHECK(json["tokens"][1][2]["relevance"].get<double>() == Approx(relevance[1][2].item<double>()));
@@ -87,11 +87,11 @@ TEST_CASE("embeddings as the input have the sum over each token") {
 TEST_CASE("relevance starts at one position of a sequence") {
   Words folder;
   CHECK(folder.run("--target 3 --position -1").code == 0);
-  auto last = read_npy(folder / "r.npy");
+  auto last = files::read_npy(folder / "r.npy");
   CHECK(last.slice(1, 0, 2).count_nonzero().item<std::int64_t>() == 0);  // the model looks at each token by itself
   CHECK(last.select(1, 2).count_nonzero().item<std::int64_t>() == 2);
   CHECK(folder.run("--target 3 --position 2").code == 0);
-  CHECK(at::equal(read_npy(folder / "r.npy"), last));
+  CHECK(at::equal(files::read_npy(folder / "r.npy"), last));
   CHECK_THAT(folder.run("--position 2 --start one").out, Contains("prediction of sample 1"));
   auto refused = folder.run("--target 3 --position 3");
   CHECK(refused.code == 2);

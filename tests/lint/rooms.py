@@ -27,6 +27,7 @@ ROOMS = {
         LIBTORCH, "grammar", "include", "interpreter/evaluate", "interpreter/language", "interpreter/layers",
         "interpreter/libtorch"],
     "interpreter/model": [LIBTORCH, "grammar", "include", "interpreter/layers", "interpreter/libtorch"],
+    "interpreter/files": [LIBTORCH, "grammar", "include", "interpreter/libtorch", "interpreter/model", "interpreter/pack"],
     "interpreter/attribute": [
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/language",
         "interpreter/libtorch", "interpreter/model"],
@@ -35,10 +36,11 @@ ROOMS = {
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],
     "interpreter/command": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/repl", "interpreter/evaluate",
-        "interpreter/evaluate/plan", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
+        "interpreter/evaluate/plan", "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model",
+        "interpreter/pack", "interpreter/testing"],
     "interpreter/command/repl": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
-        "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
+        "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
 }
 
 

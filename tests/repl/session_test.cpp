@@ -1,7 +1,7 @@
 // What a session says to what is entered, and that a mistake changes nothing.
 #include <ATen/ATen.h>
 
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
 #include "tests/repl/entered.hpp"
@@ -259,7 +259,7 @@ TEST_CASE("explain starts from R, from the largest class, or from everything") {
 
 TEST_CASE("pictures are normalised") {
   Folder folder;
-  command::write_npy(folder / "picture.npy", at::full({1, 3, 2, 2}, 0.5));
+  files::write_npy(folder / "picture.npy", at::full({1, 3, 2, 2}, 0.5));
   Entering enter;
   auto path = (folder / "picture.npy").string();
   enter("p = image(\"" + path + "\", mean = [0.5, 0.25, 0], std = 0.5)");
@@ -270,7 +270,7 @@ TEST_CASE("pictures are normalised") {
 
 TEST_CASE("whole numbers from a file are numbers in expressions") {
   Folder folder;
-  command::write_npy(folder / "whole.npy", at::tensor({1, 2}, at::kLong).reshape({1, 2}));
+  files::write_npy(folder / "whole.npy", at::tensor({1, 2}, at::kLong).reshape({1, 2}));
   Entering enter;
   enter("x = load(\"" + (folder / "whole.npy").string() + "\")");
   CHECK_THAT(enter("x / 4").text, Contains("[[0.25,  0.5]]"));

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/home.hpp"
-#include "interpreter/command/tensor_file.hpp"
+#include "interpreter/files/tensor_file.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -20,7 +20,7 @@ std::string ending_of(const std::string& path) {
 }
 
 TensorValue tensor_from(const std::string& path) {
-  return {command::read_tensor(path), language::Type::number(language::Space::input)};
+  return {files::read_tensor(path), language::Type::number(language::Space::input)};
 }
 
 // A `.pt` file holds a model or a tensor; whoever knows what is in it says so.
@@ -63,7 +63,7 @@ Result load(Evaluator& evaluator, const CallArguments& arguments) {
   auto ending = ending_of(path);
   if (ending == ".rule" || std::filesystem::path(path).filename() == "pack.rule")
     throw evaluator.refusal(Code::usage, written.span,
-                            filled("{} holds rules, not a value", command::quoted_name(path)),
+                            filled("{} holds rules, not a value", files::quoted_name(path)),
                             filled("write `:load {}`", path));
   if (ending == ".npy" || ending == ".png") return {tensor_from(path)};
   if (ending == ".pt") return {from_pt(path)};

@@ -8,7 +8,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/plan_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/help.hpp"
@@ -189,9 +189,9 @@ void Session::save(const CommandLine& line, Answer& answer) {
   std::error_code error;
   auto known = fs::weakly_canonical(path, error);
   if (fs::exists(path, error) && !saved_.contains(known))
-    throw refuse(Code::unwritable_file, filled("{} is there already", command::quoted(path)),
+    throw refuse(Code::unwritable_file, filled("{} is there already", files::quoted(path)),
                  "choose another name: only files that this session wrote are written again");
-  command::write_file(path, {as_rule_file(definitions, path.parent_path())});
+  files::write_file(path, {as_rule_file(definitions, path.parent_path())});
   saved_.insert(fs::weakly_canonical(path, error));
   answer.text = filled("{}: {}\n", path.string(), counted(definitions.size(), "definition"));
 }

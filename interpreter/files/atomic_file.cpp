@@ -1,4 +1,4 @@
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,11 +14,11 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/pack/files.hpp"
 
-namespace ascribe::command {
+namespace ascribe::files {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* readable_files = "give the path of a .npy, .png or .pt file";
+constexpr const char* readable_files = "give the path of a .png, .jpg, .npy, .npz or .pt file";
 
 [[noreturn]] void cannot_read(const fs::path& path, const std::string& why) {
   throw Error(Diagnostic{.code = Code::unreadable_file,
@@ -221,4 +221,4 @@ void rethrow_as_error(Code code, std::string what) {
   throw Error(Diagnostic{.code = code, .message = std::move(what) + ": " + why});
 }
 
-}  // namespace ascribe::command
+}  // namespace ascribe::files

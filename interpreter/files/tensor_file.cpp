@@ -1,4 +1,4 @@
-#include "interpreter/command/tensor_file.hpp"
+#include "interpreter/files/tensor_file.hpp"
 
 #include <ATen/ops/empty.h>
 
@@ -17,12 +17,13 @@
 #include <vector>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
-#include "interpreter/command/npy.hpp"
-#include "interpreter/command/png.hpp"
+#include "interpreter/files/format.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/npz.hpp"
+#include "interpreter/files/picture_file.hpp"
 #include "interpreter/model/archive.hpp"
 
-namespace ascribe::command {
+namespace ascribe::files {
 namespace fs = std::filesystem;
 namespace {
 
@@ -305,17 +306,11 @@ StoredTensor stored_tensor(const std::string& pickle, const fs::path& path) {
   }
 }
 
-at::Tensor read_pt(const fs::path& path) try {
-  InputFile file(path);
-  std::array<char, 4> magic{};
-  file.read(0, magic.data(), std::min<std::uint64_t>(magic.size(), file.size()));
-  std::string_view start(magic.data(), magic.size());
-  if (start.starts_with("\x80\x02"))
-    refuse(path, "is in the format of torch.save before PyTorch 1.6",
-           filled("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
-  if (start != "PK\x03\x04") refuse(path, "is not what torch.save writes");
+model::Archive archive_of(const InputFile& file, bool has_folder) {
+  return {file.size(), [&file](auto place, auto* into, auto count) { file.read(place, into, count); }, has_folder};
+}
 
-  model::Archive archive(file.size(), [&](auto place, auto* into, auto count) { file.read(place, into, count); });
+at::Tensor read_pt(const model::Archive& archive, const fs::path& path) {
   if (archive.has("constants.pkl")) refuse(path, "holds a TorchScript model, not a tensor");
   if (archive.has("archive_format")) refuse(path, "holds an exported model, not a tensor");
   if (!archive.has("data.pkl")) refuse(path, "is not what torch.save writes");
@@ -334,21 +329,100 @@ at::Tensor read_pt(const fs::path& path) try {
   auto numbers = at::empty({stored.storage.count}, type.stored);
   if (size > 0) archive.read(record, numbers.mutable_data_ptr());
   return numbers.as_strided(stored.sizes, stored.strides, stored.offset).contiguous().to(type.result);
-} catch (const model::Refusal&) {
-  refuse(path, "is damaged, or not what torch.save writes");
+}
+
+constexpr const char* readable = "give a .png, .jpg, .npy, .npz or .pt file";
+
+enum class Named { picture, npy, npz, pt, otherwise };
+Named named(const fs::path& path) {
+  auto ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (ending == ".png" || ending == ".jpg" || ending == ".jpeg") return Named::picture;
+  if (ending == ".npy") return Named::npy;
+  if (ending == ".npz") return Named::npz;
+  return ending == ".pt" || ending == ".pth" ? Named::pt : Named::otherwise;
+}
+
+// torch.save's archives have a folder with data.pkl; numpy.savez's have arrays.
+at::Tensor read_zip(const InputFile& file, const ArrayPath& path) {
+  auto as_pt = [&] {
+    try {
+      return read_pt(archive_of(file, /*has_folder=*/true), path.file);
+    } catch (const model::Refusal&) {
+      refuse(path.file, "is damaged, or not what torch.save writes");
+    }
+  };
+  if (path.array.empty() && named(path.file) == Named::pt) return as_pt();
+  try {
+    auto archive = archive_of(file, /*has_folder=*/false);
+    auto records = archive.in("");
+    if (path.array.empty() && std::any_of(records.begin(), records.end(), [](auto& each) { return each.ends_with("/data.pkl"); }))
+      return as_pt();
+    return read_npz(archive, path.array, path);
+  } catch (const model::NoArchive&) {
+    refuse(path.file, "is cut short, or no zip archive", "write it again: numpy.savez('arrays.npz', x=array)");
+  } catch (const model::Refusal& refusal) {
+    refuse(path.file, refusal.what(), "write it again: numpy.savez('arrays.npz', x=array)");
+  }
+}
+
+// For files that are none of those that are known: what they are, or are not, in spite of their name.
+[[noreturn]] void refuse_content(const fs::path& path, std::string_view start) {
+  if (start.starts_with("\x80\x02"))
+    refuse(path, "is in the format of torch.save before PyTorch 1.6",
+           filled("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
+  if (auto name = foreign_format(start); !name.empty())
+    picture_in(start, quoted(path));  // says so
+  switch (named(path)) {
+    case Named::picture:
+      picture_in(start, quoted(path));
+      break;
+    case Named::npy:
+      array_in(start, quoted(path));
+      break;
+    case Named::npz:
+      refuse(path, "is no archive of NumPy arrays", "write it again: numpy.savez('arrays.npz', x=array)");
+    case Named::pt:
+      refuse(path, "is not what torch.save writes");
+    case Named::otherwise:
+      break;
+  }
+  refuse(path, "is none of the files that are read", readable);
+}
+
+TensorFile read(const ArrayPath& path) {
+  InputFile file(path.file);
+  std::array<char, 32> first{};
+  auto count = std::min<std::uint64_t>(first.size(), file.size());
+  file.read(0, first.data(), count);
+  std::string_view start(first.data(), count);
+  auto format = format_of(start);
+  if (!path.array.empty() && format != Format::zip)
+    refuse(path.file, "is no archive of NumPy arrays", "write it again: numpy.savez('arrays.npz', x=array)");
+  switch (format) {
+    case Format::png:
+    case Format::jpeg: {
+      auto picture = picture_in(Contents(file).bytes(), quoted(path.file));
+      return {.tensor = picture.pixels, .is_picture = true, .warnings = picture.warnings};
+    }
+    case Format::npy:
+      return {.tensor = read_npy(file, quoted(path.file))};
+    case Format::zip:
+      return {.tensor = read_zip(file, path)};
+    case Format::unknown:
+      break;
+  }
+  refuse_content(path.file, start);
 }
 
 }  // namespace
 
-at::Tensor read_tensor(const fs::path& path) try {
-  auto ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (ending == ".npy") return read_npy(path);
-  if (ending == ".png") return read_png(path);
-  if (ending == ".pt") return read_pt(path);
-  refuse(path, "is not named as a .npy, .png or .pt file", "give a .npy, .png or .pt file");
+TensorFile read_tensor_file(const fs::path& path) try {
+  return read(array_path(path));
 } catch (...) {
   rethrow_as_error(Code::wrong_tensor, "cannot read " + quoted(path));
 }
 
-}  // namespace ascribe::command
+at::Tensor read_tensor(const fs::path& path) { return read_tensor_file(path).tensor; }
+
+}  // namespace ascribe::files

@@ -1,4 +1,4 @@
-// Files as the command meets them: read with a message for every way that can fail, written whole or not at all.
+// Files: read with a message for every way that can fail, written whole or not at all.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 #include "grammar/error.hpp"
 
-namespace ascribe::command {
+namespace ascribe::files {
 
 /// A path as messages show it: in single quotes, on one line.
 std::string quoted(const std::filesystem::path& path);
@@ -30,6 +30,7 @@ class InputFile {
   std::uint64_t size() const { return size_; }
   /// Fills `into` with `count` bytes from `offset` on. Throws Error (unreadable_file) when the file has fewer.
   void read(std::uint64_t offset, void* into, std::size_t count) const;
+  int descriptor() const { return descriptor_; }
 
  private:
   std::filesystem::path path_;
@@ -53,4 +54,4 @@ void write_file(const std::filesystem::path& path, std::initializer_list<std::st
 /// For `catch (...)`: passes an Error on, and turns any other exception into one that says "`what`: its first line".
 [[noreturn]] void rethrow_as_error(Code code, std::string what);
 
-}  // namespace ascribe::command
+}  // namespace ascribe::files

@@ -1,12 +1,15 @@
-#include "interpreter/command/npy.hpp"
+#include "interpreter/files/npy.hpp"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -15,10 +18,10 @@
 #include <vector>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/contents.hpp"
 
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-namespace ascribe::command {
+namespace ascribe::files {
 namespace fs = std::filesystem;
 namespace {
 
@@ -40,9 +43,9 @@ constexpr std::array types{
 constexpr std::size_t most_dimensions = 64;  // NumPy's own limit
 
 // `array` is what to save instead, in Python.
-[[noreturn]] void refuse(const fs::path& path, const std::string& what, std::string_view array = "array") {
+[[noreturn]] void refuse(const std::string& shown, const std::string& what, std::string_view array = "array") {
   throw Error(Diagnostic{.code = Code::wrong_tensor,
-                         .message = quoted(path) + " " + what,
+                         .message = shown + " " + what,
                          .help = filled("write it again: numpy.save('array.npy', {})", array)});
 }
 
@@ -55,7 +58,7 @@ struct Header {
 // The header is a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class HeaderParser {
  public:
-  HeaderParser(std::string_view text, const fs::path& path) : rest_(text), path_(path) {}
+  HeaderParser(std::string_view text, const std::string& shown) : rest_(text), shown_(shown) {}
 
   Header parse() {
     std::optional<std::string> descr;
@@ -66,7 +69,7 @@ class HeaderParser {
       auto key = string();
       expect(':');
       if (key == "descr" && !descr) {
-        if (peek() == '[') refuse(path_, "holds records, not numbers", "array['the field']");
+        if (peek() == '[') refuse(shown_, "holds records, not numbers", "array['the field']");
         descr = string();
       } else if (key == "fortran_order" && !fortran_order) {
         fortran_order = boolean();
@@ -82,7 +85,7 @@ class HeaderParser {
   }
 
  private:
-  [[noreturn]] void malformed() { refuse(path_, "has a malformed header"); }
+  [[noreturn]] void malformed() { refuse(shown_, "has a malformed header"); }
 
   char peek() {
     rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
@@ -125,12 +128,12 @@ class HeaderParser {
     return items;
   }
   std::int64_t integer() {
-    if (peek() == '-') refuse(path_, "has a negative dimension in its shape");
+    if (peek() == '-') refuse(shown_, "has a negative dimension in its shape");
     std::int64_t value = 0;
     std::size_t digits = 0;
     for (; digits < rest_.size() && rest_[digits] >= '0' && rest_[digits] <= '9'; ++digits)
       if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, rest_[digits] - '0', &value))
-        refuse(path_, "has a shape larger than any file");
+        refuse(shown_, "has a shape larger than any file");
     if (digits == 0) malformed();
     rest_.remove_prefix(digits);
     accept('L');  // Python 2 wrote long integers so.
@@ -138,7 +141,7 @@ class HeaderParser {
   }
 
   std::string_view rest_;
-  const fs::path& path_;
+  const std::string& shown_;
 };
 
 std::string_view kind_of(char letter) {
@@ -163,24 +166,24 @@ std::string_view kind_of(char letter) {
   }
 }
 
-const Type& type_of(const Header& header, const fs::path& path) {
+const Type& type_of(const Header& header, const std::string& shown) {
   std::string_view descr = header.descr;
   bool has_order = descr.size() >= 2 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
   for (auto& type : types)
     if (has_order && descr.substr(1) == type.code) return type;
-  refuse(path, filled("holds {} ({})", kind_of(has_order ? descr[1] : '?'), quoted_name(descr)),
+  refuse(shown, filled("holds {} ({})", kind_of(has_order ? descr[1] : '?'), quoted_name(descr)),
          "array.astype('float32')");
 }
 
 // The bytes of data that the shape needs. Every product is kept in range, also those that a zero would hide: strides
 // are products of such dimensions.
-std::uint64_t data_size(const Header& header, std::size_t item_size, const fs::path& path) {
+std::uint64_t data_size(const Header& header, std::size_t item_size, const std::string& shown) {
   auto size = static_cast<std::int64_t>(item_size);
   bool empty = false;
   for (auto dimension : header.shape) {
     if (dimension == 0) empty = true;
     if (__builtin_mul_overflow(size, std::max<std::int64_t>(dimension, 1), &size))
-      refuse(path, "has a shape larger than any file");
+      refuse(shown, "has a shape larger than any file");
   }
   return empty ? 0 : static_cast<std::uint64_t>(size);
 }
@@ -191,22 +194,20 @@ std::string shape_text(at::IntArrayRef shape) {
 }
 
 // The header and the offset of the data behind it.
-std::pair<Header, std::uint64_t> read_header(const InputFile& file, const fs::path& path) {
+std::pair<Header, std::uint64_t> read_header(std::string_view bytes, const std::string& shown) {
   std::array<unsigned char, 12> start{};
-  file.read(0, start.data(), std::min<std::uint64_t>(start.size(), file.size()));
+  std::copy_n(bytes.begin(), std::min(start.size(), bytes.size()), start.begin());
   static constexpr std::array<unsigned char, 6> magic{0x93, 'N', 'U', 'M', 'P', 'Y'};
-  if (!std::equal(magic.begin(), magic.end(), start.begin())) refuse(path, "is not a NumPy array file");
+  if (!std::equal(magic.begin(), magic.end(), start.begin())) refuse(shown, "is not a NumPy array file");
   auto major = start[6], minor = start[7];
   if (major < 1 || major > 3 || minor != 0)
-    refuse(path, filled("has the format version {}.{}, not 1.0, 2.0 or 3.0", major, minor));
+    refuse(shown, filled("has the format version {}.{}, not 1.0, 2.0 or 3.0", major, minor));
   std::uint64_t length = start[8] | start[9] << 8;
   if (major > 1) length |= static_cast<std::uint64_t>(start[10]) << 16 | static_cast<std::uint64_t>(start[11]) << 24;
   std::uint64_t begin = major == 1 ? 10 : 12;
-  if (file.size() < begin + length) refuse(path, "is cut short in its header");
-  if (length > 65536) refuse(path, "has a malformed header");
-  std::string text(length, '\0');
-  file.read(begin, text.data(), text.size());
-  return {HeaderParser(text, path).parse(), begin + length};
+  if (bytes.size() < begin + length) refuse(shown, "is cut short in its header");
+  if (length > 65536) refuse(shown, "has a malformed header");
+  return {HeaderParser(bytes.substr(begin, length), shown).parse(), begin + length};
 }
 
 void swap_bytes(at::Tensor& tensor) {
@@ -217,41 +218,61 @@ void swap_bytes(at::Tensor& tensor) {
 
 }  // namespace
 
-at::Tensor read_npy(const fs::path& path) try {
-  InputFile file(path);
-  auto [header, begin] = read_header(file, path);
-  auto& type = type_of(header, path);
-  auto size = data_size(header, at::elementSize(type.stored), path);
-  if (file.size() - begin != size)
-    refuse(path, filled("has {} bytes of data where shape {} of {} needs {}", file.size() - begin,
-                        shape_text(header.shape), quoted_name(header.descr), size));
+at::Tensor array_in(std::string_view bytes, const std::string& shown, const std::shared_ptr<const void>& keeper) {
+  auto [header, begin] = read_header(bytes, shown);
+  auto& type = type_of(header, shown);
+  auto size = data_size(header, at::elementSize(type.stored), shown);
+  if (bytes.size() - begin != size)
+    refuse(shown, filled("has {} bytes of data where shape {} of {} needs {}", bytes.size() - begin,
+                         shape_text(header.shape), quoted_name(header.descr), size));
 
   // Fortran order is C order with the dimensions reversed.
   auto& shape = header.shape;
   if (header.fortran_order) std::reverse(shape.begin(), shape.end());
-  auto tensor = at::empty(shape, type.stored);
-  if (size > 0) file.read(begin, tensor.mutable_data_ptr(), size);
-  if (header.descr[0] == '>') swap_bytes(tensor);
+  auto data = bytes.substr(begin);
+  bool aligned = reinterpret_cast<std::uintptr_t>(data.data()) % at::elementSize(type.stored) == 0;
+  at::Tensor tensor;
+  if (keeper && aligned && size > 0 && header.descr[0] != '>') {
+    // Nobody else knows these bytes: they may be written to.
+    tensor = at::from_blob(const_cast<char*>(data.data()), shape, [keeper](void*) {}, at::TensorOptions(type.stored));
+  } else {
+    tensor = at::empty(shape, type.stored);
+    if (size > 0) std::memcpy(tensor.mutable_data_ptr(), data.data(), size);
+    if (header.descr[0] == '>') swap_bytes(tensor);
+  }
   if (header.fortran_order) {
     std::vector<std::int64_t> reversed(shape.size());
     std::iota(reversed.rbegin(), reversed.rend(), 0);
     tensor = tensor.permute(reversed).contiguous();
   }
   if (type.code == "u8" && size > 0 && tensor.min().item<std::int64_t>() < 0)
-    refuse(path, "holds integers beyond int64", "array.astype('float64')");
+    refuse(shown, "holds integers beyond int64", "array.astype('float64')");
   return tensor.to(type.result);
+}
+
+at::Tensor read_npy(const InputFile& file, const std::string& shown) {
+  auto contents = std::make_shared<const Contents>(file);
+  return array_in(contents->bytes(), shown, contents);
+}
+
+at::Tensor read_npy(const fs::path& path) try {
+  return read_npy(InputFile(path), quoted(path));
 } catch (...) {
   rethrow_as_error(Code::unreadable_file, "cannot read " + quoted(path));
 }
 
-void write_npy(const fs::path& path, const at::Tensor& tensor) try {
+NpyParts npy_parts(const at::Tensor& tensor, const std::string& shown) {
+  if (!tensor.defined() || tensor.layout() != at::kStrided)
+    throw Error(Diagnostic{.code = Code::wrong_tensor,
+                           .message = filled("cannot write {}: it is no dense tensor", shown),
+                           .help = "write a tensor with its numbers, such as tensor.to_dense()"});
   auto array = tensor.detach().to(at::kCPU).resolve_neg().contiguous();
   if (array.scalar_type() == at::kBFloat16) array = array.to(at::kFloat);
   auto type = std::find_if(types.begin(), types.end(), [&](auto& t) { return t.result == array.scalar_type(); });
   if (type == types.end())
     throw Error(Diagnostic{.code = Code::wrong_tensor,
                            .message = filled("cannot write {}: a tensor of {} numbers has no place in a .npy file",
-                                             quoted(path), at::toString(array.scalar_type())),
+                                             shown, at::toString(array.scalar_type())),
                            .help = "write real numbers"});
 
   auto header = filled("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
@@ -261,9 +282,14 @@ void write_npy(const fs::path& path, const at::Tensor& tensor) try {
   auto start = std::string("\x93NUMPY\x01\x00", 8);
   start += static_cast<char>(header.size() & 0xFF);
   start += static_cast<char>(header.size() >> 8);
-  write_file(path, {start, header, {static_cast<const char*>(array.const_data_ptr()), array.nbytes()}});
+  return {start + header, array};
+}
+
+void write_npy(const fs::path& path, const at::Tensor& tensor) try {
+  auto parts = npy_parts(tensor, quoted(path));
+  write_file(path, {parts.header, parts.bytes()});
 } catch (...) {
   rethrow_as_error(Code::unwritable_file, "cannot write " + quoted(path));
 }
 
-}  // namespace ascribe::command
+}  // namespace ascribe::files

@@ -19,13 +19,13 @@
 #include <limits>
 #include <random>
 
-#include "interpreter/command/atomic_file.hpp"
-#include "interpreter/command/npy.hpp"
-#include "interpreter/command/png.hpp"
-#include "interpreter/command/tensor_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/png.hpp"
+#include "interpreter/files/tensor_file.hpp"
 #include "tests/folder.hpp"
 
-namespace ascribe::command {
+namespace ascribe::files {
 namespace {
 namespace fs = std::filesystem;
 using namespace std::string_literals;
@@ -278,7 +278,7 @@ TEST_CASE("a picture that is written comes back") {
 
 TEST_CASE("a picture that cannot be read says why") {
   Folder folder;
-  CHECK(failure_of_reading(folder, "x.png", "a text\n") == "A0702 'x.png' is not a PNG picture");
+  CHECK(failure_of_reading(folder, "x.png", "a text\n") == "A0702 'x.png' is neither a PNG nor a JPEG picture");
   CHECK(failure_of_reading(folder, "x.png", png_of_header(0x7FFFFFFF, 0x7FFFFFFF)) ==
         "A0004 'x.png' has 2147483647 × 2147483647 pixels; the limit is 67108864");
   CHECK(failure_of_reading(folder, "x.png", png_of_header(8192, 8192)) ==
@@ -424,8 +424,8 @@ TEST_CASE("a file that is not there, not a file, or empty says so, whatever its 
     CHECK(failure(folder, [&] { read_tensor(folder / "x.npy\n" / name); }) ==
           "A0001 cannot read 'x.npy?/" + name + "': no such file");
   }
-  CHECK(failure(folder, [&] { read_tensor(folder / "x.jpg"); }) ==
-        "A0702 'x.jpg' is not named as a .npy, .png or .pt file");
+  CHECK(failure(folder, [&] { read_tensor(folder / "x.jpg"); }) == "A0001 cannot read 'x.jpg': no such file");
+  CHECK(failure_of_reading(folder, "x.txt", "a text\n") == "A0702 'x.txt' is none of the files that are read");
 }
 
 TEST_CASE("a place that cannot be written to is known before, and nothing is left behind") {
@@ -494,4 +494,4 @@ TEST_CASE("a device is written to, never replaced") {
 }
 
 }  // namespace
-}  // namespace ascribe::command
+}  // namespace ascribe::files

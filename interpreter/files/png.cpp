@@ -1,4 +1,4 @@
-#include "interpreter/command/png.hpp"
+#include "interpreter/files/png.hpp"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
@@ -15,14 +15,13 @@
 #include <vector>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/command/atomic_file.hpp"
+#include "interpreter/files/atomic_file.hpp"
+#include "interpreter/files/contents.hpp"
+#include "interpreter/files/picture_limits.hpp"
 
-namespace ascribe::command {
+namespace ascribe::files {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::uint64_t most_pixels = 1 << 26;
-constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
 
 // What libpng reads from and reports to. An error leaves libpng by longjmp, so that no object with a destructor may
 // live in a function that calls it: those are the functions below that take a Decoder& and return whether all went
@@ -70,11 +69,10 @@ bool read_header(Decoder& decoder) {
   return true;
 }
 
-// Grey or RGB samples of 8 or 16 bits from whatever the file holds.
+// Grey or RGB samples of 8 or 16 bits, with alpha where the file has some, from whatever the file holds.
 bool start_rows(Decoder& decoder) {
   if (setjmp(png_jmpbuf(decoder.png))) return false;
   png_set_expand(decoder.png);
-  png_set_strip_alpha(decoder.png);
   png_set_interlace_handling(decoder.png);
   png_read_update_info(decoder.png, decoder.info);
   return true;
@@ -87,48 +85,50 @@ bool read_rows(Decoder& decoder, png_bytepp rows) {
   return true;
 }
 
-[[noreturn]] void refuse(Code code, const fs::path& path, const std::string& what, std::string help) {
-  throw Error(Diagnostic{.code = code, .message = quoted(path) + " " + what, .help = std::move(help)});
+// The number of pictures in an animated PNG, which stands in front of the first one; otherwise 0.
+std::uint32_t frames_of(std::string_view bytes) {
+  auto number = [&](std::size_t place) { return png_get_uint_32(reinterpret_cast<png_const_bytep>(bytes.data()) + place); };
+  for (std::size_t place = 8; place + 12 <= bytes.size();) {
+    auto name = bytes.substr(place + 4, 4);
+    if (name == "IDAT") return 0;
+    if (name == "acTL") return number(place + 8);
+    place += std::size_t{12} + number(place);
+  }
+  return 0;
 }
 
-std::string read_bytes(const fs::path& path) {
-  InputFile file(path);
-  unsigned char signature[8] = {};
-  file.read(0, signature, std::min<std::uint64_t>(sizeof signature, file.size()));
-  if (png_sig_cmp(signature, 0, sizeof signature) != 0)
-    refuse(Code::wrong_tensor, path, "is not a PNG picture", "save the picture as PNG, or give a .npy or .pt file");
-  if (file.size() > most_bytes)
-    refuse(Code::too_large, path, filled("has {} bytes; the limit is {}", file.size(), most_bytes),
-           "give a smaller picture, or a .npy file");
-  std::string bytes(file.size(), '\0');
-  file.read(0, bytes.data(), bytes.size());
-  return bytes;
+// Whether each pixel's last channel, its alpha, is the largest number.
+bool opaque(const std::vector<png_byte>& samples, std::size_t channels, bool wide) {
+  auto width = wide ? 2 * channels : channels, last = wide ? width - 2 : width - 1;
+  for (std::size_t pixel = 0; pixel + width <= samples.size(); pixel += width)
+    for (auto i = pixel + last; i < pixel + width; ++i)
+      if (samples[i] != 0xFF) return false;
+  return true;
 }
 
 }  // namespace
 
-at::Tensor read_png(const fs::path& path) try {
-  auto bytes = read_bytes(path);
+Picture decode_png(std::string_view bytes, const std::string& shown) {
+  if (auto frames = frames_of(bytes); frames > 1)
+    refuse_picture(Code::wrong_tensor, shown, filled("is an animated PNG, of {} pictures", frames),
+                   "save one of its pictures as a file of its own");
   Decoder decoder(bytes);
   auto check = [&](bool fine) {
     if (!fine)
-      refuse(Code::wrong_tensor, path, filled("is not a whole PNG picture: {}", decoder.message),
-             "save the picture again");
+      refuse_picture(Code::wrong_tensor, shown, filled("is not a whole PNG picture: {}", decoder.message));
   };
   check(read_header(decoder));
   std::uint64_t width = png_get_image_width(decoder.png, decoder.info);
   std::uint64_t height = png_get_image_height(decoder.png, decoder.info);
-  if (width * height > most_pixels)
-    refuse(Code::too_large, path, filled("has {} × {} pixels; the limit is {}", width, height, most_pixels),
-           "give a smaller picture");
+  check_pixels(shown, width, height);
   // Deflate expands a byte to 1032 at most: a picture that needs more cannot be in the file.
   if (height * png_get_rowbytes(decoder.png, decoder.info) / 1032 > bytes.size())
-    refuse(Code::wrong_tensor, path, filled("is too short for {} × {} pixels", width, height),
-           "save the picture again");
+    refuse_picture(Code::wrong_tensor, shown, filled("is too short for {} × {} pixels", width, height));
 
   check(start_rows(decoder));
-  std::uint64_t channels = png_get_channels(decoder.png, decoder.info);
-  bool wide = png_get_bit_depth(decoder.png, decoder.info) == 16;
+  std::uint64_t stored = png_get_channels(decoder.png, decoder.info);
+  bool wide = png_get_bit_depth(decoder.png, decoder.info) == 16, has_alpha = stored % 2 == 0;
+  auto channels = has_alpha ? stored - 1 : stored;
   auto row_bytes = png_get_rowbytes(decoder.png, decoder.info);
   std::vector<png_byte> samples(height * row_bytes);
   std::vector<png_bytep> rows(height);
@@ -136,22 +136,29 @@ at::Tensor read_png(const fs::path& path) try {
   check(read_rows(decoder, rows.data()));
 
   auto size = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
-  auto tensor = at::empty({1, size(channels), size(height), size(width)}, at::kFloat);
-  auto* out = tensor.mutable_data_ptr<float>();
+  Picture picture{.pixels = at::empty({1, size(channels), size(height), size(width)}, at::kFloat)};
+  auto* out = picture.pixels.mutable_data_ptr<float>();
   for (std::size_t c = 0; c < channels; ++c)
     for (auto* row : rows)
       for (std::size_t x = 0; x < width; ++x) {
-        auto sample = x * channels + c;
+        auto sample = x * stored + c;
         *out++ = wide ? static_cast<float>(row[2 * sample] << 8 | row[2 * sample + 1]) / 65535
                       : static_cast<float>(row[sample]) / 255;
       }
-  return tensor;
+  if (has_alpha && !opaque(samples, stored, wide))
+    picture.warnings.push_back(picture_warning(shown, "is not opaque everywhere: its alpha is left out, and the colours below it count",
+                                               "save the picture on the background that it shall have"));
+  return picture;
+}
+
+at::Tensor read_png(const fs::path& path) try {
+  return decode_png(Contents(InputFile(path)).bytes(), quoted(path)).pixels;
 } catch (...) {
   rethrow_as_error(Code::unreadable_file, "cannot read " + quoted(path));
 }
 
-void write_png(const fs::path& path, const at::Tensor& pixels) try {
-  TORCH_CHECK(pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 && pixels.numel() > 0 &&
+std::string png_bytes(const at::Tensor& pixels) {
+  TORCH_CHECK(pixels.defined() && pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 && pixels.numel() > 0 &&
                   pixels.numel() / 3 <= static_cast<std::int64_t>(most_pixels),
               "a picture is uint8, H×W×3, of 1 to 2^26 pixels");
   auto rows = pixels.to(at::kCPU).contiguous();
@@ -165,9 +172,14 @@ void write_png(const fs::path& path, const at::Tensor& pixels) try {
   TORCH_CHECK(png_image_write_to_memory(&image, bytes.data(), &size, /*convert_to_8_bit=*/0, rows.const_data_ptr(),
                                         /*row_stride=*/0, /*colormap=*/nullptr),
               image.message);
-  write_file(path, {std::string_view(bytes).substr(0, size)});
+  bytes.resize(size);
+  return bytes;
+}
+
+void write_png(const fs::path& path, const at::Tensor& pixels) try {
+  write_file(path, {png_bytes(pixels)});
 } catch (...) {
   rethrow_as_error(Code::unwritable_file, "cannot write " + quoted(path));
 }
 
-}  // namespace ascribe::command
+}  // namespace ascribe::files
