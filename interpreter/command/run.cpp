@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "ascribe/attribute.hpp"
-#include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
@@ -17,7 +16,7 @@
 #include "interpreter/command/interruption.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/command/npy.hpp"
-#include "interpreter/command/png.hpp"
+#include "interpreter/command/picture_page.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/command/tokens.hpp"
@@ -27,7 +26,8 @@ namespace {
 
 struct RunOptions {
   ModelArguments model;
-  std::string heatmap, labels, tokens, start = "output", report = "text";
+  PictureArguments picture;
+  std::string labels, tokens, start = "output", report = "text";
   std::vector<std::string> outputs, targets, at;
   std::int64_t of_output = -1;
   bool profile = false;
@@ -157,13 +157,34 @@ at::Tensor at_position(const Attribution& attribution, std::int64_t position) {
   return attribution.output.select(attribution.output.dim() == 3 && samples == 0 ? 1 : 0, position);
 }
 
+// What --heatmap names.
+std::string picture_file(const RunOptions& options, const Composite& rules, const Target& target, const at::Tensor& input,
+                         const Attribution& attribution, const TokenRelevance* tokens) {
+  auto& picture = options.picture;
+  if (tokens && picture.is_page()) return tokens_as_html(*tokens, rules.description(), picture.heatmap.colour_map);
+  PictureFacts facts{.input = input, .mean = options.model.mean, .deviation = options.model.deviation};
+  std::vector<std::string> labels;
+  if (!options.labels.empty()) labels = read_lines(options.labels, "labels");
+  auto output = options.position ? at_position(attribution, *options.position) : attribution.output;
+  auto& relevance = tokens ? tokens->relevance : attribution.relevance;
+  tell_targets(facts, output, target, labels, relevance.dim() == 0 ? 1 : relevance.size(0));
+  if (!picture.is_page()) return drawn(picture, relevance, facts);
+  return picture_page(picture, {.attribution = attribution,
+                                .rules = rules,
+                                .pictures = std::move(facts),
+                                .output = output,
+                                .labels = std::move(labels),
+                                .model = options.model.model,
+                                .command = own_command_line()});
+}
+
 int run(const RunOptions& options) {
   if (options.outputs.empty() && options.at.empty() && !options.profile)
     throw usage_error("--output is required", "write `--output relevance.npy`, or `--at features.0=inner.npy`");
   if (options.outputs.empty() && !options.tokens.empty())
     throw usage_error("--tokens shows the relevance of the input, which --output asks for",
                       "write `--output relevance.npy`, too");
-  if (options.outputs.empty() && !options.heatmap.empty())
+  if (options.outputs.empty() && options.picture.wanted())
     throw usage_error("--heatmap shows the relevance of the input, which --output asks for",
                       "write `--output relevance.npy`, too");
   std::vector<std::string> files = options.outputs;
@@ -176,14 +197,8 @@ int run(const RunOptions& options) {
     wanted.layers.push_back(layer);
     files.push_back(path);
   }
-  if (!options.heatmap.empty()) {
-    bool page = options.heatmap.ends_with(".html");
-    if (page && options.tokens.empty())
-      throw usage_error("a page shows tokens, which --tokens names",
-                        "write `--tokens tokens.txt`, or `--heatmap heatmap.png`");
-    if (!page) check_ending(options.heatmap, "--heatmap", ".png", "--heatmap heatmap.png");
-    files.push_back(options.heatmap);
-  }
+  options.picture.check();
+  if (options.picture.wanted()) files.push_back(options.picture.file);
   for (auto& path : files) {
     if (std::count(files.begin(), files.end(), path) > 1)
       throw usage_error(filled("'{}' is to be written twice", path), "give each result a file of its own");
@@ -208,19 +223,16 @@ int run(const RunOptions& options) {
   std::optional<TokenRelevance> tokens;
   if (!options.tokens.empty())
     tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
-  bool page = options.heatmap.ends_with(".html");
-  at::Tensor picture;
-  if (!options.heatmap.empty() && !page) picture = heatmap(tokens ? tokens->relevance : attribution.relevance.cpu());
+  std::string picture;
+  if (options.picture.wanted())
+    picture = picture_file(options, rules, target, first_explained(inputs, attribution), attribution, tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
     write_npy(each.path, each.relevance.cpu());
   }
-  if (!options.heatmap.empty()) {
-    interruption.check(options.heatmap);
-    if (page)
-      write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
-    else
-      write_png(options.heatmap, picture);
+  if (options.picture.wanted()) {
+    interruption.check(options.picture.file);
+    write_file(options.picture.file, {picture});
   }
   if (options.position) attribution.output = at_position(attribution, *options.position);
 
@@ -232,9 +244,9 @@ int run(const RunOptions& options) {
   }
   std::cout << (options.profile ? describe_costs(attribution.report)
                                 : describe_as_text(attribution, rules.description()));
-  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO));
+  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO), options.picture.heatmap.colour_map);
   for (auto& each : written) std::cout << "written to " << each.path << "\n";
-  if (!options.heatmap.empty()) std::cout << "heatmap in " << options.heatmap << "\n";
+  if (options.picture.wanted()) std::cout << "heatmap in " << options.picture.file << "\n";
   return fine;
 }
 
@@ -273,10 +285,7 @@ Run add_run(CLI::App& app) {
           "the input's tokens, a line for each, or the vocabulary that its numbers count: prints the relevance "
           "of each")
       ->type_name("FILE");
-  command
-      ->add_option("--heatmap", options->heatmap,
-                   "where the picture of the input's relevance goes; with --tokens also a page of coloured text")
-      ->type_name("FILE.png|FILE.html");
+  options->picture.add_to(*command);
   command->add_flag("--profile", options->profile,
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});

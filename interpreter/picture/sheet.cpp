@@ -61,8 +61,9 @@ Plan plan_of(std::int64_t samples, std::int64_t per_sample, at::IntArrayRef side
   out.columns = row_each              ? per_sample
                 : options.columns > 0 ? std::min(options.columns, count) * unit
                                       : square_columns(count, out.height + gap, unit * (out.width + gap)) * unit;
-  size_tile(out, side[0], side[1], strips, options.size, usual_width / out.columns);
   out.rows = divided(samples * per_sample, out.columns);
+  if (options.before_rows) ++out.columns;
+  size_tile(out, side[0], side[1], strips, options.size, usual_width / out.columns);
   return out;
 }
 
@@ -189,9 +190,10 @@ struct Brush {
   }
 };
 
+bool needs_original(const HeatmapOptions& options) { return options.overlay > 0 || options.beside || options.before_rows; }
+
 void check_original(const HeatmapOptions& options, const Maps& maps) {
-  bool wanted = options.overlay > 0 || options.beside;
-  if (!wanted) return;
+  if (!needs_original(options)) return;
   auto& image = options.original;
   auto help = "give what the model saw as [samples, 1 or 3, height, width], in bytes or from 0 to 1";
   if (!image.defined() || image.layout() != at::kStrided || image.is_complex() || image.dim() != 4 || image.numel() == 0)
@@ -229,13 +231,14 @@ Sheet sheet_of(const at::Tensor& relevance, const HeatmapOptions& options, std::
     std::int64_t samples = dimensions < 2 ? 1 : sizes[0];
     std::int64_t parts = dimensions == 5 ? sizes[2] : options.channels > 0 && dimensions >= 3 ? std::min(options.channels, sizes[1]) : 1;
     std::int64_t height = dimensions < 4 ? 1 : sizes[dimensions - 2], width = dimensions < 1 ? 1 : sizes[dimensions - 1];
-    bool image = (options.overlay > 0 || options.beside) && options.original.defined() && options.original.dim() == 4;
+    bool image = needs_original(options) && options.original.defined() && options.original.dim() == 4;
     if (image) height = std::max(height, options.original.size(2)), width = std::max(width, options.original.size(3));
     auto per_sample = parts + (options.beside ? 1 : 0);
     auto plan = plan_of(samples, per_sample, {height, width}, height == 1, options, gap);
     check_pixels(plan, sizes, gap, options.size > 0);
     out.columns = plan.columns;
     out.per_sample = per_sample;
+    out.leading = options.before_rows;
     out.tile_height = plan.height;
     out.tile_width = plan.width;
   }
@@ -247,8 +250,9 @@ Sheet sheet_of(const at::Tensor& relevance, const HeatmapOptions& options, std::
   out.scales = scales_of(maps.values, colours, options);
   Brush brush{options, colours, out.tile_height, out.tile_width};
   for (std::int64_t i = 0; i < maps.values.size(0); ++i) {
-    auto image = options.overlay > 0 || options.beside ? options.original[i] : at::Tensor();
-    if (options.beside) out.tiles.push_back({i, -1, drawn_original(image, out.tile_height, out.tile_width)});
+    auto image = needs_original(options) ? options.original[i] : at::Tensor();
+    bool row_begins = out.leading && static_cast<std::int64_t>(out.tiles.size()) % out.columns == 0;
+    if (options.beside || row_begins) out.tiles.push_back({i, -1, drawn_original(image, out.tile_height, out.tile_width)});
     for (std::int64_t k = 0; k < maps.values.size(1); ++k) {
       auto sample = static_cast<std::size_t>(i), part = static_cast<std::size_t>(k);
       out.tiles.push_back({i, out.channels ? maps.channels[sample][part] : k,

@@ -26,6 +26,7 @@ struct Sheet {
   std::int64_t columns = 1;     ///< tiles in a row
   std::int64_t per_sample = 1;  ///< tiles of a sample, side by side
   std::int64_t tile_height = 0, tile_width = 0;
+  bool leading = false;         ///< the first tile of each row is what the model saw
   bool strips = false;          ///< of vectors
   bool channels = false;        ///< parts are channels
   std::vector<Scale> scales{};  ///< of each sample

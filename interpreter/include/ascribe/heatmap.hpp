@@ -60,6 +60,9 @@ struct HeatmapOptions {
   double overlay = 0;
   /// The original stands on the left of each map.
   bool beside = false;
+  /// Of samples whose rows have one original in common, such as one input under several rules: that of each row's first
+  /// sample stands at its left, once.
+  bool before_rows = false;
   /// Lines where magnitudes pass a third and two thirds of the scale.
   bool contours = false;
 };
