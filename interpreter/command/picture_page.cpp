@@ -56,13 +56,13 @@ table.classes { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
 .classes td { padding: 0.15rem 0.5rem 0.15rem 0; vertical-align: middle; overflow-wrap: anywhere; }
 .classes td.number { width: 4.5rem; text-align: right; font-variant-numeric: tabular-nums; }
 .classes td.share { width: 38%; }
-.classes meter { display: none; }
 .classes .length { display: block; height: 0.7rem; border-radius: 2px; background: var(--bar); }
 .classes .target { font-weight: 600; }
 .classes .target .length { background: var(--target); }
-.wide { overflow-x: auto; }
+.wide { overflow: auto; max-height: 34rem; border: 1px solid var(--line); border-radius: 6px; }
 table.layers { border-collapse: collapse; font-size: 0.85rem; min-width: 100%; }
-.layers th, .layers td { padding: 0.25rem 0.8rem 0.25rem 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
+.layers thead th { position: sticky; top: 0; background: var(--card); }
+.layers th, .layers td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 .layers td.number, .layers th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .layers th button { all: unset; cursor: pointer; font-weight: 600; }
 .layers th button:focus-visible { outline: 2px solid var(--faint); }
@@ -80,7 +80,8 @@ footer { margin-top: 2.5rem; padding-top: 0.75rem; border-top: 1px solid var(--l
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .stack { display: flex; } .stack img { width: 50%; } .stack .above { position: static; clip-path: none; }
   .stack .edge, input[type=range] { display: none; }
-  .wide { overflow: visible; } table.layers { font-size: 7pt; } .layers th, .layers td { white-space: normal; padding-right: 0.4rem; }
+  .wide { overflow: visible; max-height: none; border: 0; } table.layers { font-size: 7pt; } .layers th, .layers td { white-space: normal; padding: 0.1rem 0.3rem 0.1rem 0; }
+  .layers thead th { position: static; }
 }
 )";
 
@@ -231,13 +232,14 @@ std::string cell(const std::optional<double>& value) {
 
 std::string layers_section(const Report& report) {
   std::string out = "<h2>Layers</h2>\n<p class=\"faint\">From the input to the output; above: the relevance of the layer's output, below: what it handed on.</p>\n<div class=\"wide\"><table class=\"layers\">\n<thead><tr>";
-  for (auto* each : {"layer", "kind", "output", "rule", "entry"}) out += filled("<th><button>{}</button></th>", each);
+  for (auto* each : {"layer", "kind", "output", "rule"}) out += filled("<th><button>{}</button></th>", each);
   for (auto* each : {"above", "below", "bias", "stabilizer", "rest"}) out += filled("<th class=\"number\"><button>{}</button></th>", each);
+  out += "<th><button>entry</button></th>";
   out += "</tr></thead>\n<tbody>\n";
   for (auto& layer : report)
-    out += filled("<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td>{}{}{}{}{}</tr>\n", text(layer.name),
-                  text(layer.kind), shown_shape(layer.shape), text(layer.rule), text(layer.entry), cell(layer.above),
-                  cell(layer.below), cell(layer.bias), cell(layer.stabilizer), cell(layer.rest()));
+    out += filled("<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td>{}{}{}{}{}<td>{}</td></tr>\n", text(layer.name),
+                  text(layer.kind), shown_shape(layer.shape), text(layer.rule), cell(layer.above), cell(layer.below),
+                  cell(layer.bias), cell(layer.stabilizer), cell(layer.rest()), text(layer.entry));
   return out + "</tbody>\n</table></div>\n";
 }
 

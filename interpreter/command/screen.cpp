@@ -48,7 +48,7 @@ Screen screen_of(int descriptor) {
 
 std::vector<Colour> colours_of(const std::vector<double>& values, double scale, const std::string& colour_map) {
   picture::ColourMap colours(colour_map);
-  picture::Scale ends{-scale, scale};
+  picture::Scale ends{.low = -scale, .high = scale};
   std::vector<Colour> out;
   for (auto value : values) out.push_back(colours.at(ends.position(value)));
   return out;

@@ -196,10 +196,10 @@ FigureForm form_of(const at::Tensor& relevance, const FigureOptions& options) {
 std::string shown_number(double value) { return filled("{:.3g}", value == 0 ? 0.0 : value); }
 
 std::string low_end(const Scale& scale) {
-  return (scale.clipped && scale.low < 0 ? "≤ " : "") + shown_number(scale.low);
+  return (scale.below ? "≤ " : "") + shown_number(scale.low);
 }
 std::string high_end(const Scale& scale) {
-  return (scale.clipped && scale.high > 0 ? "≥ " : "") + shown_number(scale.high);
+  return (scale.above ? "≥ " : "") + shown_number(scale.high);
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -13,7 +13,7 @@ namespace {
 
 // Few pixels that would bleach all others: how many values it takes to tell, and what they are beyond.
 constexpr std::size_t enough_values = 1024;
-constexpr double usual_clip = 99.5, far_beyond = 3;
+constexpr double usual_clip = 99.5, far_beyond = 2;
 
 // The magnitude that so many percent of the values do not exceed. Changes the order of what it is given.
 double quantile(std::vector<double>& magnitudes, double percent) {
@@ -88,7 +88,8 @@ Scale scale_of(std::span<const double> values, const ColourMap& colours, const H
       if (out.low == out.high) out.high = full;
       break;
   }
-  out.clipped = any && (smallest < out.low || largest > out.high);
+  out.below = any && smallest < out.low;
+  out.above = any && largest > out.high;
   return out;
 }
 

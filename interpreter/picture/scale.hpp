@@ -13,9 +13,10 @@ namespace ascribe::picture {
 /// Values from `low` to `high` as positions from 0 to 1.
 struct Scale {
   double low = -1, high = 1;
-  bool clipped = false;         ///< some values lie beyond
-  std::int64_t not_finite = 0;  ///< values that do not count
+  bool below = false, above = false;  ///< whether some values lie beyond the one end, or the other
+  std::int64_t not_finite = 0;        ///< values that do not count
 
+  bool clipped() const { return below || above; }
   /// Beyond 0 or 1 for what lies beyond; NaN for what is not finite.
   double position(double value) const;
   /// As contours count it: 0 at zero, ±1 at full colours.

@@ -33,7 +33,7 @@ struct HeatmapOptions {
   ColourRange range = ColourRange::automatic;
   /// The magnitude m at which colours are full: the one below which so many percent of the values lie, above 0 and up to
   /// 100, which is the largest. Without it: the largest, unless a few pixels would bleach all others: where there are
-  /// 1024 values or more, and the largest is beyond three times what 99.5 gives, it is 99.5.
+  /// 1024 values or more, and the largest is beyond twice what 99.5 gives, it is 99.5.
   std::optional<double> clip{};
   /// One scale for all samples, so that they can be compared with each other; if not, each has its own.
   bool shared_scale = false;
