@@ -13,6 +13,7 @@ using Run = std::function<int()>;
 Run add_run(CLI::App& app);
 Run add_bench(CLI::App& app);
 Run add_check(CLI::App& app);
+Run add_compare(CLI::App& app);
 Run add_completion(CLI::App& app);
 Run add_doc(CLI::App& app);
 Run add_explain(CLI::App& app);

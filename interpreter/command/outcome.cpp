@@ -14,13 +14,6 @@ namespace {
 
 constexpr std::int64_t most_starts = 16;
 
-// The outputs that a target chooses among.
-at::Tensor chosen_among(const at::Tensor& output, const Attribution& attribution, const Target& target) {
-  if (target.position().empty()) return output;
-  attributing::Layout layout{.samples = attribution.sample_dimension};
-  return attributing::at_place(output, attributing::place_of(output.sizes(), target.position(), layout));
-}
-
 std::vector<Scored> scored(const at::Tensor& values, const at::Tensor& indices) {
   std::vector<Scored> out;
   for (std::int64_t i = 0; i < indices.numel(); ++i) {
@@ -31,6 +24,12 @@ std::vector<Scored> scored(const at::Tensor& values, const at::Tensor& indices) 
 }
 
 }  // namespace
+
+at::Tensor chosen_among(const at::Tensor& output, const Attribution& attribution, const Target& target) {
+  if (target.position().empty()) return output;
+  attributing::Layout layout{.samples = attribution.sample_dimension};
+  return attributing::at_place(output, attributing::place_of(output.sizes(), target.position(), layout));
+}
 
 Labels Labels::read(const std::string& path) { return {path, read_lines(path, "labels")}; }
 

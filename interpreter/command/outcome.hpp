@@ -36,6 +36,9 @@ struct Outcome {
   std::vector<std::vector<Scored>> starts{};   ///< what relevance started from; nothing where these are too many to tell
 };
 
+/// The outputs that a target chooses among, of an output or of what it started with: those at its position.
+at::Tensor chosen_among(const at::Tensor& output, const Attribution& attribution, const Target& target);
+
 /// `most`: how many of the largest outputs each sample has in it.
 Outcome outcome_of(const Attribution& attribution, const Target& target, std::int64_t most);
 

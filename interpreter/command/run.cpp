@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "ascribe/attribute.hpp"
-#include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
@@ -19,7 +18,7 @@
 #include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/files/npy.hpp"
-#include "interpreter/files/png.hpp"
+#include "interpreter/command/picture_page.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/command/screen.hpp"
@@ -32,7 +31,8 @@ namespace {
 struct RunOptions {
   ModelArguments model;
   TargetArguments target;
-  std::string heatmap, tokens, report = "text";
+  PictureArguments picture;
+  std::string tokens, report = "text";
   std::vector<std::string> outputs, at;
   bool profile = false;
 };
@@ -141,10 +141,31 @@ at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribut
   return inputs.front();
 }
 
+// What --heatmap names.
+std::string picture_file(const RunOptions& options, const Composite& rules, const ChosenTarget& chosen, const at::Tensor& input,
+                         const Attribution& attribution, const TokenRelevance* tokens) {
+  auto& picture = options.picture;
+  if (tokens && picture.is_page()) return tokens_as_html(*tokens, rules.description(), picture.heatmap.colour_map);
+  auto preparation = options.model.preparation();
+  PictureFacts facts{.input = input, .mean = preparation.mean, .deviation = preparation.deviation};
+  auto target = chosen.whole();
+  auto output = chosen_among(attribution.output, attribution, target);
+  auto& relevance = tokens ? tokens->relevance : attribution.relevance;
+  tell_targets(facts, output, target, chosen.labels().names, relevance.dim() == 0 ? 1 : relevance.size(0));
+  if (!picture.is_page()) return drawn(picture, relevance, facts);
+  return picture_page(picture, {.attribution = attribution,
+                                .rules = rules,
+                                .pictures = std::move(facts),
+                                .output = output,
+                                .labels = chosen.labels().names,
+                                .model = options.model.model,
+                                .command = own_command_line()});
+}
+
 int run(const RunOptions& options) {
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
-  AttributeOptions wanted{.to_input = !options.outputs.empty() || !options.heatmap.empty() || !options.tokens.empty() ||
+  AttributeOptions wanted{.to_input = !options.outputs.empty() || options.picture.wanted() || !options.tokens.empty() ||
                                      options.at.empty(),
                           .sum_embeddings = true,
                           .sums = !options.profile,
@@ -154,14 +175,8 @@ int run(const RunOptions& options) {
     if (!each.are_several()) files.push_back(each.path);
     else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty()) files::make_folder(folder);
   }
-  if (!options.heatmap.empty()) {
-    bool page = options.heatmap.ends_with(".html");
-    if (page && options.tokens.empty())
-      throw usage_error("a page shows tokens, which --tokens names",
-                        "write `--tokens tokens.txt`, or `--heatmap heatmap.png`");
-    if (!page) check_ending(options.heatmap, "--heatmap", ".png", "--heatmap heatmap.png");
-    files.push_back(options.heatmap);
-  }
+  options.picture.check();
+  if (options.picture.wanted()) files.push_back(options.picture.file);
   for (auto& path : files) {
     if (std::count(files.begin(), files.end(), path) > 1)
       throw usage_error(filled("'{}' is to be written twice", path), "give each result a file of its own");
@@ -189,19 +204,16 @@ int run(const RunOptions& options) {
   std::optional<TokenRelevance> tokens;
   if (!options.tokens.empty())
     tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
-  bool page = options.heatmap.ends_with(".html");
-  at::Tensor picture;
-  if (!options.heatmap.empty() && !page) picture = heatmap(tokens ? tokens->relevance : attribution.relevance.cpu());
+  std::string picture;
+  if (options.picture.wanted())
+    picture = picture_file(options, rules, chosen, first_explained(inputs, attribution), attribution, tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
     files::write_npy(each.path, each.relevance.cpu());
   }
-  if (!options.heatmap.empty()) {
-    interruption.check(options.heatmap);
-    if (page)
-      files::write_file(options.heatmap, {tokens_as_html(*tokens, rules.description())});
-    else
-      files::write_png(options.heatmap, picture);
+  if (options.picture.wanted()) {
+    interruption.check(options.picture.file);
+    files::write_file(options.picture.file, {picture});
   }
 
   warn_where_not_finite(attribution);
@@ -212,10 +224,10 @@ int run(const RunOptions& options) {
   }
   std::cout << (options.profile ? describe_costs(attribution.report)
                                 : describe_as_text(attribution, told, width_of(STDOUT_FILENO)));
-  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO));
+  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO), options.picture.heatmap.colour_map);
   for (auto& each : written)
     std::cout << (each.of.empty() ? "" : filled("relevance at {} ", each.of)) << "written to " << each.path << "\n";
-  if (!options.heatmap.empty()) std::cout << "heatmap in " << options.heatmap << "\n";
+  if (options.picture.wanted()) std::cout << "heatmap in " << options.picture.file << "\n";
   return fine;
 }
 
@@ -239,10 +251,7 @@ Run add_run(CLI::App& app) {
           "the input's tokens, a line for each, or the vocabulary that its numbers count: prints the relevance "
           "of each")
       ->type_name("FILE");
-  command
-      ->add_option("--heatmap", options->heatmap,
-                   "where the picture of the input's relevance goes; with --tokens also a page of coloured text")
-      ->type_name("FILE.png|FILE.html");
+  options->picture.add_to(*command);
   command->add_flag("--profile", options->profile,
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});

@@ -1,6 +1,5 @@
 #include "interpreter/command/screen.hpp"
 
-#include <ATen/ATen.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,9 +8,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/colour.hpp"
+#include "interpreter/picture/scale.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -52,18 +51,11 @@ std::optional<std::size_t> width_of(int descriptor) {
   return static_cast<std::size_t>(screen_of(descriptor).columns);
 }
 
-// Read off a strip.
-std::vector<Colour> colours_of(std::vector<double> values, double scale) {
-  values.push_back(scale);
-  auto count = static_cast<std::int64_t>(values.size());
-  auto strip = heatmap(at::from_blob(values.data(), {1, count}, at::kDouble)).contiguous();
-  auto cell = strip.size(1) / count;
-  auto* pixels = strip.const_data_ptr<std::uint8_t>();
+std::vector<Colour> colours_of(const std::vector<double>& values, double scale, const std::string& colour_map) {
+  picture::ColourMap colours(colour_map);
+  picture::Scale ends{.low = -scale, .high = scale};
   std::vector<Colour> out;
-  for (std::int64_t i = 0; i + 1 < count; ++i) {
-    auto* pixel = pixels + (i * cell + cell / 2) * 3;
-    out.push_back({pixel[0], pixel[1], pixel[2]});
-  }
+  for (auto value : values) out.push_back(colours.at(ends.position(value)));
   return out;
 }
 

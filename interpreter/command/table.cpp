@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/source.hpp"
 
 namespace ascribe::command {
 namespace {

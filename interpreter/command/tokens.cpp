@@ -30,6 +30,9 @@ double largest_of(const at::Tensor& relevance) {
   return out > 0 ? out : 1;
 }
 
+// Whether letters on this colour have to be white.
+bool is_dark(const Colour& colour) { return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 130; }
+
 constexpr const char* style = R"(
 body { font: 16px/2 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff; }
 h1 { font-size: 1.2rem; } p.note { color: #555; font-size: 0.9rem; }
@@ -114,13 +117,13 @@ TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>
   return out;
 }
 
-std::string tokens_as_text(const TokenRelevance& found, const Screen& screen) {
+std::string tokens_as_text(const TokenRelevance& found, const Screen& screen, const std::string& colour_map) {
   std::string out;
   auto scale = largest_of(found.relevance);
   for (std::size_t i = 0; i < found.tokens.size(); ++i) {
     auto values = row_of(found.relevance, i);
     if (found.tokens.size() > 1) out += filled("sample {}\n", i);
-    auto colours = colours_of(values, scale);
+    auto colours = colours_of(values, scale, colour_map);
     int column = 0;
     for (std::size_t k = 0; k < values.size(); ++k) {
       auto token = without_controls(found.tokens[i][k]);
@@ -130,8 +133,9 @@ std::string tokens_as_text(const TokenRelevance& found, const Screen& screen) {
       }
       auto width = static_cast<int>(text_width(token)) + 2;
       if (column > 0 && column + width > screen.columns) out += "\n", column = 0;
-      constexpr Colour black{0, 0, 0};
-      out += painted(colours[k], Paint::background, screen.depth) + painted(black, Paint::character, screen.depth) +
+      constexpr Colour black{0, 0, 0}, white{255, 255, 255};
+      out += painted(colours[k], Paint::background, screen.depth) +
+             painted(is_dark(colours[k]) ? white : black, Paint::character, screen.depth) +
              " " + token + " \033[0m";
       column += width;
     }
@@ -140,7 +144,7 @@ std::string tokens_as_text(const TokenRelevance& found, const Screen& screen) {
   return out;
 }
 
-std::string tokens_as_html(const TokenRelevance& found, const std::string& title) {
+std::string tokens_as_html(const TokenRelevance& found, const std::string& title, const std::string& colour_map) {
   auto shown = escaped_html(without_controls(title));
   auto out = filled(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -151,18 +155,20 @@ std::string tokens_as_html(const TokenRelevance& found, const std::string& title
   auto scale = largest_of(found.relevance);
   for (std::size_t i = 0; i < found.tokens.size(); ++i) {
     auto values = row_of(found.relevance, i);
-    auto colours = colours_of(values, scale);
+    auto colours = colours_of(values, scale, colour_map);
     out += "<p>";
     for (std::size_t k = 0; k < values.size(); ++k) {
       auto& [red, green, blue] = colours[k];
-      bool strong = std::abs(values[k]) > 0.6 * scale;
+      bool strong = is_dark(colours[k]);
       out += filled("<span class=\"token{}\" style=\"background: #{:02x}{:02x}{:02x}\" title=\"{:.5g}\">{}</span>\n",
                     strong ? " strong" : "", red, green, blue, values[k],
                     escaped_html(without_controls(found.tokens[i][k])));
     }
     out += "</p>\n";
   }
-  out += filled("<p class=\"note\">Red speaks for the target, blue against it; full colours are ±{:.5g}.</p>\n", scale);
+  out += colour_map == "bwr"
+             ? filled("<p class=\"note\">Red speaks for the target, blue against it; full colours are ±{:.5g}.</p>\n", scale)
+             : filled("<p class=\"note\">Colours are those of {}, from {:.5g} to {:.5g}.</p>\n", escaped_html(colour_map), -scale, scale);
   return out + "</body>\n</html>\n";
 }
 

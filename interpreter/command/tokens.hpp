@@ -25,10 +25,10 @@ TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>
 
 /// The tokens in their colours where there are some, as running text; otherwise a line for each with its number.
 /// Control characters are shown as ·.
-std::string tokens_as_text(const TokenRelevance& found, const Screen& screen);
+std::string tokens_as_text(const TokenRelevance& found, const Screen& screen, const std::string& colour_map = "bwr");
 
 /// A page of its own, which loads nothing: the texts in colours, a token's number where the pointer rests.
-std::string tokens_as_html(const TokenRelevance& found, const std::string& title);
+std::string tokens_as_html(const TokenRelevance& found, const std::string& title, const std::string& colour_map = "bwr");
 
 /// A text from a file as a terminal can bear it: control characters are shown as ·.
 std::string without_controls(std::string_view text);

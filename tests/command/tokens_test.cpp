@@ -72,7 +72,8 @@ TEST_CASE("a page shows the tokens in their colours, and runs nothing that is in
   auto page = bytes_of(folder / "page.html");
   CHECK_THAT(page, StartsWith("<!DOCTYPE html>") && Contains("&lt;b&gt;bad&lt;/b&gt;") && !Contains("<b>bad") &&
                        Contains("default-src 'none'") && Contains("style=\"background: #"));
-  CHECK(folder.run("--target all --heatmap page.html").code == 2);
+  CHECK(folder.run("--target all --tokens vocabulary.txt --heatmap page.html --colour-map RdBu").code == 0);
+  CHECK_THAT(bytes_of(folder / "page.html"), Contains("Colours are those of RdBu"));
   CHECK(folder.run("--target all --tokens vocabulary.txt --heatmap strip.png").code == 0);
 }
 

@@ -31,16 +31,18 @@ ROOMS = {
     "interpreter/attribute": [
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/language",
         "interpreter/libtorch", "interpreter/model"],
+    "interpreter/picture": [LIBTORCH, "grammar", "include", "interpreter/libtorch"],
     "interpreter/testing": [
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/evaluate/reference",
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],
     "interpreter/command": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/repl", "interpreter/evaluate",
         "interpreter/evaluate/plan", "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model",
-        "interpreter/pack", "interpreter/testing"],
+        "interpreter/pack", "interpreter/picture", "interpreter/testing"],
     "interpreter/command/repl": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
-        "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack", "interpreter/testing"],
+        "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack",
+        "interpreter/picture", "interpreter/testing"],
 }
 
 

@@ -144,7 +144,9 @@ TEST_CASE("every mistake has its code and place, and changes nothing") {
       {"explain(zplus, target = 3)", "A0704 input:5:1:1 target 3 is out of range: the model has 2 outputs"},
       {"explain(zplus, target = 0.5)", "A0208 input:5:1:25 an index of the output is a whole number"},
       {"explain(x, zplus)", "A0208 input:5:1:9 `x` is a tensor, float64 [1, 2], not a model"},
-      {"compare(zplus)", "A0301 input:5:1:1 `compare` takes 2 or 3 arguments without a name, not 1"},
+      {"explain(zplus, colour_map = \"coldhot\")", "A0705 input:5:1:29 there is no colour map 'coldhot'"},
+      {"explain(zplus, clip = 0)", "A0208 input:5:1:23 `clip` is a percentage above 0 and up to 100"},
+      {"compare(zplus)", "A0301 input:5:1:1 `compare` takes 2 to 9 arguments without a name, not 1"},
       {"layer = linear(3)", "A0304 input:5:1:9 `linear` needs its `weight`, or `in` and `out`"},
       {"layer = linear(3, 2, sed = 1)", "A0302 input:5:1:22 `linear` has no argument `sed`"},
       {"net = [layer, nothing]", "A0204 input:5:1:15 unknown layer kind `nothing`"},
@@ -239,6 +241,9 @@ TEST_CASE("a model is loaded and explained, with its heatmap and its layers") {
   auto compared = enter("compare(zplus, gamma(0.5), target = 3)").text;
   CHECK_THAT(compared,
              StartsWith("zplus ") && Contains("gamma(0.5) ") && Contains("difference ") && Contains("cosine"));
+  auto several = enter("compare(model, zplus, gamma(0.5), epsilon, target = 3, colour_map = \"coldnhot\", clip = 99)").text;
+  CHECK_THAT(several, StartsWith("zplus ") && Contains("epsilon ") && !Contains("difference ") &&
+                          Contains("cosine to the first") && Contains("beyond it in full colours"));
 }
 
 TEST_CASE("explain starts from R, from the largest class, or from everything") {

@@ -26,21 +26,22 @@ std::span<const SessionCall> session_calls() {
        "numbers, or lists with one for each channel"},
       {SessionCall::Id::explain,
        "explain",
-       "explain(model, rules, target = …, x = x, of_output = 0)",
+       "explain(model, rules, target = …, x = x, of_output = 0, colour_map = \"bwr\", clip = …)",
        1,
        2,
-       {"target", "x", "of_output"},
+       {"target", "x", "of_output", "colour_map", "clip"},
        "the relevance of x as a heatmap, and what became of it at each layer; without a model, of the current one. "
        "`target` is an index of the output, a list of them, or \"all\"; without it, relevance starts from R if there "
        "is "
-       "one, from the largest output of [batch, classes], otherwise from all outputs"},
+       "one, from the largest output of [batch, classes], otherwise from all outputs. `colour_map` is one of those of "
+       "`ascribe run`, and colours are full at the magnitude that `clip` percent of the values lie below"},
       {SessionCall::Id::compare,
        "compare",
-       "compare(model, rules, rules, target = …, x = x, of_output = 0)",
+       "compare(model, rules, rules, …, target = …, x = x, of_output = 0, colour_map = \"bwr\", clip = …)",
        2,
-       3,
-       {"target", "x", "of_output"},
-       "the heatmaps of two rules or composites, and their difference"},
+       9,
+       {"target", "x", "of_output", "colour_map", "clip"},
+       "the heatmaps of two rules or composites, and their difference; or of up to eight, and how alike they are"},
   };
   return table;
 }
@@ -78,7 +79,8 @@ CallArguments read_arguments(const SessionCall& call, const syntax::Call& writte
                  .message = filled("`{}` takes {}, not {}", call.name,
                                    call.least == call.most
                                        ? filled("{} argument{} without a name", call.least, call.least == 1 ? "" : "s")
-                                       : filled("{} or {} arguments without a name", call.least, call.most),
+                                       : filled("{} {} {} arguments without a name", call.least,
+                                                call.most - call.least > 1 ? "to" : "or", call.most),
                                    count),
                  .primary = {source, written.span, ""},
                  .help = usage});

@@ -7,6 +7,7 @@
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/evaluate/evaluator.hpp"
+#include "interpreter/picture/colour_map.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -55,6 +56,34 @@ Target usual_target(Evaluator& evaluator, const ModelValue& model, const at::Ten
   return y.dim() == 2 && y.size(1) > 1 ? Target::largest() : Target::all();
 }
 
+HeatmapOptions colours_of(Evaluator& evaluator, const CallArguments& arguments) {
+  HeatmapOptions out;
+  if (auto* written = arguments.find("colour_map")) {
+    out.colour_map = evaluator.string(*written, "the colour map");
+    try {
+      picture::ColourMap known(out.colour_map);
+    } catch (const Error& unknown) {
+      auto& said = unknown.diagnostics().front();
+      throw evaluator.refusal(said.code, written->span, said.message, said.help);
+    }
+  }
+  if (auto* written = arguments.find("clip")) {
+    auto value = evaluator.value(*written);
+    auto* number = std::get_if<double>(&value);
+    if (!number || !(*number > 0 && *number <= 100))
+      throw evaluator.refusal(Code::wrong_type, written->span, "`clip` is a percentage above 0 and up to 100",
+                              "write `clip = 99.5`; 100 is the largest magnitude");
+    out.clip = *number;
+  }
+  return out;
+}
+
+// How many of the arguments without a name are rules: all but a model in front.
+std::size_t compared_rules(const Evaluator& evaluator, const CallArguments& arguments) {
+  auto count = arguments.positional.size();
+  return count > 2 && evaluator.is_model(*arguments.positional.front()) ? count - 1 : count;
+}
+
 Question question(Evaluator& evaluator, const CallArguments& arguments, std::size_t rules) {
   Question out{
       arguments.positional.size() > rules ? evaluator.model(*arguments.positional.front()) : evaluator.current_model(),
@@ -97,13 +126,14 @@ TensorValue as_value(const at::Tensor& relevance) { return {relevance, language:
 }  // namespace
 
 Result explain(Evaluator& evaluator, const CallArguments& arguments) {
+  auto colours = colours_of(evaluator, arguments);
   auto asked = question(evaluator, arguments, 1);
   auto rules = evaluator.rules(*asked.rules.front(), asked.model);
   auto found = attribute(asked.model.model, rules, asked.x, asked.target, {.stop = evaluator.surroundings().stop});
   std::string text;
   if (found.relevance.dim() <= 5)
     text =
-        draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen) + "\n";
+        draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen, colours) + "\n";
   auto& screen = evaluator.surroundings().screen;
   text += command::describe_as_text(found,
                                     {.model = "",
@@ -116,9 +146,9 @@ Result explain(Evaluator& evaluator, const CallArguments& arguments) {
 }
 
 Result compare(Evaluator& evaluator, const CallArguments& arguments) {
-  auto asked = question(evaluator, arguments, 2);
+  auto colours = colours_of(evaluator, arguments);
+  auto asked = question(evaluator, arguments, compared_rules(evaluator, arguments));
   std::vector<Titled> maps;
-  std::size_t widest = 0;
   for (auto* written : asked.rules) {
     auto rules = evaluator.rules(*written, asked.model);
     auto relevance = attribute(asked.model.model, rules, asked.x, asked.target,
@@ -126,18 +156,29 @@ Result compare(Evaluator& evaluator, const CallArguments& arguments) {
                          .relevance;
     maps.push_back({written_as(evaluator, *written), relevance});
   }
-  maps.push_back({"difference", maps[0].relevance - maps[1].relevance});
+  auto difference = maps[0].relevance - maps[1].relevance;
+  auto count = maps.size();
+  if (count == 2) maps.push_back({"difference", difference});
   std::string text;
-  if (maps[0].relevance.dim() <= 5) text = draw(maps, evaluator.surroundings().screen) + "\n";
+  if (difference.dim() <= 5) text = draw(maps, evaluator.surroundings().screen, colours) + "\n";
+  std::size_t widest = 0;
   for (auto& each : maps) widest = std::max(widest, count_characters(each.title));
-  for (auto& each : maps)
-    text += filled("{}{}  sum {}, largest magnitude {}\n", each.title,
+  auto cosine = [&](std::size_t i) -> std::optional<double> {
+    auto a = maps[0].relevance.to(at::kDouble).flatten(), b = maps[i].relevance.to(at::kDouble).flatten();
+    auto norms = a.norm().item<double>() * b.norm().item<double>();
+    return norms > 0 ? std::optional(at::dot(a, b).item<double>() / norms) : std::nullopt;
+  };
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    auto& each = maps[i];
+    auto alike = count > 2 && i > 0 ? cosine(i) : std::nullopt;
+    text += filled("{}{}  sum {}, largest magnitude {}{}\n", each.title,
                    std::string(widest - count_characters(each.title), ' '), number(evaluate::total(each.relevance)),
-                   number(each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>()));
-  auto a = maps[0].relevance.to(at::kDouble).flatten(), b = maps[1].relevance.to(at::kDouble).flatten();
-  auto norms = a.norm().item<double>() * b.norm().item<double>();
-  if (norms > 0) text += filled("cosine of the angle between the two: {:.4g}\n", at::dot(a, b).item<double>() / norms);
-  return {as_value(maps.back().relevance), std::move(text)};
+                   number(each.relevance.numel() == 0 ? 0 : each.relevance.abs().max().item<double>()),
+                   alike ? filled(", cosine to the first {:.4g}", *alike) : "");
+  }
+  if (auto alike = count == 2 ? cosine(1) : std::nullopt)
+    text += filled("cosine of the angle between the two: {:.4g}\n", *alike);
+  return {as_value(difference), std::move(text)};
 }
 
 }  // namespace ascribe::repl

@@ -63,7 +63,8 @@ An input with a mistake changes nothing.)"},
   relevance(epsilon(0.1))                 with arguments
   explain(epsilon_plus)                   the heatmap, and a table of what became of relevance at each layer
   explain(model, epsilon_plus, target = 3)
-  compare(zplus, gamma)                   both heatmaps and their difference
+  compare(zplus, gamma)                   both heatmaps and their difference; of more than two, all of them
+  explain(zplus, colour_map = "coldnhot") in other colours
   :plan zplus conv2d                      which operators and passes over memory a rule comes to
 
 A rule is for the only layer of a model, otherwise for all linear and convolution layers; a composite says itself what

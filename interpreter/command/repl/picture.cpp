@@ -9,10 +9,11 @@
 #include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/text_width.hpp"
+#include "interpreter/picture/scale.hpp"
 
 namespace ascribe::repl {
 
-using command::colours_of, command::Paint, command::painted;
+using command::Paint, command::painted, picture::ColourMap, picture::Scale;
 
 namespace {
 
@@ -95,19 +96,19 @@ struct Block {
 };
 
 // Two rows of cells in each line: the upper one is the character's colour, the lower one its background.
-Block half_blocks(const at::Tensor& map, double scale, Screen::Depth depth) {
+Block half_blocks(const at::Tensor& map, const Scale& scale, const ColourMap& colours, Screen::Depth depth) {
   auto height = map.size(0), width = map.size(1);
   auto* data = map.const_data_ptr<double>();
-  auto cells = colours_of(std::vector<double>(data, data + map.numel()), scale);
+  auto cell = [&](std::int64_t place) { return colours.at(scale.position(data[place])); };
   Block out;
   for (std::int64_t row = 0; row < height; row += 2) {
     std::string line, before;
     for (std::int64_t column = 0; column < width; ++column) {
-      auto& upper = cells[static_cast<std::size_t>(row * width + column)];
+      auto upper = cell(row * width + column);
       bool single = row + 1 == height;
       auto codes = painted(upper, Paint::character, depth);
       if (!single)
-        codes += painted(cells[static_cast<std::size_t>((row + 1) * width + column)], Paint::background, depth);
+        codes += painted(cell((row + 1) * width + column), Paint::background, depth);
       if (codes != before) line += codes;
       before = codes;
       line += "▀";
@@ -126,7 +127,7 @@ char character_of(double value) {
   return level == 0 ? ' ' : (value > 0 ? positive : negative)[level - 1];
 }
 
-Block characters(const at::Tensor& map, double scale) {
+Block characters(const at::Tensor& map, const Scale& scale) {
   auto height = map.size(0), width = map.size(1);
   auto* data = map.const_data_ptr<double>();
   Block out;
@@ -135,7 +136,7 @@ Block characters(const at::Tensor& map, double scale) {
     for (std::int64_t column = 0; column < width; ++column) {
       auto upper = data[row * width + column];
       auto value = row + 1 == height ? upper : (upper + data[(row + 1) * width + column]) / 2;
-      line += character_of(value / scale);
+      line += character_of(scale.strength(value));
     }
     out.add(std::move(line));
   }
@@ -179,13 +180,25 @@ Block beside(const std::vector<Block>& blocks) {
   return out;
 }
 
-double largest_of(const at::Tensor& map) {
-  auto finite = map.masked_select(map.isfinite());
-  return finite.numel() == 0 ? 0 : finite.abs().max().item<double>();
+// One scale for what is shown of a tensor, as `range` and `clip` say.
+Scale scale_of_all(const std::vector<at::Tensor>& maps, const ColourMap& colours, const HeatmapOptions& options) {
+  std::vector<double> values;
+  for (auto& each : maps) {
+    auto* data = each.const_data_ptr<double>();
+    values.insert(values.end(), data, data + each.numel());
+  }
+  return picture::scale_of(values, colours, options);
+}
+
+std::string told(const Scale& scale) {
+  auto beyond = scale.clipped() ? ", beyond it in full colours" : "";
+  if (scale.low == -scale.high) return filled("scale: ±{:.4g}{}", scale.high, beyond);
+  return filled("scale: {:.4g} to {:.4g}{}", scale.low, scale.high, beyond);
 }
 
 // One tensor's maps in at most so many columns and lines, below their title.
-Block block_of(const Titled& titled, const Screen& screen, int columns) {
+Block block_of(const Titled& titled, const Screen& screen, const HeatmapOptions& options, int columns) {
+  ColourMap colours(options.colour_map);
   Block out;
   out.add(cut(titled.title, columns));
   if (titled.relevance.numel() == 0) {
@@ -202,20 +215,18 @@ Block block_of(const Titled& titled, const Screen& screen, int columns) {
   auto height = std::max<std::int64_t>(16, 2 * (screen.lines - 6));
   auto size = size_of(maps.front(), width, height);
   for (auto& each : maps) each = resized(each, size);
-  double scale = 0;
-  for (auto& each : maps) scale = std::max(scale, largest_of(each));
-  if (!(scale > 0)) scale = 1;
+  auto scale = scale_of_all(maps, colours, options);
   for (std::size_t i = 0; i < maps.size(); i += static_cast<std::size_t>(per_row)) {
     std::vector<Block> row;
     for (auto k = i; k < std::min(maps.size(), i + static_cast<std::size_t>(per_row)); ++k)
       row.push_back(screen.depth == Screen::Depth::none ? characters(maps[k], scale)
-                                                        : half_blocks(maps[k], scale, screen.depth));
+                                                        : half_blocks(maps[k], scale, colours, screen.depth));
     if (i > 0 && !strips) out.add("");
     for (auto& line : beside(row).lines) out.add(std::move(line.text), line.width);
   }
   auto samples = titled.relevance.dim() < 2 ? 1 : titled.relevance.size(0);
   if (samples > count) out.add(cut(filled("… {} samples more", samples - count), columns));
-  out.add(cut(filled("scale: ±{:.4g}", scale), columns));
+  out.add(cut(told(scale), columns));
   return out;
 }
 
@@ -227,13 +238,13 @@ std::string drawn(const Block& block) {
 
 }  // namespace
 
-std::string draw(const std::vector<Titled>& maps, const Screen& screen) {
+std::string draw(const std::vector<Titled>& maps, const Screen& screen, const HeatmapOptions& options) {
   auto count = static_cast<int>(maps.size());
   constexpr int narrowest = 24;  // columns in which a map beside others says anything
   auto part = (screen.columns - gap * (count - 1)) / count;
   std::vector<Block> blocks;
   bool side_by_side = count == 1 || part >= narrowest;
-  for (auto& each : maps) blocks.push_back(block_of(each, screen, side_by_side ? part : screen.columns));
+  for (auto& each : maps) blocks.push_back(block_of(each, screen, options, side_by_side ? part : screen.columns));
   std::string out;
   if (side_by_side) {
     out = drawn(beside(blocks));

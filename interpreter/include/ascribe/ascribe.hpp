@@ -11,6 +11,7 @@
 //   progress.hpp   how far that is                                                no LibTorch
 //   report.hpp     what happened at each layer                                     no LibTorch
 //   heatmap.hpp    relevance as a picture
+//   figure.hpp     the same with captions, titles and colour bars, as SVG
 //   cache.hpp      the memory that is kept between calls
 //
 // What holds for all of them:
@@ -29,6 +30,7 @@
 #include "ascribe/cache.hpp"
 #include "ascribe/error.hpp"
 #include "ascribe/files.hpp"
+#include "ascribe/figure.hpp"
 #include "ascribe/heatmap.hpp"
 #include "ascribe/hooked.hpp"
 #include "ascribe/model.hpp"

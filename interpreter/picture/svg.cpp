@@ -1,0 +1,104 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "grammar/filled_text.hpp"
+#include "grammar/html_text.hpp"
+#include "grammar/text_width.hpp"
+#include "interpreter/picture/scene.hpp"
+
+namespace ascribe::picture {
+namespace {
+
+std::string hex(const Rgb& colour) { return filled("#{:02x}{:02x}{:02x}", colour[0], colour[1], colour[2]); }
+
+// Shares of the font's size: narrow and wide letters; all others lie between.
+double share_of(char32_t code) {
+  if (code < 0x80) {
+    auto letter = static_cast<char>(code);
+    if (std::string_view(" .,:;'|!ijlIt()[]/").find(letter) != std::string_view::npos) return 0.39;
+    if (std::string_view("mwMW@%").find(letter) != std::string_view::npos) return 0.98;
+    if (letter >= 'A' && letter <= 'Z') return 0.72;
+    return 0.63;
+  }
+  return width_of(code) == 2 ? 1.05 : width_of(code) == 0 ? 0 : 0.75;
+}
+
+std::string element(const Image& image) {
+  return filled(
+      "<image x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" preserveAspectRatio=\"none\" "
+      "image-rendering=\"pixelated\" href=\"data:image/png;base64,{}\"/>\n",
+      image.x, image.y, image.width, image.height, base64(png_bytes(image.pixels)));
+}
+std::string element(const Rectangle& each) {
+  return filled("<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>\n", each.x, each.y, each.width,
+                each.height, hex(each.colour));
+}
+std::string element(const Line& line) {
+  std::string points;
+  for (auto& each : line.points) points += filled("{}{:.2f},{:.2f}", points.empty() ? "" : " ", each.x, each.y);
+  return filled("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\"/>\n",
+                points, hex(line.colour), line.width);
+}
+std::string element(const Text& text) {
+  constexpr const char* anchors[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
+  return filled("<text x=\"{:g}\" y=\"{:g}\" font-size=\"{:g}\"{}{} fill=\"{}\">{}</text>\n", text.x, text.y, text.size,
+                anchors[static_cast<int>(text.anchor)], text.bold ? " font-weight=\"bold\"" : "",
+                hex(text.faint ? faint_ink : ink), escaped_html(one_line(text.text)));
+}
+
+}  // namespace
+
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    auto character = character_at(text, i);
+    auto code = character.code;
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x2028 && code <= 0x202E) ||
+                   (code >= 0x2066 && code <= 0x2069) || code == 0xFFFE || code == 0xFFFF;
+    if (control)
+      out += ' ';
+    else if (code == 0xFFFD)
+      out += "\uFFFD";
+    else
+      out += text.substr(i, character.bytes);
+    i += character.bytes;
+  }
+  return out;
+}
+
+double text_extent(std::string_view text, double size) {
+  double out = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    auto character = character_at(text, i);
+    out += share_of(character.code) * size;
+    i += character.bytes;
+  }
+  return out;
+}
+
+std::string shortened(const std::string& text, double size, double width) {
+  auto line = one_line(text);
+  if (text_extent(line, size) <= width) return line;
+  auto left = width - text_extent("…", size);
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < line.size();) {
+    auto character = character_at(line, i);
+    left -= share_of(character.code) * size;
+    if (left < 0) break;
+    i += character.bytes;
+    end = i;
+  }
+  return end == 0 ? "" : line.substr(0, end) + "…";
+}
+
+std::string svg(const Scene& scene) {
+  auto out = filled(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:g} {1:g}\" width=\"{0:g}\" height=\"{1:g}\" "
+      "font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n<rect width=\"{0:g}\" height=\"{1:g}\" fill=\"#ffffff\"/>\n",
+      scene.width, scene.height);
+  for (auto& item : scene.items) out += std::visit([](auto& each) { return element(each); }, item);
+  return out + "</svg>\n";
+}
+
+}  // namespace ascribe::picture
