@@ -255,7 +255,6 @@ Run add_run(CLI::App& app) {
   command->add_flag("--profile", options->profile,
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
-  group(*command, "Where relevance starts", {"--target", "--position", "--labels", "--of-output", "--start"});
   group(*command, "Results", {"--output", "--at", "--tokens", "--heatmap", "--profile", "--report"});
   return [options] { return telling_misfits(options->model, [&] { return run(*options); }); };
 }

@@ -61,7 +61,7 @@ void TargetArguments::add_to(CLI::App& command) {
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all()
-        ->group("Target");
+        ->group("Where relevance starts");
   };
   several("--target", targets, "INDEX|NAME|topN|all|@FILE",
           "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
@@ -69,19 +69,19 @@ void TargetArguments::add_to(CLI::App& command) {
           "[batch] and [] need none). Several: relevance starts from each of them");
   several("--against", against, "INDEX|NAME",
           "less this output: what speaks for the target rather than for it. Several: less each of them");
-  command.add_option("--labels", labels, "the outputs' names, a line for each")->type_name("FILE")->group("Target");
+  command.add_option("--labels", labels, "the outputs' names, a line for each")->type_name("FILE")->group("Where relevance starts");
   command
       .add_option("--position", position,
                   "of outputs [batch, positions, classes], the position that --target is of; -1 is the last. Of outputs "
                   "[batch, classes, height, width]: `12,30`")
       ->type_name("INDEX[,INDEX…]")
-      ->group("Target");
+      ->group("Where relevance starts");
   command.add_option("--of-output", of_output, "of a model with several outputs, which one, from 0 on")
       ->check(CLI::NonNegativeNumber)
-      ->group("Target");
+      ->group("Where relevance starts");
   command.add_option("--start", start, "relevance to start from: output, one, or a .npy file of the output's shape")
       ->type_name("output|one|FILE.npy")
-      ->group("Target");
+      ->group("Where relevance starts");
 }
 
 ChosenTarget::ChosenTarget(const TargetArguments& arguments) {

@@ -16,6 +16,9 @@ using namespace ascribe;
 namespace {
 
 using namespace command;
+using files::read_npy;
+using files::read_png;
+using files::write_npy;
 using Catch::Contains;
 using Catch::StartsWith;
 
