@@ -5,11 +5,15 @@
 
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <mutex>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
+#include "ascribe/files.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/sizes.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 
@@ -26,6 +30,32 @@ namespace {
       filled("{} takes the name of a composite or a rule, and {} is a file", argument, files::quoted(path)),
       filled("write `--load {} {}{}`", files::quoted(path), argument.starts_with('-') ? argument + " " : "", name));
 }
+
+// The disk, and what was read of it.
+class NotingFiles : public Files {
+ public:
+  Kind kind(const std::filesystem::path& path) const override { return disk_->kind(path); }
+  std::vector<Entry> list(const std::filesystem::path& folder, std::size_t most) const override {
+    return disk_->list(folder, most);
+  }
+  std::filesystem::path resolve(const std::filesystem::path& path) const override { return disk_->resolve(path); }
+  std::string read(const std::filesystem::path& path, std::size_t most) const override {
+    auto text = disk_->read(path, most);
+    std::lock_guard lock(mutex_);
+    texts_[path.string()] = text;
+    return text;
+  }
+  std::string texts() const {
+    std::string out;
+    for (auto& [path, text] : texts_) out += path + '\0' + text + '\0';
+    return out;
+  }
+
+ private:
+  std::shared_ptr<const Files> disk_ = Files::disk();
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::string> texts_;
+};
 
 }  // namespace
 
@@ -51,15 +81,19 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
   if (rules_required) option->required();
   add_loading_to(command);
   command.add_option("--device", device, "cpu or cuda:0")->type_name("DEVICE");
-  command.add_option("--threads", threads, "threads for one operator (default: all cores)")->check(CLI::PositiveNumber);
+  command.add_option("--threads", threads, "threads for one operator (default: all cores, or one for a model so small that they would "
+                     "only wait for each other)")->check(CLI::PositiveNumber);
   group(command, "Model and rules", {"--model", "--rules", "--load", "--device", "--threads"});
 }
 
-Composite RuleArguments::read() const {
-  if (rules.ends_with(".rule") && std::filesystem::exists(rules)) refuse_file(rules, name, loading.options());
-  auto pack = load.empty()
-                  ? Pack::standard()
-                  : Pack::load(std::vector<std::filesystem::path>(load.begin(), load.end()), loading.options());
+Composite RuleArguments::read(std::string* sources) const {
+  auto options = loading.options();
+  if (rules.ends_with(".rule") && std::filesystem::exists(rules)) refuse_file(rules, name, options);
+  auto noting = std::make_shared<NotingFiles>();
+  if (sources) options.files = noting;
+  auto pack = load.empty() ? Pack::standard()
+                           : Pack::load(std::vector<std::filesystem::path>(load.begin(), load.end()), options);
+  if (sources) *sources = noting->texts();
   return pack.call(rules, name);
 }
 
@@ -76,6 +110,10 @@ Model ModelArguments::read_model() const {
   if (threads > 0) at::set_num_threads(threads);
   auto out = Model::load(model);
   return device == "cpu" ? out : out.to(device);
+}
+
+void ModelArguments::choose_threads(const at::Tensor& x) const {
+  if (threads == 0) at::set_num_threads(sensible_threads(model, x));
 }
 
 }  // namespace ascribe::command

@@ -24,7 +24,8 @@ struct RuleArguments {
 
   /// Adds `--load` and how it is loaded; `this` has to live as long as the subcommand.
   void add_loading_to(CLI::App& command);
-  Composite read() const;
+  /// `sources`: if it is not null, gets the text of every file that was read.
+  Composite read(std::string* sources = nullptr) const;
 };
 
 struct ModelArguments : RuleArguments, InputArguments {
@@ -34,12 +35,14 @@ struct ModelArguments : RuleArguments, InputArguments {
   /// Adds the options to a subcommand; `this` has to live as long as that.
   void add_to(CLI::App& command, bool rules_required);
 
-  Composite read_rules() const { return RuleArguments::read(); }
+  Composite read_rules(std::string* sources = nullptr) const { return RuleArguments::read(sources); }
   using InputArguments::read;
   /// One tensor for each `--input`, and warnings on stderr. Throws Error as read_all() does.
   std::vector<at::Tensor> read_inputs() const;
-  /// On the device; also sets the number of threads.
+  /// On the device; also sets the number of threads, where it is asked for.
   Model read_model() const;
+  /// Sets it where it is not: as many as help with this input.
+  void choose_threads(const at::Tensor& x) const;
 };
 
 }  // namespace ascribe::command

@@ -10,15 +10,6 @@
 #include "grammar/filled_text.hpp"
 
 namespace ascribe::command {
-namespace {
-
-std::size_t terminal_width() {
-  struct winsize size {};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-}  // namespace
-
 std::string progress_text(const Progress& progress, std::size_t width) {
   auto out = filled("{}  {}{} layer{}  {} ({})", progress.pass == Progress::Pass::forward ? "forward " : "backward",
                     progress.done, progress.total ? filled(" of {}", *progress.total) : "",
@@ -34,15 +25,20 @@ bool ProgressLine::is_seen() {
   return ::isatty(STDERR_FILENO) && terminal && std::string_view(terminal) != "dumb";
 }
 
+std::size_t ProgressLine::width() {
+  struct winsize size {};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 ProgressCallback ProgressLine::callback() {
   if (!is_seen()) return {};
   return [this](const Progress& progress) {
-    if (is_due()) show(progress_text(progress, terminal_width() - 1));
+    if (is_due()) show(progress_text(progress, width() - 1));
   };
 }
 
 void ProgressLine::tell(const std::string& text) {
-  if (is_seen() && is_due()) show(text.substr(0, terminal_width() - 1));
+  if (is_seen() && is_due()) show(text.substr(0, width() - 1));
 }
 
 bool ProgressLine::is_due() {

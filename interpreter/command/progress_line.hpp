@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "ascribe/progress.hpp"
@@ -22,9 +23,13 @@ class ProgressLine {
   /// Shows what the work is at, of plain characters.
   void tell(const std::string& text);
 
+  /// Whether standard error is a terminal that can show such a line, and how wide it is.
+  static bool is_seen();
+  static std::size_t width();
+
  private:
   using Clock = std::chrono::steady_clock;
-  static bool is_seen();
+
   bool is_due();
   void show(const std::string& text);
 

@@ -16,6 +16,8 @@
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/interruption.hpp"
 #include "interpreter/command/input_misfit.hpp"
+#include "interpreter/command/many/destination.hpp"
+#include "interpreter/command/many/many.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/files/npy.hpp"
 #include "interpreter/command/picture_page.hpp"
@@ -32,6 +34,7 @@ struct RunOptions {
   ModelArguments model;
   TargetArguments target;
   PictureArguments picture;
+  ManyArguments many;
   std::string tokens, report = "text";
   std::vector<std::string> outputs, at;
   bool profile = false;
@@ -190,6 +193,7 @@ int run(const RunOptions& options) {
   auto target = chosen.whole();
   auto inputs = options.model.read_inputs();
   auto model = options.model.read_model();
+  options.model.choose_threads(inputs.front());
   Interruption interruption;  // from here on, the work is long, or leaves files
   wanted.stop = interruption.token();
   auto attribution = [&] {
@@ -231,6 +235,26 @@ int run(const RunOptions& options) {
   return fine;
 }
 
+// One by one, or many: as the input and the files for results say.
+bool is_for_many(const RunOptions& options) {
+  bool folder = options.outputs.size() == 1 && Destination::is_one(options.outputs.front());
+  return options.model.many() || options.many.any() || folder ||
+         (options.picture.wanted() && Destination::is_one(options.picture.file));
+}
+
+int run_many(const RunOptions& options, const std::string& settings) {
+  for (auto& [given, option] : {std::pair(!options.at.empty(), "--at"), std::pair(!options.tokens.empty(), "--tokens"),
+                                std::pair(options.profile, "--profile"), std::pair(options.outputs.size() > 1, "a second --output")})
+    if (given) throw usage_error(filled("{} is for one input", option), "give one file as --input, or leave it out");
+  return explain_many({.model = options.model,
+                       .target = options.target,
+                       .picture = options.picture,
+                       .many = options.many,
+                       .output = options.outputs.empty() ? "" : options.outputs.front(),
+                       .report = options.report,
+                       .settings = settings});
+}
+
 }  // namespace
 
 Run add_run(CLI::App& app) {
@@ -241,8 +265,9 @@ Run add_run(CLI::App& app) {
   auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
     command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
   };
-  several("--output", options->outputs, "FILE.npy",
-          "where the relevance goes, in the input's shape: of the first input that gets some, or once for each");
+  several("--output", options->outputs, "FILE.npy|DIR/",
+          "where the relevance goes, in the input's shape: of the first input that gets some, or once for each. Of many "
+          "inputs, a folder, or a pattern such as 'maps/*.npy'");
   several("--at", options->at, "LAYER=FILE.npy|GLOB=DIR/",
           "relevance at the output of an inner layer, or of all that a glob is for. Without --output, it goes no further");
   command
@@ -256,7 +281,11 @@ Run add_run(CLI::App& app) {
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
   one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
   group(*command, "Results", {"--output", "--at", "--tokens", "--heatmap", "--profile", "--report"});
-  return [options] { return telling_misfits(options->model, [&] { return run(*options); }); };
+  options->many.add_to(*command);
+  return [options, command] {
+    if (is_for_many(*options)) return run_many(*options, settings_of(*command));
+    return telling_misfits(options->model, [&] { return run(*options); });
+  };
 }
 
 }  // namespace ascribe::command

@@ -81,31 +81,56 @@ class Output {
 };
 
 // A new file beside the final one, gone again unless it is kept.
+// Without a name as long as it is written, so that nothing is left of it when the process is killed; where a file system
+// has no such files, with one that begins with a dot.
 class TemporaryFile {
  public:
-  TemporaryFile(const fs::path& folder, const fs::path& shown) {
-    static std::atomic<unsigned> counter = 0;
+  TemporaryFile(const fs::path& folder, const fs::path& shown) : folder_(folder) {
+    descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) kept_ = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+    if (kept_ >= 0 && ::access(unnamed().c_str(), F_OK) == 0) return;
+    forget_unnamed();
     do {
-      path_ = folder / filled(".ascribe-{}-{}.part", ::getpid(), counter++);
+      path_ = next_name();
       descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (descriptor_ < 0 && errno == EEXIST);
     if (descriptor_ < 0) writing_failed(shown, errno);
   }
   ~TemporaryFile() {
+    if (kept_ >= 0) ::close(kept_);
     if (!path_.empty()) ::unlink(path_.c_str());
   }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
+  // To be closed by whoever writes.
   int descriptor() const { return descriptor_; }
   void keep_as(const fs::path& target, const fs::path& shown) {
+    if (path_.empty() && link_to(target)) return;
+    while (path_.empty()) {  // a link replaces nothing: a name does
+      if (errno != EEXIST) writing_failed(shown, errno);
+      if (auto name = next_name(); link_to(name)) path_ = name;
+    }
     if (::rename(path_.c_str(), target.c_str()) != 0) writing_failed(shown, errno);
     path_.clear();
   }
 
  private:
-  fs::path path_;
-  int descriptor_;
+  std::string unnamed() const { return filled("/proc/self/fd/{}", kept_); }
+  bool link_to(const fs::path& path) const {
+    return ::linkat(AT_FDCWD, unnamed().c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  }
+  fs::path next_name() const {
+    static std::atomic<unsigned> counter = 0;
+    return folder_ / filled(".ascribe-{}-{}.part", ::getpid(), counter++);
+  }
+  void forget_unnamed() {
+    for (auto* each : {&descriptor_, &kept_})
+      if (*each >= 0) ::close(std::exchange(*each, -1));
+  }
+
+  fs::path folder_, path_;  // path_: its name, while it has one
+  int descriptor_ = -1, kept_ = -1;
 };
 
 }  // namespace
@@ -185,7 +210,7 @@ void make_folder(const fs::path& path) {
     cannot_write(path, reason(errno), "choose another folder, or make it writable");
 }
 
-void write_file(const fs::path& path, std::initializer_list<std::string_view> parts) try {
+void write_file(const fs::path& path, std::initializer_list<std::string_view> parts, bool durably) try {
   check_writable(path);
   auto status = fs::status(path);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
@@ -198,7 +223,7 @@ void write_file(const fs::path& path, std::initializer_list<std::string_view> pa
   Output output(path, file.descriptor());
   if (fs::exists(status)) ::fchmod(file.descriptor(), static_cast<mode_t>(status.permissions()));
   for (auto part : parts) output.write(part);
-  output.sync();
+  if (durably) output.sync();
   output.close();
   file.keep_as(target, path);
 } catch (...) {

@@ -1,0 +1,189 @@
+#include "interpreter/command/many/batches.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "grammar/filled_text.hpp"
+#include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/input_misfit.hpp"
+
+namespace ascribe::command {
+namespace {
+
+constexpr std::int64_t most_predictions_told = 5;
+
+std::optional<std::size_t> whole_number(std::string_view text) {
+  std::size_t out = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return out;
+}
+
+std::int64_t samples_of(const at::Tensor& x) { return x.dim() == 0 ? 1 : x.size(0); }
+
+// Of each sample, where dimension 0 counts them; otherwise of all together, told with the first.
+std::vector<double> sums_of(const at::Tensor& tensor, std::int64_t samples, bool at_first) {
+  std::vector<double> out(static_cast<std::size_t>(samples));
+  auto values = tensor.to(at::kCPU, at::kDouble);
+  if (at_first && values.dim() > 0 && values.size(0) == samples)
+    for (std::int64_t i = 0; i < samples; ++i) out[static_cast<std::size_t>(i)] = values[i].sum().item<double>();
+  else if (samples == 1)
+    out[0] = values.sum().item<double>();
+  return out;
+}
+
+bool are_alike(const at::Tensor& a, const at::Tensor& b) {
+  return a.dim() > 0 && b.dim() > 0 && a.scalar_type() == b.scalar_type() && a.sizes().slice(1) == b.sizes().slice(1);
+}
+
+nlohmann::json layers_as_json(const Report& report) {
+  auto out = nlohmann::json::array();
+  for (auto& layer : report)
+    if (layer.above && layer.below && *layer.above != *layer.below)
+      out.push_back({{"name", layer.name},
+                     {"taken", *layer.above - *layer.below},
+                     {"bias", layer.bias.value_or(0)},
+                     {"stabilizer", layer.stabilizer.value_or(0)}});
+  return out;
+}
+
+}  // namespace
+
+Inputs::Inputs(InputList list, const std::string& shard) : list_(std::move(list)) {
+  if (shard.empty()) return;
+  auto slash = std::min(shard.find('/'), shard.size());
+  auto which = whole_number(shard.substr(0, slash)), of = whole_number(shard.substr(std::min(slash + 1, shard.size())));
+  if (!which || !of || *which < 1 || *which > *of)
+    throw usage_error(filled("--shard '{}' is no part of a whole", shard), "write `--shard 3/16`: 1/16 to 16/16");
+  shard_ = *which, shards_ = *of;
+}
+
+std::size_t Inputs::count() const { return (all() + shards_ - shard_) / shards_; }
+
+std::string Inputs::shard_name() const { return shards_ == 1 ? "" : filled("{}-of-{}", shard_, shards_); }
+
+std::string Inputs::digest() const {
+  std::string text;
+  for (auto& item : list_.items) text += item.path + '\0';
+  return digest_of(text);
+}
+
+bool is_of_one_input(const Error& error) {
+  switch (error.diagnostics().front().code) {
+    case Code::unreadable_file:
+    case Code::wrong_tensor:
+    case Code::wrong_input:
+    case Code::model_failed:
+    case Code::too_large:
+    case Code::no_batch:
+      return true;
+    default:  // the rules', the model's, the run's
+      return false;
+  }
+}
+
+Explainer::Explainer(const Model& model, const Composite& rules, const ChosenTarget& chosen, bool keeps_inputs,
+                     std::stop_token stop)
+    : model_(model), rules_(rules), chosen_(chosen), keeps_inputs_(keeps_inputs), stop_(std::move(stop)) {}
+
+void Explainer::together(std::vector<BatchItem*> items, std::vector<Explained*> found, Report& report) {
+  std::vector<at::Tensor> inputs;
+  std::vector<std::size_t> places;
+  for (auto* each : items) {
+    inputs.push_back(each->read.x);
+    places.insert(places.end(), static_cast<std::size_t>(samples_of(each->read.x)), each->place);
+  }
+  auto x = inputs.size() == 1 ? inputs[0] : at::cat(inputs);
+  auto target = chosen_.of(places);
+  auto a = attribute(model_, rules_, x, target, {.sum_embeddings = true, .stop = stop_});
+  bool at_first = a.sample_dimension == 0;
+  if (items.size() > 1 && !at_first)
+    throw Error({.code = Code::bad_target,
+                 .message = "the model's output does not count samples at dimension 0: inputs cannot share a batch",
+                 .help = "explain them one by one: `--batch-size 1`"});
+  auto outcome = outcome_of(a, target, most_predictions_told);
+  auto output = chosen_among(a.output, a, target).cpu(), relevance = a.relevance.cpu();
+  auto starts = sums_of(a.start, samples_of(x), at_first), sums = sums_of(relevance, samples_of(x), true);
+  for (auto& layer : a.report) {
+    auto known = std::find_if(report.begin(), report.end(), [&](auto& each) { return each.name == layer.name; });
+    if (known == report.end()) {
+      report.push_back(layer);
+      continue;
+    }
+    auto add = [](std::optional<double>& sum, const std::optional<double>& part) {
+      if (part) sum = sum.value_or(0) + *part;
+    };
+    add(known->above, layer.above), add(known->below, layer.below);
+    add(known->bias, layer.bias), add(known->stabilizer, layer.stabilizer);
+  }
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto& out = *found[i];
+    auto count = samples_of(inputs[i]);
+    auto part = [&](const at::Tensor& whole) {
+      return items.size() == 1 ? whole : whole.narrow(0, first, count).contiguous();
+    };
+    auto part_of = [&]<typename T>(const std::vector<T>& whole) {
+      if (whole.size() != static_cast<std::size_t>(samples_of(x))) return items.size() == 1 ? whole : std::vector<T>();
+      return std::vector<T>(whole.begin() + first, whole.begin() + first + count);
+    };
+    out.relevance = part(relevance);
+    out.output = at_first ? part(output) : output;
+    if (keeps_inputs_) out.input = inputs[i];
+    out.outcome = {outcome.classes, part_of(outcome.largest), part_of(outcome.starts)};
+    out.target = chosen_.of(std::vector<std::size_t>(static_cast<std::size_t>(count), items[i]->place));
+    out.starts = part_of(starts);
+    out.sums = part_of(sums);
+    if (i == 0) out.warnings.insert(out.warnings.end(), a.warnings.begin(), a.warnings.end());
+    first += count;
+  }
+}
+
+Explainer::Found Explainer::explain(std::vector<BatchItem> items, bool strict, const InputArguments& arguments) {
+  Found out;
+  Report report;
+  for (auto& each : items)
+    out.inputs.push_back({.item = each.item, .failure = each.failure, .warnings = each.read.warnings});
+  std::optional<Error> first_failure;
+  auto try_together = [&](std::size_t begin, std::size_t end) {
+    std::vector<BatchItem*> batch;
+    std::vector<Explained*> found;
+    for (auto i = begin; i < end; ++i) batch.push_back(&items[i]), found.push_back(&out.inputs[i]);
+    try {
+      together(batch, found, report);
+      any_ = true;
+      return true;
+    } catch (const model::InputMisfit& error) {
+      first_failure = in_options(error, items[begin].item.path, arguments);
+    } catch (const Error& error) {
+      first_failure = error;
+    }
+    if (!is_of_one_input(*first_failure)) throw *first_failure;
+    if (end - begin > 1) return false;
+    auto failure = first_failure->diagnostics().front();
+    if (failure.message.find(items[begin].item.path) == std::string::npos)
+      failure.message = filled("{}: {}", items[begin].item.path, failure.message);
+    if (strict) throw Error(failure);
+    out.inputs[begin].failure = failure;
+    return false;
+  };
+  for (std::size_t begin = 0; begin < items.size();) {
+    if (out.inputs[begin].failure) {
+      ++begin;
+      continue;
+    }
+    auto end = begin + 1;
+    while (end < items.size() && !out.inputs[end].failure && are_alike(items[begin].read.x, items[end].read.x)) ++end;
+    if (!try_together(begin, end) && end - begin > 1)
+      for (auto i = begin; i < end; ++i) try_together(i, i + 1);
+    begin = end;
+  }
+  // Where nothing at all can be explained, it is not these inputs.
+  if (!any_ && first_failure) throw *first_failure;
+  out.end["layers"] = layers_as_json(report);
+  return out;
+}
+
+}  // namespace ascribe::command

@@ -1,0 +1,60 @@
+// What a run over many inputs has done: a file of JSON lines, written as it goes, by which a run that was cut goes on.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace ascribe::command {
+
+/// The first line says what was asked; then come, batch by batch, a line for each input and one that ends the batch.
+/// A batch counts when its last line is there. Two runs never write one file: it is locked while it is open.
+class Summary {
+ public:
+  using Json = nlohmann::json;
+
+  /// A batch that is done.
+  struct Batch {
+    std::vector<Json> inputs;
+    Json end;
+  };
+
+  /// Opens the file, and makes it where there is none. `resume`: goes on with what it says; the batches that are whole, and
+  /// whose results are there in the size that they had, stay. Without it, all is begun anew. Throws Error: usage where
+  /// another run has it open; unwritable_file.
+  Summary(const std::filesystem::path& path, bool resume);
+  ~Summary();
+  Summary(const Summary&) = delete;
+  Summary& operator=(const Summary&) = delete;
+
+  /// What the first line says; null where there was none.
+  const Json& header() const { return header_; }
+  /// Throws Error (usage) where the file goes on with a run that was asked something else.
+  void begin(const Json& header);
+  const std::map<std::size_t, Batch>& batches() const { return batches_; }
+  /// The lines of one more batch, in one piece.
+  void add(std::size_t number, Batch batch);
+  /// Brings the batches into order, where they are not.
+  void finish();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void read();
+  void write_again();
+  void append(const std::string& text);
+
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  Json header_;
+  std::map<std::size_t, Batch> batches_;
+  std::vector<std::size_t> order_;  // in the file
+};
+
+/// One line.
+std::string line_of(const Summary::Json& json);
+
+}  // namespace ascribe::command
