@@ -7,9 +7,9 @@
 #include <iostream>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 

@@ -10,18 +10,18 @@
 #include "ascribe/attribute.hpp"
 #include "ascribe/heatmap.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/command/interruption.hpp"
 #include "interpreter/command/input_misfit.hpp"
+#include "interpreter/command/interruption.hpp"
 #include "interpreter/command/model_arguments.hpp"
-#include "interpreter/files/npy.hpp"
-#include "interpreter/files/png.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/command/tokens.hpp"
+#include "interpreter/files/atomic_file.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/png.hpp"
 
 namespace ascribe::command {
 namespace {

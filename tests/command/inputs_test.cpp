@@ -29,13 +29,15 @@ TEST_CASE("a picture that does not fit a model is told by its dimension, with th
   files::write_png(folder / "large.png", three.repeat_interleave(3, 0).repeat_interleave(3, 1));
   auto colour = run_shell(folder, on_digits + "--input three.png");
   CHECK(colour.code == 3);
-  CHECK(colour.err == "error[A0703]: input 'three.png' has 3 channels ([1, 3, " + std::to_string(side) + ", " + std::to_string(side) +
+  CHECK(colour.err == "error[A0703]: input 'three.png' has 3 channels ([1, 3, " + std::to_string(side) + ", " +
+                          std::to_string(side) +
                           "]), and the model takes 1\n  = help: add `--grey`, which makes one channel of three\n");
   auto large = run_shell(folder, on_digits + "--input large.png --grey");
   CHECK(large.code == 3);
   CHECK_THAT(large.err, Contains("error[A0609]: layer 'classifier' (linear) cannot run: it takes ") &&
                             Contains("numbers of each sample, and gets ") &&
-                            Contains("= note: input 'large.png' has ") && Contains("is likely not the size that the model takes") &&
+                            Contains("= note: input 'large.png' has ") &&
+                            Contains("is likely not the size that the model takes") &&
                             Contains("= help: add `--resize` and `--crop`"));
   auto fitting = run_shell(folder, on_digits + "--input large.png --grey --resize " + std::to_string(side));
   CHECK(fitting.err == "");
@@ -62,7 +64,8 @@ TEST_CASE("a list, a pattern or a folder of one is that one; of many, one is off
 TEST_CASE("zeros around a small picture are warned of, and the work is done") {
   Folder folder;
   files::write_png(folder / "small.png", at::full({2, 2, 3}, 9, at::kByte));
-  auto small = run_shell(folder, on_digits + "--input small.png --grey --crop " + std::to_string(three_in_colour().size(0)));
+  auto small =
+      run_shell(folder, on_digits + "--input small.png --grey --crop " + std::to_string(three_in_colour().size(0)));
   CHECK(small.code == 0);
   CHECK_THAT(small.err, Contains("warning[A0703]: picture 'small.png' has 2 × 2 pixels, less than --crop asks for"));
 }
@@ -70,7 +73,8 @@ TEST_CASE("zeros around a small picture are warned of, and the work is done") {
 TEST_CASE("the options of run stand below headings") {
   Folder folder;
   auto help = run_shell(folder, "ascribe run --help").out;
-  for (auto heading : {"\nModel and rules:\n", "\nInput:\n", "\nPictures:\n", "\nWhere relevance starts:\n", "\nResults:\n"}) {
+  for (auto heading :
+       {"\nModel and rules:\n", "\nInput:\n", "\nPictures:\n", "\nWhere relevance starts:\n", "\nResults:\n"}) {
     INFO(heading);
     CHECK(help.find(heading) != std::string::npos);
   }
