@@ -1,5 +1,6 @@
 // What is done with a picture before a model gets it: the rules of torchvision's transforms.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
