@@ -8,12 +8,12 @@
 #include <optional>
 
 #include "grammar/formatter.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/line_diff.hpp"
 #include "interpreter/command/load_arguments.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/pack/rule_sources.hpp"
 
 namespace ascribe::command {

@@ -49,8 +49,9 @@ std::vector<double> channels_in(const std::vector<std::string>& values, const ch
     if (text.starts_with('+')) text.remove_prefix(1);
     auto value = number_in<double>(text);
     if (!value)
-      throw usage_error(filled("{} takes numbers, or `imagenet` alone, not {}", option, files::quoted_name(each)),
-                        filled("write `{} imagenet`, or one number, or one for each channel, with commas between", option));
+      throw usage_error(
+          filled("{} takes numbers, or `imagenet` alone, not {}", option, files::quoted_name(each)),
+          filled("write `{} imagenet`, or one number, or one for each channel, with commas between", option));
     out.push_back(*value);
   }
   return out;
@@ -121,7 +122,8 @@ void InputArguments::add_to(CLI::App& command) {
       ->take_all()
       ->group("Input");
   command.add_flag("--recursive", recursive, "of a folder: what is in folders below it, too")->group("Input");
-  command.add_flag("--null", null_separated, "of @list.txt and -: paths end with NUL, not with the line")->group("Input");
+  command.add_flag("--null", null_separated, "of @list.txt and -: paths end with NUL, not with the line")
+      ->group("Input");
   one_of(command.add_option("--prepare", prepare,
                             "pictures as most networks take them: --resize 256, --crop 224, --mean and --std of "
                             "ImageNet, --colour; what is given beside it counts instead"),
@@ -177,7 +179,8 @@ Preparation InputArguments::preparation() const {
   out.grey = grey;
   out.colour = (out.colour || colour) && !grey;
   for (auto value : out.deviation)
-    if (!(value > 0)) throw usage_error("--std has to be positive", "give the deviations that the model was trained with");
+    if (!(value > 0))
+      throw usage_error("--std has to be positive", "give the deviations that the model was trained with");
   return out;
 }
 
@@ -227,8 +230,9 @@ std::vector<ReadInput> InputArguments::read_all() const {
   for (auto& each : inputs) {
     auto items = list_inputs(each, {.recursive = recursive, .null_separated = null_separated}).items;
     if (items.size() != 1)
-      throw usage_error(filled("{} stands for {} inputs, and here one is taken at a time", files::quoted(each), items.size()),
-                        filled("write `--input {}`", files::quoted(items.front().path)));
+      throw usage_error(
+          filled("{} stands for {} inputs, and here one is taken at a time", files::quoted(each), items.size()),
+          filled("write `--input {}`", files::quoted(items.front().path)));
     out.push_back(read(items.front()));
     pictures = pictures || out.back().picture.defined();
   }

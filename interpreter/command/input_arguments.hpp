@@ -31,11 +31,11 @@ struct InputArguments {
 
   /// Whether the one `--input` stands for any number of inputs, each of which is to be read by itself.
   bool many() const;
-  /// What `--input` stands for, in order; nothing is opened, and standard input can be read once only. Throws Error where
-  /// there are several `--input`: these are given to a model together.
+  /// What `--input` stands for, in order; nothing is opened, and standard input can be read once only. Throws Error
+  /// where there are several `--input`: these are given to a model together.
   InputList list() const;
-  /// Reads and prepares one of the list. May be called from several threads at once. Throws Error: what a file that cannot
-  /// be read, or does not fit to the options, has to say; it names the file.
+  /// Reads and prepares one of the list. May be called from several threads at once. Throws Error: what a file that
+  /// cannot be read, or does not fit to the options, has to say; it names the file.
   ReadInput read(const InputItem& item) const;
 
   /// What is done with pictures. Throws Error (usage) where the options contradict each other.

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::array<std::string_view, 6> endings{".png", ".jpg", ".jpeg", ".npy", ".npz", ".pt"};
 // Of pictures that are not read: they were meant, and it is told that they are left out.
-constexpr std::array<std::string_view, 10> other_pictures{".gif", ".webp", ".bmp",  ".tif",  ".tiff",
+constexpr std::array<std::string_view, 10> other_pictures{".gif",  ".webp", ".bmp",  ".tif", ".tiff",
                                                           ".heic", ".heif", ".avif", ".jp2", ".jxl"};
 constexpr std::size_t largest_list = std::size_t{1} << 28;
 
@@ -84,8 +84,9 @@ class Walk {
 
   void look_into(const std::string& folder, std::vector<std::string>& rest) {
     auto unreadable_folder = [&](const std::error_code& error) {
-      return nothing_there(filled("cannot read the folder {}: {}", files::quoted(root_ / folder), reason(error.value())),
-                           check_permissions);
+      return nothing_there(
+          filled("cannot read the folder {}: {}", files::quoted(root_ / folder), reason(error.value())),
+          check_permissions);
     };
     std::error_code error;
     fs::directory_iterator each(root_ / folder, error);
@@ -131,7 +132,7 @@ InputList in_folder(const std::string& folder, bool recursive) {
     throw nothing_there(
         filled("{} holds nothing that can be read{}: files that end with {}", files::quoted(folder),
                found.left_out.empty() ? "" : filled(", but {}", joined(found.left_out)), fmt::join(endings, ", ")),
-        !found.left_out.empty()                 ? how_to_convert
+        !found.left_out.empty()           ? how_to_convert
         : found.has_folders && !recursive ? "there are folders in it: add `--recursive` to look into them, too"
                                           : "name the folder that they lie in");
   std::sort(found.files.begin(), found.files.end(), naturally_before);
@@ -139,11 +140,11 @@ InputList in_folder(const std::string& folder, bool recursive) {
   auto begin = folder.ends_with('/') ? folder : folder + "/";
   for (auto& each : found.files) out.items.push_back({begin + each, each});
   if (!found.left_out.empty())
-    out.warnings.push_back({.code = Code::wrong_input,
-                            .severity = Severity::warning,
-                            .message = filled("{} holds pictures that are not read: {}", files::quoted(folder),
-                                              joined(found.left_out)),
-                            .help = how_to_convert});
+    out.warnings.push_back(
+        {.code = Code::wrong_input,
+         .severity = Severity::warning,
+         .message = filled("{} holds pictures that are not read: {}", files::quoted(folder), joined(found.left_out)),
+         .help = how_to_convert});
   return out;
 }
 
@@ -167,8 +168,9 @@ InputList of_pattern(const std::string& pattern) {
       out.items.push_back({matches.gl_pathv[i], {}});
   }
   if (out.items.empty())
-    throw nothing_there(filled("no file matches {}", files::quoted(pattern)),
-                        "* stands for any part of a name, ? for one character, [ab] for one of these, {a,b} for either");
+    throw nothing_there(
+        filled("no file matches {}", files::quoted(pattern)),
+        "* stands for any part of a name, ? for one character, [ab] for one of these, {a,b} for either");
   std::sort(out.items.begin(), out.items.end(), [](auto& a, auto& b) { return naturally_before(a.path, b.path); });
   return out;
 }
@@ -200,7 +202,8 @@ std::string all_of_input() {
   for (;;) {
     auto got = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw nothing_there(filled("cannot read standard input: {}", reason(errno)), "check where it comes from");
+    if (got < 0)
+      throw nothing_there(filled("cannot read standard input: {}", reason(errno)), "check where it comes from");
     if (got == 0) return text;
     text.append(piece.data(), static_cast<std::size_t>(got));
     if (text.size() > largest_list)
@@ -251,10 +254,10 @@ InputList list_inputs(const std::string& argument, const ListOptions& options) {
     name_within(out.items);  // below that folder, whether or not all of them lie in one below it
     return out;
   }
-  auto out = argument == "-"            ? of_text(all_of_input(), {}, options.null_separated, "standard input")
-             : is_list                  ? in_list(argument.substr(1), options.null_separated)
+  auto out = argument == "-"        ? of_text(all_of_input(), {}, options.null_separated, "standard input")
+             : is_list              ? in_list(argument.substr(1), options.null_separated)
              : is_pattern(argument) ? of_pattern(argument)
-                                        : InputList{.items = {{argument, {}}}};
+                                    : InputList{.items = {{argument, {}}}};
   name_items(out.items);
   return out;
 }

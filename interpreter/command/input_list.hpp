@@ -12,14 +12,14 @@ namespace ascribe::command {
 struct InputItem {
   std::string path;  ///< to be read; may name an array of an archive, `masks.npz:left`
   /// For files that are made of it: unlike all others of the list; the stem, below the folders that the list has in
-  /// common (`cats/7`), with its ending where stems clash (`7.jpg`, `7.png`). Without characters that a file system or a
-  /// terminal would mind.
+  /// common (`cats/7`), with its ending where stems clash (`7.jpg`, `7.png`). Without characters that a file system or
+  /// a terminal would mind.
   std::string name;
 };
 
 struct InputList {
-  std::vector<InputItem> items{};         ///< in natural order (`9` before `10`); a list's in its own
-  std::vector<Diagnostic> warnings{};     ///< what was left out
+  std::vector<InputItem> items{};      ///< in natural order (`9` before `10`); a list's in its own
+  std::vector<Diagnostic> warnings{};  ///< what was left out
 };
 
 struct ListOptions {
@@ -27,8 +27,8 @@ struct ListOptions {
   bool null_separated = false;  ///< of a list: paths end with NUL, not with the line
 };
 
-/// Whether it stands for any number of files: a folder, a pattern (`photos/*.jpg`) that is no file's own name, `@list.txt`
-/// (a path on each line, relative to the list), or `-` (the same from standard input).
+/// Whether it stands for any number of files: a folder, a pattern (`photos/*.jpg`) that is no file's own name,
+/// `@list.txt` (a path on each line, relative to the list), or `-` (the same from standard input).
 bool is_many(const std::string& argument);
 
 /// The files, none of which is opened. Standard input can be read once only. Throws Error: usage for options of another

@@ -63,9 +63,10 @@ Interruption::~Interruption() {
 
 void Interruption::check(const std::string& path) const {
   if (source_.stop_requested())
-    throw Error({.code = Code::stopped,
-                 .message = "stopped as requested, before " + files::quoted(std::filesystem::path(path)) + " was written",
-                 .help = "begin again: no file is half written"});
+    throw Error(
+        {.code = Code::stopped,
+         .message = "stopped as requested, before " + files::quoted(std::filesystem::path(path)) + " was written",
+         .help = "begin again: no file is half written"});
 }
 
 }  // namespace ascribe::command

@@ -14,12 +14,17 @@ namespace ascribe::command {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t longest_part = 200;  // bytes of a file's or folder's name: most systems have 255, and endings follow
+constexpr std::size_t longest_part =
+    200;  // bytes of a file's or folder's name: most systems have 255, and endings follow
 
 // The bytes of the UTF-8 character that begins there; 0 where none does.
 std::size_t character_at(std::string_view text, std::size_t at) {
   auto first = static_cast<unsigned char>(text[at]);
-  std::size_t size = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  std::size_t size = first < 0x80                    ? 1
+                     : first >= 0xC2 && first < 0xE0 ? 2
+                     : first >= 0xE0 && first < 0xF0 ? 3
+                     : first >= 0xF0 && first < 0xF5 ? 4
+                                                     : 0;
   if (size == 0 || at + size > text.size()) return 0;
   for (std::size_t i = 1; i < size; ++i)
     if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return 0;
@@ -32,7 +37,8 @@ std::string safe_part(std::string_view part) {
   for (std::size_t i = 0; i < part.size() && out.size() < longest_part;) {
     auto size = character_at(part, i);
     auto c = static_cast<unsigned char>(part[i]);
-    bool control = size == 0 || c < 0x20 || c == 0x7F || (size == 2 && c == 0xC2 && static_cast<unsigned char>(part[i + 1]) < 0xA0);
+    bool control = size == 0 || c < 0x20 || c == 0x7F ||
+                   (size == 2 && c == 0xC2 && static_cast<unsigned char>(part[i + 1]) < 0xA0);
     bool forbidden = std::string_view("\\:*?\"<>|").find(part[i]) != std::string_view::npos ||
                      (i == 0 && (c == '.' || c == '-' || c == '~'));
     if (control || forbidden)
@@ -61,7 +67,8 @@ std::string stem_of(const std::string& name) {
   std::string lower(name);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   constexpr std::array<std::string_view, 7> endings{".png", ".jpg", ".jpeg", ".npy", ".npz", ".pt", ".pth"};
-  if (auto array = lower.rfind(".npz:"); array != lower.npos) return name.substr(0, array) + "." + name.substr(array + 5);
+  if (auto array = lower.rfind(".npz:"); array != lower.npos)
+    return name.substr(0, array) + "." + name.substr(array + 5);
   for (auto ending : endings)
     if (lower.size() > ending.size() && lower.ends_with(ending) && lower[lower.size() - ending.size() - 1] != '/')
       return name.substr(0, name.size() - ending.size());

@@ -9,11 +9,11 @@
 #include <mutex>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "ascribe/files.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/sizes.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 

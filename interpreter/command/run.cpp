@@ -10,22 +10,22 @@
 
 #include "ascribe/attribute.hpp"
 #include "grammar/filled_text.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/command/interruption.hpp"
 #include "interpreter/command/input_misfit.hpp"
+#include "interpreter/command/interruption.hpp"
 #include "interpreter/command/many/destination.hpp"
 #include "interpreter/command/many/many.hpp"
 #include "interpreter/command/model_arguments.hpp"
-#include "interpreter/files/npy.hpp"
 #include "interpreter/command/picture_page.hpp"
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/report_table.hpp"
 #include "interpreter/command/screen.hpp"
 #include "interpreter/command/target_arguments.hpp"
 #include "interpreter/command/tokens.hpp"
+#include "interpreter/files/atomic_file.hpp"
+#include "interpreter/files/npy.hpp"
 
 namespace ascribe::command {
 namespace {

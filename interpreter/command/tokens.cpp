@@ -12,8 +12,8 @@
 #include "grammar/html_text.hpp"
 #include "grammar/shown_shape.hpp"
 #include "grammar/text_width.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/files/atomic_file.hpp"
 
 namespace ascribe::command {
 namespace {

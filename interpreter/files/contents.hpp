@@ -9,9 +9,9 @@
 
 namespace ascribe::files {
 
-/// Small files are copied; large ones are mapped, so that only the pages that somebody looks at are read. What is written
-/// there stays with this process. Whoever cuts a mapped file short meanwhile ends the process (SIGBUS), as with every
-/// mapping.
+/// Small files are copied; large ones are mapped, so that only the pages that somebody looks at are read. What is
+/// written there stays with this process. Whoever cuts a mapped file short meanwhile ends the process (SIGBUS), as with
+/// every mapping.
 class Contents {
  public:
   /// Throws Error (unreadable_file).

@@ -168,8 +168,7 @@ at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::stri
       info.out_color_space = JCS_CMYK;
       break;
     default:
-      refuse_picture(Code::wrong_tensor, shown,
-                     filled("has {} channels of an unknown meaning", info.num_components),
+      refuse_picture(Code::wrong_tensor, shown, filled("has {} channels of an unknown meaning", info.num_components),
                      "save the picture in grey or in red, green and blue");
   }
   check(start_rows(decoder));

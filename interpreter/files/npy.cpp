@@ -234,7 +234,8 @@ at::Tensor array_in(std::string_view bytes, const std::string& shown, const std:
   at::Tensor tensor;
   if (keeper && aligned && size > 0 && header.descr[0] != '>') {
     // Nobody else knows these bytes: they may be written to.
-    tensor = at::from_blob(const_cast<char*>(data.data()), shape, [keeper](void*) {}, at::TensorOptions(type.stored));
+    tensor = at::from_blob(
+        const_cast<char*>(data.data()), shape, [keeper](void*) {}, at::TensorOptions(type.stored));
   } else {
     tensor = at::empty(shape, type.stored);
     if (size > 0) std::memcpy(tensor.mutable_data_ptr(), data.data(), size);
@@ -255,9 +256,7 @@ at::Tensor read_npy(const InputFile& file, const std::string& shown) {
   return array_in(contents->bytes(), shown, contents);
 }
 
-at::Tensor read_npy(const fs::path& path) try {
-  return read_npy(InputFile(path), quoted(path));
-} catch (...) {
+at::Tensor read_npy(const fs::path& path) try { return read_npy(InputFile(path), quoted(path)); } catch (...) {
   rethrow_as_error(Code::unreadable_file, "cannot read " + quoted(path));
 }
 

@@ -14,13 +14,13 @@ namespace ascribe::files {
 
 /// Reads format versions 1.0 to 3.0 in either byte order and either memory order: float16/32/64, int8/16/32/64, uint8
 /// and bool as they are; uint16 as int32, uint32 and uint64 as int64. The result is contiguous. Throws Error
-/// (unreadable_file, wrong_tensor): other types, and a file whose length is not what its shape needs, are refused. A large
-/// file that already is what the tensor will be (Contents::mapped_from) is mapped, and read where somebody looks.
+/// (unreadable_file, wrong_tensor): other types, and a file whose length is not what its shape needs, are refused. A
+/// large file that already is what the tensor will be (Contents::mapped_from) is mapped, and read where somebody looks.
 at::Tensor read_npy(const std::filesystem::path& path);
 at::Tensor read_npy(const InputFile& file, const std::string& shown);
 
-/// The same from bytes. With a `keeper`, which keeps them and hands them to nobody else, the tensor lies in them where it
-/// can; without one it is a copy. `shown` begins messages.
+/// The same from bytes. With a `keeper`, which keeps them and hands them to nobody else, the tensor lies in them where
+/// it can; without one it is a copy. `shown` begins messages.
 at::Tensor array_in(std::string_view bytes, const std::string& shown, const std::shared_ptr<const void>& keeper = {});
 
 /// A .npy file: what stands in front of the numbers, and these.

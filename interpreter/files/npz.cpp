@@ -29,7 +29,8 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 [[noreturn]] void refuse_archive(const ArrayPath& path, const std::string& what, std::string help) {
-  throw Error(Diagnostic{.code = Code::wrong_tensor, .message = quoted(path.file) + " " + what, .help = std::move(help)});
+  throw Error(
+      Diagnostic{.code = Code::wrong_tensor, .message = quoted(path.file) + " " + what, .help = std::move(help)});
 }
 
 }  // namespace

@@ -50,9 +50,7 @@ Picture read_picture(const std::filesystem::path& path) try {
   files::rethrow_as_error(Code::unreadable_file, "cannot read " + files::quoted(path));
 }
 
-std::string encode_png(const at::Tensor& pixels) try {
-  return files::png_bytes(pixels);
-} catch (...) {
+std::string encode_png(const at::Tensor& pixels) try { return files::png_bytes(pixels); } catch (...) {
   files::rethrow_as_error(Code::wrong_tensor, "cannot write the picture");
 }
 

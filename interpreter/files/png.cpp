@@ -87,7 +87,9 @@ bool read_rows(Decoder& decoder, png_bytepp rows) {
 
 // The number of pictures in an animated PNG, which stands in front of the first one; otherwise 0.
 std::uint32_t frames_of(std::string_view bytes) {
-  auto number = [&](std::size_t place) { return png_get_uint_32(reinterpret_cast<png_const_bytep>(bytes.data()) + place); };
+  auto number = [&](std::size_t place) {
+    return png_get_uint_32(reinterpret_cast<png_const_bytep>(bytes.data()) + place);
+  };
   for (std::size_t place = 8; place + 12 <= bytes.size();) {
     auto name = bytes.substr(place + 4, 4);
     if (name == "IDAT") return 0;
@@ -114,8 +116,7 @@ Picture decode_png(std::string_view bytes, const std::string& shown) {
                    "save one of its pictures as a file of its own");
   Decoder decoder(bytes);
   auto check = [&](bool fine) {
-    if (!fine)
-      refuse_picture(Code::wrong_tensor, shown, filled("is not a whole PNG picture: {}", decoder.message));
+    if (!fine) refuse_picture(Code::wrong_tensor, shown, filled("is not a whole PNG picture: {}", decoder.message));
   };
   check(read_header(decoder));
   std::uint64_t width = png_get_image_width(decoder.png, decoder.info);
@@ -146,8 +147,9 @@ Picture decode_png(std::string_view bytes, const std::string& shown) {
                       : static_cast<float>(row[sample]) / 255;
       }
   if (has_alpha && !opaque(samples, stored, wide))
-    picture.warnings.push_back(picture_warning(shown, "is not opaque everywhere: its alpha is left out, and the colours below it count",
-                                               "save the picture on the background that it shall have"));
+    picture.warnings.push_back(
+        picture_warning(shown, "is not opaque everywhere: its alpha is left out, and the colours below it count",
+                        "save the picture on the background that it shall have"));
   return picture;
 }
 
@@ -158,8 +160,8 @@ at::Tensor read_png(const fs::path& path) try {
 }
 
 std::string png_bytes(const at::Tensor& pixels) {
-  TORCH_CHECK(pixels.defined() && pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 && pixels.numel() > 0 &&
-                  pixels.numel() / 3 <= static_cast<std::int64_t>(most_pixels),
+  TORCH_CHECK(pixels.defined() && pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 &&
+                  pixels.numel() > 0 && pixels.numel() / 3 <= static_cast<std::int64_t>(most_pixels),
               "a picture is uint8, H×W×3, of 1 to 2^26 pixels");
   auto rows = pixels.to(at::kCPU).contiguous();
   png_image image{};

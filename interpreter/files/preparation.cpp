@@ -1,5 +1,6 @@
 // What is done with a picture before a model gets it: the rules of torchvision's transforms.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -65,10 +66,11 @@ at::Tensor resized(const at::Tensor& picture, const std::vector<std::int64_t>& s
   auto limit = static_cast<double>(files::most_pixels);
   if (static_cast<double>(new_height) * static_cast<double>(new_width) > limit ||
       static_cast<double>(height) * static_cast<double>(new_width) > 4 * limit)
-    throw Error(Diagnostic{.code = Code::too_large,
-                           .message = filled("resized from {} × {} to {} × {} pixels, the picture is larger than the limit, {} pixels",
-                                             width, height, new_width, new_height, files::most_pixels),
-                           .help = "choose smaller sizes, or a height and a width"});
+    throw Error(Diagnostic{
+        .code = Code::too_large,
+        .message = filled("resized from {} × {} to {} × {} pixels, the picture is larger than the limit, {} pixels",
+                          width, height, new_width, new_height, files::most_pixels),
+        .help = "choose smaller sizes, or a height and a width"});
   return at::_upsample_bilinear2d_aa(picture, {new_height, new_width}, /*align_corners=*/false);
 }
 
@@ -76,15 +78,17 @@ at::Tensor resized(const at::Tensor& picture, const std::vector<std::int64_t>& s
 at::Tensor cropped(const at::Tensor& picture, const std::vector<std::int64_t>& size) {
   auto height = size.front(), width = size.back();
   if (static_cast<double>(height) * static_cast<double>(width) > static_cast<double>(files::most_pixels))
-    throw Error(Diagnostic{.code = Code::too_large,
-                           .message = filled("crop asks for {} × {} pixels; the limit is {}", width, height, files::most_pixels),
-                           .help = "choose a smaller part"});
+    throw Error(Diagnostic{
+        .code = Code::too_large,
+        .message = filled("crop asks for {} × {} pixels; the limit is {}", width, height, files::most_pixels),
+        .help = "choose a smaller part"});
   // First what is taken away, then what is added: the other way round costs memory for what nobody sees.
   auto out = picture;
   for (auto [dimension, wanted] : {std::pair<std::int64_t, std::int64_t>{2, height}, {3, width}})
     if (auto spare = out.size(dimension) - wanted; spare > 0)
       out = out.narrow(dimension, static_cast<std::int64_t>(std::nearbyint(static_cast<double>(spare) / 2)), wanted);
-  auto missing_rows = std::max<std::int64_t>(height - out.size(2), 0), missing = std::max<std::int64_t>(width - out.size(3), 0);
+  auto missing_rows = std::max<std::int64_t>(height - out.size(2), 0),
+       missing = std::max<std::int64_t>(width - out.size(3), 0);
   if (missing_rows > 0 || missing > 0)
     out = at::constant_pad_nd(out, {missing / 2, (missing + 1) / 2, missing_rows / 2, (missing_rows + 1) / 2});
   return out.contiguous();
@@ -102,7 +106,8 @@ at::Tensor per_channel(const std::vector<double>& values, const at::Tensor& pict
 
 void check_numbers(const Preparation& preparation) {
   for (auto value : preparation.mean)
-    if (!std::isfinite(value)) throw not_fitting("mean has to be finite", "give the mean that the model was trained with");
+    if (!std::isfinite(value))
+      throw not_fitting("mean has to be finite", "give the mean that the model was trained with");
   for (auto value : preparation.deviation)
     if (!(value > 0) || !std::isfinite(value))
       throw not_fitting("deviation has to be positive", "give the deviations that the model was trained with");

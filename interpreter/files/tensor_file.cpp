@@ -356,7 +356,8 @@ at::Tensor read_zip(const InputFile& file, const ArrayPath& path) {
   try {
     auto archive = archive_of(file, /*has_folder=*/false);
     auto records = archive.in("");
-    if (path.array.empty() && std::any_of(records.begin(), records.end(), [](auto& each) { return each.ends_with("/data.pkl"); }))
+    if (path.array.empty() &&
+        std::any_of(records.begin(), records.end(), [](auto& each) { return each.ends_with("/data.pkl"); }))
       return as_pt();
     return read_npz(archive, path.array, path);
   } catch (const model::NoArchive&) {
@@ -371,8 +372,7 @@ at::Tensor read_zip(const InputFile& file, const ArrayPath& path) {
   if (start.starts_with("\x80\x02"))
     refuse(path, "is in the format of torch.save before PyTorch 1.6",
            filled("torch.save(torch.load({}), 'tensor.pt')", quoted(path)));
-  if (auto name = foreign_format(start); !name.empty())
-    picture_in(start, quoted(path));  // says so
+  if (auto name = foreign_format(start); !name.empty()) picture_in(start, quoted(path));  // says so
   switch (named(path)) {
     case Named::picture:
       picture_in(start, quoted(path));
@@ -417,9 +417,7 @@ TensorFile read(const ArrayPath& path) {
 
 }  // namespace
 
-TensorFile read_tensor_file(const fs::path& path) try {
-  return read(array_path(path));
-} catch (...) {
+TensorFile read_tensor_file(const fs::path& path) try { return read(array_path(path)); } catch (...) {
   rethrow_as_error(Code::wrong_tensor, "cannot read " + quoted(path));
 }
 

@@ -39,7 +39,7 @@ Number number(std::string_view bytes, std::size_t place) {
 
 NoArchive no_archive() {
   return NoArchive("is no model, or is cut short: it is no zip archive, as torch.export.save and torch.jit.save write",
-                 "save the model with torch.export.save(torch.export.export(model, (x,)), 'model.pt2')");
+                   "save the model with torch.export.save(torch.export.export(model, (x,)), 'model.pt2')");
 }
 
 Error unreadable(const std::filesystem::path& path, const char* why, const char* help) {

@@ -41,7 +41,8 @@ class Archive {
 
   /// That of a model. Throws Error (unreadable_file) for what cannot be opened, Refusal for what is no archive.
   explicit Archive(const std::filesystem::path& path);
-  /// Of an open file. Throws Refusal, and what `read` throws. Without a folder of its own, names are as they stand there.
+  /// Of an open file. Throws Refusal, and what `read` throws. Without a folder of its own, names are as they stand
+  /// there.
   Archive(std::uint64_t size, Read read, bool has_folder = true);
 
   bool has(const std::string& name) const { return records_.contains(name); }

@@ -140,16 +140,19 @@ std::string told(const Misfit& misfit) {
   auto side = [](std::int64_t wanted) { return wanted < 0 ? std::string("any") : std::to_string(wanted); };
   auto has = filled("has {} × {} pixels ({})", shape[2], shape[3], shown_shape(shape));
   if (misfit.wanted_size.empty()) return has + ", which is likely not the size that the model takes";
-  return filled("{}, and the model takes {} × {} (height × width)", has, side(misfit.wanted_size[0]), side(misfit.wanted_size[1]));
+  return filled("{}, and the model takes {} × {} (height × width)", has, side(misfit.wanted_size[0]),
+                side(misfit.wanted_size[1]));
 }
 
 std::string advice(const Misfit& misfit) {
   switch (misfit.what) {
     case What::batch:
-      return misfit.wanted ? filled("give {} at a time, or save the model such that the number may vary (dynamic_shapes of "
-                                    "torch.export)",
-                                    counted(*misfit.wanted, "sample"))
-                           : "save the model such that the number of samples may vary";
+      return misfit.wanted
+                 ? filled(
+                       "give {} at a time, or save the model such that the number may vary (dynamic_shapes of "
+                       "torch.export)",
+                       counted(*misfit.wanted, "sample"))
+                 : "save the model such that the number of samples may vary";
     case What::channels:
       return misfit.wanted ? filled("give {} in dimension 1", counted(*misfit.wanted, "channel"))
                            : "give the channels that the model was trained with";

@@ -15,10 +15,10 @@ namespace ascribe::model {
 
 struct Misfit {
   enum class What { batch, channels, size } what;
-  std::size_t input = 0;                     ///< which of the model's inputs
-  std::vector<std::int64_t> shape;           ///< that it has
-  std::optional<std::int64_t> wanted{};      ///< samples or channels
-  std::vector<std::int64_t> wanted_size{};   ///< height and width, where these are known; -1 for one that may vary
+  std::size_t input = 0;                    ///< which of the model's inputs
+  std::vector<std::int64_t> shape;          ///< that it has
+  std::optional<std::int64_t> wanted{};     ///< samples or channels
+  std::vector<std::int64_t> wanted_size{};  ///< height and width, where these are known; -1 for one that may vary
 };
 
 /// The error for such an input. Whoever knows where the input came from can say more of what to do.

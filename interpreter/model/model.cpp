@@ -48,8 +48,8 @@ std::string shapes(const std::vector<at::Tensor>& inputs, bool with_types = fals
   return filled("{}of shape {}", inputs.size() == 1 ? "an input " : "inputs ", fmt::join(out, " and "));
 }
 
-// Where an operator's refusal comes to one of the inputs' dimensions. A wrong size is told by the layer that it does not
-// fit to, and is a guess.
+// Where an operator's refusal comes to one of the inputs' dimensions. A wrong size is told by the layer that it does
+// not fit to, and is a guess.
 void refuse_misfit(const Diagnostic& refusal, const std::vector<at::Tensor>& inputs) {
   auto misfit = model::misfit_in(refusal.message, inputs);
   if (!misfit) return;
@@ -125,9 +125,9 @@ std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const 
         }
         throw Error(diagnostics);
       }
-    auto described = libtorch::describe(failure, "the model", Code::model_failed,
-                                        filled("cannot run on {}", shapes(inputs)),
-                                        "give it the shape and type that it was made for");
+    auto described =
+        libtorch::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),
+                           "give it the shape and type that it was made for");
     refuse_misfit(described, inputs);
     throw Error(described);
   }

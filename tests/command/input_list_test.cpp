@@ -35,7 +35,8 @@ Texts named(const Texts& paths) {
 
 TEST_CASE("a folder's pictures and arrays come in natural order, without what is hidden or of other kinds") {
   Folder folder;
-  for (auto name : {"b10.png", "b9.PNG", "a.npy", "c.jpeg", ".hidden.png", "notes.txt", "b09.npz", "t.pt"}) folder.file(name, "x");
+  for (auto name : {"b10.png", "b9.PNG", "a.npy", "c.jpeg", ".hidden.png", "notes.txt", "b09.npz", "t.pt"})
+    folder.file(name, "x");
   fs::create_directories(folder / "below/b.png");
   folder.file("below/z.jpg", "x");
   CHECK(names_in(folder.path) == Texts{"a", "b9", "b09", "b10", "c", "t"});
@@ -55,8 +56,9 @@ TEST_CASE("links are followed, those in circles end, and one that leads nowhere 
   fs::create_symlink("nowhere", folder / "lost.png");
   CHECK(names_in(folder.path, {.recursive = true}) == Texts{"cats/1", "lost", "one"});
   InputArguments arguments;
-  CHECK(failure(folder, [&] { arguments.read({(folder / "lost.png").string(), "lost"}); }) ==
-        "A0001 cannot read 'lost.png': no such file");
+  CHECK(failure(folder, [&] {
+          arguments.read({(folder / "lost.png").string(), "lost"});
+        }) == "A0001 cannot read 'lost.png': no such file");
 }
 
 TEST_CASE("a pattern, a list, and names that look like either") {
@@ -67,7 +69,9 @@ TEST_CASE("a pattern, a list, and names that look like either") {
   CHECK(names_in(folder / "{b,a1}.*") == Texts{"a1", "b"});
   CHECK_FALSE(is_many((folder / "[1].png").string()));
   CHECK(names_in(folder / "[1].png") == Texts{"[1]"});
-  folder.file("list", "\xEF\xBB\xBF" "b.jpg\r\n\nit's 100%.png\n#no comment.png\n./a1.png");
+  folder.file("list",
+              "\xEF\xBB\xBF"
+              "b.jpg\r\n\nit's 100%.png\n#no comment.png\n./a1.png");
   auto list = list_inputs("@" + (folder / "list").string(), {});
   CHECK(names_of(list) == Texts{"b", "it's 100%", "#no comment", "a1"});
   CHECK(list.items[0].path == (folder / "b.jpg").string());
@@ -140,8 +144,8 @@ TEST_CASE("an input is read, prepared, and kept as it can be seen; what may not 
   auto array = arguments.read(list.items[0]), picture = arguments.read(list.items[1]);
   CHECK_FALSE(array.picture.defined());
   REQUIRE(array.warnings.size() == 1);
-  CHECK(array.warnings[0].message.find("is an array, which is taken as it is: --resize, --crop, --mean are for pictures") !=
-        std::string::npos);
+  CHECK(array.warnings[0].message.find(
+            "is an array, which is taken as it is: --resize, --crop, --mean are for pictures") != std::string::npos);
   CHECK(picture.x.sizes() == at::IntArrayRef({1, 3, 12, 20}));
   CHECK(picture.picture.sizes() == picture.x.sizes());
   CHECK(picture.picture.max().item<double>() == Approx(128. / 255));
@@ -161,11 +165,13 @@ TEST_CASE("options for pictures that contradict each other are refused in their 
   CHECK(refused([](auto& a) { a.resize = "big"; }) == "A0705 --resize 'big' is no size in pixels");
   CHECK(refused([](auto& a) { a.crop = "224x"; }) == "A0705 --crop '224x' is no size in pixels");
   CHECK(refused([](auto& a) { a.crop = "0x5"; }) == "A0705 --crop '0x5' is no size in pixels");
-  CHECK(refused([](auto& a) { a.mean = {"0.5", "imagenet"}; }) ==
-        "A0705 --mean takes numbers, or `imagenet` alone, not 'imagenet'");
+  CHECK(refused([](auto& a) {
+          a.mean = {"0.5", "imagenet"};
+        }) == "A0705 --mean takes numbers, or `imagenet` alone, not 'imagenet'");
   CHECK(refused([](auto& a) { a.deviation = {"0"}; }) == "A0705 --std has to be positive");
   CHECK(refused([](auto& a) { a.grey = a.colour = true; }) == "A0705 --grey and --colour exclude each other");
-  CHECK(refused([](auto& a) { a.grey = true, a.mean = {"imagenet"}; }) == "A0705 --mean has 3 values, the picture 1 channel");
+  CHECK(refused([](auto& a) { a.grey = true, a.mean = {"imagenet"}; }) ==
+        "A0705 --mean has 3 values, the picture 1 channel");
   CHECK(refused([](auto& a) { a.prepare = "imagenet", a.resize = "4", a.crop = "4"; }) == "no error");
 }
 

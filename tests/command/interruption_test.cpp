@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "interpreter/command/interruption.hpp"
-#include "interpreter/files/npy.hpp"
 #include "interpreter/command/progress_line.hpp"
+#include "interpreter/files/npy.hpp"
 #include "tests/attach/scripts.hpp"
 
 namespace ascribe::command {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "interpreter/files/npy.hpp"
 #include "interpreter/command/tokens.hpp"
+#include "interpreter/files/npy.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 

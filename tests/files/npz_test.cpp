@@ -111,7 +111,8 @@ TEST_CASE("a large array is mapped: it costs memory only where somebody looks, a
   Folder folder;
   auto path = folder / "large.npy";
   auto header = encode_npy(at::zeros({0}, at::kFloat));
-  std::int64_t count = static_cast<std::int64_t>(Contents::mapped_from) * 16;  // 4 GiB, of which the disk holds next to nothing
+  std::int64_t count =
+      static_cast<std::int64_t>(Contents::mapped_from) * 16;  // 4 GiB, of which the disk holds next to nothing
   auto text = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(count) + ",), }";
   header = header.substr(0, 10) + text + std::string(117 - text.size(), ' ') + "\n";
   folder.file("large.npy", header);

@@ -120,13 +120,15 @@ TEST_CASE("every kind of JPEG is read: grey, progressive, RGB as it is, CMYK and
     CHECK(picture.sizes() == at::IntArrayRef({1, 1, 16, 32}));
     CHECK(quarters_of(picture) == std::vector<int>{10, 80, 160, 240});
     auto colours = decode_picture(jpeg({{200, 10, 30}, {0, 0, 0}, {255, 255, 255}, {9, 90, 250}},
-                                       {.stored = JCS_RGB, .progressive = progressive})).pixels;
+                                       {.stored = JCS_RGB, .progressive = progressive}))
+                       .pixels;
     CHECK(quarters_of(colours, 0) == std::vector<int>{200, 0, 255, 9});
     CHECK(quarters_of(colours, 2) == std::vector<int>{30, 0, 255, 250});
   }
   // Inks, of which 255 is all: cyan at 100 and black at 55 leave (255 - 100) * (255 - 55) / 255 of red.
   std::vector<std::vector<unsigned>> inks = {{100, 0, 0, 55}, {0, 0, 0, 0}, {0, 0, 0, 255}, {255, 0, 0, 0}};
-  auto plain = decode_picture(jpeg(inks, {.given = JCS_CMYK, .stored = JCS_CMYK, .channels = 4, .adobe = false})).pixels;
+  auto plain =
+      decode_picture(jpeg(inks, {.given = JCS_CMYK, .stored = JCS_CMYK, .channels = 4, .adobe = false})).pixels;
   CHECK(quarters_of(plain, 0) == std::vector<int>{122, 255, 0, 0});
   CHECK(quarters_of(plain, 1) == std::vector<int>{200, 255, 0, 255});
   auto inverted = inks;
@@ -145,8 +147,9 @@ TEST_CASE("every kind of JPEG is read: grey, progressive, RGB as it is, CMYK and
 
 TEST_CASE("a photo stands upright, however it was held") {
   // As stored: 10 80 above 160 240.
-  const std::vector<int> upright_quarters[] = {{10, 80, 160, 240}, {80, 10, 240, 160}, {240, 160, 80, 10}, {160, 240, 10, 80},
-                                               {10, 160, 80, 240}, {160, 10, 240, 80}, {240, 80, 160, 10}, {80, 240, 10, 160}};
+  const std::vector<int> upright_quarters[] = {{10, 80, 160, 240}, {80, 10, 240, 160}, {240, 160, 80, 10},
+                                               {160, 240, 10, 80}, {10, 160, 80, 240}, {160, 10, 240, 80},
+                                               {240, 80, 160, 10}, {80, 240, 10, 160}};
   for (int orientation = 1; orientation <= 8; ++orientation)
     for (bool big : {false, true}) {
       auto how = grey_jpeg;
@@ -181,7 +184,9 @@ TEST_CASE("EXIF that is damaged says nothing of how a photo was held") {
 }
 
 TEST_CASE("a JPEG that is cut short anywhere is refused, and one that is damaged is read or refused") {
-  for (auto& whole : {bytes_of(made + "colours.jpg"), jpeg(greys, {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE, .channels = 1, .progressive = true})}) {
+  for (auto& whole :
+       {bytes_of(made + "colours.jpg"),
+        jpeg(greys, {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE, .channels = 1, .progressive = true})}) {
     for (std::size_t length = 0; length < whole.size(); ++length) {
       INFO(length << " of " << whole.size() << " bytes");
       auto said = refusal(whole.substr(0, length));
@@ -233,7 +238,8 @@ TEST_CASE("files are what is in them, whatever their names say") {
   auto misnamed = read_tensor_file(folder.file("x.png", colours));
   CHECK(misnamed.is_picture);
   CHECK(at::equal(misnamed.tensor, decode_picture(colours).pixels));
-  CHECK(at::equal(read_tensor(folder.file("x.jpeg", bytes_of(made + "colours.npy"))), read_tensor(made + "colours.npy")));
+  CHECK(
+      at::equal(read_tensor(folder.file("x.jpeg", bytes_of(made + "colours.npy"))), read_tensor(made + "colours.npy")));
   CHECK_FALSE(read_tensor_file(folder / "x.jpeg").is_picture);
   CHECK(read_tensor_file(folder.file("photo", colours)).is_picture);
 }
@@ -247,10 +253,15 @@ TEST_CASE("formats that are not read are refused by their names") {
   CHECK(refused("x.gif", "GIF89a") == "A0702 'x.gif' is a GIF picture, which is not read");
   CHECK(refused("x.png", "GIF87a") == "A0702 'x.png' is a GIF picture, which is not read");
   CHECK(refused("x.jpg", "RIFF\x10\0\0\0WEBPVP8X"s) == "A0702 'x.jpg' is a WebP picture, which is not read");
-  CHECK(refused("x.bmp", "BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"s) == "A0702 'x.bmp' is a BMP picture, which is not read");
+  CHECK(refused("x.bmp", "BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"s) ==
+        "A0702 'x.bmp' is a BMP picture, which is not read");
   CHECK(refused("x.tif", "II*\0"s) == "A0702 'x.tif' is a TIFF picture, which is not read");
-  CHECK(refused("x.jpg", "\0\0\0\x18" "ftypheic"s) == "A0702 'x.jpg' is a HEIC picture, which is not read");
-  CHECK(refused("x.avif", "\0\0\0\x18" "ftypavif"s) == "A0702 'x.avif' is an AVIF picture, which is not read");
+  CHECK(refused("x.jpg",
+                "\0\0\0\x18"
+                "ftypheic"s) == "A0702 'x.jpg' is a HEIC picture, which is not read");
+  CHECK(refused("x.avif",
+                "\0\0\0\x18"
+                "ftypavif"s) == "A0702 'x.avif' is an AVIF picture, which is not read");
   CHECK(refusal("PK\x03\x04") == "A0702 the picture is a zip archive, no picture");
   CHECK(refusal("") == "A0702 the picture is empty");
 }
@@ -328,8 +339,11 @@ TEST_CASE("a preparation that does not fit is refused") {
   CHECK(refused({.resize = {0}}, x) == "A0705 resize has to be 1 pixel or more, and not beyond all limits: not 0");
   CHECK(refused({.crop = {1, 2, 3}}, x) == "A0705 crop has 3 sizes");
   CHECK(refused({.crop = {20000}}, x) == "A0004 crop asks for 20000 × 20000 pixels; the limit is 67108864");
-  CHECK(refused({.resize = {256}}, at::ones({1, 1, 1, 100000})).find("A0004 resized from 100000 × 1 to 25600000 × 256") == 0);
-  CHECK(refused({}, at::ones({3, 4, 4})) == "A0702 a picture is floating numbers [N, C, H, W], not Float of shape [3, 4, 4]");
+  CHECK(
+      refused({.resize = {256}}, at::ones({1, 1, 1, 100000})).find("A0004 resized from 100000 × 1 to 25600000 × 256") ==
+      0);
+  CHECK(refused({}, at::ones({3, 4, 4})) ==
+        "A0702 a picture is floating numbers [N, C, H, W], not Float of shape [3, 4, 4]");
   CHECK(refused({}, at::Tensor()) == "A0702 there is no picture to prepare");
   CHECK(refused({.grey = true}, at::ones({1, 2, 4, 4})).find("A0705 a picture of 2 channels") == 0);
 }
@@ -344,10 +358,12 @@ TEST_CASE("arrays and pictures go to bytes and come back, in memory of their own
   bytes.assign(bytes.size(), '\0');
   CHECK(at::equal(back, x));
   auto pixels = at::arange(60).to(at::kByte).reshape({4, 5, 3});
-  CHECK(at::equal(decode_picture(encode_png(pixels)).pixels.mul(255).round().to(at::kByte)[0].permute({1, 2, 0}), pixels));
+  CHECK(at::equal(decode_picture(encode_png(pixels)).pixels.mul(255).round().to(at::kByte)[0].permute({1, 2, 0}),
+                  pixels));
   Folder folder;
-  CHECK(failure(folder, [&] { encode_png(at::ones({2, 2})); }) ==
-        "A0702 cannot write the picture: a picture is uint8, H×W×3, of 1 to 2^26 pixels");
+  CHECK(failure(folder, [&] {
+          encode_png(at::ones({2, 2}));
+        }) == "A0702 cannot write the picture: a picture is uint8, H×W×3, of 1 to 2^26 pixels");
   CHECK(failure(folder, [&] { encode_npy(at::Tensor()); }) == "A0702 cannot write the array: it is no dense tensor");
   CHECK(failure(folder, [&] { decode_npy("text", "the request's body"); }) ==
         "A0702 the request's body is not a NumPy array file");

@@ -265,6 +265,19 @@ TEST_CASE("every kind of PNG is read as its samples are stored, without alpha") 
              at::arange(81).to(at::kFloat).div(255).reshape({1, 1, 9, 9})));
 }
 
+TEST_CASE("alpha that is dropped is told of, where some pixel is not opaque") {
+  Folder folder;
+  auto warned = [&](const std::string& bytes) {
+    auto warnings = read_tensor_file(folder.file("x.png", bytes)).warnings;
+    return warnings.empty() ? "" : warnings[0].message.substr(warnings[0].message.find("x.png"));
+  };
+  auto text = "x.png' is not opaque everywhere: its alpha is left out, and the colours below it count";
+  CHECK(warned(png(2, 1, 8, PNG_COLOR_TYPE_RGB_ALPHA, "\1\2\3\xFF\4\5\6\xFF")).empty());
+  CHECK(warned(png(2, 1, 8, PNG_COLOR_TYPE_RGB_ALPHA, "\1\2\3\xFF\4\5\6\xFE")) == text);
+  CHECK(warned(png(1, 1, 16, PNG_COLOR_TYPE_GRAY_ALPHA, "\1\2\xFF\xFF")).empty());
+  CHECK(warned(png(1, 1, 16, PNG_COLOR_TYPE_GRAY_ALPHA, "\1\2\xFF\xFE")) == text);
+}
+
 TEST_CASE("a picture that is written comes back") {
   Folder folder;
   auto pixels = counted({4, 5, 3}, at::kByte);

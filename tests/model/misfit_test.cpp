@@ -24,7 +24,9 @@ std::string found(const at::Tensor& picture, const std::function<void()>& work) 
 
 TEST_CASE("LibTorch's own refusals tell channels, batch and size of a picture apart") {
   auto x = at::ones({2, 1, 9, 9});
-  CHECK(found(x, [&] { at::conv2d(x, at::ones({4, 3, 3, 3})); }) == "has 1 channel ([2, 1, 9, 9]), and the model takes 3");
+  CHECK(found(x, [&] {
+          at::conv2d(x, at::ones({4, 3, 3, 3}));
+        }) == "has 1 channel ([2, 1, 9, 9]), and the model takes 3");
   CHECK(found(x, [&] { at::conv2d(at::cat({x, x}, 1), at::ones({4, 3, 3, 3})); }) == "nothing");  // further behind
   auto one = at::ones({3});
   CHECK(found(x, [&] { at::batch_norm(x, one, one, one, one, false, 0.1, 1e-5, false); }) ==
@@ -43,8 +45,10 @@ TEST_CASE("LibTorch's own refusals tell channels, batch and size of a picture ap
 }
 
 TEST_CASE("text of any form is no refusal that is known, and never read beyond its end") {
-  for (std::string text : {"", "expected input[", "expected input[1, 2", "expected input[1, 1, 1, 1] to have ", "expected input[99999999999999999999] to have 1 channels",
-                           "shape '[]' is invalid for input of size 1", "shape '[-1, 2]' is invalid for input of size 5"})
+  for (std::string text :
+       {"", "expected input[", "expected input[1, 2", "expected input[1, 1, 1, 1] to have ",
+        "expected input[99999999999999999999] to have 1 channels", "shape '[]' is invalid for input of size 1",
+        "shape '[-1, 2]' is invalid for input of size 5"})
     model::misfit_in(text, {at::ones({1, 1, 1, 1})});
   CHECK(model::plain_refusal("mat1 and mat2 shapes cannot be multiplied (2x24 and 8x3)") ==
         "it takes 8 numbers of each sample, and gets 24");

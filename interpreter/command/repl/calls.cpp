@@ -15,14 +15,15 @@ std::span<const SessionCall> session_calls() {
        1,
        1,
        {},
-       "a model (.pt2 of torch.export, .pt of TorchScript) or a tensor (.npy, .pt, .png) from a file"},
+       "a model (.pt2 of torch.export, .pt of TorchScript) or a tensor (.npy, .npz, .pt, .png, .jpg) from a file"},
       {SessionCall::Id::image,
        "image",
        "image(\"cat.png\", mean = …, std = …)",
        1,
        1,
        {"mean", "std"},
-       "a picture (.png, .npy, .pt) as [1, channels, height, width]; `mean` is subtracted, then `std` divided by: "
+       "a picture (.png, .jpg, .npy, .pt) as [1, channels, height, width]; `mean` is subtracted, then `std` divided "
+       "by: "
        "numbers, or lists with one for each channel"},
       {SessionCall::Id::explain,
        "explain",

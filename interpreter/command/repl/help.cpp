@@ -31,7 +31,7 @@ constexpr Topic topics[] = {
   x = random(1, 3, 8, 8, seed = 2)        normally distributed numbers, the same for the same seed
   x = [[1, 2]]                            a tensor, written out
   photo = image("cat.png", mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225])
-  x = load("input.npy")                   a tensor from .npy, .pt or .png
+  x = load("input.npy")                   a tensor from .npy, .npz, .pt, .png or .jpg
   layer = conv2d(3, 8, kernel = 3, seed = 1)
   net = [linear(4, 3), relu, linear(3, 2)]
   model = load("net.pt2")                 a model from torch.export (.pt2) or TorchScript (.pt)

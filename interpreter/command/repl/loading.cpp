@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/home.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/files/tensor_file.hpp"
 
 namespace ascribe::repl {
@@ -62,10 +62,10 @@ Result load(Evaluator& evaluator, const CallArguments& arguments) {
   auto path = with_home(evaluator.string(written, "the file")).string();
   auto ending = ending_of(path);
   if (ending == ".rule" || std::filesystem::path(path).filename() == "pack.rule")
-    throw evaluator.refusal(Code::usage, written.span,
-                            filled("{} holds rules, not a value", files::quoted_name(path)),
+    throw evaluator.refusal(Code::usage, written.span, filled("{} holds rules, not a value", files::quoted_name(path)),
                             filled("write `:load {}`", path));
-  if (ending == ".npy" || ending == ".png") return {tensor_from(path)};
+  for (std::string_view each : {".npy", ".png", ".jpg", ".jpeg", ".npz"})
+    if (ending == each) return {tensor_from(path)};
   if (ending == ".pt") return {from_pt(path)};
   return {ModelValue{Model::load(path), {}, path}};
 }

@@ -8,12 +8,12 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/plan_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
 #include "interpreter/command/repl/session.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/inside.hpp"
 
 namespace ascribe::repl {

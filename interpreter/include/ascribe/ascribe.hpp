@@ -12,6 +12,7 @@
 //   report.hpp     what happened at each layer                                     no LibTorch
 //   heatmap.hpp    relevance as a picture
 //   figure.hpp     the same with captions, titles and colour bars, as SVG
+//   picture.hpp    pictures and arrays from bytes, what is done with them before a model, and back to bytes
 //   cache.hpp      the memory that is kept between calls
 //
 // What holds for all of them:
@@ -35,6 +36,7 @@
 #include "ascribe/hooked.hpp"
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
+#include "ascribe/picture.hpp"
 #include "ascribe/progress.hpp"
 #include "ascribe/report.hpp"
 #include "ascribe/version.hpp"

@@ -7,8 +7,9 @@
 //     respond(ascribe::encode_png(ascribe::heatmap(a.relevance)));
 //
 // All of it is on the CPU, and what is handed over owns its memory. Functions may be called from several threads at
-// once. Every failure is an Error: wrong_tensor for what is no picture (or array), or is damaged or cut short; too_large
-// beyond 2^26 pixels, which is known before memory is taken for them; usage for a preparation that does not fit.
+// once. Every failure is an Error: wrong_tensor for what is no picture (or array), or is damaged or cut short;
+// too_large beyond 2^26 pixels, which is known before memory is taken for them; usage for a preparation that does not
+// fit.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,10 +31,10 @@ struct Picture {
   std::vector<Diagnostic> warnings{};  ///< what was left out: alpha, where some pixel is not opaque; stray bytes
 };
 
-/// PNG (8 and 16 bits, palettes, interlaced) or JPEG (baseline and progressive; grey, colour, CMYK and YCCK). Samples are
-/// taken as stored, divided by the largest: no gamma, no colour profile. Alpha is dropped, never applied. A JPEG's EXIF
-/// orientation is applied; CMYK becomes red, green, blue without a profile, inverted where Adobe's mark says so. Other
-/// formats, and animated PNG, are refused by their names. `name` is what messages call the picture.
+/// PNG (8 and 16 bits, palettes, interlaced) or JPEG (baseline and progressive; grey, colour, CMYK and YCCK). Samples
+/// are taken as stored, divided by the largest: no gamma, no colour profile. Alpha is dropped, never applied. A JPEG's
+/// EXIF orientation is applied; CMYK becomes red, green, blue without a profile, inverted where Adobe's mark says so.
+/// Other formats, and animated PNG, are refused by their names. `name` is what messages call the picture.
 ASCRIBE_EXPORT Picture decode_picture(std::string_view bytes, const std::string& name = "the picture");
 
 /// The same from a file. Throws Error (unreadable_file), too.
@@ -41,12 +42,12 @@ ASCRIBE_EXPORT Picture read_picture(const std::filesystem::path& path);
 
 /// What is done with a picture before a model gets it, in this order; everything may be left out.
 struct Preparation {
-  bool grey = false;                      ///< three channels become one: 0.299 red + 0.587 green + 0.114 blue (ITU-R 601-2)
-  bool colour = false;                    ///< one channel becomes three equal ones
-  std::vector<std::int64_t> resize{};     ///< {pixels of the shorter side}, or {height, width}: bilinear, with antialias
-  std::vector<std::int64_t> crop{};       ///< {side}, or {height, width}: from the centre; zeros around smaller pictures
-  std::vector<double> mean{};             ///< subtracted: one for all channels, or one for each
-  std::vector<double> deviation{};        ///< divided by
+  bool grey = false;    ///< three channels become one: 0.299 red + 0.587 green + 0.114 blue (ITU-R 601-2)
+  bool colour = false;  ///< one channel becomes three equal ones
+  std::vector<std::int64_t> resize{};  ///< {pixels of the shorter side}, or {height, width}: bilinear, with antialias
+  std::vector<std::int64_t> crop{};    ///< {side}, or {height, width}: from the centre; zeros around smaller pictures
+  std::vector<double> mean{};          ///< subtracted: one for all channels, or one for each
+  std::vector<double> deviation{};     ///< divided by
 
   /// That of most networks that were trained on ImageNet: resize 256, crop 224, in colour, with ImageNet's mean and
   /// deviation.
