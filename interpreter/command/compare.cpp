@@ -113,8 +113,8 @@ std::string table_file(const CompareOptions& options, const std::vector<Cell>& c
       for (std::size_t k = 0; k < columns; ++k) {
         auto& cell = cells[model * columns + k];
         if (cell.relevance.sizes() != first.sizes())
-          throw usage_error(filled("relevance of shapes {} and {} does not fit into one table", shown_shape(first.sizes()),
-                                   shown_shape(cell.relevance.sizes())),
+          throw usage_error(filled("relevance of shapes {} and {} does not fit into one table",
+                                   shown_shape(first.sizes()), shown_shape(cell.relevance.sizes())),
                             "compare models whose relevance has one shape, or leave --heatmap out");
         maps.push_back(first.dim() == 0 ? cell.relevance.reshape({1}) : cell.relevance.narrow(0, i, 1));
         if (original.defined()) originals.push_back(original.narrow(0, i, 1));
@@ -162,10 +162,12 @@ int compare(const CompareOptions& options) {
     auto model = arguments.read_model();
     for (std::size_t k = 0; k < rules.size(); ++k) {
       ProgressLine line;
-      auto found = attribute(model, rules[k], inputs, target,
-                             {.sum_embeddings = true, .sums = false, .stop = interruption.token(), .progress = line.callback()});
+      auto found =
+          attribute(model, rules[k], inputs, target,
+                    {.sum_embeddings = true, .sums = false, .stop = interruption.token(), .progress = line.callback()});
       for (std::size_t input = 0; input < inputs.size(); ++input)
-        if (found.relevances.at(input).defined() && found.relevances[input].is_same(found.relevance)) explained = inputs[input];
+        if (found.relevances.at(input).defined() && found.relevances[input].is_same(found.relevance))
+          explained = inputs[input];
       cells.push_back({i, k, found.relevance.cpu(), {}});
       auto& relevance = cells.back().relevance;
       tell_targets(cells.back().told, found.output.cpu(), target, labels, relevance.dim() == 0 ? 1 : relevance.size(0));
@@ -186,23 +188,34 @@ int compare(const CompareOptions& options) {
 }  // namespace
 
 Run add_compare(CLI::App& app) {
-  auto* command = app.add_subcommand("compare", "Compares rules, or models, on one input: as a table of pictures, and in numbers");
+  auto* command =
+      app.add_subcommand("compare", "Compares rules, or models, on one input: as a table of pictures, and in numbers");
   auto options = std::make_shared<CompareOptions>();
   auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
-    return command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
+    return command->add_option(name, values, help)
+        ->type_name(placeholder)
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
   };
-  several("--rules", options->rules, "RULES", "a composite or a rule, as `ascribe run` takes them: once for each column")->required();
-  several("--model", options->models, "FILE.pt2|FILE.pt", "an exported program or a TorchScript file: once for each row")->required();
+  several("--rules", options->rules, "RULES",
+          "a composite or a rule, as `ascribe run` takes them: once for each column")
+      ->required();
+  several("--model", options->models, "FILE.pt2|FILE.pt",
+          "an exported program or a TorchScript file: once for each row")
+      ->required();
   several("--input", options->common.inputs, "FILE.npy|FILE.png|FILE.pt",
           "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples. Once for each input")
       ->required();
   options->common.add_loading_to(*command);
-  command->add_option("--mean", options->common.mean, "of a picture: subtracted, one value or one for each channel")->delimiter(',');
+  command->add_option("--mean", options->common.mean, "of a picture: subtracted, one value or one for each channel")
+      ->delimiter(',');
   command->add_option("--std", options->common.deviation, "of a picture: divided by after --mean")->delimiter(',');
   command->add_option("--device", options->common.device, "cpu or cuda:0")->type_name("DEVICE");
   command->add_option("--threads", options->common.threads, "threads for one operator (default: all cores)")
       ->check(CLI::PositiveNumber);
-  several("--target", options->targets, "INDEX|NAME|all", "which output to explain, as `ascribe run` takes it (default: the largest)");
+  several("--target", options->targets, "INDEX|NAME|all",
+          "which output to explain, as `ascribe run` takes it (default: the largest)");
   command->add_option("--labels", options->labels, "the outputs' names, a line for each")->type_name("FILE");
   options->picture.add_to(*command);
   one_of(command->add_option("--report", options->report, "how numbers are shown"), {"text", "json"});

@@ -135,15 +135,18 @@ std::string image(const at::Tensor& pixels, const char* css_class, const std::st
 }
 
 // The largest outputs of a sample with bars, and the target wherever it is.
-std::string classes_of(const PageFacts& facts, std::int64_t sample, std::int64_t samples, const std::set<std::int64_t>& targets) {
+std::string classes_of(const PageFacts& facts, std::int64_t sample, std::int64_t samples,
+                       const std::set<std::int64_t>& targets) {
   auto& output = facts.output;
   if (!output.defined() || output.dim() != 2 || output.size(0) != samples || output.size(1) < 2) return "";
   auto scores = output.detach()[sample].to(at::kCPU, at::kDouble).contiguous();
   auto order = scores.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true).contiguous();
   std::vector<std::int64_t> shown;
-  for (std::int64_t i = 0; i < std::min(most_classes, order.numel()); ++i) shown.push_back(order[i].item<std::int64_t>());
+  for (std::int64_t i = 0; i < std::min(most_classes, order.numel()); ++i)
+    shown.push_back(order[i].item<std::int64_t>());
   for (auto each : targets)
-    if (each >= 0 && each < scores.numel() && std::find(shown.begin(), shown.end(), each) == shown.end()) shown.push_back(each);
+    if (each >= 0 && each < scores.numel() && std::find(shown.begin(), shown.end(), each) == shown.end())
+      shown.push_back(each);
   auto score = [&](std::int64_t index) { return scores[index].item<double>(); };
   double largest = 0;
   for (auto each : shown)
@@ -151,28 +154,34 @@ std::string classes_of(const PageFacts& facts, std::int64_t sample, std::int64_t
   std::string out = "<table class=\"classes\">\n";
   for (auto each : shown) {
     auto share = largest > 0 && std::isfinite(score(each)) ? 100 * std::abs(score(each)) / largest : 0;
-    out += filled("<tr{}><td>{}</td><td class=\"number\">{:.4g}</td><td class=\"share\"><span class=\"length\" style=\"width: {:.1f}%\"></span></td></tr>\n",
-                  targets.contains(each) ? " class=\"target\"" : "", text(name_of_class(each, facts.labels)), score(each),
-                  score(each) > 0 ? share : 0);
+    out += filled(
+        "<tr{}><td>{}</td><td class=\"number\">{:.4g}</td><td class=\"share\"><span class=\"length\" style=\"width: "
+        "{:.1f}%\"></span></td></tr>\n",
+        targets.contains(each) ? " class=\"target\"" : "", text(name_of_class(each, facts.labels)), score(each),
+        score(each) > 0 ? share : 0);
   }
   return out + "</table>\n";
 }
 
 std::string scale_of_sample(const picture::Scale& scale, const picture::ColourMap& colours) {
   auto strip = picture::colour_strip(colours, /*upright=*/false);
-  auto out = filled("<div class=\"scale\"><span>{}</span>{}<span>{}</span></div>\n", text(picture::low_end(scale)),
-                    image(strip, "strip", "colours from the smallest to the largest value"), text(picture::high_end(scale)));
+  auto out =
+      filled("<div class=\"scale\"><span>{}</span>{}<span>{}</span></div>\n", text(picture::low_end(scale)),
+             image(strip, "strip", "colours from the smallest to the largest value"), text(picture::high_end(scale)));
   auto told = picture::told_not_finite(scale);
   return told.empty() ? out : out + filled("<p class=\"faint\">{}</p>\n", text(told));
 }
 
-// Which outputs relevance started from, for the lists of classes: told by the captions' makers as options, so once more.
+// Which outputs relevance started from, for the lists of classes: told by the captions' makers as options, so once
+// more.
 std::set<std::int64_t> targets_of(const PageFacts& facts, std::size_t sample) {
   auto& per_sample = facts.pictures.targets;
-  return sample < per_sample.size() ? std::set(per_sample[sample].begin(), per_sample[sample].end()) : std::set<std::int64_t>{};
+  return sample < per_sample.size() ? std::set(per_sample[sample].begin(), per_sample[sample].end())
+                                    : std::set<std::int64_t>{};
 }
 
-std::string maps_section(const PictureArguments& arguments, const at::Tensor& relevance, const PageFacts& facts, FigureOptions options) {
+std::string maps_section(const PictureArguments& arguments, const at::Tensor& relevance, const PageFacts& facts,
+                         FigureOptions options) {
   auto samples = relevance.size(0), shown = std::min(samples, most_samples);
   auto original = picture_of(facts.pictures);
   auto wanted = options.heatmap;
@@ -180,7 +189,8 @@ std::string maps_section(const PictureArguments& arguments, const at::Tensor& re
   wanted.beside = original.defined() && original.size(0) == samples;
   if (wanted.beside || wanted.overlay > 0) wanted.original = original.slice(0, 0, shown);
   if (wanted.upside_down && wanted.original.defined()) wanted.original = wanted.original.flip(2);
-  if (!arguments.size && shown > 4) wanted.size = std::max<std::int64_t>(224, std::max(relevance.size(-1), relevance.size(-2)));
+  if (!arguments.size && shown > 4)
+    wanted.size = std::max<std::int64_t>(224, std::max(relevance.size(-1), relevance.size(-2)));
   auto sheet = picture::sheet_of(relevance.slice(0, 0, shown), wanted, 0);
   picture::ColourMap colours(wanted.colour_map);
   auto out = filled("<div class=\"samples{}\">\n", shown == 1 && sheet.per_sample <= 2 ? " one" : "");
@@ -198,9 +208,13 @@ std::string maps_section(const PictureArguments& arguments, const at::Tensor& re
       }
       bool first = !above.empty() && above.find("class=\"below\"") != std::string::npos;
       out += filled("<div class=\"stack\">{}{}{}</div>", first ? above : "",
-                    image(tile.pixels, first ? "above" : "below", "relevance of " + about), first ? "<span class=\"edge\"></span>" : "");
+                    image(tile.pixels, first ? "above" : "below", "relevance of " + about),
+                    first ? "<span class=\"edge\"></span>" : "");
       if (first)
-        out += filled("<input type=\"range\" min=\"0\" max=\"100\" value=\"{}\" aria-label=\"from the input to its relevance, {}\">", 50, text(about));
+        out += filled(
+            "<input type=\"range\" min=\"0\" max=\"100\" value=\"{}\" aria-label=\"from the input to its relevance, "
+            "{}\">",
+            50, text(about));
       above.clear();
     }
     out += scale_of_sample(sheet.scales[sample], colours) + "</div>\n<div>";
@@ -208,7 +222,8 @@ std::string maps_section(const PictureArguments& arguments, const at::Tensor& re
     out += classes_of(facts, i, samples, targets_of(facts, sample)) + "</div>\n</div>\n";
   }
   out += "</div>\n";
-  if (shown < samples) out += filled("<p class=\"faint\">… and {} samples more; these are the first {}.</p>\n", samples - shown, shown);
+  if (shown < samples)
+    out += filled("<p class=\"faint\">… and {} samples more; these are the first {}.</p>\n", samples - shown, shown);
   return out;
 }
 
@@ -227,19 +242,23 @@ std::string pictures_section(const PictureArguments& arguments, const PageFacts&
 
 std::string cell(const std::optional<double>& value) {
   if (!value) return "<td class=\"number\" data-value=\"\"></td>";
-  return filled("<td class=\"number\" data-value=\"{:.9g}\">{}</td>", *value, std::isnan(*value) ? "nan" : filled("{:.5g}", *value));
+  return filled("<td class=\"number\" data-value=\"{:.9g}\">{}</td>", *value,
+                std::isnan(*value) ? "nan" : filled("{:.5g}", *value));
 }
 
 std::string layers_section(const Report& report) {
-  std::string out = "<h2>Layers</h2>\n<p class=\"faint\">From the input to the output; above: the relevance of the layer's output, below: what it handed on.</p>\n<div class=\"wide\"><table class=\"layers\">\n<thead><tr>";
+  std::string out =
+      "<h2>Layers</h2>\n<p class=\"faint\">From the input to the output; above: the relevance of the layer's output, "
+      "below: what it handed on.</p>\n<div class=\"wide\"><table class=\"layers\">\n<thead><tr>";
   for (auto* each : {"layer", "kind", "output", "rule"}) out += filled("<th><button>{}</button></th>", each);
-  for (auto* each : {"above", "below", "bias", "stabilizer", "rest"}) out += filled("<th class=\"number\"><button>{}</button></th>", each);
+  for (auto* each : {"above", "below", "bias", "stabilizer", "rest"})
+    out += filled("<th class=\"number\"><button>{}</button></th>", each);
   out += "<th><button>entry</button></th>";
   out += "</tr></thead>\n<tbody>\n";
   for (auto& layer : report)
-    out += filled("<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td>{}{}{}{}{}<td>{}</td></tr>\n", text(layer.name),
-                  text(layer.kind), shown_shape(layer.shape), text(layer.rule), cell(layer.above), cell(layer.below),
-                  cell(layer.bias), cell(layer.stabilizer), cell(layer.rest()), text(layer.entry));
+    out += filled("<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td>{}{}{}{}{}<td>{}</td></tr>\n",
+                  text(layer.name), text(layer.kind), shown_shape(layer.shape), text(layer.rule), cell(layer.above),
+                  cell(layer.below), cell(layer.bias), cell(layer.stabilizer), cell(layer.rest()), text(layer.entry));
   return out + "</tbody>\n</table></div>\n";
 }
 
@@ -276,14 +295,17 @@ std::string warnings_section(const std::vector<Diagnostic>& warnings) {
   if (warnings.empty()) return "";
   std::string out = "<h2>Warnings</h2>\n";
   for (auto& each : warnings)
-    out += filled("<div class=\"warning\"><p><strong>{}</strong> {}</p>{}</div>\n", code_name(each.code), text(each.message),
-                  each.help.empty() ? "" : filled("<p class=\"faint\">{}</p>", text(each.help)));
+    out += filled("<div class=\"warning\"><p><strong>{}</strong> {}</p>{}</div>\n", code_name(each.code),
+                  text(each.message), each.help.empty() ? "" : filled("<p class=\"faint\">{}</p>", text(each.help)));
   return out;
 }
 
 // In single quotes where a shell would see more than letters.
 std::string as_word(const std::string& argument) {
-  auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_./=,:+@%").find(c) != std::string_view::npos; };
+  auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("-_./=,:+@%").find(c) != std::string_view::npos;
+  };
   if (!argument.empty() && std::all_of(argument.begin(), argument.end(), plain)) return argument;
   std::string out = "'";
   for (char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -306,22 +328,26 @@ std::string own_command_line() {
 
 std::string picture_page(const PictureArguments& arguments, const PageFacts& facts) {
   return picture::quietly([&] {
-    auto title = facts.model.empty() ? std::string("Relevance") : filled("What {} looks at", facts.model.substr(facts.model.rfind('/') + 1));
+    auto title = facts.model.empty() ? std::string("Relevance")
+                                     : filled("What {} looks at", facts.model.substr(facts.model.rfind('/') + 1));
     auto& relevance = facts.attribution.relevance;
     auto out = filled(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+        "'unsafe-inline'; "
         "script-src 'sha256-{}'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p class=\"faint\">Relevance of the input {} by "
+        "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p class=\"faint\">Relevance of the input "
+        "{} by "
         "<code>{}</code>: in all {:.5g}.</p>\n",
-        script_digest(), text(title), page_style, text(title), shown_shape(relevance.sizes().vec()), text(facts.rules.description()),
-        relevance.numel() == 0 ? 0.0 : relevance.sum(at::kDouble).item<double>());
+        script_digest(), text(title), page_style, text(title), shown_shape(relevance.sizes().vec()),
+        text(facts.rules.description()), relevance.numel() == 0 ? 0.0 : relevance.sum(at::kDouble).item<double>());
     out += pictures_section(arguments, facts);
     out += warnings_section(facts.attribution.warnings);
     out += layers_section(facts.attribution.report);
     out += rules_section(facts);
-    out += filled("<footer>\n<p>Ascribe {}, LibTorch {}</p>\n{}</footer>\n<script>{}</script>\n</body>\n</html>\n", version(), TORCH_VERSION,
-                  facts.command.empty() ? "" : filled("<pre>{}</pre>\n", text(facts.command)), page_script);
+    out += filled("<footer>\n<p>Ascribe {}, LibTorch {}</p>\n{}</footer>\n<script>{}</script>\n</body>\n</html>\n",
+                  version(), TORCH_VERSION, facts.command.empty() ? "" : filled("<pre>{}</pre>\n", text(facts.command)),
+                  page_script);
     return out;
   });
 }

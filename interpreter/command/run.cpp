@@ -158,8 +158,8 @@ at::Tensor at_position(const Attribution& attribution, std::int64_t position) {
 }
 
 // What --heatmap names.
-std::string picture_file(const RunOptions& options, const Composite& rules, const Target& target, const at::Tensor& input,
-                         const Attribution& attribution, const TokenRelevance* tokens) {
+std::string picture_file(const RunOptions& options, const Composite& rules, const Target& target,
+                         const at::Tensor& input, const Attribution& attribution, const TokenRelevance* tokens) {
   auto& picture = options.picture;
   if (tokens && picture.is_page()) return tokens_as_html(*tokens, rules.description(), picture.heatmap.colour_map);
   PictureFacts facts{.input = input, .mean = options.model.mean, .deviation = options.model.deviation};
@@ -225,7 +225,8 @@ int run(const RunOptions& options) {
     tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
   std::string picture;
   if (options.picture.wanted())
-    picture = picture_file(options, rules, target, first_explained(inputs, attribution), attribution, tokens ? &*tokens : nullptr);
+    picture = picture_file(options, rules, target, first_explained(inputs, attribution), attribution,
+                           tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
     write_npy(each.path, each.relevance.cpu());
@@ -244,7 +245,8 @@ int run(const RunOptions& options) {
   }
   std::cout << (options.profile ? describe_costs(attribution.report)
                                 : describe_as_text(attribution, rules.description()));
-  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO), options.picture.heatmap.colour_map);
+  if (tokens)
+    std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO), options.picture.heatmap.colour_map);
   for (auto& each : written) std::cout << "written to " << each.path << "\n";
   if (options.picture.wanted()) std::cout << "heatmap in " << options.picture.file << "\n";
   return fine;

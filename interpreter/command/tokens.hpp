@@ -27,7 +27,8 @@ TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>
 std::string tokens_as_text(const TokenRelevance& found, const Screen& screen, const std::string& colour_map = "bwr");
 
 /// A page of its own, which loads nothing: the texts in colours, a token's number where the pointer rests.
-std::string tokens_as_html(const TokenRelevance& found, const std::string& title, const std::string& colour_map = "bwr");
+std::string tokens_as_html(const TokenRelevance& found, const std::string& title,
+                           const std::string& colour_map = "bwr");
 
 /// The lines of a text file. Throws Error: unreadable_file, too_large.
 std::vector<std::string> read_lines(const std::string& path, const char* what);

@@ -31,14 +31,15 @@ std::string element(const Image& image) {
       image.x, image.y, image.width, image.height, base64(png_bytes(image.pixels)));
 }
 std::string element(const Rectangle& each) {
-  return filled("<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>\n", each.x, each.y, each.width,
-                each.height, hex(each.colour));
+  return filled("<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>\n", each.x, each.y,
+                each.width, each.height, hex(each.colour));
 }
 std::string element(const Line& line) {
   std::string points;
   for (auto& each : line.points) points += filled("{}{:.2f},{:.2f}", points.empty() ? "" : " ", each.x, each.y);
-  return filled("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\"/>\n",
-                points, hex(line.colour), line.width);
+  return filled(
+      "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\"/>\n", points,
+      hex(line.colour), line.width);
 }
 std::string element(const Text& text) {
   constexpr const char* anchors[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
@@ -95,7 +96,8 @@ std::string shortened(const std::string& text, double size, double width) {
 std::string svg(const Scene& scene) {
   auto out = filled(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:g} {1:g}\" width=\"{0:g}\" height=\"{1:g}\" "
-      "font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n<rect width=\"{0:g}\" height=\"{1:g}\" fill=\"#ffffff\"/>\n",
+      "font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n<rect width=\"{0:g}\" height=\"{1:g}\" "
+      "fill=\"#ffffff\"/>\n",
       scene.width, scene.height);
   for (auto& item : scene.items) out += std::visit([](auto& each) { return element(each); }, item);
   return out + "</svg>\n";

@@ -132,8 +132,9 @@ Result explain(Evaluator& evaluator, const CallArguments& arguments) {
   auto found = attribute(asked.model.model, rules, asked.x, asked.target, {.stop = evaluator.surroundings().stop});
   std::string text;
   if (found.relevance.dim() <= 5)
-    text =
-        draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen, colours) + "\n";
+    text = draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen,
+                colours) +
+           "\n";
   text += command::describe_as_text(found, rules.description());
   for (auto& warning : found.warnings) text += render_text(warning);
   return {as_value(found.relevance), std::move(text)};
