@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -50,16 +51,16 @@ Target compared_target(const CompareOptions& options, const std::vector<std::str
 }
 
 // A cell of the table: a model under rules.
-struct Cell {
+struct TableCell {
   std::size_t model, rules;
   at::Tensor relevance;  // on the CPU
   PictureFacts told;     // captions
 };
 
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string name_of_file(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // How alike two maps are: the cosine of the angle between them. Nothing where one of them is all zeros, or not finite.
-std::optional<double> cosine(const at::Tensor& a, const at::Tensor& b) {
+std::optional<double> cosine_between(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes()) return {};
   auto x = a.to(at::kDouble).flatten(), y = b.to(at::kDouble).flatten();
   auto norms = x.norm().item<double>() * y.norm().item<double>();
@@ -71,11 +72,26 @@ double largest_magnitude(const at::Tensor& relevance) {
   return relevance.numel() == 0 ? 0 : relevance.abs().max().item<double>();
 }
 
-std::string numbers(const CompareOptions& options, const std::vector<Cell>& cells) {
+std::string number_or_nan(double value) {
+  return std::isnan(value) ? "nan" : filled("{:.5g}", value);
+}  // a NaN's sign means nothing
+
+// The maps that are not finite are in the table; which they are is said besides.
+void warn_of_not_finite(const CompareOptions& options, const std::vector<TableCell>& cells) {
+  for (auto& cell : cells)
+    if (!cell.relevance.isfinite().all().item<bool>())
+      std::cerr << render_text(
+          {.code = Code::not_finite,
+           .severity = Severity::warning,
+           .message = filled("the relevance by {} is not finite", quoted_name(options.rules[cell.rules])),
+           .help = "`ascribe run` with these rules says below which layer; a larger stabilizer may serve"});
+}
+
+std::string table_numbers(const CompareOptions& options, const std::vector<TableCell>& cells) {
   if (options.report == "json") {
     auto out = nlohmann::json::array();
     for (auto& cell : cells) {
-      auto alike = cosine(cells.front().relevance, cell.relevance);
+      auto alike = cosine_between(cells.front().relevance, cell.relevance);
       out.push_back({{"model", options.models[cell.model]},
                      {"rules", options.rules[cell.rules]},
                      {"shape", cell.relevance.sizes().vec()},
@@ -87,16 +103,17 @@ std::string numbers(const CompareOptions& options, const std::vector<Cell>& cell
   }
   std::vector<std::vector<std::string>> rows{{"rules", "model", "sum", "largest", "cosine to the first"}};
   for (auto& cell : cells) {
-    auto alike = cosine(cells.front().relevance, cell.relevance);
-    rows.push_back({options.rules[cell.rules], options.models.size() > 1 ? file_name(options.models[cell.model]) : "",
-                    filled("{:.5g}", cell.relevance.sum(at::kDouble).item<double>()),
-                    filled("{:.5g}", largest_magnitude(cell.relevance)), alike ? filled("{:.4f}", *alike) : "–"});
+    auto alike = cosine_between(cells.front().relevance, cell.relevance);
+    rows.push_back({options.rules[cell.rules],
+                    options.models.size() > 1 ? name_of_file(options.models[cell.model]) : "",
+                    number_or_nan(cell.relevance.sum(at::kDouble).item<double>()),
+                    number_or_nan(largest_magnitude(cell.relevance)), alike ? filled("{:.4f}", *alike) : "–"});
   }
   return table(rows, 2);
 }
 
 // Rules are columns; models, and the samples of each, are rows.
-std::string table_file(const CompareOptions& options, const std::vector<Cell>& cells, const at::Tensor& input) {
+std::string table_file(const CompareOptions& options, const std::vector<TableCell>& cells, const at::Tensor& input) {
   auto columns = options.rules.size(), models = options.models.size();
   auto& first = cells.front().relevance;
   auto samples = first.dim() == 0 ? 1 : first.size(0);
@@ -107,7 +124,7 @@ std::string table_file(const CompareOptions& options, const std::vector<Cell>& c
   for (std::size_t model = 0; model < models; ++model)
     for (std::int64_t i = 0; i < samples; ++i) {
       std::vector<std::string> title;
-      if (models > 1) title.push_back(file_name(options.models[model]));
+      if (models > 1) title.push_back(name_of_file(options.models[model]));
       if (samples > 1) title.push_back(filled("sample {}", i));
       facts.row_titles.push_back(title.empty() ? "" : title.size() == 1 ? title[0] : title[0] + ", " + title[1]);
       for (std::size_t k = 0; k < columns; ++k) {
@@ -133,7 +150,7 @@ std::string table_file(const CompareOptions& options, const std::vector<Cell>& c
   return drawn(picture, at::cat(maps), facts);
 }
 
-int compare(const CompareOptions& options) {
+int compare_maps(const CompareOptions& options) {
   options.picture.check();
   auto& file = options.picture.file;
   if (options.picture.is_page())
@@ -154,7 +171,7 @@ int compare(const CompareOptions& options) {
   }
   auto inputs = options.common.read_inputs();
   Interruption interruption;
-  std::vector<Cell> cells;
+  std::vector<TableCell> cells;
   at::Tensor explained = inputs.front();
   for (std::size_t i = 0; i < options.models.size(); ++i) {
     auto arguments = options.common;
@@ -174,12 +191,13 @@ int compare(const CompareOptions& options) {
       for (auto& warning : found.warnings) std::cerr << render_text(warning);
     }
   }
-  auto said = numbers(options, cells);
+  auto said = table_numbers(options, cells);
   if (options.picture.wanted()) {
     auto picture = table_file(options, cells, explained);
     interruption.check(file);
     write_file(file, {picture});
   }
+  warn_of_not_finite(options, cells);
   std::cout << said;
   if (options.picture.wanted() && options.report != "json") std::cout << "heatmap in " << file << "\n";
   return fine;
@@ -219,7 +237,7 @@ Run add_compare(CLI::App& app) {
   command->add_option("--labels", options->labels, "the outputs' names, a line for each")->type_name("FILE");
   options->picture.add_to(*command);
   one_of(command->add_option("--report", options->report, "how numbers are shown"), {"text", "json"});
-  return [options] { return compare(*options); };
+  return [options] { return compare_maps(*options); };
 }
 
 }  // namespace ascribe::command

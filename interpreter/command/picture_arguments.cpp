@@ -20,12 +20,12 @@ namespace {
 
 constexpr std::int64_t longest_strip = 32;  // vectors beyond are curves: their values have neighbours, not names
 
-const std::vector<std::string>& forms() {
+const std::vector<std::string>& picture_forms() {
   static const std::vector<std::string> out{"maps", "curves", "bars", "spectrogram"};
   return out;
 }
 
-std::string number(double value) { return filled("{:.4g}", value); }
+std::string shown_score(double value) { return filled("{:.4g}", value); }
 
 }  // namespace
 
@@ -55,7 +55,7 @@ void PictureArguments::add_to(CLI::App& command) {
   flag("--contours", heatmap.contours, "lines at a third and two thirds of the scale");
   option("--smooth", heatmap.smooth, "DEVIATION", "blurs by a Gaussian, in values");
   option("--channels", channels, "COUNT", "the strongest channels, each for itself, instead of their sum");
-  one_of(option("--as", form, "", "what is drawn (default: by the input's shape)"), forms());
+  one_of(option("--as", form, "", "what is drawn (default: by the input's shape)"), picture_forms());
   option("--features", features, "FILE", "the names of a vector's values, a line for each: draws bars");
   flag("--no-caption", no_caption, "the bare picture, without captions and colour bar");
 }
@@ -140,7 +140,8 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
     std::vector<std::string> names;
     for (auto index : indices) {
       auto there = classes && index >= 0 && index < scores.size(1);
-      names.push_back(name_of_class(index, labels) + (there ? "  " + number(scores[i][index].item<double>()) : ""));
+      names.push_back(name_of_class(index, labels) +
+                      (there ? "  " + shown_score(scores[i][index].item<double>()) : ""));
     }
     constexpr std::size_t most_names = 3;
     auto others = names.size() > most_names ? names.size() - most_names : 0;
@@ -150,7 +151,7 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
       auto largest = scores[i].argmax().item<std::int64_t>();
       if (largest != indices.front())
         caption +=
-            filled("\nlargest: {}  {}", name_of_class(largest, labels), number(scores[i][largest].item<double>()));
+            filled("\nlargest: {}  {}", name_of_class(largest, labels), shown_score(scores[i][largest].item<double>()));
     }
     facts.captions.push_back(std::move(caption));
   }

@@ -89,6 +89,23 @@ void add_colour_bar(Scene& scene, const Table& table, const ColourMap& colours, 
   mark(0, low_end(scale));
 }
 
+// A title in as many lines as it needs, up to three, broken at blanks.
+std::vector<std::string> wrapped(const std::string& title, double size, double width) {
+  constexpr std::size_t most_lines = 3;
+  std::vector<std::string> out;
+  std::istringstream words(one_line(title));
+  for (std::string word; words >> word;) {
+    bool fits = !out.empty() && text_extent(out.back() + " " + word, size) <= width;
+    if (fits || out.size() == most_lines)
+      out.back() += " " + word;
+    else
+      out.push_back(word);
+  }
+  for (auto& line : out) line = shortened(line, size, width);
+  if (out.empty()) out.emplace_back();
+  return out;
+}
+
 double titled(Scene& scene, const std::string& title) {
   if (title.empty()) return margin;
   double y = margin;
@@ -124,17 +141,22 @@ void draw_table(Scene& scene, double top, const at::Tensor& relevance, const Fig
     row_titles = std::max(row_titles, text_extent(one_line(each), caption_size * 1.1));
   row_titles = std::min(row_titles, widest_row_title);
   table.left = margin + (row_titles > 0 ? row_titles + 12 : 0);
-  table.top = top + (options.column_titles.empty() ? 0 : caption_line + 4);
+  std::vector<std::vector<std::string>> titles;
+  std::size_t title_lines = 0;
+  for (auto& each : options.column_titles) {
+    titles.push_back(wrapped(each, caption_size * 1.1, table.group_width()));
+    title_lines = std::max(title_lines, titles.back().size());
+  }
+  table.top = top + (title_lines > 0 ? caption_line * static_cast<double>(title_lines) + 4 : 0);
 
-  for (std::size_t i = 0; i < options.column_titles.size() && static_cast<std::int64_t>(i) < table.groups_in_row();
-       ++i) {
-    auto x = table.x_of(table.leading() + static_cast<std::int64_t>(i) * sheet.per_sample);
-    scene.items.emplace_back(Text{.x = x + table.group_width() / 2,
-                                  .y = top + caption_size,
-                                  .text = shortened(options.column_titles[i], caption_size * 1.1, table.group_width()),
-                                  .size = caption_size,
-                                  .anchor = Anchor::middle,
-                                  .bold = true});
+  for (std::size_t i = 0; i < titles.size() && static_cast<std::int64_t>(i) < table.groups_in_row(); ++i) {
+    auto x = table.x_of(table.leading() + static_cast<std::int64_t>(i) * sheet.per_sample) + table.group_width() / 2;
+    auto y = table.top - 8 - caption_line * static_cast<double>(titles[i].size() - 1);
+    for (auto& line : titles[i]) {
+      scene.items.emplace_back(
+          Text{.x = x, .y = y, .text = line, .size = caption_size, .anchor = Anchor::middle, .bold = true});
+      y += caption_line;
+    }
   }
   for (std::size_t i = 0; i < options.row_titles.size() && static_cast<std::int64_t>(i) < sheet.rows(); ++i) {
     auto y = table.y_of(static_cast<std::int64_t>(i) * sheet.columns);
