@@ -188,7 +188,11 @@ int compare_maps(const CompareOptions& options) {
       cells.push_back({i, k, found.relevance.cpu(), {}});
       auto& relevance = cells.back().relevance;
       tell_targets(cells.back().told, found.output.cpu(), target, labels, relevance.dim() == 0 ? 1 : relevance.size(0));
-      for (auto& warning : found.warnings) std::cerr << render_text(warning);
+      for (auto warning : found.warnings) {
+        if (rules.size() > 1 && warning.note.empty())
+          warning.note = filled("with the rules {}", quoted_name(options.rules[k]));
+        std::cerr << render_text(warning);
+      }
     }
   }
   auto said = table_numbers(options, cells);
