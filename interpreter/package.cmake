@@ -54,7 +54,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${LIBTORCH_LIB})
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "zlib1g-dev, libpng-dev, libjpeg62-turbo-dev")  # programs that use the static library are linked with it
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "zlib1g-dev, libpng-dev, libjpeg62-turbo-dev, fonts-dejavu-core")  # what links the static library; words in pictures
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "g++, cmake (>= 3.25)")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_BINARY_DIR}/package/postinst)
 include(CPack)

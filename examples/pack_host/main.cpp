@@ -61,7 +61,7 @@ int main(int count, char** arguments) {
       std::cout << arguments[3 + i] << ": " << found.output[i].argmax().item<std::int64_t>() << ", relevance "
                 << found.relevance[i].sum().item<double>() << " of " << found.output[i].max().item<double>() << "\n";
 
-    // Images side by side: red speaks for what the model sees, blue against it.
+    // The images' maps in one picture: red speaks for what the model sees, blue against it.
     write_ppm("heatmap.ppm", ascribe::heatmap(found.relevance));
 
     // The layers that the pack's composite is not for would show up here.

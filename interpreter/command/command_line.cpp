@@ -31,12 +31,20 @@ int run(int count, char** arguments) {
   CLI::App app("Relevance rules for neural networks.", "ascribe");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("ascribe ") + version());
-  std::vector<std::pair<std::string, Run>> commands{
-      {"run", add_run(app)},     {"compare", add_compare(app)}, {"layers", add_layers(app)}, {"bench", add_bench(app)},
-      {"check", add_check(app)}, {"doc", add_doc(app)},       {"explain", add_explain(app)},
-      {"fmt", add_fmt(app)},     {"pack", add_pack(app)},     {"plan", add_plan(app)},
-      {"repl", add_repl(app)},   {"test", add_test(app)},     {"completion", add_completion(app)},
-      {"man", add_man(app)}};
+  std::vector<std::pair<std::string, Run>> commands{{"run", add_run(app)},
+                                                    {"compare", add_compare(app)},
+                                                    {"layers", add_layers(app)},
+                                                    {"bench", add_bench(app)},
+                                                    {"check", add_check(app)},
+                                                    {"doc", add_doc(app)},
+                                                    {"explain", add_explain(app)},
+                                                    {"fmt", add_fmt(app)},
+                                                    {"pack", add_pack(app)},
+                                                    {"plan", add_plan(app)},
+                                                    {"repl", add_repl(app)},
+                                                    {"test", add_test(app)},
+                                                    {"completion", add_completion(app)},
+                                                    {"man", add_man(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -31,16 +32,16 @@ struct CompareOptions {
 };
 
 // A cell of the table: a model under rules.
-struct Cell {
+struct TableCell {
   std::size_t model, rules;
   at::Tensor relevance;  // on the CPU
   PictureFacts told;     // captions
 };
 
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string name_of_file(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // How alike two maps are: the cosine of the angle between them. Nothing where one of them is all zeros, or not finite.
-std::optional<double> cosine(const at::Tensor& a, const at::Tensor& b) {
+std::optional<double> cosine_between(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes()) return {};
   auto x = a.to(at::kDouble).flatten(), y = b.to(at::kDouble).flatten();
   auto norms = x.norm().item<double>() * y.norm().item<double>();
@@ -52,11 +53,26 @@ double largest_magnitude(const at::Tensor& relevance) {
   return relevance.numel() == 0 ? 0 : relevance.abs().max().item<double>();
 }
 
-std::string numbers(const CompareOptions& options, const std::vector<Cell>& cells) {
+std::string number_or_nan(double value) {
+  return std::isnan(value) ? "nan" : filled("{:.5g}", value);
+}  // a NaN's sign means nothing
+
+// The maps that are not finite are in the table; which they are is said besides.
+void warn_of_not_finite(const CompareOptions& options, const std::vector<TableCell>& cells) {
+  for (auto& cell : cells)
+    if (!cell.relevance.isfinite().all().item<bool>())
+      std::cerr << render_text(
+          {.code = Code::not_finite,
+           .severity = Severity::warning,
+           .message = filled("the relevance by {} is not finite", files::quoted_name(options.rules[cell.rules])),
+           .help = "`ascribe run` with these rules says below which layer; a larger stabilizer may serve"});
+}
+
+std::string table_numbers(const CompareOptions& options, const std::vector<TableCell>& cells) {
   if (options.report == "json") {
     auto out = nlohmann::json::array();
     for (auto& cell : cells) {
-      auto alike = cosine(cells.front().relevance, cell.relevance);
+      auto alike = cosine_between(cells.front().relevance, cell.relevance);
       out.push_back({{"model", options.models[cell.model]},
                      {"rules", options.rules[cell.rules]},
                      {"shape", cell.relevance.sizes().vec()},
@@ -68,16 +84,17 @@ std::string numbers(const CompareOptions& options, const std::vector<Cell>& cell
   }
   std::vector<std::vector<std::string>> rows{{"rules", "model", "sum", "largest", "cosine to the first"}};
   for (auto& cell : cells) {
-    auto alike = cosine(cells.front().relevance, cell.relevance);
-    rows.push_back({options.rules[cell.rules], options.models.size() > 1 ? file_name(options.models[cell.model]) : "",
-                    filled("{:.5g}", cell.relevance.sum(at::kDouble).item<double>()),
-                    filled("{:.5g}", largest_magnitude(cell.relevance)), alike ? filled("{:.4f}", *alike) : "–"});
+    auto alike = cosine_between(cells.front().relevance, cell.relevance);
+    rows.push_back({options.rules[cell.rules],
+                    options.models.size() > 1 ? name_of_file(options.models[cell.model]) : "",
+                    number_or_nan(cell.relevance.sum(at::kDouble).item<double>()),
+                    number_or_nan(largest_magnitude(cell.relevance)), alike ? filled("{:.4f}", *alike) : "–"});
   }
   return table(rows, 2);
 }
 
 // Rules are columns; models, and the samples of each, are rows.
-std::string table_file(const CompareOptions& options, const std::vector<Cell>& cells, const at::Tensor& input) {
+std::string table_file(const CompareOptions& options, const std::vector<TableCell>& cells, const at::Tensor& input) {
   auto columns = options.rules.size(), models = options.models.size();
   auto& first = cells.front().relevance;
   auto samples = first.dim() == 0 ? 1 : first.size(0);
@@ -89,14 +106,14 @@ std::string table_file(const CompareOptions& options, const std::vector<Cell>& c
   for (std::size_t model = 0; model < models; ++model)
     for (std::int64_t i = 0; i < samples; ++i) {
       std::vector<std::string> title;
-      if (models > 1) title.push_back(file_name(options.models[model]));
+      if (models > 1) title.push_back(name_of_file(options.models[model]));
       if (samples > 1) title.push_back(filled("sample {}", i));
       facts.row_titles.push_back(title.empty() ? "" : title.size() == 1 ? title[0] : title[0] + ", " + title[1]);
       for (std::size_t k = 0; k < columns; ++k) {
         auto& cell = cells[model * columns + k];
         if (cell.relevance.sizes() != first.sizes())
-          throw usage_error(filled("relevance of shapes {} and {} does not fit into one table", shown_shape(first.sizes()),
-                                   shown_shape(cell.relevance.sizes())),
+          throw usage_error(filled("relevance of shapes {} and {} does not fit into one table",
+                                   shown_shape(first.sizes()), shown_shape(cell.relevance.sizes())),
                             "compare models whose relevance has one shape, or leave --heatmap out");
         maps.push_back(first.dim() == 0 ? cell.relevance.reshape({1}) : cell.relevance.narrow(0, i, 1));
         if (original.defined()) originals.push_back(original.narrow(0, i, 1));
@@ -115,7 +132,7 @@ std::string table_file(const CompareOptions& options, const std::vector<Cell>& c
   return drawn(picture, at::cat(maps), facts);
 }
 
-int compare(const CompareOptions& options) {
+int compare_maps(const CompareOptions& options) {
   options.picture.check();
   auto& file = options.picture.file;
   if (options.picture.is_page())
@@ -135,7 +152,7 @@ int compare(const CompareOptions& options) {
   }
   auto inputs = options.common.read_inputs();
   Interruption interruption;
-  std::vector<Cell> cells;
+  std::vector<TableCell> cells;
   at::Tensor explained = inputs.front();
   for (std::size_t i = 0; i < options.models.size(); ++i) {
     auto arguments = options.common;
@@ -143,22 +160,30 @@ int compare(const CompareOptions& options) {
     auto model = arguments.read_model();
     for (std::size_t k = 0; k < rules.size(); ++k) {
       ProgressLine line;
-      auto found = attribute(model, rules[k], inputs, target,
-                             {.sum_embeddings = true, .sums = false, .stop = interruption.token(), .progress = line.callback()});
+      auto found =
+          attribute(model, rules[k], inputs, target,
+                    {.sum_embeddings = true, .sums = false, .stop = interruption.token(), .progress = line.callback()});
       for (std::size_t input = 0; input < inputs.size(); ++input)
-        if (found.relevances.at(input).defined() && found.relevances[input].is_same(found.relevance)) explained = inputs[input];
+        if (found.relevances.at(input).defined() && found.relevances[input].is_same(found.relevance))
+          explained = inputs[input];
       cells.push_back({i, k, found.relevance.cpu(), {}});
       auto& relevance = cells.back().relevance;
-      tell_targets(cells.back().told, chosen_among(found.output, found, target).cpu(), target, chosen.labels().names, relevance.dim() == 0 ? 1 : relevance.size(0));
-      for (auto& warning : found.warnings) std::cerr << render_text(warning);
+      tell_targets(cells.back().told, chosen_among(found.output, found, target).cpu(), target, chosen.labels().names,
+                   relevance.dim() == 0 ? 1 : relevance.size(0));
+      for (auto warning : found.warnings) {
+        if (rules.size() > 1 && warning.note.empty())
+          warning.note = filled("with the rules {}", files::quoted_name(options.rules[k]));
+        std::cerr << render_text(warning);
+      }
     }
   }
-  auto said = numbers(options, cells);
+  auto said = table_numbers(options, cells);
   if (options.picture.wanted()) {
     auto picture = table_file(options, cells, explained);
     interruption.check(file);
     files::write_file(file, {picture});
   }
+  warn_of_not_finite(options, cells);
   std::cout << said;
   if (options.picture.wanted() && options.report != "json") std::cout << "heatmap in " << file << "\n";
   return fine;
@@ -167,18 +192,28 @@ int compare(const CompareOptions& options) {
 }  // namespace
 
 Run add_compare(CLI::App& app) {
-  auto* command = app.add_subcommand("compare", "Compares rules, or models, on one input: as a table of pictures, and in numbers");
+  auto* command =
+      app.add_subcommand("compare", "Compares rules, or models, on one input: as a table of pictures, and in numbers");
   auto options = std::make_shared<CompareOptions>();
   auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
-    return command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
+    return command->add_option(name, values, help)
+        ->type_name(placeholder)
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
   };
-  several("--rules", options->rules, "RULES", "a composite or a rule, as `ascribe run` takes them: once for each column")->required();
-  several("--model", options->models, "FILE.pt2|FILE.pt", "an exported program or a TorchScript file: once for each row")->required();
+  several("--rules", options->rules, "RULES",
+          "a composite or a rule, as `ascribe run` takes them: once for each column")
+      ->required();
+  several("--model", options->models, "FILE.pt2|FILE.pt",
+          "an exported program or a TorchScript file: once for each row")
+      ->required();
   several("--input", options->common.inputs, "FILE.npy|FILE.png|FILE.pt",
           "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples. Once for each input")
       ->required();
   options->common.add_loading_to(*command);
-  command->add_option("--mean", options->common.mean, "of a picture: subtracted, one value or one for each channel")->delimiter(',');
+  command->add_option("--mean", options->common.mean, "of a picture: subtracted, one value or one for each channel")
+      ->delimiter(',');
   command->add_option("--std", options->common.deviation, "of a picture: divided by after --mean")->delimiter(',');
   command->add_option("--device", options->common.device, "cpu or cuda:0")->type_name("DEVICE");
   command->add_option("--threads", options->common.threads, "threads for one operator (default: all cores)")
@@ -186,7 +221,7 @@ Run add_compare(CLI::App& app) {
   options->target.add_to(*command);
   options->picture.add_to(*command);
   one_of(command->add_option("--report", options->report, "how numbers are shown"), {"text", "json"});
-  return [options] { return compare(*options); };
+  return [options] { return compare_maps(*options); };
 }
 
 }  // namespace ascribe::command

@@ -20,12 +20,12 @@ namespace {
 
 constexpr std::int64_t longest_strip = 32;  // vectors beyond are curves: their values have neighbours, not names
 
-const std::vector<std::string>& forms() {
+const std::vector<std::string>& picture_forms() {
   static const std::vector<std::string> out{"maps", "curves", "bars", "spectrogram"};
   return out;
 }
 
-std::string number(double value) { return filled("{:.4g}", value); }
+std::string shown_score(double value) { return filled("{:.4g}", value); }
 
 }  // namespace
 
@@ -38,12 +38,15 @@ void PictureArguments::add_to(CLI::App& command) {
     command.add_flag(name, value, help)->group(group);
   };
   option("--heatmap", file, "FILE.png|FILE.svg|FILE.html",
-         "where the picture of the input's relevance goes; .html is a page with all that is known, or with --tokens the text");
+         "where the picture of the input's relevance goes; .html is a page with all that is known, or with --tokens "
+         "the text");
   option("--colour-map,--color-map", heatmap.colour_map, "NAME",
-         "bwr (the usual one), coldnhot, seismic, RdBu, viridis and others of Zennit and matplotlib; _r behind it turns it round");
-  option("--clip", heatmap.clip, "PERCENT",
-         "colours are full at the magnitude that so many percent of the values lie below; 100: at the largest (default: "
-         "that, or 99.5 where a few pixels would bleach all others)");
+         "bwr (the usual one), coldnhot, seismic, RdBu, viridis and others of Zennit and matplotlib; _r behind it "
+         "turns it round");
+  option(
+      "--clip", heatmap.clip, "PERCENT",
+      "colours are full at the magnitude that so many percent of the values lie below; 100: at the largest (default: "
+      "that, or 99.5 where a few pixels would bleach all others)");
   flag("--shared-scale", heatmap.shared_scale, "one scale for all samples, not one for each");
   option("--size", size, "PIXELS", "the longer side of each map");
   option("--columns", columns, "COUNT", "samples beside each other (default: about as many as below)");
@@ -52,21 +55,21 @@ void PictureArguments::add_to(CLI::App& command) {
   flag("--contours", heatmap.contours, "lines at a third and two thirds of the scale");
   option("--smooth", heatmap.smooth, "DEVIATION", "blurs by a Gaussian, in values");
   option("--channels", channels, "COUNT", "the strongest channels, each for itself, instead of their sum");
-  one_of(option("--as", form, "", "what is drawn (default: by the input's shape)"), forms());
+  one_of(option("--as", form, "", "what is drawn (default: by the input's shape)"), picture_forms());
   option("--features", features, "FILE", "the names of a vector's values, a line for each: draws bars");
   flag("--no-caption", no_caption, "the bare picture, without captions and colour bar");
 }
 
 void PictureArguments::check() const {
   if (!wanted()) {
-    bool any = heatmap.shared_scale || heatmap.beside || heatmap.contours || no_caption || size || columns || channels || overlay ||
-               heatmap.clip || heatmap.smooth != 0 || !form.empty() || !features.empty();
-    if (any)
-      throw usage_error("there is no picture that this would change", "write `--heatmap heatmap.png`, too");
+    bool any = heatmap.shared_scale || heatmap.beside || heatmap.contours || no_caption || size || columns ||
+               channels || overlay || heatmap.clip || heatmap.smooth != 0 || !form.empty() || !features.empty();
+    if (any) throw usage_error("there is no picture that this would change", "write `--heatmap heatmap.png`, too");
     return;
   }
   if (!file.ends_with(".png") && !file.ends_with(".svg") && !is_page())
-    throw usage_error(filled("--heatmap is a .png, .svg or .html file, not '{}'", file), "write `--heatmap heatmap.png`");
+    throw usage_error(filled("--heatmap is a .png, .svg or .html file, not '{}'", file),
+                      "write `--heatmap heatmap.png`");
   auto at_least_one = [](const std::optional<std::int64_t>& value, const char* name) {
     if (value && *value < 1)
       throw usage_error(filled("{} has to be 1 or more, not {}", name, *value), "leave it out: there is a usual one");
@@ -75,7 +78,8 @@ void PictureArguments::check() const {
   at_least_one(columns, "--columns");
   at_least_one(channels, "--channels");
   if (overlay && !(*overlay > 0 && *overlay <= 1))
-    throw usage_error(filled("--overlay is an opacity above 0 and up to 1, not {:g}", *overlay), "write `--overlay 0.7`");
+    throw usage_error(filled("--overlay is an opacity above 0 and up to 1, not {:g}", *overlay),
+                      "write `--overlay 0.7`");
   picture::ColourMap known(heatmap.colour_map);
   picture::check(heatmap);
   if (!features.empty()) read_lines(features, "features");
@@ -87,7 +91,9 @@ at::Tensor picture_of(const PictureFacts& facts) {
   auto image = input.detach().to(at::kCPU, at::kDouble);
   auto channels = image.size(1);
   if (channels != 1 && channels != 3) image = image.mean(1, /*keepdim=*/true);
-  auto per_channel = [&](const std::vector<double>& values) { return at::tensor(values, at::kDouble).reshape({1, -1, 1, 1}); };
+  auto per_channel = [&](const std::vector<double>& values) {
+    return at::tensor(values, at::kDouble).reshape({1, -1, 1, 1});
+  };
   bool known = !facts.mean.empty() || !facts.deviation.empty();
   if (known && (channels == 1 || channels == 3)) {
     if (!facts.deviation.empty()) image = image * per_channel(facts.deviation);
@@ -105,8 +111,8 @@ std::string name_of_class(std::int64_t index, const std::vector<std::string>& la
   return index >= 0 && place < labels.size() ? labels[place] : filled("class {}", index);
 }
 
-void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& target, const std::vector<std::string>& labels,
-                  std::int64_t samples) {
+void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& target,
+                  const std::vector<std::string>& labels, std::int64_t samples) {
   bool classes = output.defined() && output.dim() == 2 && output.size(0) == samples && output.size(1) > 1;
   auto scores = classes ? output.detach().to(at::kCPU, at::kDouble).contiguous() : at::Tensor();
   for (std::int64_t i = 0; i < samples; ++i) {
@@ -119,7 +125,8 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
         indices = target.indices();
         break;
       case Target::Choice::one_per_sample:
-        if (static_cast<std::size_t>(i) < target.indices().size()) indices = {target.indices()[static_cast<std::size_t>(i)]};
+        if (static_cast<std::size_t>(i) < target.indices().size())
+          indices = {target.indices()[static_cast<std::size_t>(i)]};
         break;
       case Target::Choice::all:
       case Target::Choice::tensor:
@@ -133,7 +140,8 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
     std::vector<std::string> names;
     for (auto index : indices) {
       auto there = classes && index >= 0 && index < scores.size(1);
-      names.push_back(name_of_class(index, labels) + (there ? "  " + number(scores[i][index].item<double>()) : ""));
+      names.push_back(name_of_class(index, labels) +
+                      (there ? "  " + shown_score(scores[i][index].item<double>()) : ""));
     }
     constexpr std::size_t most_names = 3;
     auto others = names.size() > most_names ? names.size() - most_names : 0;
@@ -142,23 +150,24 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
     if (classes && indices.size() == 1) {
       auto largest = scores[i].argmax().item<std::int64_t>();
       if (largest != indices.front())
-        caption += filled("\nlargest: {}  {}", name_of_class(largest, labels), number(scores[i][largest].item<double>()));
+        caption +=
+            filled("\nlargest: {}  {}", name_of_class(largest, labels), shown_score(scores[i][largest].item<double>()));
     }
     facts.captions.push_back(std::move(caption));
   }
 }
 
-FigureOptions figure_options(const PictureArguments& arguments, const at::Tensor& relevance, const PictureFacts& facts) {
+FigureOptions figure_options(const PictureArguments& arguments, const at::Tensor& relevance,
+                             const PictureFacts& facts) {
   FigureOptions out{.heatmap = arguments.heatmap};
   out.heatmap.size = arguments.size.value_or(out.heatmap.size);
   out.heatmap.columns = arguments.columns.value_or(out.heatmap.columns);
   out.heatmap.channels = arguments.channels.value_or(0);
   out.heatmap.overlay = arguments.overlay.value_or(0);
   out.heatmap.upside_down = arguments.form == "spectrogram";
-  if (out.heatmap.overlay > 0 || out.heatmap.beside) {
+  if (out.heatmap.overlay > 0 || out.heatmap.beside || out.heatmap.before_rows) {
     out.heatmap.original = picture_of(facts);
-    if (out.heatmap.original.defined() && out.heatmap.upside_down)
-      out.heatmap.original = out.heatmap.original.flip(2);
+    if (out.heatmap.original.defined() && out.heatmap.upside_down) out.heatmap.original = out.heatmap.original.flip(2);
   }
   if (!arguments.features.empty()) out.names = read_lines(arguments.features, "features");
   auto length = relevance.dim() > 0 ? relevance.size(-1) : 1;
@@ -166,7 +175,8 @@ FigureOptions figure_options(const PictureArguments& arguments, const at::Tensor
   bool numbers = facts.input.defined() && facts.input.is_floating_point();
   if (arguments.form == "bars" || (arguments.form.empty() && !out.names.empty()))
     out.form = FigureForm::bars;
-  else if (arguments.form == "curves" || (arguments.form.empty() && vectors && numbers && length > longest_strip && !arguments.channels))
+  else if (arguments.form == "curves" ||
+           (arguments.form.empty() && vectors && numbers && length > longest_strip && !arguments.channels))
     out.form = FigureForm::curves;
   else
     out.form = FigureForm::maps;

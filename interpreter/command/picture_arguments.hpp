@@ -33,10 +33,10 @@ struct PictureArguments {
 /// What is known beside relevance.
 struct PictureFacts {
   std::string title{};
-  std::vector<std::string> captions{};                ///< of each sample
+  std::vector<std::string> captions{};               ///< of each sample
   std::vector<std::vector<std::int64_t>> targets{};  ///< of each sample, the outputs that relevance started from
   std::vector<std::string> column_titles{}, row_titles{};
-  at::Tensor input{};                      ///< what the model saw
+  at::Tensor input{};                       ///< what the model saw
   std::vector<double> mean{}, deviation{};  ///< of a picture, which the input had subtracted, and was divided by
 };
 
@@ -44,10 +44,10 @@ struct PictureFacts {
 /// without a mean and a deviation is spread over it.
 at::Tensor picture_of(const PictureFacts& facts);
 
-/// Tells each sample's caption and targets: `target`'s outputs by name, with their scores. `output` is [samples, classes],
-/// or anything else, of which there are no scores.
-void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& target, const std::vector<std::string>& labels,
-                  std::int64_t samples);
+/// Tells each sample's caption and targets: `target`'s outputs by name, with their scores. `output` is [samples,
+/// classes], or anything else, of which there are no scores.
+void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& target,
+                  const std::vector<std::string>& labels, std::int64_t samples);
 /// As labels call it, or `class 3`.
 std::string name_of_class(std::int64_t index, const std::vector<std::string>& labels);
 

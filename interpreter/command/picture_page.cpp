@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -54,7 +55,7 @@ input[type=range] { display: block; width: 100%; margin: 0.4rem 0; accent-color:
 .caption { margin: 0 0 0.6rem; font-weight: 600; overflow-wrap: anywhere; white-space: pre-line; }
 table.classes { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
 .classes td { padding: 0.15rem 0.5rem 0.15rem 0; vertical-align: middle; overflow-wrap: anywhere; }
-.classes td.number { width: 4.5rem; text-align: right; font-variant-numeric: tabular-nums; }
+.classes td.number { width: 5.5rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .classes td.share { width: 38%; }
 .classes .length { display: block; height: 0.7rem; border-radius: 2px; background: var(--bar); }
 .classes .target { font-weight: 600; }
@@ -116,34 +117,37 @@ std::string script_digest() {
   return picture::base64(bytes);
 }
 
-std::string text(std::string_view any) { return escaped_html(picture::one_line(any)); }
+std::string escaped_line(std::string_view any) { return escaped_html(picture::one_line(any)); }
 
 // Of code and doc comments, which have lines.
-std::string lines(std::string_view any) {
+std::string escaped_lines(std::string_view any) {
   std::string out;
   for (std::size_t begin = 0; begin <= any.size();) {
     auto end = std::min(any.find('\n', begin), any.size());
-    out += (begin > 0 ? "\n" : "") + text(any.substr(begin, end - begin));
+    out += (begin > 0 ? "\n" : "") + escaped_line(any.substr(begin, end - begin));
     begin = end + 1;
   }
   return out;
 }
 
-std::string image(const at::Tensor& pixels, const char* css_class, const std::string& alternative) {
+std::string image_element(const at::Tensor& pixels, const char* css_class, const std::string& alternative) {
   return filled("<img class=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\" src=\"data:image/png;base64,{}\">", css_class,
-                text(alternative), pixels.size(1), pixels.size(0), picture::base64(picture::png_bytes(pixels)));
+                escaped_line(alternative), pixels.size(1), pixels.size(0), picture::base64(picture::png_bytes(pixels)));
 }
 
 // The largest outputs of a sample with bars, and the target wherever it is.
-std::string classes_of(const PageFacts& facts, std::int64_t sample, std::int64_t samples, const std::set<std::int64_t>& targets) {
+std::string classes_of(const PageFacts& facts, std::int64_t sample, std::int64_t samples,
+                       const std::set<std::int64_t>& targets) {
   auto& output = facts.output;
   if (!output.defined() || output.dim() != 2 || output.size(0) != samples || output.size(1) < 2) return "";
   auto scores = output.detach()[sample].to(at::kCPU, at::kDouble).contiguous();
   auto order = scores.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true).contiguous();
   std::vector<std::int64_t> shown;
-  for (std::int64_t i = 0; i < std::min(most_classes, order.numel()); ++i) shown.push_back(order[i].item<std::int64_t>());
+  for (std::int64_t i = 0; i < std::min(most_classes, order.numel()); ++i)
+    shown.push_back(order[i].item<std::int64_t>());
   for (auto each : targets)
-    if (each >= 0 && each < scores.numel() && std::find(shown.begin(), shown.end(), each) == shown.end()) shown.push_back(each);
+    if (each >= 0 && each < scores.numel() && std::find(shown.begin(), shown.end(), each) == shown.end())
+      shown.push_back(each);
   auto score = [&](std::int64_t index) { return scores[index].item<double>(); };
   double largest = 0;
   for (auto each : shown)
@@ -151,28 +155,35 @@ std::string classes_of(const PageFacts& facts, std::int64_t sample, std::int64_t
   std::string out = "<table class=\"classes\">\n";
   for (auto each : shown) {
     auto share = largest > 0 && std::isfinite(score(each)) ? 100 * std::abs(score(each)) / largest : 0;
-    out += filled("<tr{}><td>{}</td><td class=\"number\">{:.4g}</td><td class=\"share\"><span class=\"length\" style=\"width: {:.1f}%\"></span></td></tr>\n",
-                  targets.contains(each) ? " class=\"target\"" : "", text(name_of_class(each, facts.labels)), score(each),
-                  score(each) > 0 ? share : 0);
+    out += filled(
+        "<tr{}><td>{}</td><td class=\"number\">{:.4g}</td><td class=\"share\"><span class=\"length\" style=\"width: "
+        "{:.1f}%\"></span></td></tr>\n",
+        targets.contains(each) ? " class=\"target\"" : "", escaped_line(name_of_class(each, facts.labels)), score(each),
+        score(each) > 0 ? share : 0);
   }
   return out + "</table>\n";
 }
 
 std::string scale_of_sample(const picture::Scale& scale, const picture::ColourMap& colours) {
   auto strip = picture::colour_strip(colours, /*upright=*/false);
-  auto out = filled("<div class=\"scale\"><span>{}</span>{}<span>{}</span></div>\n", text(picture::low_end(scale)),
-                    image(strip, "strip", "colours from the smallest to the largest value"), text(picture::high_end(scale)));
+  auto out =
+      filled("<div class=\"scale\"><span>{}</span>{}<span>{}</span></div>\n", escaped_line(picture::low_end(scale)),
+             image_element(strip, "strip", "colours from the smallest to the largest value"),
+             escaped_line(picture::high_end(scale)));
   auto told = picture::told_not_finite(scale);
-  return told.empty() ? out : out + filled("<p class=\"faint\">{}</p>\n", text(told));
+  return told.empty() ? out : out + filled("<p class=\"faint\">{}</p>\n", escaped_line(told));
 }
 
-// Which outputs relevance started from, for the lists of classes: told by the captions' makers as options, so once more.
+// Which outputs relevance started from, for the lists of classes: told by the captions' makers as options, so once
+// more.
 std::set<std::int64_t> targets_of(const PageFacts& facts, std::size_t sample) {
   auto& per_sample = facts.pictures.targets;
-  return sample < per_sample.size() ? std::set(per_sample[sample].begin(), per_sample[sample].end()) : std::set<std::int64_t>{};
+  return sample < per_sample.size() ? std::set(per_sample[sample].begin(), per_sample[sample].end())
+                                    : std::set<std::int64_t>{};
 }
 
-std::string maps_section(const PictureArguments& arguments, const at::Tensor& relevance, const PageFacts& facts, FigureOptions options) {
+std::string maps_section(const PictureArguments& arguments, const at::Tensor& relevance, const PageFacts& facts,
+                         FigureOptions options) {
   auto samples = relevance.size(0), shown = std::min(samples, most_samples);
   auto original = picture_of(facts.pictures);
   auto wanted = options.heatmap;
@@ -180,7 +191,8 @@ std::string maps_section(const PictureArguments& arguments, const at::Tensor& re
   wanted.beside = original.defined() && original.size(0) == samples;
   if (wanted.beside || wanted.overlay > 0) wanted.original = original.slice(0, 0, shown);
   if (wanted.upside_down && wanted.original.defined()) wanted.original = wanted.original.flip(2);
-  if (!arguments.size && shown > 4) wanted.size = std::max<std::int64_t>(224, std::max(relevance.size(-1), relevance.size(-2)));
+  if (!arguments.size && shown > 4)
+    wanted.size = std::max<std::int64_t>(224, std::max(relevance.size(-1), relevance.size(-2)));
   auto sheet = picture::sheet_of(relevance.slice(0, 0, shown), wanted, 0);
   picture::ColourMap colours(wanted.colour_map);
   auto out = filled("<div class=\"samples{}\">\n", shown == 1 && sheet.per_sample <= 2 ? " one" : "");
@@ -193,22 +205,27 @@ std::string maps_section(const PictureArguments& arguments, const at::Tensor& re
     for (auto& tile : sheet.tiles) {
       if (tile.sample != i) continue;
       if (tile.part < 0) {
-        above = image(tile.pixels, "below", about);
+        above = image_element(tile.pixels, "below", about);
         continue;
       }
       bool first = !above.empty() && above.find("class=\"below\"") != std::string::npos;
       out += filled("<div class=\"stack\">{}{}{}</div>", first ? above : "",
-                    image(tile.pixels, first ? "above" : "below", "relevance of " + about), first ? "<span class=\"edge\"></span>" : "");
+                    image_element(tile.pixels, first ? "above" : "below", "relevance of " + about),
+                    first ? "<span class=\"edge\"></span>" : "");
       if (first)
-        out += filled("<input type=\"range\" min=\"0\" max=\"100\" value=\"{}\" aria-label=\"from the input to its relevance, {}\">", 50, text(about));
+        out += filled(
+            "<input type=\"range\" min=\"0\" max=\"100\" value=\"{}\" aria-label=\"from the input to its relevance, "
+            "{}\">",
+            50, escaped_line(about));
       above.clear();
     }
     out += scale_of_sample(sheet.scales[sample], colours) + "</div>\n<div>";
-    if (!caption.empty()) out += filled("<p class=\"caption\">{}</p>\n", lines(caption));
+    if (!caption.empty()) out += filled("<p class=\"caption\">{}</p>\n", escaped_lines(caption));
     out += classes_of(facts, i, samples, targets_of(facts, sample)) + "</div>\n</div>\n";
   }
   out += "</div>\n";
-  if (shown < samples) out += filled("<p class=\"faint\">… and {} samples more; these are the first {}.</p>\n", samples - shown, shown);
+  if (shown < samples)
+    out += filled("<p class=\"faint\">… and {} samples more; these are the first {}.</p>\n", samples - shown, shown);
   return out;
 }
 
@@ -220,31 +237,41 @@ std::string pictures_section(const PictureArguments& arguments, const PageFacts&
     return maps_section(arguments, relevance.cpu(), facts, std::move(options));
   auto out = filled("<div class=\"figure\">{}</div>\n", picture::svg(picture::figure_scene(relevance.cpu(), options)));
   auto samples = relevance.dim() > 0 ? relevance.size(0) : 1;
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(samples, 4); ++i)
-    out += classes_of(facts, i, samples, targets_of(facts, static_cast<std::size_t>(i)));
-  return out;
+  std::string classes;
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(samples, most_samples); ++i) {
+    auto listed = classes_of(facts, i, samples, targets_of(facts, static_cast<std::size_t>(i)));
+    if (listed.empty()) break;
+    auto title = samples > 1 ? filled("<p class=\"caption\">sample {}</p>\n", i) : std::string();
+    classes += filled("<div class=\"sample\">{}{}</div>\n", title, listed);
+  }
+  return classes.empty() ? out : out + filled("<div class=\"samples\">\n{}</div>\n", classes);
 }
 
-std::string cell(const std::optional<double>& value) {
+std::string number_cell(const std::optional<double>& value) {
   if (!value) return "<td class=\"number\" data-value=\"\"></td>";
-  return filled("<td class=\"number\" data-value=\"{:.9g}\">{}</td>", *value, std::isnan(*value) ? "nan" : filled("{:.5g}", *value));
+  return filled("<td class=\"number\" data-value=\"{:.9g}\">{}</td>", *value,
+                std::isnan(*value) ? "nan" : filled("{:.5g}", *value));
 }
 
 std::string layers_section(const Report& report) {
-  std::string out = "<h2>Layers</h2>\n<p class=\"faint\">From the input to the output; above: the relevance of the layer's output, below: what it handed on.</p>\n<div class=\"wide\"><table class=\"layers\">\n<thead><tr>";
+  std::string out =
+      "<h2>Layers</h2>\n<p class=\"faint\">From the input to the output; above: the relevance of the layer's output, "
+      "below: what it handed on.</p>\n<div class=\"wide\"><table class=\"layers\">\n<thead><tr>";
   for (auto* each : {"layer", "kind", "output", "rule"}) out += filled("<th><button>{}</button></th>", each);
-  for (auto* each : {"above", "below", "bias", "stabilizer", "rest"}) out += filled("<th class=\"number\"><button>{}</button></th>", each);
+  for (auto* each : {"above", "below", "bias", "stabilizer", "rest"})
+    out += filled("<th class=\"number\"><button>{}</button></th>", each);
   out += "<th><button>entry</button></th>";
   out += "</tr></thead>\n<tbody>\n";
   for (auto& layer : report)
-    out += filled("<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td>{}{}{}{}{}<td>{}</td></tr>\n", text(layer.name),
-                  text(layer.kind), shown_shape(layer.shape), text(layer.rule), cell(layer.above), cell(layer.below),
-                  cell(layer.bias), cell(layer.stabilizer), cell(layer.rest()), text(layer.entry));
+    out += filled("<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td>{}{}{}{}{}<td>{}</td></tr>\n",
+                  escaped_line(layer.name), escaped_line(layer.kind), shown_shape(layer.shape),
+                  escaped_line(layer.rule), number_cell(layer.above), number_cell(layer.below), number_cell(layer.bias),
+                  number_cell(layer.stabilizer), number_cell(layer.rest()), escaped_line(layer.entry));
   return out + "</tbody>\n</table></div>\n";
 }
 
 // A definition as it is written in its file.
-std::string code_at(const language::Place& place) {
+std::string definition_at(const language::Place& place) {
   if (!place.source) return "";
   std::vector<Diagnostic> none;
   auto file = parse_file(place.source, none);
@@ -256,17 +283,18 @@ std::string code_at(const language::Place& place) {
 
 std::string rules_section(const PageFacts& facts) {
   auto& composite = Inside::bound(facts.rules);
-  auto out = filled("<h2>Rules</h2>\n<p><code>{}</code></p>\n", text(composite.description));
+  auto out = filled("<h2>Rules</h2>\n<p><code>{}</code></p>\n", escaped_line(composite.description));
   std::set<const language::Rule*> told;
   for (auto& entry : composite.entries) {
     auto* bound = std::get_if<language::BoundRule>(&entry.target);
     if (!bound || !told.insert(bound->rule.get()).second) continue;
     auto& rule = *bound->rule;
     auto documentation = language::read_doc_comment(rule.documentation);
-    out += filled("<details>\n<summary><code>{}</code> {}</summary>\n", text(rule.name), text(documentation.summary()));
-    if (!rule.documentation.empty()) out += filled("<pre>{}</pre>\n", lines(rule.documentation));
-    auto code = code_at(rule.place);
-    if (!code.empty()) out += filled("<pre>{}</pre>\n", lines(code));
+    out += filled("<details>\n<summary><code>{}</code> {}</summary>\n", escaped_line(rule.name),
+                  escaped_line(documentation.summary()));
+    if (!rule.documentation.empty()) out += filled("<pre>{}</pre>\n", escaped_lines(rule.documentation));
+    auto code = definition_at(rule.place);
+    if (!code.empty()) out += filled("<pre>{}</pre>\n", escaped_lines(code));
     out += "</details>\n";
   }
   return out;
@@ -276,14 +304,18 @@ std::string warnings_section(const std::vector<Diagnostic>& warnings) {
   if (warnings.empty()) return "";
   std::string out = "<h2>Warnings</h2>\n";
   for (auto& each : warnings)
-    out += filled("<div class=\"warning\"><p><strong>{}</strong> {}</p>{}</div>\n", code_name(each.code), text(each.message),
-                  each.help.empty() ? "" : filled("<p class=\"faint\">{}</p>", text(each.help)));
+    out += filled("<div class=\"warning\"><p><strong>{}</strong> {}</p>{}</div>\n", code_name(each.code),
+                  escaped_line(each.message),
+                  each.help.empty() ? "" : filled("<p class=\"faint\">{}</p>", escaped_line(each.help)));
   return out;
 }
 
 // In single quotes where a shell would see more than letters.
-std::string as_word(const std::string& argument) {
-  auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_./=,:+@%").find(c) != std::string_view::npos; };
+std::string shell_word(const std::string& argument) {
+  auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("-_./=,:+@%").find(c) != std::string_view::npos;
+  };
   if (!argument.empty() && std::all_of(argument.begin(), argument.end(), plain)) return argument;
   std::string out = "'";
   for (char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -298,7 +330,7 @@ std::string own_command_line() {
   for (std::size_t begin = 0; begin < all.size();) {
     auto end = std::min(all.find('\0', begin), all.size());
     auto argument = all.substr(begin, end - begin);
-    out += begin == 0 ? "ascribe" : " " + as_word(argument);
+    out += begin == 0 ? "ascribe" : " " + shell_word(argument);
     begin = end + 1;
   }
   return out;
@@ -306,22 +338,27 @@ std::string own_command_line() {
 
 std::string picture_page(const PictureArguments& arguments, const PageFacts& facts) {
   return picture::quietly([&] {
-    auto title = facts.model.empty() ? std::string("Relevance") : filled("What {} looks at", facts.model.substr(facts.model.rfind('/') + 1));
+    auto title = facts.model.empty() ? std::string("Relevance")
+                                     : filled("What {} looks at", facts.model.substr(facts.model.rfind('/') + 1));
     auto& relevance = facts.attribution.relevance;
     auto out = filled(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+        "'unsafe-inline'; "
         "script-src 'sha256-{}'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p class=\"faint\">Relevance of the input {} by "
+        "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p class=\"faint\">Relevance of the input "
+        "{} by "
         "<code>{}</code>: in all {:.5g}.</p>\n",
-        script_digest(), text(title), page_style, text(title), shown_shape(relevance.sizes().vec()), text(facts.rules.description()),
+        script_digest(), escaped_line(title), page_style, escaped_line(title), shown_shape(relevance.sizes().vec()),
+        escaped_line(facts.rules.description()),
         relevance.numel() == 0 ? 0.0 : relevance.sum(at::kDouble).item<double>());
     out += pictures_section(arguments, facts);
     out += warnings_section(facts.attribution.warnings);
     out += layers_section(facts.attribution.report);
     out += rules_section(facts);
-    out += filled("<footer>\n<p>Ascribe {}, LibTorch {}</p>\n{}</footer>\n<script>{}</script>\n</body>\n</html>\n", version(), TORCH_VERSION,
-                  facts.command.empty() ? "" : filled("<pre>{}</pre>\n", text(facts.command)), page_script);
+    out += filled("<footer>\n<p>Ascribe {}, LibTorch {}</p>\n{}</footer>\n<script>{}</script>\n</body>\n</html>\n",
+                  version(), TORCH_VERSION,
+                  facts.command.empty() ? "" : filled("<pre>{}</pre>\n", escaped_line(facts.command)), page_script);
     return out;
   });
 }

@@ -92,14 +92,16 @@ struct Pen {
 
 void put(Canvas& canvas, const Pen&, const Rectangle& each) {
   auto left = std::llround(each.x), top = std::llround(each.y);
-  auto right = std::max(left + 1, std::llround(each.x + each.width)), low = std::max(top + 1, std::llround(each.y + each.height));
+  auto right = std::max(left + 1, std::llround(each.x + each.width)),
+       low = std::max(top + 1, std::llround(each.y + each.height));
   for (auto y = top; y < low; ++y)
     for (auto x = left; x < right; ++x) canvas.blend(x, y, each.colour, 1);
 }
 
 void put(Canvas& canvas, const Pen&, const Image& image) {
   auto left = std::llround(image.x), top = std::llround(image.y);
-  auto width = std::max<std::int64_t>(1, std::llround(image.width)), height = std::max<std::int64_t>(1, std::llround(image.height));
+  auto width = std::max<std::int64_t>(1, std::llround(image.width)),
+       height = std::max<std::int64_t>(1, std::llround(image.height));
   auto whole = image.pixels.contiguous();
   auto* from = whole.const_data_ptr<std::uint8_t>();
   for (std::int64_t y = std::max<std::int64_t>(0, -top); y < height && top + y < canvas.height; ++y)
@@ -120,8 +122,10 @@ double distance(const Point& at, const Point& a, const Point& b) {
 void put(Canvas& canvas, const Pen&, const Line& line) {
   if (line.points.empty()) return;
   auto reach = line.width / 2 + 1;
-  auto [least_x, most_x] = std::minmax_element(line.points.begin(), line.points.end(), [](auto& a, auto& b) { return a.x < b.x; });
-  auto [least_y, most_y] = std::minmax_element(line.points.begin(), line.points.end(), [](auto& a, auto& b) { return a.y < b.y; });
+  auto [least_x, most_x] =
+      std::minmax_element(line.points.begin(), line.points.end(), [](auto& a, auto& b) { return a.x < b.x; });
+  auto [least_y, most_y] =
+      std::minmax_element(line.points.begin(), line.points.end(), [](auto& a, auto& b) { return a.y < b.y; });
   auto inside = [](double value, std::int64_t side) { return std::clamp<std::int64_t>(std::llround(value), 0, side); };
   auto left = inside(least_x->x - reach, canvas.width), right = inside(most_x->x + reach + 1, canvas.width);
   auto top = inside(least_y->y - reach, canvas.height), low = inside(most_y->y + reach + 1, canvas.height);
@@ -129,9 +133,12 @@ void put(Canvas& canvas, const Pen&, const Line& line) {
   std::vector<float> cover(static_cast<std::size_t>((right - left) * (low - top)));
   for (std::size_t i = 1; i < line.points.size(); ++i) {
     auto &a = line.points[i - 1], &b = line.points[i];
-    for (auto y = std::max(top, inside(std::min(a.y, b.y) - reach, canvas.height)); y < std::min(low, inside(std::max(a.y, b.y) + reach + 1, canvas.height)); ++y)
-      for (auto x = std::max(left, inside(std::min(a.x, b.x) - reach, canvas.width)); x < std::min(right, inside(std::max(a.x, b.x) + reach + 1, canvas.width)); ++x) {
-        auto share = line.width / 2 + 0.5 - distance({static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5}, a, b);
+    for (auto y = std::max(top, inside(std::min(a.y, b.y) - reach, canvas.height));
+         y < std::min(low, inside(std::max(a.y, b.y) + reach + 1, canvas.height)); ++y)
+      for (auto x = std::max(left, inside(std::min(a.x, b.x) - reach, canvas.width));
+           x < std::min(right, inside(std::max(a.x, b.x) + reach + 1, canvas.width)); ++x) {
+        auto share =
+            line.width / 2 + 0.5 - distance({static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5}, a, b);
         auto& there = cover[static_cast<std::size_t>((y - top) * (right - left) + x - left)];
         there = std::max(there, static_cast<float>(std::clamp(share, 0.0, 1.0)));
       }

@@ -25,8 +25,8 @@ std::optional<std::size_t> width_of(int descriptor);
 /// Red, green, blue.
 using Colour = std::array<std::uint8_t, 3>;
 
-/// The colours of values, full at ±scale: those of the heatmap that is written as a file. Throws Error (usage) for a colour
-/// map that is not there.
+/// The colours of values, full at ±scale: those of the heatmap that is written as a file. Throws Error (usage) for a
+/// colour map that is not there.
 std::vector<Colour> colours_of(const std::vector<double>& values, double scale, const std::string& colour_map = "bwr");
 
 enum class Paint { character = 3, background = 4 };

@@ -135,8 +135,7 @@ std::string tokens_as_text(const TokenRelevance& found, const Screen& screen, co
       if (column > 0 && column + width > screen.columns) out += "\n", column = 0;
       constexpr Colour black{0, 0, 0}, white{255, 255, 255};
       out += painted(colours[k], Paint::background, screen.depth) +
-             painted(is_dark(colours[k]) ? white : black, Paint::character, screen.depth) +
-             " " + token + " \033[0m";
+             painted(is_dark(colours[k]) ? white : black, Paint::character, screen.depth) + " " + token + " \033[0m";
       column += width;
     }
     if (column > 0) out += "\n";
@@ -167,8 +166,10 @@ std::string tokens_as_html(const TokenRelevance& found, const std::string& title
     out += "</p>\n";
   }
   out += colour_map == "bwr"
-             ? filled("<p class=\"note\">Red speaks for the target, blue against it; full colours are ±{:.5g}.</p>\n", scale)
-             : filled("<p class=\"note\">Colours are those of {}, from {:.5g} to {:.5g}.</p>\n", escaped_html(colour_map), -scale, scale);
+             ? filled("<p class=\"note\">Red speaks for the target, blue against it; full colours are ±{:.5g}.</p>\n",
+                      scale)
+             : filled("<p class=\"note\">Colours are those of {}, from {:.5g} to {:.5g}.</p>\n",
+                      escaped_html(colour_map), -scale, scale);
   return out + "</body>\n</html>\n";
 }
 

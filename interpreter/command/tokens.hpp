@@ -28,7 +28,8 @@ TokenRelevance tokens_of(const std::string& path, const std::vector<std::string>
 std::string tokens_as_text(const TokenRelevance& found, const Screen& screen, const std::string& colour_map = "bwr");
 
 /// A page of its own, which loads nothing: the texts in colours, a token's number where the pointer rests.
-std::string tokens_as_html(const TokenRelevance& found, const std::string& title, const std::string& colour_map = "bwr");
+std::string tokens_as_html(const TokenRelevance& found, const std::string& title,
+                           const std::string& colour_map = "bwr");
 
 /// A text from a file as a terminal can bear it: control characters are shown as ·.
 std::string without_controls(std::string_view text);

@@ -22,8 +22,8 @@ double add_caption(Scene& scene, double y, std::size_t sample, const Scale& scal
   auto told = told_not_finite(scale);
   if (!told.empty()) lines.push_back(told);
   for (auto& each : lines) {
-    scene.items.emplace_back(
-        Text{.x = margin, .y = y + caption_size, .text = shortened(each, caption_size, chart_width), .size = caption_size});
+    scene.items.emplace_back(Text{
+        .x = margin, .y = y + caption_size, .text = shortened(each, caption_size, chart_width), .size = caption_size});
     y += caption_line;
   }
   return y + (lines.empty() ? 0 : 2);
@@ -32,9 +32,16 @@ double add_caption(Scene& scene, double y, std::size_t sample, const Scale& scal
 void add_scale_bar(Scene& scene, double x, double y, const Scale& scale, const ColourMap& colours) {
   constexpr double width = 120, height = 8;
   auto low = low_end(scale);
-  scene.items.emplace_back(Text{.x = x - width - 6 - text_extent(high_end(scale), number_size), .y = y, .text = low, .size = number_size, .anchor = Anchor::end, .faint = true});
-  scene.items.emplace_back(Image{x - width - text_extent(high_end(scale), number_size), y - height, width - 6, height, colour_strip(colours, false)});
-  scene.items.emplace_back(Text{.x = x, .y = y, .text = high_end(scale), .size = number_size, .anchor = Anchor::end, .faint = true});
+  scene.items.emplace_back(Text{.x = x - width - 6 - text_extent(high_end(scale), number_size),
+                                .y = y,
+                                .text = low,
+                                .size = number_size,
+                                .anchor = Anchor::end,
+                                .faint = true});
+  scene.items.emplace_back(Image{x - width - text_extent(high_end(scale), number_size), y - height, width - 6, height,
+                                 colour_strip(colours, false)});
+  scene.items.emplace_back(
+      Text{.x = x, .y = y, .text = high_end(scale), .size = number_size, .anchor = Anchor::end, .faint = true});
 }
 
 struct Extent {
@@ -49,12 +56,14 @@ struct Extent {
 };
 
 // A signal as a line through a box; where there are more values than pixels, each column's least and largest.
-void add_curve(Scene& scene, const double* values, std::int64_t length, const Extent& extent, double x, double y, const Rgb& colour) {
+void add_curve(Scene& scene, const double* values, std::int64_t length, const Extent& extent, double x, double y,
+               const Rgb& colour) {
   auto height = extent.high > extent.low ? extent.high - extent.low : 1;
   auto middle = !(extent.high > extent.low);
   auto place = [&](double index, double value) {
     auto share = middle ? 0.5 : (value - extent.low) / height;
-    return Point{x + (index + 0.5) * chart_width / static_cast<double>(length), y + 4 + (chart_height - 8) * (1 - share)};
+    return Point{x + (index + 0.5) * chart_width / static_cast<double>(length),
+                 y + 4 + (chart_height - 8) * (1 - share)};
   };
   Line line{.points = {}, .colour = colour, .width = 1.25};
   auto flush = [&] {
@@ -129,11 +138,14 @@ double draw_curves(Scene& scene, double top, const Maps& maps, const FigureOptio
     for (std::int64_t channel = signal.size(1); channel-- > 0;)
       add_curve(scene, values + channel * length, length, extent, margin, y, curve_colour(channel));
     auto right = margin + chart_width + 6;
-    scene.items.emplace_back(Text{.x = right, .y = y + 10, .text = shown_number(extent.high), .size = number_size, .faint = true});
-    scene.items.emplace_back(Text{.x = right, .y = y + chart_height, .text = shown_number(extent.low), .size = number_size, .faint = true});
+    scene.items.emplace_back(
+        Text{.x = right, .y = y + 10, .text = shown_number(extent.high), .size = number_size, .faint = true});
+    scene.items.emplace_back(
+        Text{.x = right, .y = y + chart_height, .text = shown_number(extent.low), .size = number_size, .faint = true});
     y += chart_height + 14;
     scene.items.emplace_back(Text{.x = margin, .y = y, .text = "0", .size = number_size, .faint = true});
-    scene.items.emplace_back(Text{.x = margin + 60, .y = y, .text = filled("{} values", length), .size = number_size, .faint = true});
+    scene.items.emplace_back(
+        Text{.x = margin + 60, .y = y, .text = filled("{} values", length), .size = number_size, .faint = true});
     if (options.colour_bar) add_scale_bar(scene, margin + chart_width, y, scales[sample], colours);
     y += chart_gap;
   }
@@ -178,16 +190,34 @@ double draw_bars(Scene& scene, double top, const Maps& maps, const FigureOptions
       auto width = std::max(1.0, std::abs(values[k]) * unit);
       bool negative = values[k] < 0;
       auto x = negative ? zero - width : zero;
-      scene.items.emplace_back(Text{.x = margin + names, .y = y + thickness - 3, .text = shortened(name_of(k), caption_size, names + 1), .size = caption_size, .anchor = Anchor::end});
+      scene.items.emplace_back(Text{.x = margin + names,
+                                    .y = y + thickness - 3,
+                                    .text = shortened(name_of(k), caption_size, names + 1),
+                                    .size = caption_size,
+                                    .anchor = Anchor::end});
       scene.items.emplace_back(Rectangle{x - 1, y, width + 2, thickness, faint_ink});
       scene.items.emplace_back(Rectangle{x, y + 1, width, thickness - 2, colours.at(scale.position(values[k]))});
-      scene.items.emplace_back(Text{.x = negative ? x - 6 : x + width + 6, .y = y + thickness - 3, .text = shown_number(values[k]), .size = number_size, .anchor = negative ? Anchor::end : Anchor::start, .faint = true});
+      scene.items.emplace_back(Text{.x = negative ? x - 6 : x + width + 6,
+                                    .y = y + thickness - 3,
+                                    .text = shown_number(values[k]),
+                                    .size = number_size,
+                                    .anchor = negative ? Anchor::end : Anchor::start,
+                                    .faint = true});
       y += step;
     }
     scene.items.emplace_back(Line{{{zero, begin - 3}, {zero, y}}, faint_ink, 1});
     if (others > 0) {
-      scene.items.emplace_back(Text{.x = margin + names, .y = y + thickness - 3, .text = filled("{} others", others), .size = caption_size, .anchor = Anchor::end, .faint = true});
-      scene.items.emplace_back(Text{.x = zero + 6, .y = y + thickness - 3, .text = filled("sum {}", shown_number(rest)), .size = number_size, .faint = true});
+      scene.items.emplace_back(Text{.x = margin + names,
+                                    .y = y + thickness - 3,
+                                    .text = filled("{} others", others),
+                                    .size = caption_size,
+                                    .anchor = Anchor::end,
+                                    .faint = true});
+      scene.items.emplace_back(Text{.x = zero + 6,
+                                    .y = y + thickness - 3,
+                                    .text = filled("sum {}", shown_number(rest)),
+                                    .size = number_size,
+                                    .faint = true});
       y += step;
     }
     y += chart_gap;

@@ -27,13 +27,17 @@ struct Table {
   double left = 0, top = 0, line_count = 0, between_rows = 0;
 
   std::int64_t leading() const { return sheet.leading ? 1 : 0; }  // tiles before the samples of a row
-  std::int64_t groups_in_row() const { return std::max<std::int64_t>(1, (sheet.columns - leading()) / sheet.per_sample); }
+  std::int64_t groups_in_row() const {
+    return std::max<std::int64_t>(1, (sheet.columns - leading()) / sheet.per_sample);
+  }
   // A sample's tiles may take several rows, if it is the only one.
   double group_width() const {
     auto tiles = std::min(sheet.per_sample, sheet.columns);
     return static_cast<double>(tiles * (sheet.tile_width + between_tiles) - between_tiles);
   }
-  double width() const { return static_cast<double>(sheet.columns * (sheet.tile_width + between_tiles) - between_tiles); }
+  double width() const {
+    return static_cast<double>(sheet.columns * (sheet.tile_width + between_tiles) - between_tiles);
+  }
   double row_height() const { return static_cast<double>(sheet.tile_height) + between_rows; }
   bool captioned() const { return group_width() >= narrowest_captioned; }
   bool has_bars() const { return options.colour_bar && !one_scale; }
@@ -85,11 +89,29 @@ void add_colour_bar(Scene& scene, const Table& table, const ColourMap& colours, 
   mark(0, low_end(scale));
 }
 
+// A title in as many lines as it needs, up to three, broken at blanks.
+std::vector<std::string> wrapped(const std::string& title, double size, double width) {
+  constexpr std::size_t most_lines = 3;
+  std::vector<std::string> out;
+  std::istringstream words(one_line(title));
+  for (std::string word; words >> word;) {
+    bool fits = !out.empty() && text_extent(out.back() + " " + word, size) <= width;
+    if (fits || out.size() == most_lines)
+      out.back() += " " + word;
+    else
+      out.push_back(word);
+  }
+  for (auto& line : out) line = shortened(line, size, width);
+  if (out.empty()) out.emplace_back();
+  return out;
+}
+
 double titled(Scene& scene, const std::string& title) {
   if (title.empty()) return margin;
   double y = margin;
   for (auto& line : lines_of(title)) {
-    scene.items.emplace_back(Text{.x = margin, .y = y + title_size - 3, .text = one_line(line), .size = title_size, .bold = true});
+    scene.items.emplace_back(
+        Text{.x = margin, .y = y + title_size - 3, .text = one_line(line), .size = title_size, .bold = true});
     scene.width = std::max(scene.width, text_extent(line, title_size) * 1.1 + 2 * margin);
     y += title_size + 6;
   }
@@ -105,7 +127,8 @@ void draw_table(Scene& scene, double top, const at::Tensor& relevance, const Fig
     scene.height = top + caption_line + margin;
     return;
   }
-  Table table{.sheet = sheet, .options = options, .one_scale = sheet.scales.size() == 1 || options.heatmap.shared_scale};
+  Table table{
+      .sheet = sheet, .options = options, .one_scale = sheet.scales.size() == 1 || options.heatmap.shared_scale};
   std::size_t lines = 0;
   for (std::size_t i = 0; i < sheet.scales.size() && table.captioned(); ++i)
     lines = std::max(lines, caption_of(table, i).size());
@@ -114,19 +137,26 @@ void draw_table(Scene& scene, double top, const at::Tensor& relevance, const Fig
   table.between_rows = between_tiles + (lines > 0 ? static_cast<double>(lines) * caption_line + 4 : 0);
 
   double row_titles = 0;
-  for (auto& each : options.row_titles) row_titles = std::max(row_titles, text_extent(one_line(each), caption_size * 1.1));
+  for (auto& each : options.row_titles)
+    row_titles = std::max(row_titles, text_extent(one_line(each), caption_size * 1.1));
   row_titles = std::min(row_titles, widest_row_title);
   table.left = margin + (row_titles > 0 ? row_titles + 12 : 0);
-  table.top = top + (options.column_titles.empty() ? 0 : caption_line + 4);
+  std::vector<std::vector<std::string>> titles;
+  std::size_t title_lines = 0;
+  for (auto& each : options.column_titles) {
+    titles.push_back(wrapped(each, caption_size * 1.1, table.group_width()));
+    title_lines = std::max(title_lines, titles.back().size());
+  }
+  table.top = top + (title_lines > 0 ? caption_line * static_cast<double>(title_lines) + 4 : 0);
 
-  for (std::size_t i = 0; i < options.column_titles.size() && static_cast<std::int64_t>(i) < table.groups_in_row(); ++i) {
-    auto x = table.x_of(table.leading() + static_cast<std::int64_t>(i) * sheet.per_sample);
-    scene.items.emplace_back(Text{.x = x + table.group_width() / 2,
-                                  .y = top + caption_size,
-                                  .text = shortened(options.column_titles[i], caption_size * 1.1, table.group_width()),
-                                  .size = caption_size,
-                                  .anchor = Anchor::middle,
-                                  .bold = true});
+  for (std::size_t i = 0; i < titles.size() && static_cast<std::int64_t>(i) < table.groups_in_row(); ++i) {
+    auto x = table.x_of(table.leading() + static_cast<std::int64_t>(i) * sheet.per_sample) + table.group_width() / 2;
+    auto y = table.top - 8 - caption_line * static_cast<double>(titles[i].size() - 1);
+    for (auto& line : titles[i]) {
+      scene.items.emplace_back(
+          Text{.x = x, .y = y, .text = line, .size = caption_size, .anchor = Anchor::middle, .bold = true});
+      y += caption_line;
+    }
   }
   for (std::size_t i = 0; i < options.row_titles.size() && static_cast<std::int64_t>(i) < sheet.rows(); ++i) {
     auto y = table.y_of(static_cast<std::int64_t>(i) * sheet.columns);
@@ -150,7 +180,8 @@ void draw_table(Scene& scene, double top, const at::Tensor& relevance, const Fig
       line += caption_line;
     }
     if (sheet.leading && tile.part < 0) continue;
-    bool first = place % sheet.per_sample == 0, last_row = sheet.scales.size() > 1 || place / sheet.columns == sheet.rows() - 1;
+    bool first = place % sheet.per_sample == 0,
+         last_row = sheet.scales.size() > 1 || place / sheet.columns == sheet.rows() - 1;
     // Below a sample's first tile; where it takes several rows, below the first of the last one.
     bool begins = sheet.scales.size() > 1 ? first : last_row && place % sheet.columns == 0;
     if (!begins || !table.captioned()) continue;
@@ -172,8 +203,10 @@ void draw_table(Scene& scene, double top, const at::Tensor& relevance, const Fig
   }
   scene.width = std::max(scene.width, right + margin);
   auto below = table.between_rows - between_tiles;
-  scene.height = std::max(table.top + static_cast<double>(sheet.rows()) * table.row_height() - table.between_rows + below,
-                          table.top + 3 * caption_line) + margin;
+  scene.height =
+      std::max(table.top + static_cast<double>(sheet.rows()) * table.row_height() - table.between_rows + below,
+               table.top + 3 * caption_line) +
+      margin;
 }
 
 void check_size(const at::Tensor& relevance, double width, double height) {
@@ -195,12 +228,8 @@ FigureForm form_of(const at::Tensor& relevance, const FigureOptions& options) {
 
 std::string shown_number(double value) { return filled("{:.3g}", value == 0 ? 0.0 : value); }
 
-std::string low_end(const Scale& scale) {
-  return (scale.below ? "≤ " : "") + shown_number(scale.low);
-}
-std::string high_end(const Scale& scale) {
-  return (scale.above ? "≥ " : "") + shown_number(scale.high);
-}
+std::string low_end(const Scale& scale) { return (scale.below ? "≤ " : "") + shown_number(scale.low); }
+std::string high_end(const Scale& scale) { return (scale.above ? "≥ " : "") + shown_number(scale.high); }
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> out;
@@ -237,11 +266,12 @@ Scene figure_scene(const at::Tensor& relevance, const FigureOptions& options) {
   } else {
     bool bars = form == FigureForm::bars;
     if (bars ? relevance.dim() > 2 : relevance.dim() < 1 || relevance.dim() > 3)
-      throw Error({.code = Code::wrong_tensor,
-                   .message = filled("{} are for vectors, and this relevance is {}", bars ? "bars" : "curves",
-                                     shown_shape(relevance.sizes())),
-                   .help = bars ? "bars show [samples, values]; let it be drawn as maps"
-                                : "curves show [samples, length] and [samples, channels, length]; let it be drawn as maps"});
+      throw Error(
+          {.code = Code::wrong_tensor,
+           .message = filled("{} are for vectors, and this relevance is {}", bars ? "bars" : "curves",
+                             shown_shape(relevance.sizes())),
+           .help = bars ? "bars show [samples, values]; let it be drawn as maps"
+                        : "curves show [samples, length] and [samples, channels, length]; let it be drawn as maps"});
     auto samples = relevance.dim() < 2 ? 1 : relevance.size(0);
     check_size(relevance, chart_width, static_cast<double>(samples) * least_chart_height);
     auto maps = maps_of(relevance, options.heatmap);

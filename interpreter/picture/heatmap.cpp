@@ -14,7 +14,8 @@ constexpr std::uint8_t grey = 128, white = 255;
 at::Tensor put_together(const picture::Sheet& sheet) {
   if (sheet.tiles.empty()) return at::full({blank_side, blank_side, 3}, white, at::kByte);
   auto side = [](std::int64_t count, std::int64_t pixels) { return count * (pixels + tile_gap) - tile_gap; };
-  auto out = at::full({side(sheet.rows(), sheet.tile_height), side(sheet.columns, sheet.tile_width), 3}, grey, at::kByte);
+  auto out =
+      at::full({side(sheet.rows(), sheet.tile_height), side(sheet.columns, sheet.tile_width), 3}, grey, at::kByte);
   for (std::size_t i = 0; i < sheet.tiles.size(); ++i) {
     auto place = static_cast<std::int64_t>(i);
     auto top = place / sheet.columns * (sheet.tile_height + tile_gap);

@@ -71,7 +71,8 @@ void check(const HeatmapOptions& options) {
   if (options.columns < 0)
     refuse(filled("a table has 1 column or more, not {}", options.columns), "0 makes the table nearly square");
   if (options.before_rows && (options.beside || options.channels > 0))
-    refuse("an original before each row goes neither with one beside each map nor with channels", "leave one of them out");
+    refuse("an original before each row goes neither with one beside each map nor with channels",
+           "leave one of them out");
   if (!(options.overlay >= 0 && options.overlay <= 1))
     refuse(filled("an opacity lies between 0 and 1, not at {:g}", options.overlay), "0.7 shows both");
 }

@@ -1,7 +1,9 @@
-// PNG without libpng, which only the command has: a host that embeds pictures in a page needs zlib alone, as it does anyway.
+// PNG without libpng, which only the command has: a host that embeds pictures in a page needs zlib alone, as it does
+// anyway.
 #include <ATen/ATen.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <new>
 
 #include "interpreter/picture/scene.hpp"
@@ -34,12 +36,13 @@ std::string png_bytes(const at::Tensor& pixels) {
   rows.reserve((row_bytes + 1) * static_cast<std::size_t>(height));
   for (std::int64_t y = 0; y < height; ++y, row += row_bytes) {
     rows += up;
-    for (std::size_t i = 0; i < row_bytes; ++i) rows += static_cast<char>(row[i] - (y > 0 ? *(row + i - row_bytes) : 0));
+    for (std::size_t i = 0; i < row_bytes; ++i)
+      rows += static_cast<char>(row[i] - (y > 0 ? *(row + i - row_bytes) : 0));
   }
   auto size = compressBound(rows.size());
   std::string packed(size, '\0');
-  if (compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()), rows.size(),
-                Z_DEFAULT_COMPRESSION) != Z_OK)
+  if (compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+                rows.size(), Z_DEFAULT_COMPRESSION) != Z_OK)
     throw std::bad_alloc();
   packed.resize(size);
   constexpr std::string_view signature("\x89PNG\r\n\x1a\n", 8), eight_bits_of_rgb("\x08\x02\x00\x00\x00", 5);
@@ -55,8 +58,7 @@ std::string base64(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t three = 0;
     auto there = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t k = 0; k < 3; ++k)
-      three = three << 8 | (k < there ? static_cast<std::uint8_t>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k < 3; ++k) three = three << 8 | (k < there ? static_cast<std::uint8_t>(bytes[i + k]) : 0);
     for (std::size_t k = 0; k < 4; ++k) out += k <= there ? digits[three >> (18 - 6 * k) & 63] : '=';
   }
   return out;

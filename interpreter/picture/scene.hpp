@@ -1,5 +1,5 @@
-// A drawing of a few kinds of things, in pixels from the upper left corner: what figures are made of, before they become
-// SVG (here) or pixels (in the command, which has fonts).
+// A drawing of a few kinds of things, in pixels from the upper left corner: what figures are made of, before they
+// become SVG (here) or pixels (in the command, which has fonts).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -25,7 +25,9 @@ struct Plan {
 std::int64_t divided(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Whole pixels for each value, so that a tile has about so many.
-std::int64_t enlargement(std::int64_t side, std::int64_t wanted) { return std::max<std::int64_t>(1, divided(wanted, side)); }
+std::int64_t enlargement(std::int64_t side, std::int64_t wanted) {
+  return std::max<std::int64_t>(1, divided(wanted, side));
+}
 
 void size_tile(Plan& plan, std::int64_t height, std::int64_t width, bool strip, std::int64_t size, std::int64_t most) {
   auto longer = std::max(height, width);
@@ -165,7 +167,8 @@ struct Brush {
     auto h = map.size(0), w = map.size(1);
     auto* values = map.const_data_ptr<double>();
     std::vector<Rgb> colour(static_cast<std::size_t>(h * w));
-    for (std::int64_t i = 0; i < h * w; ++i) colour[static_cast<std::size_t>(i)] = colours.at(scale.position(values[i]));
+    for (std::int64_t i = 0; i < h * w; ++i)
+      colour[static_cast<std::size_t>(i)] = colours.at(scale.position(values[i]));
     at::Tensor below;
     if (options.overlay > 0) below = drawn_original(image, height, width);
     auto pixels = at::empty({height, width, 3}, at::kByte);
@@ -179,7 +182,8 @@ struct Brush {
         if (under) {
           auto grey = static_cast<std::uint8_t>(std::lround(0.299 * under[0] + 0.587 * under[1] + 0.114 * under[2]));
           auto strength = std::abs(scale.strength(values[place]));
-          auto opacity = std::isfinite(strength) ? options.overlay * std::sqrt(std::min(1.0, strength)) : options.overlay;
+          auto opacity =
+              std::isfinite(strength) ? options.overlay * std::sqrt(std::min(1.0, strength)) : options.overlay;
           for (auto& part : shown) part = blend(grey, part, opacity);
           under += 3;
         }
@@ -190,24 +194,30 @@ struct Brush {
   }
 };
 
-bool needs_original(const HeatmapOptions& options) { return options.overlay > 0 || options.beside || options.before_rows; }
+bool needs_original(const HeatmapOptions& options) {
+  return options.overlay > 0 || options.beside || options.before_rows;
+}
 
 void check_original(const HeatmapOptions& options, const Maps& maps) {
   if (!needs_original(options)) return;
   auto& image = options.original;
   auto help = "give what the model saw as [samples, 1 or 3, height, width], in bytes or from 0 to 1";
-  if (!image.defined() || image.layout() != at::kStrided || image.is_complex() || image.dim() != 4 || image.numel() == 0)
+  if (!image.defined() || image.layout() != at::kStrided || image.is_complex() || image.dim() != 4 ||
+      image.numel() == 0)
     throw Error({.code = Code::wrong_tensor, .message = "there is no original to draw over, or beside", .help = help});
   if (image.size(0) != maps.values.size(0) || (image.size(1) != 1 && image.size(1) != 3) || maps.strips)
-    throw Error({.code = Code::wrong_tensor,
-                 .message = filled("an original of shape {} does not go with {} map{} of relevance",
-                                   shown_shape(image.sizes()), maps.values.size(0), maps.values.size(0) == 1 ? "" : "s"),
-                 .help = help});
+    throw Error(
+        {.code = Code::wrong_tensor,
+         .message = filled("an original of shape {} does not go with {} map{} of relevance", shown_shape(image.sizes()),
+                           maps.values.size(0), maps.values.size(0) == 1 ? "" : "s"),
+         .help = help});
 }
 
 void check_pixels(const Plan& plan, at::IntArrayRef shape, std::int64_t gap, bool sized) {
-  auto side = [&](std::int64_t count, std::int64_t pixels) {  // in floating point: expanded tensors may be larger than any memory
-    return static_cast<double>(count) * (static_cast<double>(pixels) + static_cast<double>(gap)) - static_cast<double>(gap);
+  auto side = [&](std::int64_t count,
+                  std::int64_t pixels) {  // in floating point: expanded tensors may be larger than any memory
+    return static_cast<double>(count) * (static_cast<double>(pixels) + static_cast<double>(gap)) -
+           static_cast<double>(gap);
   };
   auto height = side(plan.rows, plan.height), width = side(plan.columns, plan.width);
   if (!(height * width > most_pixels)) return;
@@ -229,8 +239,11 @@ Sheet sheet_of(const at::Tensor& relevance, const HeatmapOptions& options, std::
     auto sizes = relevance.sizes();
     auto dimensions = relevance.dim();
     std::int64_t samples = dimensions < 2 ? 1 : sizes[0];
-    std::int64_t parts = dimensions == 5 ? sizes[2] : options.channels > 0 && dimensions >= 3 ? std::min(options.channels, sizes[1]) : 1;
-    std::int64_t height = dimensions < 4 ? 1 : sizes[dimensions - 2], width = dimensions < 1 ? 1 : sizes[dimensions - 1];
+    std::int64_t parts = dimensions == 5                           ? sizes[2]
+                         : options.channels > 0 && dimensions >= 3 ? std::min(options.channels, sizes[1])
+                                                                   : 1;
+    std::int64_t height = dimensions < 4 ? 1 : sizes[dimensions - 2],
+                 width = dimensions < 1 ? 1 : sizes[dimensions - 1];
     bool image = needs_original(options) && options.original.defined() && options.original.dim() == 4;
     if (image) height = std::max(height, options.original.size(2)), width = std::max(width, options.original.size(3));
     auto per_sample = parts + (options.beside ? 1 : 0);
@@ -252,7 +265,8 @@ Sheet sheet_of(const at::Tensor& relevance, const HeatmapOptions& options, std::
   for (std::int64_t i = 0; i < maps.values.size(0); ++i) {
     auto image = needs_original(options) ? options.original[i] : at::Tensor();
     bool row_begins = out.leading && static_cast<std::int64_t>(out.tiles.size()) % out.columns == 0;
-    if (options.beside || row_begins) out.tiles.push_back({i, -1, drawn_original(image, out.tile_height, out.tile_width)});
+    if (options.beside || row_begins)
+      out.tiles.push_back({i, -1, drawn_original(image, out.tile_height, out.tile_width)});
     for (std::int64_t k = 0; k < maps.values.size(1); ++k) {
       auto sample = static_cast<std::size_t>(i), part = static_cast<std::size_t>(k);
       out.tiles.push_back({i, out.channels ? maps.channels[sample][part] : k,

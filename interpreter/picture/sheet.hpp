@@ -1,5 +1,5 @@
-// The pictures of a batch, one by one, before they are put together: by heatmap() without space between them, by figures
-// with words.
+// The pictures of a batch, one by one, before they are put together: by heatmap() without space between them, by
+// figures with words.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,7 @@ constexpr double most_pixels = 1 << 26;
 
 struct Tile {
   std::int64_t sample;
-  std::int64_t part;   ///< which slice or channel; −1: what the model saw
+  std::int64_t part;    ///< which slice or channel; −1: what the model saw
   at::Tensor pixels{};  ///< bytes, [height, width, 3]
 };
 

@@ -12,16 +12,17 @@ namespace {
 
 std::string hex(const Rgb& colour) { return filled("#{:02x}{:02x}{:02x}", colour[0], colour[1], colour[2]); }
 
-// Shares of the font's size: narrow and wide letters; all others lie between.
+// Shares of the font's size, at the generous end of what sans-serif fonts have.
 double share_of(char32_t code) {
-  if (code < 0x80) {
-    auto letter = static_cast<char>(code);
-    if (std::string_view(" .,:;'|!ijlIt()[]/").find(letter) != std::string_view::npos) return 0.39;
-    if (std::string_view("mwMW@%").find(letter) != std::string_view::npos) return 0.98;
-    if (letter >= 'A' && letter <= 'Z') return 0.72;
-    return 0.63;
-  }
-  return width_of(code) == 2 ? 1.05 : width_of(code) == 0 ? 0 : 0.75;
+  if (code >= 0x80) return width_of(code) == 2 ? 1.05 : width_of(code) == 0 ? 0 : 0.75;
+  constexpr struct {
+    std::string_view letters;
+    double share;
+  } kinds[] = {
+      {" .,:;'|/\\ijlI", 0.35}, {"frt()[]{}!-\"", 0.42}, {"cksvxyzJ", 0.59}, {"mwMW@%", 0.98}, {"+<=>#~_", 0.84}};
+  for (auto& kind : kinds)
+    if (kind.letters.find(static_cast<char>(code)) != std::string_view::npos) return kind.share;
+  return code >= 'A' && code <= 'Z' ? 0.74 : 0.64;
 }
 
 std::string element(const Image& image) {
@@ -31,14 +32,15 @@ std::string element(const Image& image) {
       image.x, image.y, image.width, image.height, base64(png_bytes(image.pixels)));
 }
 std::string element(const Rectangle& each) {
-  return filled("<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>\n", each.x, each.y, each.width,
-                each.height, hex(each.colour));
+  return filled("<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>\n", each.x, each.y,
+                each.width, each.height, hex(each.colour));
 }
 std::string element(const Line& line) {
   std::string points;
   for (auto& each : line.points) points += filled("{}{:.2f},{:.2f}", points.empty() ? "" : " ", each.x, each.y);
-  return filled("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\"/>\n",
-                points, hex(line.colour), line.width);
+  return filled(
+      "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:g}\" stroke-linejoin=\"round\"/>\n", points,
+      hex(line.colour), line.width);
 }
 std::string element(const Text& text) {
   constexpr const char* anchors[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
@@ -95,7 +97,8 @@ std::string shortened(const std::string& text, double size, double width) {
 std::string svg(const Scene& scene) {
   auto out = filled(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:g} {1:g}\" width=\"{0:g}\" height=\"{1:g}\" "
-      "font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n<rect width=\"{0:g}\" height=\"{1:g}\" fill=\"#ffffff\"/>\n",
+      "font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n<rect width=\"{0:g}\" height=\"{1:g}\" "
+      "fill=\"#ffffff\"/>\n",
       scene.width, scene.height);
   for (auto& item : scene.items) out += std::visit([](auto& each) { return element(each); }, item);
   return out + "</svg>\n";

@@ -59,7 +59,8 @@ TEST_CASE("a figure tells the target by its label, its score, and what the colou
   Digits folder;
   CHECK(folder.three("--heatmap h.svg --labels labels.txt").code == 0);
   auto text = bytes_of(folder / "h.svg");
-  CHECK_THAT(text, StartsWith("<svg ") && Contains("&lt;script&gt;alert(3)&lt;/script&gt;  11.38") && !Contains("<script"));
+  CHECK_THAT(text,
+             StartsWith("<svg ") && Contains("&lt;script&gt;alert(3)&lt;/script&gt;  11.38") && !Contains("<script"));
   CHECK(folder.run("--input digits/three.npy --target 8 --heatmap h.svg").code == 0);
   CHECK_THAT(bytes_of(folder / "h.svg"), Contains("class 8  ") && Contains("largest: class 3  11.38"));
   CHECK(folder.three("--heatmap h.png --overlay 0.7 --contours --smooth 1 --colour-map coldnhot --clip 99").code == 0);
@@ -133,7 +134,8 @@ TEST_CASE("vectors are curves with what the model saw, or bars with the names of
   arguments.form = "";
   arguments.features = folder.file("names.txt", "age\n<b>weight</b>\nheight\n").string();
   auto values = at::tensor({0.5, -2.0, 1.0}).reshape({1, 3});
-  CHECK_THAT(drawn(arguments, values, {.input = values}), Contains("&lt;b&gt;weight&lt;/b&gt;") && Contains(">-2</text>"));
+  CHECK_THAT(drawn(arguments, values, {.input = values}),
+             Contains("&lt;b&gt;weight&lt;/b&gt;") && Contains(">-2</text>"));
   CHECK_THROWS_AS(drawn(arguments, wave, {}), Error);
   arguments.form = "spectrogram";
   arguments.features.clear();
@@ -151,22 +153,26 @@ TEST_CASE("words of a figure are drawn where there is a font") {
   scene.items.emplace_back(picture::Text{.x = 5, .y = 20, .text = "Ascribe\n", .size = 13});
   auto dark = (pixels_of(scene) < 128).any().item<bool>();
   CHECK(dark == has_font());
-  scene.items = {picture::Line{{{0, 15}, {59, 15}}, picture::ink, 2}, picture::Line{{{-1e9, 3}, {1e9, 3}}, picture::ink, 1}};
+  scene.items = {picture::Line{{{0, 15}, {59, 15}}, picture::ink, 2},
+                 picture::Line{{{-1e9, 3}, {1e9, 3}}, picture::ink, 1}};
   CHECK((pixels_of(scene) < 128).any().item<bool>());
 }
 
 TEST_CASE("a page holds everything, loads nothing, and runs nothing but its own script") {
   Digits folder;
-  folder.file("mine.rule", "## Mine: </pre><script>alert(1)</script>\nrule mine { map = R / stabilize(y) }\n"
-                           "composite all { any => mine }\n");
-  auto outcome = run_shell(folder, "ascribe run --model digits/model.pt --input two.npy --load mine.rule --rules all "
-                                   "--labels labels.txt --output r.npy --heatmap page.html --overlay 0.5");
+  folder.file("mine.rule",
+              "## Mine: </pre><script>alert(1)</script>\nrule mine { map = R / stabilize(y) }\n"
+              "composite all { any => mine }\n");
+  auto outcome = run_shell(folder,
+                           "ascribe run --model digits/model.pt --input two.npy --load mine.rule --rules all "
+                           "--labels labels.txt --output r.npy --heatmap page.html --overlay 0.5");
   CHECK(outcome.code == 0);
   auto page = bytes_of(folder / "page.html");
   CHECK_THAT(page, StartsWith("<!DOCTYPE html>") && Contains("default-src 'none'") && Contains("script-src 'sha256-") &&
-                       Contains("&lt;script&gt;alert(3)") && Contains("&lt;script&gt;alert(1)") && !Contains("<script>alert") &&
-                       Contains("acht") && Contains("type=\"range\"") && Contains("rule mine {") && Contains("features.0") &&
-                       Contains("LibTorch ") && Contains("ascribe run --model digits/model.pt"));
+                       Contains("&lt;script&gt;alert(3)") && Contains("&lt;script&gt;alert(1)") &&
+                       !Contains("<script>alert") && Contains("acht") && Contains("type=\"range\"") &&
+                       Contains("rule mine {") && Contains("features.0") && Contains("LibTorch ") &&
+                       Contains("ascribe run --model digits/model.pt"));
   auto count = [&](const char* part) {
     std::size_t out = 0;
     for (auto at = page.find(part); at != page.npos; at = page.find(part, at + 1)) ++out;
@@ -189,7 +195,8 @@ TEST_CASE("compare puts rules beside each other, models and samples below one an
   auto outcome = compare("--rules epsilon_plus --input two.npy --heatmap t.svg --beside");
   CHECK(outcome.code == 0);
   CHECK(outcome.err == "");
-  CHECK_THAT(outcome.out, Contains("cosine to the first") && Contains("gamma(0.5)") && Contains("1.0000") && Contains("heatmap in t.svg"));
+  CHECK_THAT(outcome.out, Contains("cosine to the first") && Contains("gamma(0.5)") && Contains("1.0000") &&
+                              Contains("heatmap in t.svg"));
   auto table = bytes_of(folder / "t.svg");
   CHECK_THAT(table, Contains(">zplus<") && Contains(">gamma(0.5)<") && Contains(">sample 1<"));
   outcome = compare("--model digits/model.pt --input digits/three.npy --target 3 --heatmap t.png");
@@ -200,7 +207,8 @@ TEST_CASE("compare puts rules beside each other, models and samples below one an
   CHECK(json["maps"][0]["cosine_to_first"].get<double>() == Approx(1));
   CHECK(refused(compare("--input two.npy --heatmap t.html"), 2, "a table is a .png or .svg file"));
   CHECK(refused(compare("--input two.npy --heatmap t.png --columns 3"), 2, "--columns is not for a table"));
-  CHECK(refused(run_shell(folder, "ascribe compare --model digits/model.pt --rules zplus --input two.npy"), 2, "there is nothing to compare"));
+  CHECK(refused(run_shell(folder, "ascribe compare --model digits/model.pt --rules zplus --input two.npy"), 2,
+                "there is nothing to compare"));
 }
 
 }  // namespace test

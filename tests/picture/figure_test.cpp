@@ -34,8 +34,9 @@ at::Tensor quarter() { return at::tensor({4.0, -2.0, 0.0, 1.0}).reshape({1, 1, 2
 
 TEST_CASE("a figure is an SVG document that holds its pictures and its words") {
   auto text = figure(quarter(), {.title = "a title", .captions = {"Egyptian cat\n9.81"}});
-  CHECK_THAT(text, StartsWith("<svg xmlns=") && Contains("data:image/png;base64,iVBORw0KGgo") && Contains(">a title</text>") &&
-                       Contains(">Egyptian cat</text>") && Contains(">9.81</text>") && Contains(">-4</text>"));
+  CHECK_THAT(text, StartsWith("<svg xmlns=") && Contains("data:image/png;base64,iVBORw0KGgo") &&
+                       Contains(">a title</text>") && Contains(">Egyptian cat</text>") && Contains(">9.81</text>") &&
+                       Contains(">-4</text>"));
   CHECK(text == figure(quarter(), {.title = "a title", .captions = {"Egyptian cat\n9.81"}}));
 }
 
@@ -43,8 +44,8 @@ TEST_CASE("captions and titles may be any text") {
   auto text = figure(quarter(), {.title = "<script>alert(1)</script>",
                                  .captions = {std::string("a & b\x01\x1b[31m <b> ü 猫 \xFF", 24)},
                                  .column_titles = {"\"quoted\""}});
-  CHECK_THAT(text, !Contains("<script>") && Contains("a &amp; b") && Contains("&lt;b&gt; ü 猫 \uFFFD") && !Contains("\x1b") &&
-                       !Contains("\x01") && Contains("&quot;quoted&quot;"));
+  CHECK_THAT(text, !Contains("<script>") && Contains("a &amp; b") && Contains("&lt;b&gt; ü 猫 \uFFFD") &&
+                       !Contains("\x1b") && !Contains("\x01") && Contains("&quot;quoted&quot;"));
   auto wide = picture::figure_scene(quarter(), {.captions = {std::string(1000, 'm')}});
   CHECK(wide.width < 450);
   CHECK(texts_of(wide).back().size() < 100);
@@ -80,9 +81,9 @@ TEST_CASE("values that are not finite are counted") {
 }
 
 TEST_CASE("a table has titles for its columns and rows") {
-  auto scene = picture::figure_scene(at::ones({4, 1, 8, 8}), {.heatmap = {.columns = 2},
-                                                              .column_titles = {"zplus", "gamma"},
-                                                              .row_titles = {"first", "second"}});
+  auto scene = picture::figure_scene(
+      at::ones({4, 1, 8, 8}),
+      {.heatmap = {.columns = 2}, .column_titles = {"zplus", "gamma"}, .row_titles = {"first", "second"}});
   auto texts = texts_of(scene);
   for (auto* each : {"zplus", "gamma", "first", "second"}) CHECK(has(texts, each));
   CHECK(scene.width > 2 * 256);
@@ -129,7 +130,9 @@ TEST_CASE("nothing to see is said, and what is too large is refused") {
   CHECK_THAT(figure(at::zeros({1, 1, 1, 1})), StartsWith("<svg"));
   Folder folder;
   CHECK(failure(folder, [] { figure(at::zeros({1}).expand({10000, 3, 224, 224})); }).starts_with("A0004 "));
-  CHECK(failure(folder, [] { figure(at::zeros({1}).expand({1000000, 40}), {.form = FigureForm::bars}); }).starts_with("A0004 "));
+  CHECK(failure(folder, [] {
+          figure(at::zeros({1}).expand({1000000, 40}), {.form = FigureForm::bars});
+        }).starts_with("A0004 "));
   CHECK(failure(folder, [] { figure({}); }) == "A0702 an undefined tensor has no picture");
   CHECK_THAT(figure(at::zeros({10000, 1, 8, 8}), {.captions = {"x"}}), Contains("<svg"));
 }

@@ -107,8 +107,7 @@ Block half_blocks(const at::Tensor& map, const Scale& scale, const ColourMap& co
       auto upper = cell(row * width + column);
       bool single = row + 1 == height;
       auto codes = painted(upper, Paint::character, depth);
-      if (!single)
-        codes += painted(cell((row + 1) * width + column), Paint::background, depth);
+      if (!single) codes += painted(cell((row + 1) * width + column), Paint::background, depth);
       if (codes != before) line += codes;
       before = codes;
       line += "▀";

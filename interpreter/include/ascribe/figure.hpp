@@ -35,12 +35,12 @@ struct FigureOptions {
   bool colour_bar = true;
 };
 
-/// The figure as an SVG document: UTF-8, which names no other file. Captions and titles may be any text; what is too wide
-/// is cut with …, and captions of maps that are narrower than 40 pixels are left out. Values that are not finite are
-/// counted in the caption. Of bars, the largest 20 of each sample are shown, and the sum of the rest.
+/// The figure as an SVG document: UTF-8, which names no other file. Captions and titles may be any text; what is too
+/// wide is cut with …, and captions of maps that are narrower than 40 pixels are left out. Values that are not finite
+/// are counted in the caption. Of bars, the largest 20 of each sample are shown, and the sum of the rest.
 ///
-/// Throws Error as heatmap() does; wrong_tensor where a form is for other shapes, or the signal has another shape. May be
-/// called from several threads at once.
+/// Throws Error as heatmap() does; wrong_tensor where a form is for other shapes, or the signal has another shape. May
+/// be called from several threads at once.
 ASCRIBE_EXPORT std::string figure(const at::Tensor& relevance, const FigureOptions& options = {});
 
 }  // namespace ascribe

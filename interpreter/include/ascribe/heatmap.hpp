@@ -31,15 +31,15 @@ struct HeatmapOptions {
   /// One of colour_maps(), or its name with `_r` behind: the same from the other end.
   std::string colour_map = "bwr";
   ColourRange range = ColourRange::automatic;
-  /// The magnitude m at which colours are full: the one below which so many percent of the values lie, above 0 and up to
-  /// 100, which is the largest. Without it: the largest, unless a few pixels would bleach all others: where there are
-  /// 1024 values or more, and the largest is beyond twice what 99.5 gives, it is 99.5.
+  /// The magnitude m at which colours are full: the one below which so many percent of the values lie, above 0 and up
+  /// to 100, which is the largest. Without it: the largest, unless a few pixels would bleach all others: where there
+  /// are 1024 values or more, and the largest is beyond twice what 99.5 gives, it is 99.5.
   std::optional<double> clip{};
   /// One scale for all samples, so that they can be compared with each other; if not, each has its own.
   bool shared_scale = false;
 
-  /// Instead of the sum over channels, the maps of so many of them, those of the largest total magnitude in each sample:
-  /// for inner layers. 0 is the sum.
+  /// Instead of the sum over channels, the maps of so many of them, those of the largest total magnitude in each
+  /// sample: for inner layers. 0 is the sum.
   std::int64_t channels = 0;
   /// Blurs maps by a Gaussian of this standard deviation, in values. 0: not at all.
   double smooth = 0;
@@ -52,11 +52,11 @@ struct HeatmapOptions {
   /// Samples beside each other. 0: as many as make the picture nearly square.
   std::int64_t columns = 0;
 
-  /// What the model saw, for the options below: [N, 1, H, W] or [N, 3, H, W], bytes, or numbers from 0 to 1. H and W may
-  /// be others than those of the relevance.
+  /// What the model saw, for the options below: [N, 1, H, W] or [N, 3, H, W], bytes, or numbers from 0 to 1. H and W
+  /// may be others than those of the relevance.
   at::Tensor original{};
-  /// Draws the maps over the originals in grey, with this opacity, above 0 and up to 1, at full colours, and less below.
-  /// 0: not over them.
+  /// Draws the maps over the originals in grey, with this opacity, above 0 and up to 1, at full colours, and less
+  /// below. 0: not over them.
   double overlay = 0;
   /// The original stands on the left of each map.
   bool beside = false;
@@ -81,14 +81,13 @@ ASCRIBE_EXPORT std::vector<std::string> colour_maps();
 ///
 /// Channels (dimension 1 of three and more) are summed first, in float64. Then:
 ///   maps      [N, C, H, W]     a table of the samples
-///   volumes   [N, C, D, H, W]  the slices of a sample beside each other, samples below one another; one sample: a table
-///   vectors   [N, L], [N, C, L]  a strip for each sample
-///   one value for each sample, or one alone: a single strip
+///   volumes   [N, C, D, H, W]  the slices of a sample beside each other, samples below one another; one sample: a
+///   table vectors   [N, L], [N, C, L]  a strip for each sample one value for each sample, or one alone: a single strip
 ///
 /// Every value becomes a square of whole pixels, such that a map is 256 or more pixels wide and high (where one side is
 /// beyond four times the other: the longer side, 1024), and less where many stand beside each other: the table is about
-/// 2048 wide, if values of one pixel allow. In a strip a value is 32 pixels high, and the strip 256 or more pixels wide.
-/// Relevance without elements is a white square.
+/// 2048 wide, if values of one pixel allow. In a strip a value is 32 pixels high, and the strip 256 or more pixels
+/// wide. Relevance without elements is a white square.
 ///
 /// Throws Error: wrong_tensor for more dimensions, undefined, sparse or complex tensors, and originals that do not fit;
 /// usage for options out of their range, and unknown colour maps; too_large where the picture would have more than 2^26
