@@ -232,7 +232,7 @@ std::vector<ReadInput> InputArguments::read_all() const {
     if (items.size() != 1)
       throw usage_error(
           filled("{} stands for {} inputs, and here one is taken at a time", files::quoted(each), items.size()),
-          filled("write `--input {}`", files::quoted(items.front().path)));
+          filled("write `--input {}`, or `--output maps/` for all of them", files::quoted(items.front().path)));
     out.push_back(read(items.front()));
     pictures = pictures || out.back().picture.defined();
   }

@@ -235,11 +235,12 @@ int run(const RunOptions& options) {
   return fine;
 }
 
-// One by one, or many: as the input and the files for results say.
+// One input, or many: as the files for results say, and the input where there are none.
 bool is_for_many(const RunOptions& options) {
-  bool folder = options.outputs.size() == 1 && Destination::is_one(options.outputs.front());
-  return options.model.many() || options.many.any() || folder ||
-         (options.picture.wanted() && Destination::is_one(options.picture.file));
+  auto results = options.outputs;
+  if (options.picture.wanted()) results.push_back(options.picture.file);
+  return options.many.any() || std::any_of(results.begin(), results.end(), Destination::is_one) ||
+         (options.model.many() && results.empty());
 }
 
 int run_many(const RunOptions& options, const std::string& settings) {
