@@ -39,7 +39,8 @@ class ASCRIBE_EXPORT Model {
   /// attributes and buffers (a state, a count of calls) is forgotten after the run: each one starts from what the file
   /// says, whatever other threads do. What LibTorch would warn of on stderr is dropped, unless the thread has a warning
   /// handler of its own. Throws Error (model_failed) with LibTorch's reason, (wrong_input) for another number of
-  /// inputs, or a shape or type that an exported program was not exported for.
+  /// inputs, a picture of other channels or another number of samples than it takes, or a shape or type that an
+  /// exported program was not exported for.
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& inputs) const;
 
   /// The same for one tensor to one tensor. Throws Error (wrong_model) where the model returns several.
