@@ -69,7 +69,7 @@ TEST_CASE("names of arguments are completed where an argument begins") {
   CHECK(words(enter, "explain(zplus, tar") == Words{"target = "});
   CHECK(words(enter, "conv2d(3, 8, ker") == Words{"kernel = "});
   CHECK_THAT(words(enter, "epsilon("), VectorContains(std::string("zero_params = ")));
-  CHECK(words(enter, "explain(zplus,", "") == Words{"of_output = ", "target = ", "x = "});
+  CHECK(words(enter, "explain(zplus,", "") == Words{"clip = ", "colour_map = ", "of_output = ", "target = ", "x = "});
   CHECK(words(enter, "  tar", "explain(zplus,\n") == Words{"target = "});
 }
 

@@ -244,7 +244,7 @@ TEST_CASE("a model is loaded and explained, with its heatmap and its layers") {
   auto several =
       enter("compare(model, zplus, gamma(0.5), epsilon, target = 3, colour_map = \"coldnhot\", clip = 90)").text;
   CHECK_THAT(several, StartsWith("zplus ") && Contains("epsilon ") && !Contains("difference ") &&
-                          Contains("cosine to the first") && Contains("beyond it in full colours"));
+                          Contains("cosine to the first") && Contains(", clipped"));
 }
 
 TEST_CASE("explain starts from R, from the largest class, or from everything") {

@@ -190,7 +190,7 @@ Scale scale_of_all(const std::vector<at::Tensor>& maps, const ColourMap& colours
 }
 
 std::string told(const Scale& scale) {
-  auto beyond = scale.clipped() ? ", beyond it in full colours" : "";
+  auto beyond = scale.clipped() ? ", clipped" : "";
   if (scale.low == -scale.high) return filled("scale: ±{:.4g}{}", scale.high, beyond);
   return filled("scale: {:.4g} to {:.4g}{}", scale.low, scale.high, beyond);
 }
