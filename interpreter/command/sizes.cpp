@@ -29,19 +29,24 @@ double positions(const at::Tensor& x) {
   return static_cast<double>(x.numel()) / static_cast<double>(std::max<std::int64_t>(x.size(0) * x.size(1), 1));
 }
 
+// Products of a parameter and a value, of one sample.
+bool is_little_work(const std::string& model, const at::Tensor& x) {
+  constexpr double little = 1e8;
+  std::error_code failed;
+  auto bytes = std::filesystem::file_size(model, failed);
+  return !failed && static_cast<double>(bytes) / sizeof(float) * positions(x) < little;
+}
+
 }  // namespace
 
 int sensible_threads(const std::string& model, const at::Tensor& x) {
-  constexpr double little = 1e8;  // products of a parameter and a value
-  std::error_code failed;
-  auto bytes = std::filesystem::file_size(model, failed);
-  auto work = failed ? little : static_cast<double>(bytes) / sizeof(float) * positions(x);
-  return work < little ? 1 : at::get_num_threads();
+  return is_little_work(model, x) ? 1 : at::get_num_threads();
 }
 
-std::int64_t sensible_batch_size(const Model& model, const Composite& rules, const ChosenTarget& chosen,
-                                 std::size_t place, const at::Tensor& x) {
-  constexpr std::int64_t most = 32;
+std::int64_t sensible_batch_size(const Model& model, const std::string& file, const Composite& rules,
+                                 const ChosenTarget& chosen, std::size_t place, const at::Tensor& x) {
+  // A larger one is hardly quicker, and what is under way is lost when a run is cut.
+  const std::int64_t most = is_little_work(file, x) ? 32 : 8;
   auto explain = [&](const at::Tensor& inputs) {
     std::vector<std::size_t> places(static_cast<std::size_t>(inputs.dim() == 0 ? 1 : inputs.size(0)), place);
     return attribute(model, rules, inputs, chosen.of(places), {.sum_embeddings = true, .sums = false});

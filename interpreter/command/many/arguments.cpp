@@ -27,7 +27,7 @@ std::string digest_of(const std::string& text) { return shown_digest(XXH3_128bit
 
 void ManyArguments::add_to(CLI::App& command) {
   constexpr const char* group = "Many inputs";
-  command.add_option("--batch-size", batch_size, "inputs that are explained at once (default: what memory allows, 32 at most)")
+  command.add_option("--batch-size", batch_size, "inputs that are explained at once (default: what memory allows, up to 8, or 32 of a small model)")
       ->check(CLI::PositiveNumber)
       ->group(group);
   command.add_flag("--resume", resume, "goes on where an earlier run of the same command was cut")->group(group);

@@ -91,7 +91,7 @@ class Many {
     for (std::size_t place = 0; place < inputs_.count() && batch_size_ == 0; ++place) try {
         auto first = run_.model.read(inputs_.item(place)).x;
         run_.model.choose_threads(first);
-        batch_size_ = sensible_batch_size(model, rules_, chosen_, inputs_.place_in_list(place), first);
+        batch_size_ = sensible_batch_size(model, run_.model.model, rules_, chosen_, inputs_.place_in_list(place), first);
       } catch (const Error& error) {
         if (!is_of_one_input(error)) throw;
       }
