@@ -1,3 +1,4 @@
+#include "interpreter/files/png.hpp"
 #include "interpreter/command/picture_arguments.hpp"
 
 #include <ATen/ATen.h>
@@ -200,13 +201,13 @@ std::string drawn(const PictureArguments& arguments, const at::Tensor& relevance
   bool bare = arguments.no_caption && options.form == FigureForm::maps;
   return picture::quietly([&] {
     if (arguments.file.ends_with(".svg")) return picture::svg(picture::figure_scene(relevance, options));
-    if (bare) return picture::png_bytes(heatmap(relevance, options.heatmap));
+    if (bare) return files::png_bytes(heatmap(relevance, options.heatmap));
     if (!has_font())
       std::cerr << render_text({.code = Code::unreadable_file,
                                 .severity = Severity::warning,
                                 .message = "the font DejaVu Sans is not installed: the picture has no words",
                                 .help = "apt-get install fonts-dejavu-core, or write an .svg file"});
-    return picture::png_bytes(pixels_of(picture::figure_scene(relevance, options)));
+    return files::png_bytes(pixels_of(picture::figure_scene(relevance, options)));
   });
 }
 

@@ -1,3 +1,4 @@
+#include "interpreter/files/png.hpp"
 #include "interpreter/command/picture_page.hpp"
 
 #include <ATen/ATen.h>
@@ -132,7 +133,7 @@ std::string escaped_lines(std::string_view any) {
 
 std::string image_element(const at::Tensor& pixels, const char* css_class, const std::string& alternative) {
   return filled("<img class=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\" src=\"data:image/png;base64,{}\">", css_class,
-                escaped_line(alternative), pixels.size(1), pixels.size(0), picture::base64(picture::png_bytes(pixels)));
+                escaped_line(alternative), pixels.size(1), pixels.size(0), picture::base64(files::png_bytes(pixels)));
 }
 
 // The largest outputs of a sample with bars, and the target wherever it is.

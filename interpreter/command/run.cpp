@@ -145,9 +145,8 @@ at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribut
 }
 
 // What --heatmap names.
-std::string picture_file(const RunOptions& options, const Composite& rules, const ChosenTarget& chosen, const at::Tensor& input,
+std::string picture_file(const RunOptions& options, const PictureArguments& picture, const Composite& rules, const ChosenTarget& chosen, const at::Tensor& input,
                          const Attribution& attribution, const TokenRelevance* tokens) {
-  auto& picture = options.picture;
   if (tokens && picture.is_page()) return tokens_as_html(*tokens, rules.description(), picture.heatmap.colour_map);
   auto preparation = options.model.preparation();
   PictureFacts facts{.input = input, .mean = preparation.mean, .deviation = preparation.deviation};
@@ -169,6 +168,7 @@ int run(const RunOptions& options) {
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
   AttributeOptions wanted{.to_input = !options.outputs.empty() || options.picture.wanted() || !options.tokens.empty() ||
+                                     options.report == "html" ||
                                      options.at.empty(),
                           .sum_embeddings = true,
                           .sums = !options.profile,
@@ -210,7 +210,7 @@ int run(const RunOptions& options) {
     tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
   std::string picture;
   if (options.picture.wanted())
-    picture = picture_file(options, rules, chosen, first_explained(inputs, attribution), attribution, tokens ? &*tokens : nullptr);
+    picture = picture_file(options, options.picture, rules, chosen, first_explained(inputs, attribution), attribution, tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
     files::write_npy(each.path, each.relevance.cpu());
@@ -222,6 +222,13 @@ int run(const RunOptions& options) {
 
   warn_where_not_finite(attribution);
   for (auto& warning : attribution.warnings) std::cerr << render_text(warning);
+  if (options.report == "html") {
+    auto page = options.picture;
+    page.file = "page.html";
+    std::cout << picture_file(options, page, rules, chosen, first_explained(inputs, attribution), attribution,
+                              tokens ? &*tokens : nullptr);
+    return fine;
+  }
   if (options.report == "json") {
     std::cout << describe_as_json(attribution, told, tokens ? &*tokens : nullptr);
     return fine;
@@ -245,7 +252,7 @@ bool is_for_many(const RunOptions& options) {
 
 int run_many(const RunOptions& options, const std::string& settings) {
   for (auto& [given, option] : {std::pair(!options.at.empty(), "--at"), std::pair(!options.tokens.empty(), "--tokens"),
-                                std::pair(options.profile, "--profile"), std::pair(options.outputs.size() > 1, "a second --output")})
+                                std::pair(options.profile, "--profile"), std::pair(options.report == "html", "--report html"), std::pair(options.outputs.size() > 1, "a second --output")})
     if (given) throw usage_error(filled("{} is for one input", option), "give one file as --input, or leave it out");
   return explain_many({.model = options.model,
                        .target = options.target,
@@ -280,7 +287,9 @@ Run add_run(CLI::App& app) {
   options->picture.add_to(*command);
   command->add_flag("--profile", options->profile,
                     "tells what each layer took instead of what it did with relevance: time, operators, memory");
-  one_of(command->add_option("--report", options->report, "how results are shown"), {"text", "json"});
+  one_of(command->add_option("--report", options->report,
+                             "how results are shown; html is a page with all that is known of one input"),
+         {"text", "json", "html"});
   group(*command, "Results", {"--output", "--at", "--tokens", "--heatmap", "--profile", "--report"});
   options->many.add_to(*command);
   return [options, command] {

@@ -54,8 +54,6 @@ std::string shortened(const std::string& text, double size, double width);
 /// A document of its own; text stays text, and pictures are PNG within it.
 std::string svg(const Scene& scene);
 
-/// A PNG file's bytes of pixels [height, width, 3]. Throws std::bad_alloc.
-std::string png_bytes(const at::Tensor& pixels);
 std::string base64(std::string_view bytes);
 
 }  // namespace ascribe::picture

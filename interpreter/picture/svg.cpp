@@ -5,6 +5,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/html_text.hpp"
 #include "grammar/text_width.hpp"
+#include "interpreter/files/png.hpp"
 #include "interpreter/picture/scene.hpp"
 
 namespace ascribe::picture {
@@ -29,7 +30,7 @@ std::string element(const Image& image) {
   return filled(
       "<image x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" preserveAspectRatio=\"none\" "
       "image-rendering=\"pixelated\" href=\"data:image/png;base64,{}\"/>\n",
-      image.x, image.y, image.width, image.height, base64(png_bytes(image.pixels)));
+      image.x, image.y, image.width, image.height, base64(files::png_bytes(image.pixels)));
 }
 std::string element(const Rectangle& each) {
   return filled("<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>\n", each.x, each.y,
@@ -102,6 +103,19 @@ std::string svg(const Scene& scene) {
       scene.width, scene.height);
   for (auto& item : scene.items) out += std::visit([](auto& each) { return element(each); }, item);
   return out + "</svg>\n";
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t three = 0;
+    auto there = std::min<std::size_t>(3, bytes.size() - i);
+    for (std::size_t k = 0; k < 3; ++k) three = three << 8 | (k < there ? static_cast<std::uint8_t>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= there ? digits[three >> (18 - 6 * k) & 63] : '=';
+  }
+  return out;
 }
 
 }  // namespace ascribe::picture

@@ -31,7 +31,7 @@ ROOMS = {
     "interpreter/attribute": [
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/language",
         "interpreter/libtorch", "interpreter/model"],
-    "interpreter/picture": [LIBTORCH, "grammar", "include", "interpreter/libtorch"],
+    "interpreter/picture": [LIBTORCH, "grammar", "include", "interpreter/files", "interpreter/libtorch"],
     "interpreter/testing": [
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/evaluate/reference",
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include "ascribe/figure.hpp"
+#include "interpreter/files/png.hpp"
 #include "interpreter/picture/figure.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
@@ -138,7 +139,7 @@ TEST_CASE("nothing to see is said, and what is too large is refused") {
 }
 
 TEST_CASE("PNG within a figure is what libpng would read") {
-  auto bytes = picture::png_bytes(at::zeros({2, 3, 3}, at::kByte));
+  auto bytes = files::png_bytes(at::zeros({2, 3, 3}, at::kByte));
   CHECK_THAT(bytes, StartsWith("\x89PNG"));
   CHECK(picture::base64("a") == "YQ==");
   CHECK(picture::base64("ab") == "YWI=");
