@@ -1,0 +1,30 @@
+// Giving something another name, wherever it is meant, so that the program stays the same.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grammar/error.hpp"
+#include "interpreter/assist/symbols.hpp"
+
+namespace ascribe::assist {
+
+/// The name at an offset that could be another one, with its span. Throws Error with the reason where it could not.
+struct Renameable {
+  Symbol symbol;
+  Span span;
+};
+Renameable renameable(const Project& project, const PagePointer& page, std::size_t offset);
+
+/// The edits of each page, by identity. Throws Error where the new name is none, is taken, or would be taken for something
+/// else somewhere, and where the files have mistakes, so that it cannot be told what their names mean.
+std::map<std::string, std::vector<Edit>> rename(const Project& project, const PagePointer& page, std::size_t offset,
+                                                const std::string& name);
+
+/// A text with its edits made; they lie apart from each other, in any order.
+std::string edited(std::string_view text, std::vector<Edit> edits);
+
+}  // namespace ascribe::assist

@@ -1,0 +1,106 @@
+// Texts as they are while somebody writes: every prefix of every file.
+#include <chrono>
+
+#include "grammar/parser.hpp"
+#include "tests/assist/placed.hpp"
+
+using namespace test;
+
+namespace {
+
+// The offset at which a text cannot be read on, or npos where it can.
+std::size_t stuck_at(const std::string& text) {
+  std::vector<Diagnostic> diagnostics;
+  parse_file(std::make_shared<Source>("text.rule", text), diagnostics);
+  std::size_t out = std::string::npos;
+  for (auto& each : diagnostics)
+    if (static_cast<int>(each.code) / 100 == 1) out = std::min(out, each.primary.span.begin);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every prefix of every file is answered, and soon") {
+  double longest = 0;
+  for (auto& path : rule_files()) {
+    auto text = bytes_of(path);
+    for (std::size_t end = 0; end <= text.size(); end += text.size() > 3000 ? 7 : 1) {
+      INFO(path << " cut at " << end);
+      auto begin = std::chrono::steady_clock::now();
+      auto project = text_project("text.rule", text.substr(0, end));
+      auto& page = project->own.front();
+      auto found = complete(*project, page, end);
+      std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+      longest = std::max(longest, took.count());
+      CHECK(found.replaces.end == end);
+      hover(*project, page, end);
+      signature_help(*project, page, end);
+      colours(*project, page);
+      enclosing(*page, end / 2);
+    }
+  }
+  WARN("the longest answer took " << longest << " ms");
+}
+
+TEST_CASE("the outline reads sound files as the parser does") {
+  for (auto& path : rule_files()) {
+    INFO(path);
+    std::vector<Diagnostic> diagnostics;
+    auto source = std::make_shared<Source>("text.rule", bytes_of(path));
+    auto tree = parse_file(source, diagnostics);
+    auto outlined = outline(source->text());
+    REQUIRE(outlined.items.size() == tree.items.size());
+    for (std::size_t i = 0; i < tree.items.size(); ++i) {
+      CHECK(outlined.items[i].span == tree.items[i].span);
+      CHECK(outlined.items[i].documentation == tree.items[i].documentation);
+      if (auto* rule = std::get_if<syntax::Rule>(&tree.items[i].node)) {
+        CHECK(outlined.items[i].parameters.size() == rule->parameters.size());
+        CHECK(outlined.items[i].lines.size() == rule->clauses.size());
+      }
+      if (auto* composite = std::get_if<syntax::Composite>(&tree.items[i].node))
+        CHECK(outlined.items[i].lines.size() == composite->entries.size());
+      if (auto* test = std::get_if<syntax::Test>(&tree.items[i].node))
+        CHECK(outlined.items[i].lines.size() == test->clauses.size());
+    }
+  }
+}
+
+TEST_CASE("every name of a sound file means something") {
+  for (auto& path : rule_files()) {
+    auto project = load_project(path, {});
+    for (auto& page : project->own)
+      for (auto& mention : page->outline.mentions) {
+        INFO(page->path << " at " << mention.span.begin << ": " << page->text(mention.span));
+        CHECK(meaning(*project, page, mention).has_value());
+      }
+  }
+}
+
+TEST_CASE("what is offered can be read where it is taken") {
+  for (auto& path : rule_files()) {
+    auto text = bytes_of(path);
+    if (text.size() > 6000) continue;
+    auto pieces = cut(text);
+    for (std::size_t i = 0; i < pieces.size(); i += 5) {
+      auto offset = pieces[i].span.begin;
+      auto project = text_project("text.rule", text);
+      auto found = complete(*project, project->own.front(), offset);
+      auto step = std::max<std::size_t>(1, found.offers.size() / 6);
+      for (std::size_t k = 0; k < found.offers.size(); k += step) {
+        auto taken = text.substr(0, found.replaces.begin) + found.offers[k].text;
+        INFO(path << " at " << offset << ": " << found.offers[k].text);
+        auto stuck = stuck_at(taken);
+        CHECK((stuck == std::string::npos || stuck + 1 >= taken.size()));
+      }
+    }
+  }
+}
+
+TEST_CASE("deep and strange texts are answered") {
+  for (auto& text : {std::string(100'000, '('), "rule a { map = " + std::string(50'000, '-'), std::string(1000, '"'),
+                     std::string("rule\0a", 6), std::string("rule \xff\xfe { map = \xc3"), "fn f(z) = " + std::string(10'000, '[')}) {
+    auto project = text_project("text.rule", text);
+    complete(*project, project->own.front(), text.size());
+    colours(*project, project->own.front());
+  }
+}
