@@ -81,7 +81,8 @@ class Completer {
     for (auto each : expected.words)
       if (each != "param") add_word(each);
     if (expected.behind_value)
-      for (auto each : {"and", "or", "within"}) add_word(each);
+      for (auto each : {"and", "or"}) add_word(each);
+    if (expected.behind_comparison) add_word("within");
     switch (expected.sort) {
       case Wanted::nothing:
       case Wanted::import_path:
@@ -252,7 +253,8 @@ class Completer {
     }
     functions();
     packs();
-    for (auto each : {"if", "not"}) add_word(each);
+    if (expected.whole_begins) add_word("if");
+    if (expected.truth_begins) add_word("not");
   }
 
   void quantities(const Expected& expected) {

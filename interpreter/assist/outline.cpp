@@ -1,6 +1,7 @@
 #include "interpreter/assist/outline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "grammar/limits.hpp"
 #include "interpreter/language/buildable_layers.hpp"
@@ -84,6 +85,8 @@ class Reader {
     expected.call = call_;
     expected.argument_begins = argument_begins_;
     expected.let = let_;
+    expected.whole_begins = level_ == 0;
+    expected.truth_begins = level_ <= 2;
     return true;
   }
   void wants_word(std::string_view word) {
@@ -310,6 +313,8 @@ class Reader {
         string(Expected::Sort::parameter_name);
       } else if (is("[") || is(Lexeme::Kind::name)) {
         primary(Clause::argument);
+        out_.expected.behind_value = out_.expected.behind_comparison = false;
+        settle();
       } else if (at_end() && !settled_) {
         if (wants(Expected::Sort::expression, Clause::argument)) out_.expected.words.push_back("param");
       }
@@ -400,7 +405,9 @@ class Reader {
 
   void expression(Clause clause) {
     auto outer = clause_;
+    auto comparing = std::exchange(comparing_, false);
     clause_ = clause;
+    level_ = 0;
     if (++depth_ <= 2 * limits.nesting) {
       auto begin = here().begin;
       if (take("if")) {
@@ -419,6 +426,7 @@ class Reader {
       ++at_;
     }
     --depth_;
+    comparing_ = comparing;
     clause_ = outer;
   }
 
@@ -427,8 +435,10 @@ class Reader {
     constexpr std::string_view levels[][6] = {{"or"}, {"and"}, {"==", "!=", "<=", ">=", "<", ">"}, {"within"}, {"+", "-"}, {"*", "/"}, {"^"}};
     auto begin = here().begin;
     if (level == std::size(levels)) {
+      bool inverted = is("not");
       if (take("not") || take("-")) {
         argument_begins_ = false;
+        level_ = inverted ? 2 : level;
         if (++depth_ <= 2 * limits.nesting) chain(level, clause);
         --depth_;
         out_.nodes.push_back({begin, last_end()});
@@ -439,7 +449,12 @@ class Reader {
     std::size_t parts = 0;
     auto another = [&] {
       for (auto each : levels[level])
-        if (!each.empty() && take(each)) return true;
+        if (!each.empty() && take(each)) {
+          level_ = level + 1;
+          if (level == 2) comparing_ = each == "==" || each == "!=";
+          if (level == 3) comparing_ = false;
+          return true;
+        }
       return false;
     };
     do {
@@ -447,6 +462,7 @@ class Reader {
       chain(level + 1, clause);
       ++parts;
     } while (another());
+    if (level == 2) comparing_ = false;
     note({begin, last_end()}, parts);
   }
 
@@ -481,7 +497,10 @@ class Reader {
     } else {
       return;
     }
-    if (at_end() && !settled_) out_.expected.behind_value = true;
+    if (at_end() && !settled_) {
+      out_.expected.behind_value = true;
+      out_.expected.behind_comparison = comparing_;
+    }
   }
 
   void close(std::string_view mark) {
@@ -586,8 +605,7 @@ class Reader {
     }
     argument_begins_ = false;
     auto& done = out_.calls[index];
-    done.inside.end = is(")") ? here().begin : std::max(last_end(), done.inside.begin);
-    if (at_end()) done.inside.end = text_.size();
+    done.inside.end = std::max(here().begin, done.inside.begin);
     done.closed = is(")");
     close(")");
     call_ = outer;
@@ -605,9 +623,9 @@ class Reader {
   std::vector<Lexeme> pieces_;  // without comments
   std::size_t at_ = 0;
   Outline out_;
-  std::size_t item_ = none, call_ = none, depth_ = 0;
+  std::size_t item_ = none, call_ = none, depth_ = 0, level_ = 0;
   Clause clause_ = Clause::argument;
-  bool argument_begins_ = false, in_branch_ = false, settled_ = false, let_ = false;
+  bool argument_begins_ = false, in_branch_ = false, settled_ = false, let_ = false, comparing_ = false;
 };
 
 }  // namespace

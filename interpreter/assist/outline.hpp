@@ -121,6 +121,9 @@ struct Expected {
   std::size_t call = none;        ///< the innermost that is open
   bool argument_begins = false;   ///< right behind its `(` or a comma: an argument's name could stand there
   bool behind_value = false;      ///< an expression could go on
+  bool behind_comparison = false; ///< with `within`
+  bool whole_begins = false;      ///< of an expression: `if` could stand there
+  bool truth_begins = false;      ///< and `not`
   bool let = false;               ///< of a rule, which sees what the clauses see that use it
   Use use = Use::value;           ///< of what stands behind the point
   std::optional<Span> qualifier{};

@@ -90,6 +90,8 @@ ProjectPointer load_project(const fs::path& file, const LoadOptions& options) {
   for (auto& [identity, unit] : found.units)
     if (identity != found.root)
       for (auto each : unit.files) out->others[pages[each]->identity] = unit.definitions;
+  for (auto& each : found.files) out->files.push_back(each.identity);
+  std::sort(out->files.begin(), out->files.end());
   out->diagnostics = std::move(found.diagnostics);
   cut(out->diagnostics);
   return out;
@@ -102,6 +104,7 @@ ProjectPointer text_project(std::string name, std::string text) {
   auto& standard = Inside::definitions(Pack::standard());
   out->definitions = std::make_shared<const language::Definitions>(
       language::check({&tree}, {&standard}, out->diagnostics));
+  out->files = {name};
   out->own = {make_page({}, std::move(name), source)};
   cut(out->diagnostics);
   return out;

@@ -44,6 +44,7 @@ struct Project {
   std::shared_ptr<const language::Definitions> definitions;  ///< of `own`, what is sound; may be null
   std::map<std::string, std::shared_ptr<const language::Definitions>> others;  ///< of imported units, by their pages' identities
   std::vector<Diagnostic> diagnostics;  ///< of all files
+  std::vector<std::string> files;       ///< the identities of all that were read, in order
   bool pack = false;
   std::string name;
 

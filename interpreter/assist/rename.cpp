@@ -80,7 +80,8 @@ std::map<std::string, std::vector<Edit>> rename(const Project& project, const Pa
   bool function = symbol.sort == SymbolSort::function;
   bool target = symbol.sort == SymbolSort::rule || symbol.sort == SymbolSort::composite;
   bool import = symbol.sort == SymbolSort::import;
-  if (language::is_protected(name) || name == "std" || language::find_engine(name) ||
+  bool item = function || target || import;
+  if (language::is_protected(name) || (item && (name == "std" || language::find_engine(name))) ||
       ((function || import) && language::find_builtin(name)))
     refuse(filled("`{}` means something already and cannot be redefined", name), "choose another name", Code::protected_name);
   if ((function || target) && project.pack && language::is_private(name) != language::is_private(symbol.name))
@@ -135,7 +136,7 @@ std::map<std::string, std::vector<Edit>> rename(const Project& project, const Pa
       bool itself = defined->page == symbol.page && defined->definition.begin == moved(symbol.definition.begin, there);
       if (import && defined->page != symbol.page) continue;
       if (shared && !itself)
-        refuse(filled("there is a {} called `{}` already", word_for(defined->sort), name), "choose another name", Code::duplicate_name);
+        refuse(filled("`{}` is taken: there is a {} of that name", name, word_for(defined->sort)), "choose another name", Code::duplicate_name);
     }
   }
   return edits;

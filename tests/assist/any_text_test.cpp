@@ -1,5 +1,5 @@
 // Texts as they are while somebody writes: every prefix of every file.
-#include <chrono>
+#include <time.h>
 
 #include "grammar/parser.hpp"
 #include "tests/assist/placed.hpp"
@@ -8,14 +8,17 @@ using namespace test;
 
 namespace {
 
-// The offset at which a text cannot be read on, or npos where it can.
-std::size_t stuck_at(const std::string& text) {
+// Whether a definition that is being written can be read as far as it goes.
+bool can_go_on(const std::string& text) {
   std::vector<Diagnostic> diagnostics;
-  parse_file(std::make_shared<Source>("text.rule", text), diagnostics);
-  std::size_t out = std::string::npos;
-  for (auto& each : diagnostics)
-    if (static_cast<int>(each.code) / 100 == 1) out = std::min(out, each.primary.span.begin);
-  return out;
+  auto parsed = parse_input(std::make_shared<Source>("text.rule", text), diagnostics);
+  return parsed.input || parsed.incomplete;
+}
+
+double milliseconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
 }
 
 }  // namespace
@@ -26,12 +29,11 @@ TEST_CASE("every prefix of every file is answered, and soon") {
     auto text = bytes_of(path);
     for (std::size_t end = 0; end <= text.size(); end += text.size() > 3000 ? 7 : 1) {
       INFO(path << " cut at " << end);
-      auto begin = std::chrono::steady_clock::now();
+      auto begin = milliseconds();
       auto project = text_project("text.rule", text.substr(0, end));
       auto& page = project->own.front();
       auto found = complete(*project, page, end);
-      std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-      longest = std::max(longest, took.count());
+      longest = std::max(longest, milliseconds() - begin);
       CHECK(found.replaces.end == end);
       hover(*project, page, end);
       signature_help(*project, page, end);
@@ -39,7 +41,8 @@ TEST_CASE("every prefix of every file is answered, and soon") {
       enclosing(*page, end / 2);
     }
   }
-  WARN("the longest answer took " << longest << " ms");
+  CAPTURE(longest);
+  if (!ASCRIBE_INSTRUMENTED) CHECK(longest < 20);
 }
 
 TEST_CASE("the outline reads sound files as the parser does") {
@@ -68,6 +71,7 @@ TEST_CASE("the outline reads sound files as the parser does") {
 TEST_CASE("every name of a sound file means something") {
   for (auto& path : rule_files()) {
     auto project = load_project(path, {});
+    if (has_errors(project->diagnostics)) continue;  // several programs in one file
     for (auto& page : project->own)
       for (auto& mention : page->outline.mentions) {
         INFO(page->path << " at " << mention.span.begin << ": " << page->text(mention.span));
@@ -87,10 +91,14 @@ TEST_CASE("what is offered can be read where it is taken") {
       auto found = complete(*project, project->own.front(), offset);
       auto step = std::max<std::size_t>(1, found.offers.size() / 6);
       for (std::size_t k = 0; k < found.offers.size(); k += step) {
-        auto taken = text.substr(0, found.replaces.begin) + found.offers[k].text;
-        INFO(path << " at " << offset << ": " << found.offers[k].text);
-        auto stuck = stuck_at(taken);
-        CHECK((stuck == std::string::npos || stuck + 1 >= taken.size()));
+        auto from = found.replaces.begin;
+        for (auto& item : project->own.front()->outline.items)
+          if (item.span.begin < found.replaces.begin &&
+              (found.replaces.begin < item.span.end || (found.offers[k].text == "and" || found.offers[k].text == "or")))
+            from = item.span.begin;
+        auto taken = text.substr(from, found.replaces.begin - from) + found.offers[k].text;
+        INFO(path << " at " << offset << ": " << taken);
+        CHECK(can_go_on(taken));
       }
     }
   }

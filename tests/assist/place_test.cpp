@@ -24,11 +24,10 @@ TEST_CASE("hovering tells signatures, doc comments, spaces and values") {
 
 TEST_CASE("names lead to their definitions") {
   CHECK(defined("rule a {}\ncomposite c { any => a| }") == "1:6 a");
-  CHECK(defined("composite c { any => epsilo|n }") == "std/epsilon.rule:1:1 " + std::string() ||
-        defined("composite c { any => epsilo|n }").find(" epsilon") != std::string::npos);
+  CHECK(defined("composite c { any => epsilo|n }").starts_with("std/"));
   CHECK(defined("rule a(k = 1) { map = |k * R }") == "1:8 k");
   CHECK(defined("rule a { let q = y; map = R / stabilize(q|) }") == "1:14 q");
-  CHECK(defined("rule a { map = R / stabilize(po|s.y); term pos { input = x } }") == "1:44 pos");
+  CHECK(defined("rule a { map = R / stabilize(po|s.y); term pos { input = x } }") == "1:43 pos");
   CHECK(defined("rule a(low = 1) { map = low * R }\ncomposite c { any => a(lo|w = 2) }") == "1:8 low");
   CHECK(defined("fn f(z) = z\nrule a { map = f|(R) }") == "1:4 f");
   CHECK(defined("fn f(z) = z\nrule a(e: stabilizer = |f) { map = stabilize(R, e) }") == "1:4 f");
@@ -89,6 +88,5 @@ TEST_CASE("every name has a colour by what it is") {
   Placed at("|## Doc.\nrule a(k: scalar = 1) { map = k * abs(R) } # c\n");
   std::string found;
   for (auto& each : colours(*at.project, at.page)) found += std::to_string(static_cast<int>(each.sort)) + " ";
-  CHECK(found == "4 0 6 8 5 11 5 2 0 5 9 5 7 9 3 " + std::string() || !found.empty());
-  CHECK(colours(*at.project, at.page).size() >= 12);
+  CHECK(found == "4 0 6 8 5 11 5 2 0 5 8 5 7 9 3 ");
 }
