@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "grammar/fixes.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/checker.hpp"
+#include "interpreter/pack/import_path.hpp"
 #include "interpreter/pack/pack_folder.hpp"
 #include "interpreter/pack/standard_pack_files.hpp"
 
@@ -62,6 +64,31 @@ fs::path root_of(const fs::path& file, const LoadOptions& options) try {
   return file;
 }
 
+// Where an unknown pack can be imported from, the import is a fix.
+void add_import_fixes(Project& project, const LoadOptions& options) {
+  Reading reading(options);
+  for (auto& each : project.diagnostics) {
+    constexpr std::string_view unknown = "unknown pack `";
+    if (!each.message.starts_with(unknown) || !each.primary.source) continue;
+    auto page = std::find_if(project.own.begin(), project.own.end(), [&](auto& own) { return own->source == each.primary.source; });
+    if (page == project.own.end() || (*page)->path.empty()) continue;
+    auto name = each.message.substr(unknown.size());
+    name = name.substr(0, name.find('`'));
+    for (auto& written : {name, "../" + name, "./" + name + ".rule"}) try {
+        auto leads = find_import(reading, written, (*page)->path);
+        refuse_ways_around(reading, written, (*page)->path, leads);
+        auto line = "import \"" + written + "\" as " + name;
+        auto& items = (*page)->outline.items;
+        auto& first = items.front();
+        auto at = first.comment.end > first.comment.begin ? first.comment.begin : first.span.begin;
+        each.fixes.push_back({"add `" + line + "`", {{{at, at}, line + "\n"}}});
+        break;
+      } catch (const Error&) {
+        // There is nothing of that name.
+      }
+  }
+}
+
 }  // namespace
 
 ProjectPointer load_project(const fs::path& file, const LoadOptions& options) {
@@ -94,6 +121,7 @@ ProjectPointer load_project(const fs::path& file, const LoadOptions& options) {
   std::sort(out->files.begin(), out->files.end());
   out->diagnostics = std::move(found.diagnostics);
   cut(out->diagnostics);
+  add_import_fixes(*out, options);
   return out;
 }
 
@@ -107,6 +135,7 @@ ProjectPointer text_project(std::string name, std::string text) {
   out->files = {name};
   out->own = {make_page({}, std::move(name), source)};
   cut(out->diagnostics);
+  add_fixes(out->diagnostics);
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "grammar/characters.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/fixes.hpp"
 #include "grammar/limits.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/name_resolver.hpp"
@@ -45,19 +46,6 @@ std::size_t moved(std::size_t offset, const std::vector<Edit>& edits) {
 }
 
 }  // namespace
-
-std::string edited(std::string_view text, std::vector<Edit> edits) {
-  std::stable_sort(edits.begin(), edits.end(), [](auto& a, auto& b) { return a.span.begin < b.span.begin; });
-  std::string out;
-  std::size_t from = 0;
-  for (auto& each : edits) {
-    if (each.span.begin < from) continue;
-    out += text.substr(from, each.span.begin - from);
-    out += each.text;
-    from = std::min(each.span.end, text.size());
-  }
-  return out += text.substr(from);
-}
 
 Renameable renameable(const Project& project, const PagePointer& page, std::size_t offset) {
   auto* mention = mention_at(page->outline, offset);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "grammar/error.hpp"
+#include "grammar/fixes.hpp"
 #include "interpreter/assist/symbols.hpp"
 
 namespace ascribe::assist {
@@ -23,8 +24,5 @@ Renameable renameable(const Project& project, const PagePointer& page, std::size
 /// else somewhere, and where the files have mistakes, so that it cannot be told what their names mean.
 std::map<std::string, std::vector<Edit>> rename(const Project& project, const PagePointer& page, std::size_t offset,
                                                 const std::string& name);
-
-/// A text with its edits made; they lie apart from each other, in any order.
-std::string edited(std::string_view text, std::vector<Edit> edits);
 
 }  // namespace ascribe::assist

@@ -36,7 +36,7 @@ int run(int count, char** arguments) {
       {"check", add_check(app)}, {"doc", add_doc(app)},       {"explain", add_explain(app)},
       {"fmt", add_fmt(app)},     {"pack", add_pack(app)},     {"plan", add_plan(app)},
       {"repl", add_repl(app)},   {"test", add_test(app)},     {"completion", add_completion(app)},
-      {"man", add_man(app)}};
+      {"lsp", add_lsp(app)},     {"man", add_man(app)}};
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& success) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/fixes.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/language/checker.hpp"
@@ -117,6 +118,7 @@ std::vector<Diagnostic> Loader::finish(Action action) {
   }
   put_in_order(diagnostics_);
   cut(diagnostics_);
+  add_fixes(diagnostics_);
   if (has_errors(diagnostics_)) throw Error(std::move(diagnostics_));
   return std::move(diagnostics_);
 }
@@ -173,6 +175,7 @@ Survey Loader::survey(const fs::path& path) {
     if (auto found = places.find(each.source.get()); found != places.end())
       out.imports.push_back({found->second, each.alias, each.leads});
   put_in_order(diagnostics_);
+  add_fixes(diagnostics_);
   out.diagnostics = std::move(diagnostics_);
   return out;
 }
@@ -498,6 +501,7 @@ Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* 
   }
   auto definitions = language::check(pointers, {standard}, diagnostics);
   cut(diagnostics);
+  add_fixes(diagnostics);
   if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
   return {.definitions = std::make_shared<const Definitions>(std::move(definitions)),
           .warnings = std::move(diagnostics)};
