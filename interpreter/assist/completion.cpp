@@ -182,7 +182,8 @@ class Completer {
     for (auto& each : call.arguments)
       if (each.name) given.insert(page_->text(*each.name));
     auto offer = [&](std::string_view name, std::string detail, std::optional<Symbol> what) {
-      if (!given.contains(name)) add(filled("{} = ", name), Offer::Sort::argument, Rank::at_hand, std::move(detail), std::move(what));
+      if (!given.contains(name))
+        add(filled("{} = ", name), Offer::Sort::argument, Rank::at_hand, std::move(detail), std::move(what));
     };
     if (symbol->sort == Symbol::Sort::layer) {
       for (auto& each : language::find_buildable_layer(symbol->name)->arguments) offer(each.name, "", {});
@@ -195,7 +196,8 @@ class Completer {
       for (std::size_t i = positions; i < called->parameters.size(); ++i) {
         auto& each = called->parameters[i];
         offer(there->text(each.name), std::string(there->text(each.span)),
-              Symbol{Symbol::Sort::parameter, std::string(there->text(each.name)), there->identity, each.name, symbol->item});
+              Symbol{Symbol::Sort::parameter, std::string(there->text(each.name)), there->identity, each.name,
+                     symbol->item});
       }
     }
   }
@@ -220,9 +222,11 @@ class Completer {
     auto add_local = [&](Symbol::Sort sort, Span name, std::string detail) {
       auto text = page_->text(name);
       if (!text.empty() && !holds(name, offset_))
-        add_symbol(Rank::local, {sort, std::string(text), page_->identity, name, before_.expected.item}, std::move(detail));
+        add_symbol(Rank::local, {sort, std::string(text), page_->identity, name, before_.expected.item},
+                   std::move(detail));
     };
-    for (auto& each : around->parameters) add_local(Symbol::Sort::parameter, each.name, std::string(page_->text(each.span)));
+    for (auto& each : around->parameters)
+      add_local(Symbol::Sort::parameter, each.name, std::string(page_->text(each.span)));
     for (auto& line : around->lines) {
       if (line.sort == Line::Sort::let) add_local(Symbol::Sort::let, line.name, "let");
       if (line.sort == Line::Sort::term) add_local(Symbol::Sort::term, line.name, "term");
@@ -231,8 +235,9 @@ class Completer {
 
   bool has_terms() const {
     auto* around = item();
-    return around && std::any_of(around->lines.begin(), around->lines.end(),
-                                 [](auto& line) { return line.sort == Line::Sort::term && line.name.end > line.name.begin; });
+    return around && std::any_of(around->lines.begin(), around->lines.end(), [](auto& line) {
+             return line.sort == Line::Sort::term && line.name.end > line.name.begin;
+           });
   }
 
   void expression(const Expected& expected) {
@@ -274,16 +279,26 @@ class Completer {
 
   static std::string name_of(language::Quantity quantity) {
     switch (quantity) {
-      case language::Quantity::x: return "x";
-      case language::Quantity::w: return "w";
-      case language::Quantity::y: return "y";
-      case language::Quantity::v: return "v";
-      case language::Quantity::R: return "R";
-      case language::Quantity::grad: return "grad";
-      case language::Quantity::layer_x: return "layer.x";
-      case language::Quantity::layer_y: return "layer.y";
-      case language::Quantity::inputs: return "inputs";
-      case language::Quantity::other: break;
+      case language::Quantity::x:
+        return "x";
+      case language::Quantity::w:
+        return "w";
+      case language::Quantity::y:
+        return "y";
+      case language::Quantity::v:
+        return "v";
+      case language::Quantity::R:
+        return "R";
+      case language::Quantity::grad:
+        return "grad";
+      case language::Quantity::layer_x:
+        return "layer.x";
+      case language::Quantity::layer_y:
+        return "layer.y";
+      case language::Quantity::inputs:
+        return "inputs";
+      case language::Quantity::other:
+        break;
     }
     return "other";
   }
@@ -343,8 +358,7 @@ class Completer {
     out_.replaces = {begin_of_name(page_->source->text(), offset_), offset_};
     auto begun = text.substr(std::min<std::size_t>(2, text.size()));
     if (text.starts_with("##") && begun.find_first_not_of(' ') >= out_.replaces.begin - comment.span.begin - 2)
-      for (auto& each : language::doc_labels())
-        add(filled("{}: ", each.word), Offer::Sort::label, Rank::at_hand);
+      for (auto& each : language::doc_labels()) add(filled("{}: ", each.word), Offer::Sort::label, Rank::at_hand);
     return finish();
   }
 
@@ -366,8 +380,13 @@ class Completer {
         bool rule = each.kind == Files::Kind::file && each.name.ends_with(".rule") && !searched &&
                     folder / each.name != page_->path && each.name != pack_file_name;
         if (is_pack || rule || (is_folder && !searched))
-          add(prefix + each.name, Offer::Sort::file, is_pack ? Rank::own : rule ? Rank::imported : Rank::word,
-              is_pack ? "pack" : is_folder ? "folder" : "file");
+          add(prefix + each.name, Offer::Sort::file,
+              is_pack ? Rank::own
+              : rule  ? Rank::imported
+                      : Rank::word,
+              is_pack     ? "pack"
+              : is_folder ? "folder"
+                          : "file");
       }
     } catch (const Error&) {
       // What cannot be looked into offers nothing.

@@ -10,7 +10,7 @@ namespace ascribe::assist {
 
 struct Offer {
   enum class Sort { word, name, argument, file, label };
-  std::string text;    ///< takes the place of what is begun
+  std::string text;  ///< takes the place of what is begun
   Sort sort = Sort::word;
   std::optional<Symbol> symbol{};  ///< what it means; `about` tells more
   std::string detail{};            ///< one line: a signature, a type
@@ -23,8 +23,9 @@ struct Completion {
   std::vector<Offer> offers;
 };
 
-/// Whatever could stand at an offset, not only what begins like what is there. Files and packs for imports are looked up
-/// where `options` say; without them none are offered.
-Completion complete(const Project& project, const PagePointer& page, std::size_t offset, const LoadOptions* options = nullptr);
+/// Whatever could stand at an offset, not only what begins like what is there. Files and packs for imports are looked
+/// up where `options` say; without them none are offered.
+Completion complete(const Project& project, const PagePointer& page, std::size_t offset,
+                    const LoadOptions* options = nullptr);
 
 }  // namespace ascribe::assist

@@ -41,12 +41,13 @@ constexpr struct {
 
 constexpr struct {
   std::string_view name, text;
-} types[] = {{"scalar", "a number"},
-             {"names", "a list of strings: `[\"bias\"]`"},
-             {"stabilizer", "a number ε, for z + ε · sign z; or a function, without its first argument: `relative(0.1)`"},
-             {"input", "a number or a tensor for a value at the input"},
-             {"output", "a number or a tensor for a value at the output"},
-             {"param", "a number or a tensor for a parameter"}};
+} types[] = {
+    {"scalar", "a number"},
+    {"names", "a list of strings: `[\"bias\"]`"},
+    {"stabilizer", "a number ε, for z + ε · sign z; or a function, without its first argument: `relative(0.1)`"},
+    {"input", "a number or a tensor for a value at the input"},
+    {"output", "a number or a tensor for a value at the output"},
+    {"param", "a number or a tensor for a parameter"}};
 
 std::string code_block(std::string_view text) { return filled("```rule\n{}\n```", text); }
 
@@ -85,11 +86,13 @@ std::string about_kind(std::string_view name) {
     if (language::covers(name, each)) {
       members.push_back(each.name);
       for (auto parameter : each.parameters)
-        if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end()) parameters.push_back(parameter);
+        if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end())
+          parameters.push_back(parameter);
     }
   std::string out = "a kind of layers";
   if (members.size() > 1 || (!members.empty() && members[0] != name)) out += filled(": {}", fmt::join(members, ", "));
-  return out + (parameters.empty() ? "\n\nwithout parameters" : filled("\n\nparameters: {}", fmt::join(parameters, ", ")));
+  return out +
+         (parameters.empty() ? "\n\nwithout parameters" : filled("\n\nparameters: {}", fmt::join(parameters, ", ")));
 }
 
 template <typename Rows>
@@ -119,7 +122,8 @@ std::string summary_of(std::string_view documentation) { return language::read_d
 std::string signature_of(const Project& project, const PagePointer& page, const Symbol& symbol) {
   if (symbol.sort == SymbolSort::builtin) return std::string(language::find_builtin(symbol.name)->signature);
   if (symbol.sort == SymbolSort::layer) return language::signature(*language::find_buildable_layer(symbol.name));
-  bool called = symbol.sort == SymbolSort::rule || symbol.sort == SymbolSort::composite || symbol.sort == SymbolSort::function;
+  bool called =
+      symbol.sort == SymbolSort::rule || symbol.sort == SymbolSort::composite || symbol.sort == SymbolSort::function;
   if (!called) return "";
   auto [there, item] = written(project, page, symbol);
   return item ? shortened(on_one_line(there->text(item->head))) : "";
@@ -153,7 +157,8 @@ std::string about(const Project& project, const PagePointer& page, const Symbol&
       for (auto& line : item->lines)
         if (line.name == symbol.definition) {
           auto type = type_of_let(project, *there, symbol.item, line.name);
-          return with(code_block(shortened(on_one_line(there->text(line.span)))), type ? language::describe(*type) : "");
+          return with(code_block(shortened(on_one_line(there->text(line.span)))),
+                      type ? language::describe(*type) : "");
         }
       return "";
     }
@@ -163,7 +168,8 @@ std::string about(const Project& project, const PagePointer& page, const Symbol&
       if (!item) return "";
       return code_block(on_one_line(there->text(item->span)));
     case SymbolSort::pack:
-      return item ? with(code_block(on_one_line(there->text(item->head))), documentation_text(item->documentation)) : "";
+      return item ? with(code_block(on_one_line(there->text(item->head))), documentation_text(item->documentation))
+                  : "";
     case SymbolSort::quantity: {
       for (auto& each : quantities)
         if (each.name == symbol.name) return with(filled("`{}`", symbol.name), std::string(each.in_rule));
@@ -207,7 +213,8 @@ std::optional<Hover> hover(const Project& project, const PagePointer& page, std:
       text = about(project, page, *symbol);
       if (symbol->sort == SymbolSort::quantity && language::is_in_test(mention->clause))
         for (auto& each : quantities)
-          if (each.name == symbol->name && !each.in_test.empty()) text = filled("`{}`\n\n{}", symbol->name, each.in_test);
+          if (each.name == symbol->name && !each.in_test.empty())
+            text = filled("`{}`\n\n{}", symbol->name, each.in_test);
     }
   }
   if (auto typed = expression_at(project, *page, offset)) {

@@ -22,11 +22,12 @@ constexpr struct {
   std::string_view word;
   Line::Sort sort;
   Clause clause;
-} clause_words[] = {{"input", Line::Sort::modifier, Clause::input},      {"param", Line::Sort::modifier, Clause::param},
-                    {"output", Line::Sort::modifier, Clause::output},    {"map", Line::Sort::modifier, Clause::map},
-                    {"reduce", Line::Sort::outcome, Clause::reduce},     {"forward", Line::Sort::outcome, Clause::forward},
-                    {"backward", Line::Sort::outcome, Clause::backward}, {"let", Line::Sort::let, Clause::map},
-                    {"require", Line::Sort::require, Clause::require},   {"term", Line::Sort::term, Clause::map}};
+} clause_words[] = {
+    {"input", Line::Sort::modifier, Clause::input},      {"param", Line::Sort::modifier, Clause::param},
+    {"output", Line::Sort::modifier, Clause::output},    {"map", Line::Sort::modifier, Clause::map},
+    {"reduce", Line::Sort::outcome, Clause::reduce},     {"forward", Line::Sort::outcome, Clause::forward},
+    {"backward", Line::Sort::outcome, Clause::backward}, {"let", Line::Sort::let, Clause::map},
+    {"require", Line::Sort::require, Clause::require},   {"term", Line::Sort::term, Clause::map}};
 
 class Reader {
  public:
@@ -115,7 +116,8 @@ class Reader {
   void item() {
     OutlinedItem item;
     item_ = out_.items.size();
-    auto word = std::find_if(std::begin(item_words), std::end(item_words), [&](auto& row) { return row.word == shown(); });
+    auto word =
+        std::find_if(std::begin(item_words), std::end(item_words), [&](auto& row) { return row.word == shown(); });
     item.sort = word->sort;
     item.keyword = here();
     item.span = item.head = item.keyword;
@@ -225,7 +227,8 @@ class Reader {
       auto written = text_.substr(i->span.begin, i->span.end - i->span.begin);
       auto line_begin = text_.rfind('\n', i->span.begin == 0 ? 0 : i->span.begin - 1);
       auto indent = line_begin == std::string_view::npos ? 0 : line_begin + 1;
-      bool alone = text_.substr(indent, i->span.begin - indent).find_first_not_of(" \t\r\xEF\xBB\xBF") == std::string_view::npos;
+      bool alone =
+          text_.substr(indent, i->span.begin - indent).find_first_not_of(" \t\r\xEF\xBB\xBF") == std::string_view::npos;
       if (i->kind != Lexeme::Kind::comment || !written.starts_with("##") || !alone ||
           std::count(between.begin(), between.end(), '\n') != 1)
         break;
@@ -237,7 +240,8 @@ class Reader {
       first = i->span.begin;
     }
     for (auto line = lines.rbegin(); line != lines.rend(); ++line)
-      item.documentation += std::string(item.documentation.empty() && line == lines.rbegin() ? "" : "\n") + std::string(*line);
+      item.documentation +=
+          std::string(item.documentation.empty() && line == lines.rbegin() ? "" : "\n") + std::string(*line);
     item.comment = {first, begin};
   }
 
@@ -253,9 +257,9 @@ class Reader {
 
   void lines(ItemSort sort, std::vector<Line>& out, Expected::Sort inner) {
     auto wanted = inner != Expected::Sort::nothing ? inner
-                  : sort == ItemSort::rule             ? Expected::Sort::rule_clause
-                  : sort == ItemSort::composite        ? Expected::Sort::entry
-                  : sort == ItemSort::test             ? Expected::Sort::test_clause
+                  : sort == ItemSort::rule         ? Expected::Sort::rule_clause
+                  : sort == ItemSort::composite    ? Expected::Sort::entry
+                  : sort == ItemSort::test         ? Expected::Sort::test_clause
                                                    : Expected::Sort::pack_field;
     while (true) {
       call_ = none;
@@ -277,9 +281,9 @@ class Reader {
   }
 
   bool clause(Line& line) {
-    auto word = kind() == Lexeme::Kind::word
-                    ? std::find_if(std::begin(clause_words), std::end(clause_words), [&](auto& row) { return row.word == shown(); })
-                    : std::end(clause_words);
+    auto word = kind() == Lexeme::Kind::word ? std::find_if(std::begin(clause_words), std::end(clause_words),
+                                                            [&](auto& row) { return row.word == shown(); })
+                                             : std::end(clause_words);
     if (word == std::end(clause_words)) return false;
     line.sort = word->sort;
     line.clause = word->clause;
@@ -383,11 +387,11 @@ class Reader {
     line.sort = let ? Line::Sort::let : Line::Sort::field;
     auto name = shown();
     line.name = here();
-    line.clause = !test          ? Clause::argument
-                  : let          ? Clause::test
+    line.clause = !test             ? Clause::argument
+                  : let             ? Clause::test
                   : name == "model" ? Clause::test_model
-                  : name == "x"  ? Clause::test_x
-                                 : Clause::test_R;
+                  : name == "x"     ? Clause::test_x
+                                    : Clause::test_R;
     clause_ = line.clause;
     mention(here(), let ? Use::defined : Use::field);
     ++at_;
@@ -432,7 +436,8 @@ class Reader {
 
   /// Operators from the loosest to the tightest.
   void chain(std::size_t level, Clause clause) {
-    constexpr std::string_view levels[][6] = {{"or"}, {"and"}, {"==", "!=", "<=", ">=", "<", ">"}, {"within"}, {"+", "-"}, {"*", "/"}, {"^"}};
+    constexpr std::string_view levels[][6] = {
+        {"or"}, {"and"}, {"==", "!=", "<=", ">=", "<", ">"}, {"within"}, {"+", "-"}, {"*", "/"}, {"^"}};
     auto begin = here().begin;
     if (level == std::size(levels)) {
       bool inverted = is("not");
@@ -572,7 +577,11 @@ class Reader {
       call_ = index;
       argument_begins_ = true;
       if (ended()) {
-        if (at_end()) wants(relevance ? Expected::Sort::target : in_branch_ ? Expected::Sort::layer : Expected::Sort::expression, inner);
+        if (at_end())
+          wants(relevance    ? Expected::Sort::target
+                : in_branch_ ? Expected::Sort::layer
+                             : Expected::Sort::expression,
+                inner);
         break;
       }
       if (is(")")) break;
@@ -612,7 +621,9 @@ class Reader {
     in_branch_ = branch;
   }
 
-  bool name_is(Span span, std::string_view name) const { return text_.substr(span.begin, span.end - span.begin) == name; }
+  bool name_is(Span span, std::string_view name) const {
+    return text_.substr(span.begin, span.end - span.begin) == name;
+  }
   bool takes_layers(Span span) const {
     auto* layer = language::find_buildable_layer(text_.substr(span.begin, span.end - span.begin));
     return layer && std::any_of(layer->arguments.begin(), layer->arguments.end(),

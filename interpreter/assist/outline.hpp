@@ -1,6 +1,6 @@
-// What stands where in a text, whether it can be read as a whole or not: its definitions, their parts, every name and what
-// it is used as. The parser refuses what is broken, and the checker looks at nothing that is; an editor's text is broken
-// most of the time. What is sound is read as the parser reads it (a test compares the two).
+// What stands where in a text, whether it can be read as a whole or not: its definitions, their parts, every name and
+// what it is used as. The parser refuses what is broken, and the checker looks at nothing that is; an editor's text is
+// broken most of the time. What is sound is read as the parser reads it (a test compares the two).
 #pragma once
 
 #include <cstddef>
@@ -36,10 +36,10 @@ enum class Use {
 struct Mention {
   Span span;  ///< of a string with its quotes
   Use use;
-  std::size_t item;                                            ///< in which it stands
-  std::optional<Span> qualifier{};                             ///< what stands before its point
-  std::size_t call = none;                                     ///< of an argument's name: whose
-  language::Clause clause = language::Clause::argument;        ///< in which it stands
+  std::size_t item;                                      ///< in which it stands
+  std::optional<Span> qualifier{};                       ///< what stands before its point
+  std::size_t call = none;                               ///< of an argument's name: whose
+  language::Clause clause = language::Clause::argument;  ///< in which it stands
 };
 
 struct WrittenArgument {
@@ -53,7 +53,7 @@ struct WrittenCall {
   Use use;  ///< of what is called: target, function or layer
   std::optional<Span> qualifier;
   Span name;
-  Span inside;         ///< between the parentheses
+  Span inside;  ///< between the parentheses
   bool closed = false;
   std::vector<WrittenArgument> arguments{};
   std::vector<std::size_t> commas{};
@@ -83,10 +83,10 @@ struct OutlinedItem {
   Sort sort;
   Span span;
   Span keyword;
-  Span name;           ///< of a test its string; empty where it is missing
-  Span head;           ///< what says how it is called: up to the `=` or `{`
-  Span body{};         ///< with its braces; of aliases, functions and imports what stands behind the `=`
-  Span path{};         ///< of an import: its string
+  Span name;    ///< of a test its string; empty where it is missing
+  Span head;    ///< what says how it is called: up to the `=` or `{`
+  Span body{};  ///< with its braces; of aliases, functions and imports what stands behind the `=`
+  Span path{};  ///< of an import: its string
   std::vector<WrittenParameter> parameters{};
   std::vector<Line> lines{};
   std::string documentation{};  ///< the `##` lines directly above, without their marks
@@ -100,15 +100,15 @@ struct Expected {
     item,
     rule_clause,
     term_clause,
-    entry,        ///< a count or layers
-    layers,       ///< behind a count or a comma
+    entry,   ///< a count or layers
+    layers,  ///< behind a count or a comma
     test_clause,
     pack_field,
     type,
     expression,
     target,
-    layer,        ///< in a test's model
-    member,       ///< behind a point
+    layer,   ///< in a test's model
+    member,  ///< behind a point
     code,
     import_path,  ///< in a string, as are the next two
     glob,
@@ -118,16 +118,16 @@ struct Expected {
   Sort sort = Sort::nothing;
   std::size_t item = none;
   language::Clause clause = language::Clause::argument;  ///< of expressions
-  std::size_t call = none;        ///< the innermost that is open
-  bool argument_begins = false;   ///< right behind its `(` or a comma: an argument's name could stand there
-  bool behind_value = false;      ///< an expression could go on
-  bool behind_comparison = false; ///< with `within`
-  bool whole_begins = false;      ///< of an expression: `if` could stand there
-  bool truth_begins = false;      ///< and `not`
-  bool let = false;               ///< of a rule, which sees what the clauses see that use it
-  Use use = Use::value;           ///< of what stands behind the point
+  std::size_t call = none;                               ///< the innermost that is open
+  bool argument_begins = false;    ///< right behind its `(` or a comma: an argument's name could stand there
+  bool behind_value = false;       ///< an expression could go on
+  bool behind_comparison = false;  ///< with `within`
+  bool whole_begins = false;       ///< of an expression: `if` could stand there
+  bool truth_begins = false;       ///< and `not`
+  bool let = false;                ///< of a rule, which sees what the clauses see that use it
+  Use use = Use::value;            ///< of what stands behind the point
   std::optional<Span> qualifier{};
-  std::optional<Span> name{};     ///< what is begun: the kind before a glob
+  std::optional<Span> name{};             ///< what is begun: the kind before a glob
   std::vector<std::string_view> words{};  ///< reserved words that could stand there besides
 };
 
@@ -135,7 +135,7 @@ struct Outline {
   std::vector<OutlinedItem> items;
   std::vector<Mention> mentions;  ///< in order
   std::vector<WrittenCall> calls;
-  std::vector<Span> nodes;        ///< of expressions that hold others, lists and parentheses
+  std::vector<Span> nodes;  ///< of expressions that hold others, lists and parentheses
   std::vector<Lexeme> lexemes;
   Expected expected;
 };

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 PagePointer make_page(fs::path path, std::string identity, SourcePointer source) {
   auto outlined = outline(source->text());
-  return std::make_shared<const Page>(Page{std::move(path), std::move(identity), std::move(source), std::move(outlined)});
+  return std::make_shared<const Page>(
+      Page{std::move(path), std::move(identity), std::move(source), std::move(outlined)});
 }
 
 const Pages& standard_pages() {
@@ -70,7 +71,8 @@ void add_import_fixes(Project& project, const LoadOptions& options) {
   for (auto& each : project.diagnostics) {
     constexpr std::string_view unknown = "unknown pack `";
     if (!each.message.starts_with(unknown) || !each.primary.source) continue;
-    auto page = std::find_if(project.own.begin(), project.own.end(), [&](auto& own) { return own->source == each.primary.source; });
+    auto page = std::find_if(project.own.begin(), project.own.end(),
+                             [&](auto& own) { return own->source == each.primary.source; });
     if (page == project.own.end() || (*page)->path.empty()) continue;
     auto name = each.message.substr(unknown.size());
     name = name.substr(0, name.find('`'));
@@ -112,7 +114,8 @@ ProjectPointer load_project(const fs::path& file, const LoadOptions& options) {
   }
   for (auto& each : found.imports) {
     auto leads = found.units.find(each.leads);
-    out->imports[pages[each.file]->identity][each.alias] = leads == found.units.end() ? Pages{} : pages_of(leads->second);
+    out->imports[pages[each.file]->identity][each.alias] =
+        leads == found.units.end() ? Pages{} : pages_of(leads->second);
   }
   for (auto& [identity, unit] : found.units)
     if (identity != found.root)
@@ -130,8 +133,8 @@ ProjectPointer text_project(std::string name, std::string text) {
   auto source = std::make_shared<const Source>(name, std::move(text));
   auto tree = parse_file(source, out->diagnostics);
   auto& standard = Inside::definitions(Pack::standard());
-  out->definitions = std::make_shared<const language::Definitions>(
-      language::check({&tree}, {&standard}, out->diagnostics));
+  out->definitions =
+      std::make_shared<const language::Definitions>(language::check({&tree}, {&standard}, out->diagnostics));
   out->files = {name};
   out->own = {make_page({}, std::move(name), source)};
   cut(out->diagnostics);

@@ -1,5 +1,6 @@
-// What the names of a file can lead to: the files that share its scope, those that it imports, the standard pack. All of it
-// is read from texts as they are now, also from broken ones; what the checker made of the sound parts is beside it.
+// What the names of a file can lead to: the files that share its scope, those that it imports, the standard pack. All
+// of it is read from texts as they are now, also from broken ones; what the checker made of the sound parts is beside
+// it.
 #pragma once
 
 #include <filesystem>
@@ -39,10 +40,11 @@ struct Spot {
 
 /// The files that are looked at together. Immutable; shared freely.
 struct Project {
-  Pages own;  ///< they share one scope
+  Pages own;                                                                 ///< they share one scope
   std::map<std::string, std::map<std::string, Pages, std::less<>>> imports;  ///< by a page's identity, then by alias
-  std::shared_ptr<const language::Definitions> definitions;  ///< of `own`, what is sound; may be null
-  std::map<std::string, std::shared_ptr<const language::Definitions>> others;  ///< of imported units, by their pages' identities
+  std::shared_ptr<const language::Definitions> definitions;                  ///< of `own`, what is sound; may be null
+  std::map<std::string, std::shared_ptr<const language::Definitions>>
+      others;                           ///< of imported units, by their pages' identities
   std::vector<Diagnostic> diagnostics;  ///< of all files
   std::vector<std::string> files;       ///< the identities of all that were read, in order
   bool pack = false;

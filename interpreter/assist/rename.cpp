@@ -24,8 +24,9 @@ bool is_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), is_name_character);
 }
 
-// A project with the edits made: its files alone, as they would be.
-std::shared_ptr<Project> after(const Project& project, const std::map<std::string, std::vector<Edit>>& edits) {
+// A project with the edits made: its own files, as they would be.
+std::shared_ptr<Project> after(const Project& project, const std::map<std::string, std::vector<Edit>>& edits,
+                               const Symbol& symbol, const std::string& name) {
   auto out = std::make_shared<Project>(project);
   auto redo = [&](PagePointer& page) {
     auto found = edits.find(page->identity);
@@ -34,6 +35,12 @@ std::shared_ptr<Project> after(const Project& project, const std::map<std::strin
     page = make_page(page->path, page->identity, std::make_shared<const Source>(page->source->name(), std::move(text)));
   };
   for (auto& page : out->own) redo(page);
+  if (symbol.sort == SymbolSort::import)
+    if (auto& aliases = out->imports[symbol.page]; aliases.contains(symbol.name) && !aliases.contains(name)) {
+      auto moved_alias = aliases.extract(symbol.name);
+      moved_alias.key() = name;
+      aliases.insert(std::move(moved_alias));
+    }
   return out;
 }
 
@@ -55,7 +62,8 @@ Renameable renameable(const Project& project, const PagePointer& page, std::size
     refuse(filled("`{}` is a word of the language's", symbol->name), "name what is defined in a file");
   if (!project.page(symbol->page))
     refuse(filled("`{}` is defined in another pack", symbol->name), "rename it there, where its files are open");
-  if (symbol->sort == SymbolSort::test || symbol->sort == SymbolSort::pack || symbol->sort == SymbolSort::quantity || symbol->sort == SymbolSort::field)
+  if (symbol->sort == SymbolSort::test || symbol->sort == SymbolSort::pack || symbol->sort == SymbolSort::quantity ||
+      symbol->sort == SymbolSort::field)
     refuse(filled("`{}` is no name that others refer to", symbol->name), "write it anew");
   return {*symbol, mention->span};
 }
@@ -64,14 +72,16 @@ std::map<std::string, std::vector<Edit>> rename(const Project& project, const Pa
                                                 const std::string& name) {
   auto [symbol, span] = renameable(project, page, offset);
   if (!is_name(name)) refuse(filled("`{}` is no name", name), "letters, digits and `_`, with no digit in front");
-  if (is_reserved(name)) refuse(filled("`{}` is a word of the language's", name), "choose another name", Code::reserved_name);
+  if (is_reserved(name))
+    refuse(filled("`{}` is a word of the language's", name), "choose another name", Code::reserved_name);
   bool function = symbol.sort == SymbolSort::function;
   bool target = symbol.sort == SymbolSort::rule || symbol.sort == SymbolSort::composite;
   bool import = symbol.sort == SymbolSort::import;
   bool item = function || target || import;
   if (language::is_protected(name) || (item && (name == "std" || language::find_engine(name))) ||
       ((function || import) && language::find_builtin(name)))
-    refuse(filled("`{}` means something already and cannot be redefined", name), "choose another name", Code::protected_name);
+    refuse(filled("`{}` means something already and cannot be redefined", name), "choose another name",
+           Code::protected_name);
   if ((function || target) && project.pack && language::is_private(name) != language::is_private(symbol.name))
     refuse(filled("`{}` would {} its pack", name, language::is_private(name) ? "stay inside" : "be seen outside of"),
            "names that begin with `_` are for the pack's own files: keep it as it is");
@@ -81,7 +91,7 @@ std::map<std::string, std::vector<Edit>> rename(const Project& project, const Pa
   for (auto& each : before) edits[each.page->identity].push_back({each.span, name});
 
   // Every name of the changed text has to mean what it meant: what was renamed the renamed, and all else the same.
-  auto changed = after(project, edits);
+  auto changed = after(project, edits, symbol, name);
   const std::vector<Edit> nothing;
   for (std::size_t p = 0; p < project.own.size(); ++p) {
     auto& was = project.own[p];
@@ -93,7 +103,8 @@ std::map<std::string, std::vector<Edit>> rename(const Project& project, const Pa
       auto now = meaning(*changed, is, is->outline.mentions[i]);
       auto place = was->source->position(was->outline.mentions[i].span.begin);
       auto clash = [&](std::string_view what) {
-        refuse(filled("`{}` is taken: at {}:{}:{} it would mean {}", name, was->source->name(), place.line, place.column, what),
+        refuse(filled("`{}` is taken: at {}:{}:{} it would mean {}", name, was->source->name(), place.line,
+                      place.column, what),
                "choose another name", Code::duplicate_name);
       };
       if (!old && !now) continue;
@@ -116,15 +127,19 @@ std::map<std::string, std::vector<Edit>> rename(const Project& project, const Pa
       auto defined = meaning(*changed, is, other);
       if (!defined) continue;
       bool is_target = defined->sort == SymbolSort::rule || defined->sort == SymbolSort::composite;
-      bool shared = target ? is_target : function ? defined->sort == SymbolSort::function : import ? defined->sort == SymbolSort::import
-                    : defined->item == symbol.item && defined->page == symbol.page &&
-                          (defined->sort == SymbolSort::parameter || defined->sort == SymbolSort::let || defined->sort == SymbolSort::term);
+      bool shared = target     ? is_target
+                    : function ? defined->sort == SymbolSort::function
+                    : import   ? defined->sort == SymbolSort::import
+                               : defined->item == symbol.item && defined->page == symbol.page &&
+                                   (defined->sort == SymbolSort::parameter || defined->sort == SymbolSort::let ||
+                                    defined->sort == SymbolSort::term);
       auto of_page = edits.find(symbol.page);
       auto& there = of_page == edits.end() ? nothing : of_page->second;
       bool itself = defined->page == symbol.page && defined->definition.begin == moved(symbol.definition.begin, there);
       if (import && defined->page != symbol.page) continue;
       if (shared && !itself)
-        refuse(filled("`{}` is taken: there is a {} of that name", name, word_for(defined->sort)), "choose another name", Code::duplicate_name);
+        refuse(filled("`{}` is taken: there is a {} of that name", name, word_for(defined->sort)),
+               "choose another name", Code::duplicate_name);
     }
   }
   return edits;

@@ -20,8 +20,9 @@ struct Renameable {
 };
 Renameable renameable(const Project& project, const PagePointer& page, std::size_t offset);
 
-/// The edits of each page, by identity. Throws Error where the new name is none, is taken, or would be taken for something
-/// else somewhere, and where the files have mistakes, so that it cannot be told what their names mean.
+/// The edits of each of the project's own pages, by identity; who imports them from elsewhere is not looked at. Throws
+/// Error where the new name is none, is taken, or would be taken for something else somewhere: every name of the
+/// changed files has to mean what it means now.
 std::map<std::string, std::vector<Edit>> rename(const Project& project, const PagePointer& page, std::size_t offset,
                                                 const std::string& name);
 

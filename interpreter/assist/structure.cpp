@@ -18,7 +18,7 @@ std::vector<Listed> listed_lines(const Page& page, const std::vector<Line>& line
     bool shown = line.sort == Line::Sort::let || line.sort == Line::Sort::term || line.sort == Line::Sort::modifier ||
                  line.sort == Line::Sort::outcome || line.sort == Line::Sort::field;
     if (!shown || is_empty(line.name)) continue;
-    auto sort = line.sort == Line::Sort::term ? Symbol::Sort::term
+    auto sort = line.sort == Line::Sort::term  ? Symbol::Sort::term
                 : line.sort == Line::Sort::let ? Symbol::Sort::let
                                                : Symbol::Sort::field;
     out.push_back({std::string(page.text(line.name)), "", sort, line.span, line.name, listed_lines(page, line.lines)});
@@ -39,9 +39,12 @@ std::vector<Listed> listed_symbols(const Page& page) {
     auto name = std::string(page.text(item.name));
     if (item.sort == OutlinedItem::Sort::test && name.size() >= 2) name = name.substr(1, name.size() - 2);
     if (name.empty()) name = "test";
-    out.push_back({std::move(name), summary_of(item.documentation), sorts[static_cast<std::size_t>(item.sort)],
+    out.push_back({std::move(name),
+                   summary_of(item.documentation),
+                   sorts[static_cast<std::size_t>(item.sort)],
                    {item.comment.end > item.comment.begin ? item.comment.begin : item.span.begin, item.span.end},
-                   item.name, listed_lines(page, item.lines)});
+                   item.name,
+                   listed_lines(page, item.lines)});
   }
   return out;
 }
@@ -108,7 +111,8 @@ std::vector<Span> enclosing(const Page& page, std::size_t offset) {
   std::sort(all.begin(), all.end(), [](Span a, Span b) { return a.end - a.begin < b.end - b.begin; });
   std::vector<Span> out;
   for (auto& each : all) {
-    bool holds_last = out.empty() || (each.begin <= out.back().begin && out.back().end <= each.end && !(each == out.back()));
+    bool holds_last =
+        out.empty() || (each.begin <= out.back().begin && out.back().end <= each.end && !(each == out.back()));
     if (holds_last) out.push_back(each);
   }
   return out;
@@ -126,8 +130,12 @@ std::vector<Coloured> colours(const Project& project, const PagePointer& page) {
       case Lexeme::Kind::word:
         next.sort = found == mentions.end() ? Sort::keyword : Sort::type;
         break;
-      case Lexeme::Kind::number: next.sort = Sort::number; break;
-      case Lexeme::Kind::text: next.sort = Sort::string; break;
+      case Lexeme::Kind::number:
+        next.sort = Sort::number;
+        break;
+      case Lexeme::Kind::text:
+        next.sort = Sort::string;
+        break;
       case Lexeme::Kind::comment:
         next.sort = page->text(piece.span).starts_with("##") ? Sort::documentation : Sort::comment;
         break;
@@ -144,24 +152,40 @@ std::vector<Coloured> colours(const Project& project, const PagePointer& page) {
         switch (symbol->sort) {
           case Symbol::Sort::rule:
           case Symbol::Sort::composite:
-          case Symbol::Sort::engine: next.sort = Sort::rule; break;
+          case Symbol::Sort::engine:
+            next.sort = Sort::rule;
+            break;
           case Symbol::Sort::function:
-          case Symbol::Sort::builtin: next.sort = Sort::function; break;
+          case Symbol::Sort::builtin:
+            next.sort = Sort::function;
+            break;
           case Symbol::Sort::parameter:
           case Symbol::Sort::argument:
-          case Symbol::Sort::parameter_name: next.sort = Sort::parameter; break;
+          case Symbol::Sort::parameter_name:
+            next.sort = Sort::parameter;
+            break;
           case Symbol::Sort::let:
-          case Symbol::Sort::quantity: next.sort = Sort::variable; break;
+          case Symbol::Sort::quantity:
+            next.sort = Sort::variable;
+            break;
           case Symbol::Sort::term:
-          case Symbol::Sort::field: next.sort = Sort::property; break;
-          case Symbol::Sort::type: next.sort = Sort::type; break;
+          case Symbol::Sort::field:
+            next.sort = Sort::property;
+            break;
+          case Symbol::Sort::type:
+            next.sort = Sort::type;
+            break;
           case Symbol::Sort::kind:
           case Symbol::Sort::layer:
-          case Symbol::Sort::code: next.sort = Sort::kind; break;
+          case Symbol::Sort::code:
+            next.sort = Sort::kind;
+            break;
           case Symbol::Sort::import:
           case Symbol::Sort::pack:
           case Symbol::Sort::standard_pack:
-          case Symbol::Sort::test: next.sort = Sort::pack; break;
+          case Symbol::Sort::test:
+            next.sort = Sort::pack;
+            break;
         }
         break;
       }
@@ -181,7 +205,8 @@ std::vector<ImportLink> import_links(const Project& project, const Page& page) {
     if (found == file->second.end() || found->second.empty()) continue;
     // A pack is led to by its pack.rule.
     auto& pages = found->second;
-    auto first = std::find_if(pages.begin(), pages.end(), [](auto& each) { return each->path.filename() == pack_file_name; });
+    auto first =
+        std::find_if(pages.begin(), pages.end(), [](auto& each) { return each->path.filename() == pack_file_name; });
     out.push_back({item.path, (first == pages.end() ? pages.front() : *first)->path});
   }
   return out;

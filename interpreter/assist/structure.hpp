@@ -1,4 +1,5 @@
-// How a text is built, for those who show it: its definitions, what can be folded, what encloses a place, what each name is.
+// How a text is built, for those who show it: its definitions, what can be folded, what encloses a place, what each
+// name is.
 #pragma once
 
 #include <string>
@@ -29,7 +30,22 @@ std::vector<Span> enclosing(const Page& page, std::size_t offset);
 
 /// What a stretch is, for colours: in order, apart from each other.
 struct Coloured {
-  enum class Sort { keyword, string, number, comment, documentation, operation, rule, function, parameter, variable, property, type, kind, pack };
+  enum class Sort {
+    keyword,
+    string,
+    number,
+    comment,
+    documentation,
+    operation,
+    rule,
+    function,
+    parameter,
+    variable,
+    property,
+    type,
+    kind,
+    pack
+  };
   Span span;
   Sort sort;
   bool defines = false, of_language = false;

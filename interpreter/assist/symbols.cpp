@@ -16,12 +16,18 @@ using ItemSort = OutlinedItem::Sort;
 
 SymbolSort sort_of(ItemSort sort) {
   switch (sort) {
-    case ItemSort::rule: return SymbolSort::rule;
-    case ItemSort::composite: return SymbolSort::composite;
-    case ItemSort::function: return SymbolSort::function;
-    case ItemSort::test: return SymbolSort::test;
-    case ItemSort::pack: return SymbolSort::pack;
-    case ItemSort::import: break;
+    case ItemSort::rule:
+      return SymbolSort::rule;
+    case ItemSort::composite:
+      return SymbolSort::composite;
+    case ItemSort::function:
+      return SymbolSort::function;
+    case ItemSort::test:
+      return SymbolSort::test;
+    case ItemSort::pack:
+      return SymbolSort::pack;
+    case ItemSort::import:
+      break;
   }
   return SymbolSort::import;
 }
@@ -38,7 +44,8 @@ template <typename Wanted>
 std::optional<Symbol> find_item(const Pages& pages, std::string_view name, Wanted wanted) {
   for (auto& page : pages)
     for (std::size_t i = 0; i < page->outline.items.size(); ++i)
-      if (auto& each = page->outline.items[i]; wanted(each.sort) && page->text(each.name) == name) return symbol_of(*page, i);
+      if (auto& each = page->outline.items[i]; wanted(each.sort) && page->text(each.name) == name)
+        return symbol_of(*page, i);
   return {};
 }
 
@@ -60,14 +67,22 @@ class Meaning {
   std::optional<Symbol> of(const Mention& mention) const {
     auto name = page_->text(mention.span);
     switch (mention.use) {
-      case Use::defined: return defined(mention);
-      case Use::target: return target(name, mention.qualifier);
-      case Use::function: return function(name, mention.qualifier);
-      case Use::layer: return layer(name);
-      case Use::value: return value(name, mention.item);
-      case Use::member: return member(name, mention);
-      case Use::pack: return pack(name);
-      case Use::argument: return argument(name, mention);
+      case Use::defined:
+        return defined(mention);
+      case Use::target:
+        return target(name, mention.qualifier);
+      case Use::function:
+        return function(name, mention.qualifier);
+      case Use::layer:
+        return layer(name);
+      case Use::value:
+        return value(name, mention.item);
+      case Use::member:
+        return member(name, mention);
+      case Use::pack:
+        return pack(name);
+      case Use::argument:
+        return argument(name, mention);
       case Use::type:
         for (auto& each : language::type_words)
           if (each.word == name) return of_language(SymbolSort::type, name);
@@ -75,9 +90,12 @@ class Meaning {
       case Use::kind:
         if (language::is_kind_word(name) || language::is_module_word(name)) return of_language(SymbolSort::kind, name);
         return {};
-      case Use::parameter_name: return of_language(SymbolSort::parameter_name, name);
-      case Use::field: return field(name, mention);
-      case Use::code: return of_language(SymbolSort::code, name);
+      case Use::parameter_name:
+        return of_language(SymbolSort::parameter_name, name);
+      case Use::field:
+        return field(name, mention);
+      case Use::code:
+        return of_language(SymbolSort::code, name);
     }
     return {};
   }
@@ -173,7 +191,8 @@ class Meaning {
   }
 
   std::optional<Symbol> field(std::string_view name, const Mention& mention) const {
-    return local(name == "x" || name == "R" || name == "y" ? SymbolSort::quantity : SymbolSort::field, mention.span, mention.item);
+    return local(name == "x" || name == "R" || name == "y" ? SymbolSort::quantity : SymbolSort::field, mention.span,
+                 mention.item);
   }
 
   std::optional<Symbol> argument(std::string_view name, const Mention& mention) const {
@@ -195,9 +214,9 @@ class Meaning {
 }  // namespace
 
 std::string_view word_for(SymbolSort sort) {
-  constexpr std::string_view words[] = {"rule",      "composite", "function", "test",       "pack",     "import",   "parameter",
-                                        "let",       "term",      "field",    "value",      "function", "kind",     "layer",
-                                        "engine",    "type",      "argument", "parameter",  "code",     "pack"};
+  constexpr std::string_view words[] = {
+      "rule",  "composite", "function", "test",  "pack",   "import", "parameter", "let",       "term", "field",
+      "value", "function",  "kind",     "layer", "engine", "type",   "argument",  "parameter", "code", "pack"};
   return words[static_cast<std::size_t>(sort)];
 }
 

@@ -1,4 +1,5 @@
-// What names mean: from a name in a text to what it stands for, and from there to every other place that means the same.
+// What names mean: from a name in a text to what it stands for, and from there to every other place that means the
+// same.
 #pragma once
 
 #include <optional>
@@ -23,23 +24,23 @@ struct Symbol {
     let,
     term,
     field,
-    quantity,     ///< `x`, `layer.y`: a value of the layer
+    quantity,  ///< `x`, `layer.y`: a value of the layer
     builtin,
-    kind,         ///< of layers, `any` and `module` included
-    layer,        ///< of a test's model
-    engine,       ///< `merge`
+    kind,    ///< of layers, `any` and `module` included
+    layer,   ///< of a test's model
+    engine,  ///< `merge`
     type,
-    argument,     ///< of a layer in a test or of `random`
+    argument,  ///< of a layer in a test or of `random`
     parameter_name,
     code,
     standard_pack
   };
   Sort sort;
   std::string name;
-  std::string page{};      ///< the identity of the page that defines it; empty for the language's own
-  Span definition{};       ///< its name there
-  std::size_t item = none; ///< of that page
-  std::string owner{};     ///< of an argument: whose
+  std::string page{};       ///< the identity of the page that defines it; empty for the language's own
+  Span definition{};        ///< its name there
+  std::size_t item = none;  ///< of that page
+  std::string owner{};      ///< of an argument: whose
 
   bool operator==(const Symbol&) const = default;
   /// Whether some text defines it.

@@ -42,7 +42,8 @@ std::shared_ptr<const language::Rule> rule_of(const Project& project, const Page
   return rule && (*rule)->place.source == page.source ? *rule : nullptr;
 }
 
-Type type_of(const language::Rule& rule, const language::Expression& expression, Moment moment, const SourcePointer& source) {
+Type type_of(const language::Rule& rule, const language::Expression& expression, Moment moment,
+             const SourcePointer& source) {
   std::vector<Diagnostic> nowhere;
   std::vector<Type> types;
   for (auto& each : rule.parameters) types.push_back(each.type);

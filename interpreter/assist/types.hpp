@@ -16,7 +16,8 @@ struct TypedExpression {
   std::optional<double> value{};
 };
 
-/// The innermost expression of a sound rule around an offset. Nothing where there is none, or its type depends on a call.
+/// The innermost expression of a sound rule around an offset. Nothing where there is none, or its type depends on a
+/// call.
 std::optional<TypedExpression> expression_at(const Project& project, const Page& page, std::size_t offset);
 
 /// The space of a let's value, by the let's name, where every use gives the same.

@@ -119,7 +119,8 @@ Run add_check(CLI::App& app) {
   return [options] {
     bool input = std::find(options->paths.begin(), options->paths.end(), standard_input) != options->paths.end();
     if (input && (options->fix || options->diff || options->watch))
-      throw usage_error("standard input is neither changed nor watched", "name files or folders, or leave the option out");
+      throw usage_error("standard input is neither changed nor watched",
+                        "name files or folders, or leave the option out");
     if (options->format != "text" && (options->diff || options->watch))
       throw usage_error("reports for programs stand alone", "leave out `--format`, or `--diff` and `--watch`");
     return check(*options);

@@ -1,5 +1,5 @@
-// `ascribe lsp`: the language server. It is a program of its own, since it needs no LibTorch, whose libraries take longer
-// to load than an editor likes to wait; this command becomes it.
+// `ascribe lsp`: the language server. It is a program of its own, since it needs no LibTorch, whose libraries take
+// longer to load than an editor likes to wait; this command becomes it.
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,7 +27,8 @@ int become_server() {
 }  // namespace
 
 Run add_lsp(CLI::App& app) {
-  auto* command = app.add_subcommand("lsp", "Serves editors: the Language Server Protocol over standard input and output");
+  auto* command =
+      app.add_subcommand("lsp", "Serves editors: the Language Server Protocol over standard input and output");
   command->add_flag("--stdio", "what some editors add; there is no other way");
   return become_server;
 }

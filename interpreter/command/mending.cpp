@@ -11,7 +11,8 @@
 
 namespace ascribe::command {
 
-std::size_t mend(const std::vector<Diagnostic>& diagnostics, const std::vector<std::filesystem::path>& files, bool show) {
+std::size_t mend(const std::vector<Diagnostic>& diagnostics, const std::vector<std::filesystem::path>& files,
+                 bool show) {
   std::map<std::string, SourcePointer> sources;
   for (auto& each : diagnostics)
     if (each.primary.source) sources.emplace(each.primary.source->name(), each.primary.source);

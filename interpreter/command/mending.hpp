@@ -10,8 +10,9 @@
 namespace ascribe::command {
 
 /// Makes the edits that are sure in the given files, and in no others; the files are written whole or not at all. With
-/// `show`, nothing is written, and a unified diff goes to standard output. Gives how many edits there were. Throws Error
-/// (unwritable_file).
-std::size_t mend(const std::vector<Diagnostic>& diagnostics, const std::vector<std::filesystem::path>& files, bool show);
+/// `show`, nothing is written, and a unified diff goes to standard output. Gives how many edits there were. Throws
+/// Error (unwritable_file).
+std::size_t mend(const std::vector<Diagnostic>& diagnostics, const std::vector<std::filesystem::path>& files,
+                 bool show);
 
 }  // namespace ascribe::command

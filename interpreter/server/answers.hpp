@@ -21,9 +21,9 @@ struct Refusal {
   int code;
   std::string why;
 };
-inline constexpr int parse_error = -32700, invalid_request = -32600, method_not_found = -32601, invalid_parameters = -32602,
-                     internal_error = -32603, not_initialized = -32002, request_failed = -32803, cancelled = -32800,
-                     content_modified = -32801;
+inline constexpr int parse_error = -32700, invalid_request = -32600, method_not_found = -32601,
+                     invalid_parameters = -32602, internal_error = -32603, not_initialized = -32002,
+                     request_failed = -32803, cancelled = -32800, content_modified = -32801;
 
 struct Asked {
   Workspace& workspace;

@@ -15,7 +15,8 @@ int main(int count, char** arguments) {
     }
     if (std::strcmp(arguments[i], "--stdio") == 0) continue;  // which some editors add
     bool help = std::strcmp(arguments[i], "--help") == 0;
-    (help ? std::cout : std::cerr) << "ascribe-language-server: the Language Server Protocol over standard input and output\n";
+    (help ? std::cout : std::cerr)
+        << "ascribe-language-server: the Language Server Protocol over standard input and output\n";
     return help ? 0 : 2;
   }
   // Without waiting for threads that wait for the client.

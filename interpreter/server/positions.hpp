@@ -16,13 +16,16 @@ namespace ascribe::server {
 enum class Encoding { utf8, utf16 };
 
 /// Lines of a text: from offsets to an editor's positions and back. Line ends are "\n", "\r\n" and "\r". A place in the
-/// middle of a character is that before it, one behind a line's end is the end, one behind the last line the text's end.
+/// middle of a character is that before it, one behind a line's end is the end, one behind the last line the text's
+/// end.
 class Lines {
  public:
   Lines(std::string_view text, Encoding encoding);
 
   Json position(std::size_t offset) const;
-  Json range(Span span) const { return {{"start", position(span.begin)}, {"end", position(std::max(span.begin, span.end))}}; }
+  Json range(Span span) const {
+    return {{"start", position(span.begin)}, {"end", position(std::max(span.begin, span.end))}};
+  }
   std::size_t offset(std::size_t line, std::size_t character) const;
   /// Of a `Position`; throws Json::exception where it is none.
   std::size_t offset(const Json& position) const;

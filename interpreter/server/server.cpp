@@ -111,7 +111,9 @@ class Server {
   void notify(const char* method, Json parameters) {
     send({{"jsonrpc", "2.0"}, {"method", method}, {"params", std::move(parameters)}});
   }
-  void show(int type, const std::string& message) { notify("window/showMessage", {{"type", type}, {"message", message}}); }
+  void show(int type, const std::string& message) {
+    notify("window/showMessage", {{"type", type}, {"message", message}});
+  }
 
   // The exit status where this was the last message.
   std::optional<int> handle(const Input::Message& message) {
@@ -171,7 +173,8 @@ class Server {
     if (method == "workspace/executeCommand") return execute(id, parameters);
     auto found = find_answer(method);
     if (!found) throw Refusal{method_not_found, "unknown: " + method};
-    auto uri = parameters.is_object() ? parameters.value("/textDocument/uri"_json_pointer, std::string()) : std::string();
+    auto uri =
+        parameters.is_object() ? parameters.value("/textDocument/uri"_json_pointer, std::string()) : std::string();
     if (is_asked_again(method) && queue_.is_to_change(uri)) throw Refusal{content_modified, "the text has changed"};
     respond(id, found({workspace_, client_, parameters}));
   }
@@ -203,7 +206,8 @@ class Server {
         for (auto& each : options["path"])
           if (each.is_string()) path.emplace_back(each.get<std::string>());
       if (options.contains("command") && options["command"].is_string()) command_ = options["command"];
-      if (options.contains("locked") && options["locked"].is_boolean()) workspace_.options().require_lock = options["locked"];
+      if (options.contains("locked") && options["locked"].is_boolean())
+        workspace_.options().require_lock = options["locked"];
     }
     // As the command has it: the environment's behind what is said.
     if (auto* more = std::getenv("ASCRIBE_PATH")) {
@@ -220,6 +224,8 @@ class Server {
 
   void note(const std::string& method, const Json& parameters) {
     if (method == "initialized") {
+      assist::standard_pages();  // what every text needs is there before the first
+      assist::text_project("", "");
       if (watches_)
         send({{"jsonrpc", "2.0"},
               {"id", "watch"},
@@ -229,7 +235,8 @@ class Server {
                  Json::array({{{"id", "files"},
                                {"method", "workspace/didChangeWatchedFiles"},
                                {"registerOptions",
-                                {{"watchers", Json::array({{{"globPattern", "**/*.rule"}}, {{"globPattern", "**/pack.lock"}}})}}}}})}}}});
+                                {{"watchers", Json::array({{{"globPattern", "**/*.rule"}},
+                                                           {{"globPattern", "**/pack.lock"}}})}}}}})}}}});
       return;
     }
     if (method == "workspace/didChangeConfiguration") {
@@ -250,7 +257,8 @@ class Server {
     if (method == "textDocument/didOpen") {
       workspace_.open(uri, document.at("text").get<std::string>(), document.value("version", std::int64_t{0}));
     } else if (method == "textDocument/didChange") {
-      workspace_.change(uri, parameters.at("contentChanges"), document.value("version", std::int64_t{0}), client_.encoding);
+      workspace_.change(uri, parameters.at("contentChanges"), document.value("version", std::int64_t{0}),
+                        client_.encoding);
       results_.erase(uri);
     } else if (method == "textDocument/didClose") {
       workspace_.close(uri);
@@ -272,7 +280,8 @@ class Server {
         if (there.empty()) continue;
         auto& list = now.try_emplace(there, Json::array()).first->second;
         Lines lines(page->source->text(), client_.encoding);
-        for (auto* each : diagnostics_of(*project, *page)) list.push_back(diagnostic(*each, lines, workspace_, client_));
+        for (auto* each : diagnostics_of(*project, *page))
+          list.push_back(diagnostic(*each, lines, workspace_, client_));
       }
       // A pack that could not be read has no pages of its own.
       if (!project->page(document.identity)) {
@@ -286,7 +295,8 @@ class Server {
       if (workspace_.document(uri))
         for (auto& each : list) now.try_emplace(uri, Json::array()).first->second.push_back(each);
     for (auto& [uri, list] : published_)
-      if (!now.contains(uri) && !list.empty()) notify("textDocument/publishDiagnostics", {{"uri", uri}, {"diagnostics", Json::array()}});
+      if (!now.contains(uri) && !list.empty())
+        notify("textDocument/publishDiagnostics", {{"uri", uri}, {"diagnostics", Json::array()}});
     for (auto& [uri, list] : now) {
       auto* open = workspace_.document(uri);
       Json told = list;
@@ -323,7 +333,8 @@ class Server {
       if (saved != open->text) throw Refusal{request_failed, "the file has changes: save it first"};
     }
     std::string glob;
-    for (auto c : name) glob += std::string_view("*?[]\\").find(c) != std::string_view::npos ? filled("[{}]", c) : std::string(1, c);
+    for (auto c : name)
+      glob += std::string_view("*?[]\\").find(c) != std::string_view::npos ? filled("[{}]", c) : std::string(1, c);
     std::vector<std::string> command{find_command(command_), "test", "--format", "json", "--filter", glob};
     for (auto& each : workspace_.options().path) command.insert(command.end(), {"--path", each.string()});
     command.push_back(path.string());
@@ -362,8 +373,8 @@ class Server {
                         {"severity", 1},
                         {"code", each.value("code", "")},
                         {"source", "ascribe test"},
-                        {"message", filled("{}{}{}", each.value("message", ""), each.value("note", "").empty() ? "" : "\n",
-                                           each.value("note", ""))}});
+                        {"message", filled("{}{}{}", each.value("message", ""),
+                                           each.value("note", "").empty() ? "" : "\n", each.value("note", ""))}});
       }
     if (list.empty()) show(3, filled("the test \"{}\" passed", event.test_name));
     results_[event.test_uri] = std::move(list);

@@ -9,8 +9,8 @@
 
 namespace ascribe::server {
 
-/// Runs a command and gives what it wrote to its output, with its exit status; -1 where it could not be run. Ends it when
-/// that is more than 16 MiB.
+/// Runs a command and gives what it wrote to its output, with its exit status; -1 where it could not be run. Ends it
+/// when that is more than 16 MiB.
 struct Outcome {
   int status = -1;
   std::string output{};

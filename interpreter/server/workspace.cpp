@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 // The disk, with the open documents in the places of their files.
 class Workspace::Overlay : public Files {
  public:
-  explicit Overlay(const std::map<std::string, Document>& documents) : documents_(documents) {}
+  explicit Overlay(const Workspace& workspace) : workspace_(workspace) {}
 
   Kind kind(const fs::path& path) const override {
     if (find(path)) return Kind::file;
@@ -28,7 +28,7 @@ class Workspace::Overlay : public Files {
   std::vector<Entry> list(const fs::path& folder, std::size_t most) const override {
     auto out = disk_->list(folder, most);
     auto real = resolve(folder);
-    for (auto& [uri, each] : documents_) {
+    for (auto& [uri, each] : workspace_.documents_) {
       fs::path path(each.identity);
       if (each.path.empty() || path.parent_path() != real) continue;
       auto name = path.filename().string();
@@ -45,25 +45,38 @@ class Workspace::Overlay : public Files {
 
  private:
   const Document* find(const fs::path& path) const {
-    if (documents_.empty()) return nullptr;
     std::error_code error;
     if (fs::is_symlink(path, error)) return nullptr;  // what it leads to is asked for by its own name
-    auto identity = resolve(path).string();
-    for (auto& [uri, each] : documents_)
-      if (each.identity == identity && !each.path.empty()) return &each;
-    return nullptr;
+    auto* found = workspace_.open_at(resolve(path).string());
+    return found && !found->path.empty() ? found : nullptr;
   }
 
-  const std::map<std::string, Document>& documents_;
+  const Workspace& workspace_;
   std::shared_ptr<const Files> disk_ = Files::disk();
 };
 
-Workspace::Workspace() : files_(std::make_shared<Overlay>(documents_)) { options_.files = files_; }
+Workspace::Workspace() : files_(std::make_shared<Overlay>(*this)) { options_.files = files_; }
 
 const Document* Workspace::document(const std::string& uri) const {
   auto found = documents_.find(uri);
   return found == documents_.end() ? nullptr : &found->second;
 }
+
+const Document* Workspace::open_at(const std::string& identity) const {
+  auto found = uris_.find(identity);
+  return found == uris_.end() ? nullptr : document(found->second);
+}
+
+namespace {
+
+// Whether a text is the one on the disk.
+bool is_saved(const Document& document) try {
+  return !document.path.empty() && Files::disk()->read(document.identity, document.text.size()) == document.text;
+} catch (const std::exception&) {
+  return false;
+}
+
+}  // namespace
 
 void Workspace::open(std::string uri, std::string text, std::int64_t version) {
   Document out{uri, std::move(text), version};
@@ -73,7 +86,12 @@ void Workspace::open(std::string uri, std::string text, std::int64_t version) {
   } else {
     out.identity = uri;
   }
-  forget(out.identity);
+  // A file that is new, or says something else, may be what others look for.
+  if (is_saved(out))
+    forget(out.identity);
+  else
+    changed_outside();
+  uris_[out.identity] = uri;
   documents_[std::move(uri)] = std::move(out);
 }
 
@@ -99,8 +117,12 @@ void Workspace::close(const std::string& uri) {
   auto found = documents_.find(uri);
   if (found == documents_.end()) return;
   auto identity = found->second.identity;
+  if (is_saved(found->second))
+    forget(identity);
+  else
+    changed_outside();
+  uris_.erase(identity);
   documents_.erase(found);
-  forget(identity);
 }
 
 void Workspace::changed_outside() {
@@ -150,8 +172,7 @@ Workspace::Place Workspace::place(const std::string& uri) {
 }
 
 std::string Workspace::uri(const assist::Page& page) const {
-  for (auto& [uri, each] : documents_)
-    if (each.identity == page.identity) return uri;
+  if (auto* open = open_at(page.identity)) return open->uri;
   if (page.path.empty()) {
     auto file = shown_file(page.identity, page.source->text());
     return file ? uri_of(*file) : "";

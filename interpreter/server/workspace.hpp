@@ -1,5 +1,5 @@
-// The open documents, the files around them, and the projects that these make: each loaded once, and again when something
-// that it read has changed.
+// The open documents, the files around them, and the projects that these make: each loaded once, and again when
+// something that it read has changed.
 #pragma once
 
 #include <map>
@@ -55,11 +55,14 @@ class Workspace {
   class Overlay;
   void forget(const std::string& identity);
 
+  const Document* open_at(const std::string& identity) const;
+
   std::map<std::string, Document> documents_;  // by URI
+  std::map<std::string, std::string> uris_;    // by identity
   std::shared_ptr<Overlay> files_;
   LoadOptions options_;
-  std::map<std::string, assist::ProjectPointer> projects_;     // by the first identity of their files
-  std::map<std::string, std::string> project_of_;              // by a document's identity
+  std::map<std::string, assist::ProjectPointer> projects_;  // by the first identity of their files
+  std::map<std::string, std::string> project_of_;           // by a document's identity
 };
 
 /// Where texts that are part of the program are written, so that editors can show them: the standard pack and the pages

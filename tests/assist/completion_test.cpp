@@ -106,9 +106,11 @@ TEST_CASE("files and packs beside, and on the search path, are offered to import
   auto found = texts(complete(*project, page, 8, &options));
   for (auto* each : {"./acme", "./near.rule", "other"}) CHECK(contains(found, each));
   CHECK_FALSE(contains(found, "./mine.rule"));
-  CHECK(texts(complete(*project, page, page->source->text().find("acme. }") + 5, &options)) == std::vector<std::string>{"soft"});
+  CHECK(texts(complete(*project, page, page->source->text().find("acme. }") + 5, &options)) ==
+        std::vector<std::string>{"soft"});
   auto targets = complete(*project, page, page->source->text().find("acme. }"), &options);
-  auto other = std::find_if(targets.offers.begin(), targets.offers.end(), [](auto& each) { return each.text == "other"; });
+  auto other =
+      std::find_if(targets.offers.begin(), targets.offers.end(), [](auto& each) { return each.text == "other"; });
   REQUIRE(other != targets.offers.end());
   CHECK(other->others.at(0).text == "import \"other\" as other\n");
 }

@@ -4,13 +4,16 @@
 using namespace test;
 
 TEST_CASE("hovering tells signatures, doc comments, spaces and values") {
-  auto rule = hovered("## Half of it.\n## Formula: R / 2\n## Source: Here.\nrule half(k = 0.5) { map = k * R }\ncomposite c { any => ha|lf }");
+  auto rule = hovered(
+      "## Half of it.\n## Formula: R / 2\n## Source: Here.\nrule half(k = 0.5) { map = k * R }\ncomposite c { any => "
+      "ha|lf }");
   CHECK(rule.find("rule half(k = 0.5)") != std::string::npos);
   CHECK(rule.find("Half of it.") != std::string::npos);
   CHECK(rule.find("**Formula:**") != std::string::npos);
   CHECK(rule.find("R / 2") != std::string::npos);
   CHECK(hovered("composite c { any => epsil|on }").find("of the standard pack") != std::string::npos);
-  CHECK(hovered("rule a { let s|hare = R / stabilize(y); map = share }").find("a value at the output") != std::string::npos);
+  CHECK(hovered("rule a { let s|hare = R / stabilize(y); map = share }").find("a value at the output") !=
+        std::string::npos);
   CHECK(hovered("rule a { map = R |* 2 / stabilize(y) }").find("a value at the output") != std::string::npos);
   CHECK(hovered("rule a { map = R * (2 |+ 3) }").find("5") != std::string::npos);
   CHECK(hovered("rule a { map = |R }").find("relevance") != std::string::npos);
@@ -48,7 +51,8 @@ TEST_CASE("a call that is being written shows its parameters") {
   REQUIRE(found);
   CHECK(found->label == "rule a(low: input = 0, high = 1)");
   REQUIRE(found->parameters.size() == 2);
-  CHECK(found->label.substr(found->parameters[1].begin, found->parameters[1].end - found->parameters[1].begin) == "high = 1");
+  CHECK(found->label.substr(found->parameters[1].begin, found->parameters[1].end - found->parameters[1].begin) ==
+        "high = 1");
   CHECK(found->active == 1);
   Placed named("rule a(low: input = 0, high = 1) { input = x * low * high }\ncomposite c { any => a(high = |) }");
   CHECK(signature_help(*named.project, named.page, named.offset)->active == 1);
@@ -59,7 +63,8 @@ TEST_CASE("a call that is being written shows its parameters") {
 }
 
 TEST_CASE("symbols, folds and what encloses a place") {
-  Placed at("## Words.\n## More.\nrule a {\n  let q = 2 * |y\n  map = R / stabilize(q)\n}\ntest \"one\" { model = relu }\n");
+  Placed at(
+      "## Words.\n## More.\nrule a {\n  let q = 2 * |y\n  map = R / stabilize(q)\n}\ntest \"one\" { model = relu }\n");
   auto listed = listed_symbols(*at.page);
   REQUIRE(listed.size() == 2);
   CHECK(listed[0].name == "a");
@@ -78,7 +83,8 @@ TEST_CASE("symbols, folds and what encloses a place") {
 }
 
 TEST_CASE("lets show their spaces, and arguments by position their names") {
-  Placed at("|rule a(p = 1, q = 2) { let m = mean(R); let s = R * p * q; map = s * m }\ncomposite c { any => a(3, q = 4) }");
+  Placed at(
+      "|rule a(p = 1, q = 2) { let m = mean(R); let s = R * p * q; map = s * m }\ncomposite c { any => a(3, q = 4) }");
   std::vector<std::string> found;
   for (auto& each : hints(*at.project, at.page, {0, at.page->source->text().size()})) found.push_back(each.text);
   CHECK(found == std::vector<std::string>{": sample", ": output", "p ="});

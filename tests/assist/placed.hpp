@@ -59,7 +59,8 @@ inline std::string defined(const std::string& text) {
   if (!found) return "of the language";
   auto where = found->page->source->position(found->span.begin);
   return std::string(found->page->identity == at.page->identity ? "" : found->page->identity + ":") +
-         std::to_string(where.line) + ":" + std::to_string(where.column) + " " + std::string(found->page->text(found->span));
+         std::to_string(where.line) + ":" + std::to_string(where.column) + " " +
+         std::string(found->page->text(found->span));
 }
 /// The text with what is at the cursor renamed, or the reason why not.
 inline std::string renamed(const std::string& text, const std::string& name) {
@@ -75,7 +76,8 @@ inline std::string renamed(const std::string& text, const std::string& name) {
 /// All rule files of the standard pack and of the tests.
 inline std::vector<std::filesystem::path> rule_files() {
   std::vector<std::filesystem::path> out;
-  for (auto folder : {ASCRIBE_SOURCE "/stdlib", ASCRIBE_SOURCE "/tests/language/valid", ASCRIBE_SOURCE "/examples/seed"})
+  for (auto folder :
+       {ASCRIBE_SOURCE "/stdlib", ASCRIBE_SOURCE "/tests/language/valid", ASCRIBE_SOURCE "/examples/seed"})
     for (auto& each : std::filesystem::directory_iterator(folder))
       if (each.path().extension() == ".rule") out.push_back(each.path());
   std::sort(out.begin(), out.end());

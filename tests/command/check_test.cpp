@@ -85,7 +85,8 @@ TEST_CASE("check --fix makes the changes that are sure, and leaves the others") 
   CHECK_THAT(bytes_of(folder / "a.rule"), Contains("**"));
   auto outcome = run_shell(folder, "ascribe check --fix a.rule");
   CHECK(outcome.code == 1);
-  CHECK(bytes_of(folder / "a.rule") == "rule a { input = x ^ 2; param \"bias\" = 0 }\nrule b { map = R / stabilise(y) }\n");
+  CHECK(bytes_of(folder / "a.rule") ==
+        "rule a { input = x ^ 2; param \"bias\" = 0 }\nrule b { map = R / stabilise(y) }\n");
   CHECK(outcome.out == "a.rule: 1 error, 0 warnings\n");
   CHECK(run_shell(folder, "ascribe check --fix - </dev/null").code == 2);
 }

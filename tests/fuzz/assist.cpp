@@ -1,5 +1,5 @@
-// Any text, and edits of it: everything that an editor asks is answered, with places inside the text; a message's fix can
-// be made; what the language server counts as a place is one.
+// Any text, and edits of it: everything that an editor asks is answered, with places inside the text; a message's fix
+// can be made; what the language server counts as a place is one.
 #include "grammar/fixes.hpp"
 #include "interpreter/assist/completion.hpp"
 #include "interpreter/assist/hover.hpp"
@@ -43,14 +43,17 @@ void ask(const std::string& text, std::size_t offset) {
   for (std::size_t i = 0; i < around.size(); ++i) {
     inside(around[i], "what encloses");
     if (i > 0)
-      fuzz::require(around[i].begin <= around[i - 1].begin && around[i - 1].end <= around[i].end, "what encloses holds what is inside");
+      fuzz::require(around[i].begin <= around[i - 1].begin && around[i - 1].end <= around[i].end,
+                    "what encloses holds what is inside");
   }
   for (auto& each : folds(*page)) inside(each.span, "a fold");
   for (auto& each : listed_symbols(*page)) {
     inside(each.span, "a symbol");
-    fuzz::require(each.span.begin <= each.name_span.begin && each.name_span.end <= each.span.end, "a symbol's name lies in it");
+    fuzz::require(each.span.begin <= each.name_span.begin && each.name_span.end <= each.span.end,
+                  "a symbol's name lies in it");
   }
-  for (auto& each : hints(*project, page, {0, text.size()})) fuzz::require(each.offset <= text.size(), "a hint lies in the text");
+  for (auto& each : hints(*project, page, {0, text.size()}))
+    fuzz::require(each.offset <= text.size(), "a hint lies in the text");
   try {
     for (auto& [identity, edits] : rename(*project, page, offset, "fresh"))
       for (auto& each : edits) inside(each.span, "a renaming");

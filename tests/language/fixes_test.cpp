@@ -61,8 +61,10 @@ TEST_CASE("help says as edits what it says in words") {
   CHECK(fixed("composite c { linear -> epsilon }") == "composite c { linear => epsilon }");
   CHECK(fixed("rule a { map = R / y }") == "rule a { map = R / stabilize(y) } ?");
   CHECK(fixed("rule a { param 'bias' = 0 }") == "rule a { param \"bias\" = 0 }");
-  CHECK(fixed("composite c { linear => zbox }") == "composite c { linear => zbox(low = [-2.1, -2.0, -1.8], high = [-2.1, -2.0, -1.8]) } ?");
-  CHECK(fixed("rule b(low) { input = x * low }\ncomposite c { linear => b() }").find("b(low = 0.25)") != std::string::npos);
+  CHECK(fixed("composite c { linear => zbox }") ==
+        "composite c { linear => zbox(low = [-2.1, -2.0, -1.8], high = [-2.1, -2.0, -1.8]) } ?");
+  CHECK(fixed("rule b(low) { input = x * low }\ncomposite c { linear => b() }").find("b(low = 0.25)") !=
+        std::string::npos);
   CHECK(fixed("rule a { map = R * x }") == "no fix");
 }
 
