@@ -48,11 +48,50 @@ template <char... text>
 Edits put_before(const Told& told) {
   return std::vector<Edit>{{{told.place.begin, told.place.begin}, std::string{text...}}};
 }
-template <char... text>
-Edits put_behind(const Told& told) {
-  return std::vector<Edit>{{{told.place.end, told.place.end}, std::string{text...}}};
-}
+Edits nothing(const Told&) { return {}; }
 Edits leave_out(const Told& told) { return std::vector<Edit>{{told.place, ""}}; }
+
+// `"bias = 0`: behind what could be the name of something.
+Edits close_string(const Told& told) {
+  auto end = told.place.begin + 1;
+  while (end < told.place.end &&
+         (is_name_character(told.text[end]) || std::string_view(".*/-").find(told.text[end]) != std::string_view::npos))
+    ++end;
+  return std::vector<Edit>{{{end, end}, "\""}};
+}
+
+// `2R`, or the second of two that stand side by side.
+Edits multiply(const Told& told) {
+  auto together = told.first();
+  together.erase(std::remove_if(together.begin(), together.end(), [](char c) { return c == ' ' || c == '*'; }),
+                 together.end());
+  return together == told.there ? by_first(told) : put_before<'*', ' '>(told);
+}
+
+// Where a list of names is wanted, and there is one string.
+Edits list_of_one(const Told& told) { return told.there.starts_with('"') ? by_first(told) : Edits(); }
+
+// In `reduce`, any term's value can be meant; a let may be for clauses that see their own term's alone.
+Edits of_term(const Told& told) {
+  auto before = told.text.substr(0, told.place.begin);
+  auto reduce = before.rfind("reduce"), let = before.rfind("let ");
+  bool in_reduce = reduce != std::string_view::npos && (let == std::string_view::npos || let < reduce);
+  return in_reduce ? by_first(told) : Edits();
+}
+
+// A test's field, unless the right one is there as well.
+Edits field_of_test(const Told& told) {
+  auto begin = told.text.substr(0, told.place.begin).rfind("test");
+  auto around = told.text.substr(begin == std::string_view::npos ? 0 : begin);
+  around = around.substr(0, around.find('}'));
+  for (auto at = around.find(told.first()); at != std::string_view::npos; at = around.find(told.first(), at + 1)) {
+    auto behind = at + told.first().size();
+    bool word = (at == 0 || !is_name_character(around[at - 1])) &&
+                (behind >= around.size() || !is_name_character(around[behind]));
+    if (word) return {};
+  }
+  return by_first(told);
+}
 
 // 'bias' and “bias”: both marks.
 Edits plain_quotes(const Told& told) {
@@ -61,7 +100,8 @@ Edits plain_quotes(const Told& told) {
     if (!line.substr(told.place.begin).starts_with(open)) continue;
     auto inside = told.place.begin + std::string_view(open).size();
     auto end = line.find(close, inside);
-    if (end == std::string_view::npos || line.substr(inside, end - inside).find_first_of("\"\\") != std::string_view::npos)
+    if (end == std::string_view::npos ||
+        line.substr(inside, end - inside).find_first_of("\"\\") != std::string_view::npos)
       return {};
     return std::vector<Edit>{{{told.place.begin, inside}, "\""}, {{end, end + std::string_view(close).size()}, "\""}};
   }
@@ -117,15 +157,19 @@ constexpr Form forms[] = {
     {Code::syntax, "expected `=>`, found `->`", "", put<'=', '>'>, true},
     {Code::syntax, "expected `=`, found `->`", "", put<'='>, true},
     {Code::syntax, "expected `=`, found `=>`", "", put<'='>},
-    {Code::syntax, "expected `}` before", "", put_before<'}', '\n'>},
+    {Code::syntax, "expected `}` before", "", put_before<'}', ' '>},
+    {Code::syntax, "lines of a body are not separated by `,`", "leave it out, or write `;`; layers", nothing},
     {Code::syntax, "lines of a body are not separated by `,`", "", put<';'>, true},
     {Code::syntax, "nothing stands before this `;`", "", leave_out, true},
+    {Code::syntax, "this `)` closes nothing", "write `", by_first},
+    {Code::syntax, "this `]` closes nothing", "write `", by_first},
+    {Code::syntax, "this `}` closes nothing", "write `", by_first},
     {Code::syntax, "this `)` closes nothing", "", leave_out},
     {Code::syntax, "this `]` closes nothing", "", leave_out},
     {Code::syntax, "this `}` closes nothing", "", leave_out},
     {Code::syntax, "", "write a `,` between the two", put_before<',', ' '>},
-    {Code::unfinished_string, "", "close it with `\"`", put_behind<'"'>},
-    {Code::missing_operator, "", "write `", put_before<'*', ' '>},
+    {Code::unfinished_string, "", "close it with `\"`", close_string},
+    {Code::missing_operator, "", "write `", multiply},
     {Code::foreign_operator, "`**` is not an operator", "", put<'^'>, true},
     {Code::foreign_operator, "`//` begins no comment", "", put<'#'>, true},
     {Code::foreign_operator, "`//` is not an operator", "", put<'/'>},
@@ -142,9 +186,10 @@ constexpr Form forms[] = {
     {Code::unknown_kind, "", "did you mean `", by_first},
     {Code::unknown_kind, "", "write `any`", by_first},
     {Code::unknown_parameter_name, "", "did you mean `", by_first_string},
-    {Code::wrong_type, "", "write `[\"", by_first, true},
-    {Code::not_visible, "which term's", "write `", by_first},
+    {Code::wrong_type, "", "write `[\"", list_of_one, true},
+    {Code::not_visible, "which term's", "write `", of_term},
     {Code::unused, "the import", "", without_import},
+    {Code::unknown_argument, "a test has no field", "did you mean `", field_of_test},
     {Code::unknown_argument, "", "did you mean `", by_first},
     {Code::missing_argument, "the test has no", "", into_test},
     {Code::bad_count, "", "leave the entry out, or write `", by_first},

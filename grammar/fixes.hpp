@@ -16,7 +16,8 @@ void add_fixes(std::vector<Diagnostic>& diagnostics);
 /// A text with its edits made; they lie apart from each other, in any order.
 std::string edited(std::string_view text, std::vector<Edit> edits);
 
-/// The edits of all fixes that are sure in one source, in order, apart from each other: of those that overlap, the first.
+/// The edits of all fixes that are sure in one source, in order, apart from each other: of those that overlap, the
+/// first.
 std::vector<Edit> sure_edits(const std::vector<Diagnostic>& diagnostics, const Source& source);
 
 }  // namespace ascribe

@@ -84,8 +84,9 @@ std::string render_sarif(const std::vector<Diagnostic>& diagnostics) {
       if (!diagnostic.primary.source) continue;
       auto replacements = ordered_json::array();
       for (auto& edit : fix.edits)
-        replacements.push_back({{"deletedRegion", location({diagnostic.primary.source, edit.span, ""})["physicalLocation"]["region"]},
-                                {"insertedContent", {{"text", edit.text}}}});
+        replacements.push_back(
+            {{"deletedRegion", location({diagnostic.primary.source, edit.span, ""})["physicalLocation"]["region"]},
+             {"insertedContent", {{"text", edit.text}}}});
       fixes.push_back({{"description", {{"text", fix.title}}},
                        {"artifactChanges",
                         ordered_json::array({{{"artifactLocation", {{"uri", uri(diagnostic.primary.source->name())}}},

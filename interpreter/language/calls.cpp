@@ -27,7 +27,6 @@ Fix fill_in(const syntax::Call& call, const std::string& missing, const Source& 
 
 }  // namespace
 
-
 bool NameResolver::is_term(std::string_view name) const {
   return std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end();
 }
@@ -244,7 +243,8 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
       std::string missing;
       for (auto k = i; k < parameters.size(); ++k)
         if (!given[k] && !parameters[k].default_expression)
-          missing += filled("{}{} = {}", missing.empty() ? "" : ", ", parameters[k].name, example(parameters[k].type));
+          missing += filled("{}{} = {}", missing.empty() ? "" : ", ", parameters[k].name,
+                            example(parameters[k].type.form == Form::unknown ? scalar : parameters[k].type));
       diagnostic.fixes = {fill_in(call, missing, *reporter_.source())};
       sound = false;
     }

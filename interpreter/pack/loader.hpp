@@ -69,7 +69,7 @@ struct SurveyedFile {
 struct SurveyedUnit {
   std::filesystem::path path;
   bool folder = false;
-  std::string name{};              ///< of a pack
+  std::string name{};                ///< of a pack
   std::vector<std::size_t> files{};  ///< of `Survey::files`
   /// What is sound, private names included; null where the files could not be read.
   std::shared_ptr<const language::Definitions> definitions{};
