@@ -218,7 +218,7 @@ std::optional<Hover> hover(const Project& project, const PagePointer& page, std:
     }
   }
   if (auto typed = expression_at(project, *page, offset)) {
-    bool of_name = span.end > span.begin && typed->span.begin <= span.begin && typed->span.end <= span.end + 0;
+    bool of_name = span.end > span.begin && typed->span.begin <= span.begin && typed->span.end <= span.end;
     if (text.empty() || of_name) {
       if (text.empty()) span = typed->span;
       auto line = typed->value ? filled("{}: {}", language::describe(typed->type), *typed->value)

@@ -260,10 +260,7 @@ std::vector<Spot> references(const Project& project, const Symbol& symbol) {
   for (auto& page : project.own)
     for (auto& mention : page->outline.mentions) {
       auto found = meaning(project, page, mention);
-      if (!found) continue;
-      // The language's own values mean the same within one definition only.
-      bool same = *found == symbol;
-      if (same) out.push_back({page, mention.span});
+      if (found && *found == symbol) out.push_back({page, mention.span});
     }
   return out;
 }

@@ -179,7 +179,7 @@ int token_type(assist::Coloured::Sort sort) {
   return 12;
 }
 
-Json tokens_in(const Asked& asked, const About& in, Span within) {
+Json tokens_in(const About& in, Span within) {
   auto data = Json::array();
   std::size_t line = 0, character = 0;
   auto text = in.page()->source->text();
@@ -201,7 +201,6 @@ Json tokens_in(const Asked& asked, const About& in, Span within) {
     line = at_line;
     character = at_character;
   }
-  (void)asked;
   return {{"data", std::move(data)}};
 }
 
@@ -209,11 +208,11 @@ Json tokens_in(const Asked& asked, const About& in, Span within) {
 
 Json semantic_tokens(const Asked& asked) {
   auto in = about(asked);
-  return tokens_in(asked, in, {0, in.page()->source->text().size()});
+  return tokens_in(in, {0, in.page()->source->text().size()});
 }
 Json semantic_tokens_range(const Asked& asked) {
   auto in = about(asked);
-  return tokens_in(asked, in, in.lines.span(asked.parameters.at("range")));
+  return tokens_in(in, in.lines.span(asked.parameters.at("range")));
 }
 
 Json inlay_hints(const Asked& asked) {

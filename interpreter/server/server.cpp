@@ -291,9 +291,10 @@ class Server {
           if (!each.primary.source) list.push_back(diagnostic(each, lines, workspace_, client_));
       }
     }
-    for (auto& [uri, list] : results_)
+    for (auto& [uri, tests] : results_)
       if (workspace_.document(uri))
-        for (auto& each : list) now.try_emplace(uri, Json::array()).first->second.push_back(each);
+        for (auto& [name, list] : tests)
+          for (auto& each : list) now.try_emplace(uri, Json::array()).first->second.push_back(each);
     for (auto& [uri, list] : published_)
       if (!now.contains(uri) && !list.empty())
         notify("textDocument/publishDiagnostics", {{"uri", uri}, {"diagnostics", Json::array()}});
@@ -337,7 +338,11 @@ class Server {
       glob += std::string_view("*?[]\\").find(c) != std::string_view::npos ? filled("[{}]", c) : std::string(1, c);
     std::vector<std::string> command{find_command(command_), "test", "--format", "json", "--filter", glob};
     for (auto& each : workspace_.options().path) command.insert(command.end(), {"--path", each.string()});
-    command.push_back(path.string());
+    // A pack's file means nothing alone.
+    if (auto project = open ? workspace_.project(*open) : nullptr; project && project->pack)
+      for (auto& page : project->own)
+        if (page->path.filename() == "pack.rule") path = page->path.parent_path();
+    command.push_back(path.empty() ? "." : path.string());
     runs_.start(std::move(command), [this, uri, name, id](const Outcome& outcome) {
       queue_.push({.test_uri = uri, .test_name = name, .outcome = outcome, .request = id});
     });
@@ -376,8 +381,19 @@ class Server {
                         {"message", filled("{}{}{}", each.value("message", ""),
                                            each.value("note", "").empty() ? "" : "\n", each.value("note", ""))}});
       }
-    if (list.empty()) show(3, filled("the test \"{}\" passed", event.test_name));
-    results_[event.test_uri] = std::move(list);
+    bool passed = told.value("failed", 1) == 0;
+    auto page = workspace_.place(event.test_uri).page;
+    for (auto& item : page->outline.items) {
+      auto name = page->text(item.name);
+      bool this_one = item.sort == assist::OutlinedItem::Sort::test && name.size() >= 2 &&
+                      name.substr(1, name.size() - 2) == event.test_name;
+      if (passed && this_one)
+        list.push_back({{"range", lines.range(item.name)},
+                        {"severity", 4},
+                        {"source", "ascribe test"},
+                        {"message", "the test passed"}});
+    }
+    results_[event.test_uri][event.test_name] = std::move(list);
     stale_ = true;
   }
 
@@ -389,7 +405,8 @@ class Server {
   TestRuns runs_;
   std::string command_;
   bool started_ = false, shut_down_ = false, stale_ = false, broken_ = false, watches_ = false;
-  std::map<std::string, Json> published_, results_;
+  std::map<std::string, Json> published_;
+  std::map<std::string, std::map<std::string, Json>> results_;  // of tests, by document and name
 };
 
 }  // namespace

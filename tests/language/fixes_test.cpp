@@ -49,6 +49,9 @@ int try_fixes(const std::string& text, bool by_line) {
       INFO(render_text(std::vector{each}) << fix.title << "\n" << said << (by_line ? "" : mended));
       bool warnings = fix.sure || each.severity == Severity::warning;
       auto wanted = counted(before, warnings, line), now = counted(after, warnings, line);
+      // What could not be read was not checked.
+      bool of_grammar = static_cast<int>(each.code) / 100 == 1;
+      if (of_grammar) std::erase_if(now, [](auto& count) { return !count.first.starts_with("A01"); });
       CHECK(now[code_name(each.code)] < wanted[code_name(each.code)]);
       --wanted[code_name(each.code)];
       for (auto& [code, count] : now) CHECK(count <= wanted[code]);

@@ -342,7 +342,14 @@ class Session(unittest.TestCase):
         self.assertEqual(result["failed"], 1)
         found = [each for _ in range(2) for each in self.client.diagnostics(self.document)]
         self.assertEqual([(each["code"], each["range"]["start"]["line"]) for each in found], [("A0901", 3)])
+        self.client.change(self.document, 2, {"text": text % 1})
         (self.path / "mine.rule").write_text(text % 1)
+        result = self.client.get("workspace/executeCommand", command=lens["command"]["command"], arguments=lens["command"]["arguments"])
+        self.assertEqual(result["failed"], 0)
+        while not (found := self.client.diagnostics(self.document, 2)):
+            pass
+        self.assertEqual([(each["message"], each["severity"]) for each in found], [("the test passed", 4)])
+        (self.path / "mine.rule").write_text("# another\n")
         refused = self.client.ask("workspace/executeCommand", command="ascribe.runTest", arguments=lens["command"]["arguments"])
         self.assertIn("save it first", refused["error"]["message"])
 
