@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 
 #include "grammar/error.hpp"
 #include "grammar/filled_text.hpp"
@@ -29,8 +30,9 @@ int become_server() {
 Run add_lsp(CLI::App& app) {
   auto* command =
       app.add_subcommand("lsp", "Serves editors: the Language Server Protocol over standard input and output");
-  command->add_flag("--stdio", "what some editors add; there is no other way");
-  return become_server;
+  auto stdio = std::make_shared<bool>(false);
+  command->add_flag("--stdio", *stdio, "what some editors add; there is no other way");
+  return [stdio] { return become_server(); };
 }
 
 }  // namespace ascribe::command

@@ -99,7 +99,7 @@ TEST_CASE("check --watch checks again after each change, and ends with 130") {
 python3 -c 'import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execlp("ascribe", "ascribe", "check", "--watch", "a.rule")' > seen 2>/dev/null &
 for i in $(seq 300); do grep -q waiting seen && break; sleep 0.1; done
 echo 'rule a { map = R }' > a.rule
-for i in $(seq 300); do grep -q fine seen && break; sleep 0.1; done
+for i in $(seq 300); do [ "$(grep -c waiting seen)" = 2 ] && break; sleep 0.1; done
 kill -INT $!
 wait $!
 echo $?
