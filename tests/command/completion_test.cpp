@@ -20,7 +20,7 @@ const std::vector<std::string> commands{
     "ascribe check", "ascribe doc",       "ascribe explain",     "ascribe fmt",
     "ascribe pack",  "ascribe pack lock", "ascribe pack verify", "ascribe pack list",
     "ascribe plan",  "ascribe repl",      "ascribe test",        "ascribe completion",
-    "ascribe man"};
+    "ascribe lsp",   "ascribe man"};
 
 std::string output(const std::string& command) {
   Folder folder;
