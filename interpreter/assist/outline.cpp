@@ -223,15 +223,14 @@ class Reader {
     auto first = begin;
     while (i != all.begin()) {
       --i;
+      if (i->kind != Lexeme::Kind::comment) break;
       auto between = text_.substr(i->span.end, first - i->span.end);
       auto written = text_.substr(i->span.begin, i->span.end - i->span.begin);
       auto line_begin = text_.rfind('\n', i->span.begin == 0 ? 0 : i->span.begin - 1);
       auto indent = line_begin == std::string_view::npos ? 0 : line_begin + 1;
       bool alone =
           text_.substr(indent, i->span.begin - indent).find_first_not_of(" \t\r\xEF\xBB\xBF") == std::string_view::npos;
-      if (i->kind != Lexeme::Kind::comment || !written.starts_with("##") || !alone ||
-          std::count(between.begin(), between.end(), '\n') != 1)
-        break;
+      if (!written.starts_with("##") || !alone || std::count(between.begin(), between.end(), '\n') != 1) break;
       written.remove_prefix(2);
       while (!written.empty() && std::string_view(" \t\r").find(written.back()) != std::string_view::npos)
         written.remove_suffix(1);

@@ -15,9 +15,10 @@ namespace ascribe::assist {
 namespace fs = std::filesystem;
 
 PagePointer make_page(fs::path path, std::string identity, SourcePointer source) {
-  auto outlined = outline(source->text());
-  return std::make_shared<const Page>(
-      Page{std::move(path), std::move(identity), std::move(source), std::move(outlined)});
+  auto out = std::make_shared<Page>(Page{std::move(path), std::move(identity), source, outline(source->text())});
+  for (std::size_t i = 0; i < out->outline.items.size(); ++i)
+    out->named[out->text(out->outline.items[i].name)].push_back(i);
+  return out;
 }
 
 const Pages& standard_pages() {

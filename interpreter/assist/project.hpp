@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "ascribe/pack.hpp"
@@ -21,6 +23,7 @@ struct Page {
   std::string identity;        ///< the path, resolved; of the standard pack's the source's name
   SourcePointer source;
   Outline outline;
+  std::unordered_map<std::string_view, std::vector<std::size_t>> named{};  ///< items, by their names
 
   std::string_view text(Span span) const { return source->text(span); }
 };

@@ -42,10 +42,11 @@ bool is_function(ItemSort sort) { return sort == ItemSort::function; }
 
 template <typename Wanted>
 std::optional<Symbol> find_item(const Pages& pages, std::string_view name, Wanted wanted) {
+  if (name.empty()) return {};
   for (auto& page : pages)
-    for (std::size_t i = 0; i < page->outline.items.size(); ++i)
-      if (auto& each = page->outline.items[i]; wanted(each.sort) && page->text(each.name) == name)
-        return symbol_of(*page, i);
+    if (auto found = page->named.find(name); found != page->named.end())
+      for (auto i : found->second)
+        if (wanted(page->outline.items[i].sort)) return symbol_of(*page, i);
   return {};
 }
 
@@ -127,9 +128,9 @@ class Meaning {
   }
 
   std::optional<Symbol> pack(std::string_view name) const {
-    for (std::size_t i = 0; i < page_->outline.items.size(); ++i)
-      if (auto& each = page_->outline.items[i]; each.sort == ItemSort::import && page_->text(each.name) == name)
-        return symbol_of(*page_, i);
+    if (auto found = page_->named.find(name); found != page_->named.end())
+      for (auto i : found->second)
+        if (page_->outline.items[i].sort == ItemSort::import) return symbol_of(*page_, i);
     if (name == "std") return of_language(SymbolSort::standard_pack, name);
     return {};
   }

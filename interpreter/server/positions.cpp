@@ -21,9 +21,11 @@ int hex(char c) {
 
 }  // namespace
 
-Lines::Lines(std::string_view text, Encoding encoding) : text_(text), encoding_(encoding), starts_{0} {
+Lines::Lines(std::string_view text, Encoding encoding) : text_(text), encoding_(encoding), starts_{0}, plain_{true} {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n'))) starts_.push_back(i + 1);
+    if (static_cast<unsigned char>(text[i]) >= 0x80) plain_.back() = false;
+    if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')))
+      starts_.push_back(i + 1), plain_.push_back(true);
   }
 }
 
@@ -43,7 +45,8 @@ Json Lines::position(std::size_t offset) const {
   while (offset > 0 && offset < text_.size() && continues(text_[offset])) --offset;
   auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
   auto line = static_cast<std::size_t>(next - starts_.begin()) - 1;
-  return {{"line", line}, {"character", units(text_.substr(starts_[line], offset - starts_[line]))}};
+  auto bytes = offset - starts_[line];
+  return {{"line", line}, {"character", plain_[line] ? bytes : units(text_.substr(starts_[line], bytes))}};
 }
 
 std::size_t Lines::offset(std::size_t line, std::size_t character) const {
@@ -52,6 +55,7 @@ std::size_t Lines::offset(std::size_t line, std::size_t character) const {
   auto end = line + 1 < starts_.size() ? starts_[line + 1] : text_.size();
   while (end > begin && (text_[end - 1] == '\n' || text_[end - 1] == '\r')) --end;
   auto at = begin;
+  if (plain_[line]) return begin + std::min(character, end - begin);
   for (std::size_t left = character; at < end;) {
     auto bytes = std::min(bytes_of(static_cast<unsigned char>(text_[at])), end - at);
     auto size = encoding_ == Encoding::utf8 ? bytes : bytes == 4 ? 2 : 1;

@@ -38,6 +38,7 @@ class Lines {
   std::string_view text_;
   Encoding encoding_;
   std::vector<std::size_t> starts_;
+  std::vector<bool> plain_;  // lines of ASCII: a unit is a byte
 };
 
 /// The path of a `file:` URI; nothing for another one.

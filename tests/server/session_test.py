@@ -316,6 +316,14 @@ class Session(unittest.TestCase):
         self.assertEqual(self.client.diagnostics(large), [])
         self.client.change(large, 2, {"text": "x" * ((1 << 20) + 1)})
         self.assertEqual([each["code"] for each in self.client.diagnostics(large, 2)], ["A0004"])
+        dense = uri(self.path / "dense.rule")  # all on one line, each name of the one before
+        self.document = dense
+        self.client.open(dense, "rule r0 = epsilon " + "".join(f"rule r{i} = r{i - 1} " for i in range(1, 40000)))
+        begin = time.monotonic()
+        self.assertGreater(len(self.whole("semanticTokens/full")["data"]), 5 * 100000)
+        self.assertEqual(len(self.whole("documentSymbol")), 40000)
+        self.assertLess(time.monotonic() - begin, 30)
+        self.client.note("textDocument/didClose", textDocument={"uri": dense})
         begin = time.monotonic()
         first = uri(self.path / "file0.rule")
         self.client.change(first, 2, {"text": "rule r = nothing\n"})
