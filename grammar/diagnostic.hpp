@@ -21,6 +21,21 @@ struct Label {
   std::string text;
 };
 
+/// A change of a source: the text that takes the place of a span, which may be empty.
+struct Edit {
+  Span span;
+  std::string text;
+  bool operator==(const Edit&) const = default;
+};
+
+/// A way to mend what a message is about, in the source of its primary label. Its edits lie apart from each other and
+/// belong together.
+struct Fix {
+  std::string title;  ///< What it does: "write `epsilon`".
+  std::vector<Edit> edits{};
+  bool sure = false;  ///< There is nothing else that could be meant: it may be done without asking.
+};
+
 struct Diagnostic {
   Code code;
   Severity severity = Severity::error;
@@ -29,6 +44,7 @@ struct Diagnostic {
   std::vector<Label> others{};  ///< Why it is wrong: the places that explain.
   std::string note{};           ///< A fact that helps; may be empty.
   std::string help{};           ///< What to do, to be pasted where possible; may be empty.
+  std::vector<Fix> fixes{};     ///< The help as edits, the likeliest first; may be empty.
 };
 
 ASCRIBE_EXPORT bool has_errors(const std::vector<Diagnostic>& diagnostics);

@@ -43,6 +43,17 @@ std::string render_json(const std::vector<Diagnostic>& diagnostics) {
       related["text"] = label.text;
       out["related"].push_back(std::move(related));
     }
+    out["fixes"] = ordered_json::array();
+    for (auto& fix : diagnostic.fixes) {
+      ordered_json mended{{"title", fix.title}, {"sure", fix.sure}, {"edits", ordered_json::array()}};
+      for (auto& edit : fix.edits) {
+        ordered_json put;
+        put_place(put, {diagnostic.primary.source, edit.span, ""});
+        put["text"] = edit.text;
+        mended["edits"].push_back(std::move(put));
+      }
+      out["fixes"].push_back(std::move(mended));
+    }
     list.push_back(std::move(out));
   }
   ordered_json document{

@@ -10,7 +10,9 @@ namespace ascribe {
 
 /// {"diagnostics": [{"code": "A0201", "severity": "error" or "warning", "message", "file", "line", "column",
 /// "end_line", "end_column", "note", "help", "related": [{"file", "line", "column", "end_line", "end_column",
-/// "text"}]}], "errors": n, "warnings": n}, with a line end.
+/// "text"}], "fixes": [{"title", "sure": true or false, "edits": [{"file", "line", "column", "end_line", "end_column",
+/// "text"}]}]}], "errors": n, "warnings": n}, with a line end. An edit's text takes the place of what stands there;
+/// those of one fix belong together.
 ///
 /// Lines and columns count from 1, columns in characters (code points); the end is exclusive: it is the place behind
 /// the last character. A message about no place in a source has null for its file and places. An absent note or help is

@@ -79,6 +79,20 @@ std::string render_sarif(const std::vector<Diagnostic>& diagnostics) {
       if (!label.text.empty()) related.back()["message"] = {{"text", label.text}};
     }
     if (!related.empty()) out["relatedLocations"] = std::move(related);
+    auto fixes = ordered_json::array();
+    for (auto& fix : diagnostic.fixes) {
+      if (!diagnostic.primary.source) continue;
+      auto replacements = ordered_json::array();
+      for (auto& edit : fix.edits)
+        replacements.push_back(
+            {{"deletedRegion", location({diagnostic.primary.source, edit.span, ""})["physicalLocation"]["region"]},
+             {"insertedContent", {{"text", edit.text}}}});
+      fixes.push_back({{"description", {{"text", fix.title}}},
+                       {"artifactChanges",
+                        ordered_json::array({{{"artifactLocation", {{"uri", uri(diagnostic.primary.source->name())}}},
+                                              {"replacements", std::move(replacements)}}})}});
+    }
+    if (!fixes.empty()) out["fixes"] = std::move(fixes);
     results.push_back(std::move(out));
   }
   ordered_json log;

@@ -52,7 +52,7 @@ if(NOT ASCRIBE_LANGUAGE_ONLY)
 
   # The command holds its own copy of the library, and finds LibTorch where it was found.
   set_target_properties(ascribe_command PROPERTIES INSTALL_RPATH "${LIBTORCH_LIB}")
-  install(TARGETS ascribe_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
+  install(TARGETS ascribe_command ascribe_language_server RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
   install(FILES ${interpreter}/LibTorch.cmake DESTINATION ${package} RENAME ascribe-libtorch.cmake COMPONENT headers)
   string(REGEX MATCH "^[0-9]+\\.[0-9]+" ASCRIBE_LIBTORCH "${LIBTORCH_VERSION}")
 endif()

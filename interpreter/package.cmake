@@ -21,9 +21,10 @@ endif()
 set(libtorch_place /opt/libtorch)
 add_executable(ascribe_packaged EXCLUDE_FROM_ALL command/main.cpp)
 target_link_libraries(ascribe_packaged PRIVATE ascribe_commands)
+add_dependencies(ascribe_packaged ascribe_language_server)
 set_target_properties(ascribe_packaged PROPERTIES
   OUTPUT_NAME ascribe RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/package INSTALL_RPATH ${libtorch_place}/lib)
-install(TARGETS ascribe_packaged RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT package EXCLUDE_FROM_ALL)
+install(TARGETS ascribe_packaged ascribe_language_server RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT package EXCLUDE_FROM_ALL)
 block()
   set(LIBTORCH_LIB ${libtorch_place}/lib)
   configure_package_config_file(ascribe-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/package/ascribe-config.cmake

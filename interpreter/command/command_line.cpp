@@ -44,6 +44,7 @@ int run(int count, char** arguments) {
                                                     {"repl", add_repl(app)},
                                                     {"test", add_test(app)},
                                                     {"completion", add_completion(app)},
+                                                    {"lsp", add_lsp(app)},
                                                     {"man", add_man(app)}};
   try {
     app.parse(count, arguments);

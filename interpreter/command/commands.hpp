@@ -19,6 +19,7 @@ Run add_doc(CLI::App& app);
 Run add_explain(CLI::App& app);
 Run add_fmt(CLI::App& app);
 Run add_layers(CLI::App& app);
+Run add_lsp(CLI::App& app);
 Run add_man(CLI::App& app);
 Run add_pack(CLI::App& app);
 Run add_plan(CLI::App& app);

@@ -12,6 +12,20 @@
 #include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
+namespace {
+
+// A call with more arguments behind those that it has.
+Fix fill_in(const syntax::Call& call, const std::string& missing, const Source& source) {
+  auto title = filled("give it `{}`", missing);
+  if (!call.has_arguments) return {title, {{{call.span.end, call.span.end}, filled("({})", missing)}}};
+  auto end = call.span.end - 1;
+  auto before = source.text({call.span.begin, end});
+  auto last = before.find_last_not_of(" \t\r\n");
+  bool open = last == std::string_view::npos || before[last] == '(' || before[last] == ',';
+  return {title, {{{end, end}, filled("{}{}", open ? "" : ", ", missing)}}};
+}
+
+}  // namespace
 
 bool NameResolver::is_term(std::string_view name) const {
   return std::find(local_.terms.begin(), local_.terms.end(), name) != local_.terms.end();
@@ -223,8 +237,15 @@ std::optional<std::vector<ExpressionPointer>> NameResolver::resolve_arguments(co
     } else if (parameter.default_expression) {
       out[i] = parameter.default_expression;
     } else if (sound) {
-      reporter_.report(Code::missing_argument, call.span, filled("`{}` needs `{}`", name, parameter.name),
-                       filled("write `{}({} = …)`", name, parameter.name));
+      auto& diagnostic =
+          reporter_.report(Code::missing_argument, call.span, filled("`{}` needs `{}`", name, parameter.name),
+                           filled("write `{}({} = …)`", name, parameter.name));
+      std::string missing;
+      for (auto k = i; k < parameters.size(); ++k)
+        if (!given[k] && !parameters[k].default_expression)
+          missing += filled("{}{} = {}", missing.empty() ? "" : ", ", parameters[k].name,
+                            example(parameters[k].type.form == Form::unknown ? scalar : parameters[k].type));
+      diagnostic.fixes = {fill_in(call, missing, *reporter_.source())};
       sound = false;
     }
   }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/fixes.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/parser.hpp"
 #include "interpreter/language/checker.hpp"
@@ -38,7 +39,7 @@ struct Unit {
 struct LoadedFile {
   fs::path path;
   std::string identity;
-  syntax::File tree;
+  std::shared_ptr<const syntax::File> tree;
 };
 
 struct Contents {
@@ -60,6 +61,7 @@ class Loader {
 
   Loaded load(const std::vector<fs::path>& paths);
   LoadedImports load_imports(const std::vector<const syntax::File*>& entered);
+  Survey survey(const fs::path& path);
 
  private:
   template <typename Action>
@@ -92,6 +94,16 @@ class Loader {
   PackOwners owners_;
   std::vector<LoadedImport> imports_;  // of the first unit
   std::vector<Open> open_;             // one imports the next
+
+  struct NotedImport {
+    SourcePointer source;
+    std::string alias, leads;
+  };
+  void note(const Unit& unit, const Contents& contents, const Definitions& checked);
+  bool surveying_ = false;  // keeps what is sound, whatever else there is
+  std::map<std::string, SurveyedUnit> survey_units_;
+  std::map<std::string, std::vector<const LoadedFile*>> survey_files_;  // of these units
+  std::vector<NotedImport> survey_imports_;
 };
 
 // Throws what was found, and gives the warnings where that is all there is.
@@ -106,6 +118,7 @@ std::vector<Diagnostic> Loader::finish(Action action) {
   }
   put_in_order(diagnostics_);
   cut(diagnostics_);
+  add_fixes(diagnostics_);
   if (has_errors(diagnostics_)) throw Error(std::move(diagnostics_));
   return std::move(diagnostics_);
 }
@@ -127,6 +140,43 @@ LoadedImports Loader::load_imports(const std::vector<const syntax::File*>& enter
           out.definitions[written->name.text] = import(*written, each->source, "entered");
     open_.pop_back();
   });
+  return out;
+}
+
+void Loader::note(const Unit& unit, const Contents& contents, const Definitions& checked) {
+  survey_units_[unit.identity] = {
+      unit.path, unit.folder, contents.pack.name, {}, std::make_shared<const Definitions>(checked)};
+  survey_files_[unit.identity] = contents.files;
+}
+
+Survey Loader::survey(const fs::path& path) {
+  surveying_ = true;
+  Survey out;
+  try {
+    auto named = named_by_caller(path);
+    out.root = named.identity;
+    unit(named, {});
+  } catch (const GiveUp& reason) {
+    report_all(reason, open_.empty() ? Label{} : open_.back().import);
+  } catch (const Error& error) {
+    report_all(error, {});
+  }
+  std::map<const Source*, std::size_t> places;
+  for (auto& [identity, loaded] : files_) {
+    if (!loaded) continue;
+    places[loaded->tree->source.get()] = out.files.size();
+    out.files.push_back({loaded->path, identity, loaded->tree});
+  }
+  for (auto& [identity, each] : survey_units_) {
+    for (auto* file : survey_files_[identity]) each.files.push_back(places.at(file->tree->source.get()));
+    out.units.emplace(identity, std::move(each));
+  }
+  for (auto& each : survey_imports_)
+    if (auto found = places.find(each.source.get()); found != places.end())
+      out.imports.push_back({found->second, each.alias, each.leads});
+  put_in_order(diagnostics_);
+  add_fixes(diagnostics_);
+  out.diagnostics = std::move(diagnostics_);
   return out;
 }
 
@@ -194,14 +244,15 @@ const LoadedFile* Loader::file(const fs::path& path, const Label& from, bool of_
   }
   std::vector<Diagnostic> mistakes;
   auto& slot = files_[identity];
-  slot = std::make_unique<LoadedFile>(LoadedFile{path, identity, parse_file(source, mistakes)});
+  slot = std::make_unique<LoadedFile>(
+      LoadedFile{path, identity, std::make_shared<const syntax::File>(parse_file(source, mistakes))});
   if (of_pack)
-    if (auto newer = language::needs_newer_language(slot->tree)) {
+    if (auto newer = language::needs_newer_language(*slot->tree)) {
       if (from.source) newer->others.push_back({from.source, from.span, "imported here"});
       mistakes = {std::move(*newer)};
     }
   diagnostics_.insert(diagnostics_.end(), mistakes.begin(), mistakes.end());
-  if (!of_pack) language::refuse_packs(slot->tree, diagnostics_);
+  if (!of_pack) language::refuse_packs(*slot->tree, diagnostics_);
   return slot.get();
 }
 
@@ -221,9 +272,9 @@ std::optional<Contents> Loader::contents(const Unit& unit, const Label& from) tr
   auto files = locked_files(unit);
   // pack.rule comes first: a pack in a newer language is not looked at further.
   auto* first = file(unit.path / pack_file_name, from, /*of_pack=*/true);
-  if (!first || language::needs_newer_language(first->tree)) return {};
+  if (!first || language::needs_newer_language(*first->tree)) return {};
   Contents out;
-  out.pack = language::check_pack(first->tree, diagnostics_);
+  out.pack = language::check_pack(*first->tree, diagnostics_);
   if (!owns_name(unit, out.pack)) return {};
   if (!files) {
     files = files_of_pack(reading_, unit.path);
@@ -251,7 +302,10 @@ std::optional<std::vector<PackFile>> Loader::locked_files(const Unit& unit) {
   if (!source) return {};
   auto lock = read_lock(source);
   auto texts = texts_of_pack(reading_, unit.path);
-  if (auto found = differences(lock, texts); !found.empty()) throw Error(differs(unit.path, found));
+  if (auto found = differences(lock, texts); !found.empty()) {
+    if (!surveying_) throw Error(differs(unit.path, found));
+    diagnostics_.push_back(differs(unit.path, found));
+  }
   std::vector<PackFile> out;
   for (auto& each : texts) out.push_back(std::move(each.file));
   return out;
@@ -285,7 +339,9 @@ DefinitionsPointer Loader::unit(const Unit& unit, const Label& from) {
   if (found) {
     for (auto* each : found->files) open_.back().files.insert(each->identity);
     packs_[unit.identity] = found->pack;
-    definitions = std::make_shared<const Definitions>(language::exported(check(found->files, nullptr)));
+    auto checked = check(found->files, nullptr);
+    if (surveying_) note(unit, *found, checked);
+    definitions = std::make_shared<const Definitions>(language::exported(std::move(checked)));
   }
   open_.pop_back();
   units_.emplace(unit.identity, definitions);
@@ -297,10 +353,10 @@ Definitions Loader::check(const std::vector<const LoadedFile*>& files, const Def
   language::Surroundings surroundings{&standard_, beside};
   std::vector<const syntax::File*> trees;
   for (auto* each : files) {
-    trees.push_back(&each->tree);
-    for (auto& item : each->tree.items)
+    trees.push_back(each->tree.get());
+    for (auto& item : each->tree->items)
       if (auto* written = std::get_if<syntax::Import>(&item.node))
-        surroundings.imports.emplace(written, import(*written, each->tree.source, each->path));
+        surroundings.imports.emplace(written, import(*written, each->tree->source, each->path));
   }
   return language::check(trees, surroundings, diagnostics_);
 }
@@ -328,6 +384,7 @@ DefinitionsPointer Loader::import(const syntax::Import& written, const SourcePoi
                                   const fs::path& importer) {
   Label where{source, written.path.span, ""};
   auto leads = imported_unit(written, importer, where);
+  if (surveying_) survey_imports_.push_back({source, written.name.text, leads ? leads->identity : ""});
   if (!leads) return nullptr;
   for (std::size_t i = 0; i < open_.size(); ++i)
     if (open_[i].unit.identity == leads->identity) {
@@ -418,6 +475,10 @@ Loaded load_files(const std::vector<fs::path>& paths, const LoadOptions& options
   return Loader(options, standard).load(paths);
 }
 
+Survey survey(const fs::path& path, const LoadOptions& options, const Definitions& standard) {
+  return Loader(options, standard).survey(path);
+}
+
 LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const PackOwners& before,
                            const LoadOptions& options, const Definitions& standard) {
   return Loader(options, standard, before).load_imports(entered);
@@ -440,6 +501,7 @@ Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* 
   }
   auto definitions = language::check(pointers, {standard}, diagnostics);
   cut(diagnostics);
+  add_fixes(diagnostics);
   if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
   return {.definitions = std::make_shared<const Definitions>(std::move(definitions)),
           .warnings = std::move(diagnostics)};

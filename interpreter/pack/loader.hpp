@@ -58,6 +58,43 @@ Loaded load_files(const std::vector<std::filesystem::path>& paths, const LoadOpt
 LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const PackOwners& before,
                            const LoadOptions& options, const language::Definitions& standard);
 
+/// A file of a survey: its tree lives as long as what was made of it.
+struct SurveyedFile {
+  std::filesystem::path path;
+  std::string identity;  ///< the path, resolved
+  std::shared_ptr<const syntax::File> tree;
+};
+
+/// A pack, or a file that is no pack's: the files that share one scope.
+struct SurveyedUnit {
+  std::filesystem::path path;
+  bool folder = false;
+  std::string name{};                ///< of a pack
+  std::vector<std::size_t> files{};  ///< of `Survey::files`
+  /// What is sound, private names included; null where the files could not be read.
+  std::shared_ptr<const language::Definitions> definitions{};
+};
+
+/// Where an import of a file leads.
+struct SurveyedImport {
+  std::size_t file;  ///< of `Survey::files`
+  std::string alias;
+  std::string leads;  ///< the identity of a unit; empty where it leads nowhere
+};
+
+/// What there is at a path, whether it is sound or not: for those who look at texts that are being written.
+struct Survey {
+  std::string root;  ///< the identity of what was asked for
+  std::vector<SurveyedFile> files{};
+  std::map<std::string, SurveyedUnit> units{};  ///< by identity: the root, and what it imports
+  std::vector<SurveyedImport> imports{};
+  std::vector<Diagnostic> diagnostics{};  ///< of all files, in the order of their places; not cut
+};
+
+/// Loads a file or a pack as `load_files` does and keeps what is sound: mistakes are in the survey. A lock that differs
+/// is one of them, and the files are read all the same. `path` is a pack's folder, or a file, which is taken alone.
+Survey survey(const std::filesystem::path& path, const LoadOptions& options, const language::Definitions& standard);
+
 /// Loads texts that share one scope and lie in no folder, so that they can import nothing. `standard` is null for the
 /// standard pack's own.
 Loaded load_texts(const std::vector<SourcePointer>& sources, const language::Definitions* standard);

@@ -76,3 +76,33 @@ TEST_CASE("a file's name may be anything") {
       json::parse(report.out)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] ==
       "./%FF%1B%5B2J.rule");
 }
+
+TEST_CASE("check --fix makes the changes that are sure, and leaves the others") {
+  Folder folder;
+  folder.file("a.rule", "rule a { input = x ** 2; param 'bias' = 0 }\nrule b { map = R / stabilise(y) }\n");
+  auto shown = run_shell(folder, "ascribe check --diff a.rule");
+  CHECK_THAT(shown.out, Contains("-rule a { input = x ** 2; param 'bias' = 0 }\n"));
+  CHECK_THAT(bytes_of(folder / "a.rule"), Contains("**"));
+  auto outcome = run_shell(folder, "ascribe check --fix a.rule");
+  CHECK(outcome.code == 1);
+  CHECK(bytes_of(folder / "a.rule") ==
+        "rule a { input = x ^ 2; param \"bias\" = 0 }\nrule b { map = R / stabilise(y) }\n");
+  CHECK(outcome.out == "a.rule: 1 error, 0 warnings\n");
+  CHECK(run_shell(folder, "ascribe check --fix - </dev/null").code == 2);
+}
+
+TEST_CASE("check --watch checks again after each change, and ends with 130") {
+  Folder folder;
+  folder.file("a.rule", "rule a { map = RR }\n");
+  auto outcome = run_shell(folder, R"script(
+# A shell's jobs ignore interruptions, and so would this one.
+python3 -c 'import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execlp("ascribe", "ascribe", "check", "--watch", "a.rule")' > seen 2>/dev/null &
+for i in $(seq 300); do grep -q waiting seen && break; sleep 0.1; done
+echo 'rule a { map = R }' > a.rule
+for i in $(seq 300); do [ "$(grep -c waiting seen)" = 2 ] && break; sleep 0.1; done
+kill -INT $!
+wait $!
+echo $?
+cat seen)script");
+  CHECK(outcome.out == "130\na.rule: 1 error, 0 warnings\nwaiting for changes\na.rule: fine\nwaiting for changes\n");
+}

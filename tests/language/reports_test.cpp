@@ -79,7 +79,7 @@ TEST_CASE("JSON has every message with its places, and how many there are") {
   REQUIRE(document["diagnostics"].size() == 3);
   CHECK(document["diagnostics"][0] == json::parse(R"({"code": "A0001", "severity": "error",
     "message": "cannot read 'x'", "file": null, "line": null, "column": null, "end_line": null, "end_column": null,
-    "note": "", "help": "check it", "related": []})"));
+    "note": "", "help": "check it", "related": [], "fixes": []})"));
   auto& second = document["diagnostics"][1];
   CHECK(second["file"] == "my rules/größe.rule");
   CHECK(second["line"] == 4);
@@ -95,6 +95,25 @@ TEST_CASE("JSON has every message with its places, and how many there are") {
   CHECK(document["diagnostics"][2]["severity"] == "warning");
   CHECK(document["diagnostics"][2]["column"] == 6);
   CHECK(document["diagnostics"][2]["end_column"] == 7);  // one character of two bytes
+}
+
+TEST_CASE("reports have the help that is an edit as one") {
+  auto source = std::make_shared<Source>("a.rule", "rule größe { input = x ** 2 }");
+  std::vector<Diagnostic> found{{.code = Code::foreign_operator,
+                                 .message = "`**` is not an operator",
+                                 .primary = {source, {25, 27}, ""},
+                                 .fixes = {{"write `^`", {{{25, 27}, "^"}}, true}}}};
+  auto fix = json::parse(render_json(found))["diagnostics"][0]["fixes"][0];
+  CHECK(fix["title"] == "write `^`");
+  CHECK(fix["sure"] == true);
+  CHECK(fix["edits"] ==
+        json::parse(R"([{"file": "a.rule", "line": 1, "column": 24, "end_line": 1, "end_column": 26, "text": "^"}])"));
+  auto sarif = json::parse(render_sarif(found))["runs"][0]["results"][0]["fixes"][0];
+  CHECK(sarif["description"]["text"] == "write `^`");
+  auto change = sarif["artifactChanges"][0];
+  CHECK(change["artifactLocation"]["uri"] == "a.rule");
+  CHECK(change["replacements"][0]["deletedRegion"]["startColumn"] == 24);
+  CHECK(change["replacements"][0]["insertedContent"]["text"] == "^");
 }
 
 TEST_CASE("without messages the reports are whole documents") {

@@ -13,6 +13,8 @@ ROOMS = {
     "grammar": [],
     "interpreter/language": ["grammar"],
     "interpreter/pack": ["grammar", "include", "interpreter/language"],
+    "interpreter/assist": ["grammar", "include", "interpreter/language", "interpreter/pack"],
+    "interpreter/server": ["grammar", "include", "interpreter/assist", "interpreter/language", "interpreter/pack"],
     "include": [LIBTORCH, "grammar"],
     "interpreter": [LIBTORCH, "include"],  # version and precompiled header
     "interpreter/libtorch": [LIBTORCH, "grammar", "include"],
