@@ -5,8 +5,8 @@
 #include <map>
 
 #include "grammar/fixes.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/line_diff.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/pack/rule_sources.hpp"
 
 namespace ascribe::command {

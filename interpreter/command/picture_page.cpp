@@ -1,5 +1,5 @@
-#include "interpreter/files/png.hpp"
 #include "interpreter/command/picture_page.hpp"
+#include "interpreter/files/png.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>

@@ -19,7 +19,7 @@ const std::vector<std::string> commands{
     "ascribe",           "ascribe run",         "ascribe compare",   "ascribe layers", "ascribe bench",
     "ascribe check",     "ascribe doc",         "ascribe explain",   "ascribe fmt",    "ascribe pack",
     "ascribe pack lock", "ascribe pack verify", "ascribe pack list", "ascribe plan",   "ascribe repl",
-    "ascribe test",      "ascribe completion",  "ascribe lsp",    "ascribe man"};
+    "ascribe test",      "ascribe completion",  "ascribe lsp",       "ascribe man"};
 
 std::string output(const std::string& command) {
   Folder folder;

@@ -38,9 +38,12 @@ ROOMS = {
         LIBTORCH, "grammar", "include", "interpreter/attach", "interpreter/evaluate", "interpreter/evaluate/reference",
         "interpreter/language", "interpreter/libtorch", "interpreter/model"],
     "interpreter/command": [
-        LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/repl", "interpreter/evaluate",
+        LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command/many", "interpreter/command/repl", "interpreter/evaluate",
         "interpreter/evaluate/plan", "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model",
         "interpreter/pack", "interpreter/picture", "interpreter/testing"],
+    "interpreter/command/many": [
+        LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/files", "interpreter/libtorch",
+        "interpreter/model"],
     "interpreter/command/repl": [
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
         "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack",

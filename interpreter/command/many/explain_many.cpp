@@ -91,7 +91,8 @@ class Many {
     for (std::size_t place = 0; place < inputs_.count() && batch_size_ == 0; ++place) try {
         auto first = run_.model.read(inputs_.item(place)).x;
         run_.model.choose_threads(first);
-        batch_size_ = sensible_batch_size(model, run_.model.model, rules_, chosen_, inputs_.place_in_list(place), first);
+        batch_size_ =
+            sensible_batch_size(model, run_.model.model, rules_, chosen_, inputs_.place_in_list(place), first);
       } catch (const Error& error) {
         if (!is_of_one_input(error)) throw;
       }
@@ -246,7 +247,9 @@ class Many {
     auto page = results_.gallery(summary_->batches(), rules_.description());
     auto explained = inputs_.count() - failed_;
     if (run_.report == "json") {
-      std::cout << Json{{"inputs", inputs_.count()}, {"explained", explained}, {"failed", failed_},
+      std::cout << Json{{"inputs", inputs_.count()},
+                        {"explained", explained},
+                        {"failed", failed_},
                         {"summary", summary_->path().string()}}
                        .dump(2, ' ', false, Json::error_handler_t::replace)
                 << "\n";
