@@ -8,6 +8,8 @@
 
 #include "ascribe/error.hpp"
 #include "ascribe/version.hpp"
+#include "grammar/filled_text.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -25,6 +27,39 @@ int fault(const std::string& what) {
   return report(Error({.code = Code::internal_fault,
                        .message = what.substr(0, what.find('\n')),
                        .help = "this is a fault of Ascribe's; please report it"}));
+}
+
+// What was meant instead of an option that there is not: the first one that CLI11 did not expect.
+std::string unexpected_option(const std::string& message) {
+  auto begin = message.find(": --");
+  if (begin == std::string::npos || message.find("not expected") == std::string::npos) return {};
+  auto rest = message.substr(begin + 2);
+  return rest.substr(0, rest.find_first_of(" =\n"));
+}
+
+// CLI11's message in our words where a name is misspelt, and with a way out.
+Diagnostic refusal(const CLI::App& app, const CLI::ParseError& wrong, const std::string& first) {
+  std::string text = wrong.what();
+  Diagnostic out{.code = Code::usage, .message = text.substr(0, text.find('\n'))};
+  if (app.get_subcommands().empty()) {
+    std::vector<std::string> names;
+    for (auto* each : app.get_subcommands([](auto*) { return true; })) names.push_back(each->get_name());
+    out.help = "`ascribe --help` shows the commands";
+    if (first.empty() || first.starts_with('-')) return out;
+    out.message = filled("there is no command '{}'", first);
+    out.help = did_you_mean(first, names, out.help);
+    return out;
+  }
+  auto& named = *app.get_subcommands().front();
+  out.help = filled("`ascribe {} --help` shows the options", named.get_name());
+  auto option = unexpected_option(text);
+  if (option.empty()) return out;
+  std::vector<std::string> names;
+  for (auto* each : named.get_options())
+    for (auto& name : each->get_lnames()) names.push_back("--" + name);
+  out.message = filled("`ascribe {}` has no option {}", named.get_name(), option);
+  out.help = did_you_mean(option, names, out.help);
+  return out;
 }
 
 int run(int count, char** arguments) {
@@ -51,13 +86,7 @@ int run(int count, char** arguments) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& wrong) {
-    auto& named = app.get_subcommands().empty() ? app : *app.get_subcommands().front();
-    std::string text = wrong.what();
-    return report(
-        Error({.code = Code::usage,
-               .message = text.substr(0, text.find('\n')),
-               .help = named.get_name() == "ascribe" ? "`ascribe --help` shows the commands"
-                                                     : "`ascribe " + named.get_name() + " --help` shows the options"}));
+    return report(Error(refusal(app, wrong, count > 1 ? arguments[1] : "")));
   }
   for (auto& [name, run_command] : commands)
     if (app.got_subcommand(name)) return run_command();

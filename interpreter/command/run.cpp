@@ -67,6 +67,12 @@ struct InnerLayers {
   }
 };
 
+bool is_picture(const std::string& path) { return path.ends_with(".png") || path.ends_with(".svg"); }
+
+void check_inner_ending(const std::string& path) {
+  if (!is_picture(path)) check_ending(path, "--at's file", ".npy", "--at features.0=inner.npy");
+}
+
 std::vector<InnerLayers> inner_layers(const RunOptions& options) {
   std::vector<InnerLayers> out;
   for (auto& text : options.at) {
@@ -79,7 +85,7 @@ std::vector<InnerLayers> inner_layers(const RunOptions& options) {
       throw usage_error(filled("--at {} is for several layers, and names one file", files::quoted_name(text)),
                         filled("write `--at '{}=inner/'`, or `--at '{}=inner_*.npy'`", each.layers, each.layers));
     if (!each.are_several() || !each.path.ends_with('/'))
-      check_ending(each.path, "--at's file", ".npy", "--at features.0=inner.npy");
+      check_inner_ending(each.path);
     out.push_back(std::move(each));
   }
   return out;
@@ -103,12 +109,12 @@ std::vector<Result> results(const RunOptions& options, const Attribution& attrib
     for (auto& [layer, calls] : attribution.layers) {
       if (asked.are_several() ? fnmatch(asked.layers.c_str(), layer.c_str(), 0) != 0 : layer != asked.layers) continue;
       auto path = asked.path_of(layer);
-      auto stem = path.substr(0, path.size() - std::string_view(".npy").size());
+      auto dot = path.rfind('.');
       for (std::size_t i = 0; i < calls.size(); ++i) {
         if (!calls[i].defined()) continue;
         reached = true;
         auto call = calls.size() == 1 ? layer : filled("{}, call {}", layer, i + 1);
-        out.push_back({calls.size() == 1 ? path : filled("{}.{}.npy", stem, i + 1), calls[i], call});
+        out.push_back({calls.size() == 1 ? path : filled("{}.{}{}", path.substr(0, dot), i + 1, path.substr(dot)), calls[i], call});
       }
     }
     if (!reached)
@@ -165,6 +171,15 @@ std::string picture_file(const RunOptions& options, const PictureArguments& pict
                                 .command = own_command_line()});
 }
 
+// Channels are summed, or the strongest are shown, as the options for pictures say.
+std::string picture_of_inner(const PictureArguments& arguments, const Result& result) {
+  auto picture = arguments;
+  picture.file = result.path;
+  picture.features.clear();
+  picture.overlay.reset(), picture.heatmap.beside = false;  // the input is not what the layer saw
+  return drawn(picture, result.relevance.cpu(), {.title = result.of});
+}
+
 int run(const RunOptions& options) {
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
@@ -180,7 +195,13 @@ int run(const RunOptions& options) {
     else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty())
       files::make_folder(folder);
   }
-  options.picture.check();
+  auto drawn_somehow = options.picture;
+  auto inner = inner_layers(options);
+  if (!drawn_somehow.wanted() && (options.report == "html" || std::any_of(inner.begin(), inner.end(), [](auto& each) {
+        return is_picture(each.path);
+      })))
+    drawn_somehow.file = "picture.png";
+  drawn_somehow.check();
   if (options.picture.wanted()) files.push_back(options.picture.file);
   for (auto& path : files) {
     if (std::count(files.begin(), files.end(), path) > 1)
@@ -216,7 +237,10 @@ int run(const RunOptions& options) {
                            tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
-    files::write_npy(each.path, each.relevance.cpu());
+    if (is_picture(each.path))
+      files::write_file(each.path, {picture_of_inner(options.picture, each)});
+    else
+      files::write_npy(each.path, each.relevance.cpu());
   }
   if (options.picture.wanted()) {
     interruption.check(options.picture.file);
@@ -284,7 +308,7 @@ Run add_run(CLI::App& app) {
       "where the relevance goes, in the input's shape: of the first input that gets some, or once for each. Of many "
       "inputs, a folder, or a pattern such as 'maps/*.npy'");
   several(
-      "--at", options->at, "LAYER=FILE.npy|GLOB=DIR/",
+      "--at", options->at, "LAYER=FILE.npy|LAYER=FILE.png|GLOB=DIR/",
       "relevance at the output of an inner layer, or of all that a glob is for. Without --output, it goes no further");
   command
       ->add_option(

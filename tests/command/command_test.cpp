@@ -247,6 +247,17 @@ TEST_CASE("check finds the mistakes of files and says how many") {
   CHECK(run_ascribe("check '" + folder / "large.rule" + "'").code == 4);
 }
 
+TEST_CASE("a misspelt command or option is told what may be meant") {
+  CHECK(run_ascribe("chek a.rule").err ==
+        "error[A0705]: there is no command 'chek'\n  = help: did you mean `check`?\n");
+  CHECK(run_ascribe("zzz").err ==
+        "error[A0705]: there is no command 'zzz'\n  = help: `ascribe --help` shows the commands\n");
+  CHECK_THAT(run_ascribe("run --model a --input b --rules c --outptu d").err,
+             StartsWith("error[A0705]: `ascribe run` has no option --outptu\n  = help: did you mean `--output`?\n"));
+  CHECK_THAT(run_ascribe("run --model a --input b --rules c --zzz d").err,
+             StartsWith("error[A0705]: `ascribe run` has no option --zzz\n  = help: `ascribe run --help`"));
+}
+
 TEST_CASE("usage mistakes exit with 2 and say where help is") {
   CHECK(run_ascribe("").code == 2);
   CHECK_THAT(run_ascribe("").err, StartsWith("error[A0705]: ") && Contains("ascribe --help"));

@@ -153,6 +153,8 @@ TEST_CASE("what run shows needs no file, and is the same with one") {
   CHECK(shown.out + "written to r.npy\n" == written.out);
   CHECK(run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --heatmap only.png").code == 0);
   CHECK(std::filesystem::exists(folder / "only.png"));
+  auto page = run_shell(folder, "ascribe run " + digit + "--rules epsilon_plus --report html");
+  CHECK_THAT(page.out, StartsWith("<!doctype html>") || StartsWith("<!DOCTYPE html>"));
 }
 
 TEST_CASE("run gives relevance at all layers that a glob is for, each in a file of its name") {
@@ -167,6 +169,10 @@ TEST_CASE("run gives relevance at all layers that a glob is for, each in a file 
                                  "inner/features.2.npy\nrelevance at classifier written to at_classifier.npy\n"));
   CHECK(read_npy(folder.path / "inner/features.2.npy").sizes() == at::IntArrayRef({1, 32, 8, 8}));
   CHECK(read_npy(folder.path / "at_classifier.npy").sizes() == at::IntArrayRef({1, 10}));
+  auto drawn = run("--at features.2=inner.png --channels 3 --colour-map coldnhot");
+  CHECK(drawn.err == "");
+  CHECK_THAT(drawn.out, Contains("relevance at features.2 written to inner.png\n"));
+  CHECK(bytes_of(folder / "inner.png").starts_with("\x89PNG"));
   CHECK_THAT(run("--at 'features.*=one.npy'").err,
              StartsWith("error[A0705]: --at 'features.*=one.npy' is for several layers, and names one file"));
   CHECK_THAT(run("--at 'feature.*=inner/'").err,
