@@ -31,9 +31,10 @@ int fault(const std::string& what) {
 
 // What was meant instead of an option that there is not: the first one that CLI11 did not expect.
 std::string unexpected_option(const std::string& message) {
-  auto begin = message.find(": --");
-  if (begin == std::string::npos || message.find("not expected") == std::string::npos) return {};
-  auto rest = message.substr(begin + 2);
+  auto expected = message.find("not expected: ");
+  auto begin = expected == std::string::npos ? expected : message.find(" --", expected);
+  if (begin == std::string::npos) return {};
+  auto rest = message.substr(begin + 1);
   return rest.substr(0, rest.find_first_of(" =\n"));
 }
 
