@@ -138,7 +138,7 @@ void to_colours(const std::uint8_t* inks, std::uint8_t* colours, std::int64_t pi
     }
 }
 
-at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::string_view bytes) {
+at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::string_view bytes, std::uint64_t most) {
   auto check = [&](bool fine) {
     if (!fine) {
       if (decoder.message == std::string_view(cut_short))
@@ -151,7 +151,7 @@ at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::stri
   auto& info = decoder.info;
   decoder.orientation = orientation_in(decoder);  // libjpeg forgets the markers with the last row
   std::uint64_t width = info.image_width, height = info.image_height;
-  check_pixels(shown, width, height);
+  check_pixels(shown, width, height, most);
   // A block of 8 × 8 pixels takes a bit at least, but for arithmetic coding.
   if (!info.arith_code && width * height / 512 > bytes.size())
     refuse_picture(Code::wrong_tensor, shown, filled("is too short for {} × {} pixels", width, height));
@@ -185,9 +185,9 @@ at::Tensor read_pixels(JpegDecoder& decoder, const std::string& shown, std::stri
 
 }  // namespace
 
-Picture decode_jpeg(std::string_view bytes, const std::string& shown) {
+Picture decode_jpeg(std::string_view bytes, const std::string& shown, std::uint64_t most) {
   JpegDecoder decoder(bytes);
-  auto stored = read_pixels(decoder, shown, bytes);
+  auto stored = read_pixels(decoder, shown, bytes, most);
   auto pixels = upright(stored, decoder.orientation);
   auto numbers = at::empty({1, pixels.size(2), pixels.size(0), pixels.size(1)}, at::kFloat);
   numbers.copy_(pixels.permute({2, 0, 1}).unsqueeze(0));

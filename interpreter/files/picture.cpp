@@ -26,20 +26,20 @@ namespace files {
                  help);
 }
 
-Picture picture_in(std::string_view bytes, const std::string& shown) {
+Picture picture_in(std::string_view bytes, const std::string& shown, std::uint64_t most) {
   if (bytes.empty()) refuse_picture(Code::wrong_tensor, shown, "is empty", "give a PNG or JPEG picture");
   auto format = format_of(bytes);
   if (format != Format::png && format != Format::jpeg) refuse_unknown(bytes, shown);
   if (bytes.size() > most_picture_bytes)
     refuse_picture(Code::too_large, shown, filled("has {} bytes; the limit is {}", bytes.size(), most_picture_bytes),
                    "give a smaller picture, or a .npy file");
-  return format == Format::png ? decode_png(bytes, shown) : decode_jpeg(bytes, shown);
+  return format == Format::png ? decode_png(bytes, shown, most) : decode_jpeg(bytes, shown, most);
 }
 
 }  // namespace files
 
-Picture decode_picture(std::string_view bytes, const std::string& name) try {
-  return files::picture_in(bytes, name);
+Picture decode_picture(std::string_view bytes, const std::string& name, std::uint64_t most_pixels) try {
+  return files::picture_in(bytes, name, most_pixels);
 } catch (...) {
   files::rethrow_as_error(Code::wrong_tensor, "cannot read " + name);
 }

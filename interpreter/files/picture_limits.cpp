@@ -1,14 +1,16 @@
 #include "interpreter/files/picture_limits.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "grammar/filled_text.hpp"
 
 namespace ascribe::files {
 
-void check_pixels(const std::string& shown, std::uint64_t width, std::uint64_t height) {
-  if (width * height > most_pixels)
-    refuse_picture(Code::too_large, shown, filled("has {} × {} pixels; the limit is {}", width, height, most_pixels),
+void check_pixels(const std::string& shown, std::uint64_t width, std::uint64_t height, std::uint64_t most) {
+  most = std::min(most, most_pixels);
+  if (width * height > most)
+    refuse_picture(Code::too_large, shown, filled("has {} × {} pixels; the limit is {}", width, height, most),
                    "give a smaller picture");
 }
 

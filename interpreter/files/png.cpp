@@ -110,7 +110,7 @@ bool opaque(const std::vector<png_byte>& samples, std::size_t channels, bool wid
 
 }  // namespace
 
-Picture decode_png(std::string_view bytes, const std::string& shown) {
+Picture decode_png(std::string_view bytes, const std::string& shown, std::uint64_t most) {
   if (auto frames = frames_of(bytes); frames > 1)
     refuse_picture(Code::wrong_tensor, shown, filled("is an animated PNG, of {} pictures", frames),
                    "save one of its pictures as a file of its own");
@@ -121,7 +121,7 @@ Picture decode_png(std::string_view bytes, const std::string& shown) {
   check(read_header(decoder));
   std::uint64_t width = png_get_image_width(decoder.png, decoder.info);
   std::uint64_t height = png_get_image_height(decoder.png, decoder.info);
-  check_pixels(shown, width, height);
+  check_pixels(shown, width, height, most);
   // Deflate expands a byte to 1032 at most: a picture that needs more cannot be in the file.
   if (height * png_get_rowbytes(decoder.png, decoder.info) / 1032 > bytes.size())
     refuse_picture(Code::wrong_tensor, shown, filled("is too short for {} × {} pixels", width, height));

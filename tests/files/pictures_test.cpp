@@ -230,6 +230,18 @@ TEST_CASE("how large a JPEG is is looked at before there is memory for it") {
   CHECK(with_size(0, 0).find("A0702 the picture is no whole JPEG picture: ") == 0);
 }
 
+TEST_CASE("who decodes pictures has a limit of their own for pixels") {
+  Folder folder;
+  for (auto& bytes : {bytes_of(made + "colours.jpg"), encode_png(at::zeros({20, 30, 3}, at::kByte))}) {
+    auto picture = decode_picture(bytes).pixels;
+    auto pixels = static_cast<std::uint64_t>(picture.size(2) * picture.size(3));
+    CHECK(at::equal(decode_picture(bytes, "the picture", pixels).pixels, picture));
+    auto refused = failure(folder, [&] { decode_picture(bytes, "the picture", pixels - 1); });
+    CHECK(refused == "A0004 the picture has " + std::to_string(picture.size(3)) + " × " +
+                         std::to_string(picture.size(2)) + " pixels; the limit is " + std::to_string(pixels - 1));
+  }
+}
+
 // ---- Formats
 
 TEST_CASE("files are what is in them, whatever their names say") {

@@ -1,0 +1,59 @@
+// From the bytes of a picture to the bytes of an answer. It knows nothing of HTTP.
+#pragma once
+
+#include <ascribe/attribute.hpp>
+#include <ascribe/model.hpp>
+#include <ascribe/pack.hpp>
+#include <ascribe/picture.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What is loaded of rules: a value that never changes. Loading anew makes another one, which takes its place; a
+/// request keeps the one that it began with.
+struct Rules {
+  ascribe::Pack pack;
+  ascribe::Composite usual;  ///< where a request names none
+};
+
+enum class Form { png, json, npy };
+
+struct Question {
+  Form form = Form::png;
+  std::optional<std::string> target{};  ///< an index, or a label; without it, the largest output
+  std::optional<std::string> rules{};   ///< a rule or composite of the pack, or a standard one
+  std::string colour_map = "bwr";
+};
+
+/// Throws Failure (400): a word that is none of colour_maps().
+void check_colour_map(const std::string& name);
+
+class Explainer {
+ public:
+  /// Throws Error where the preparation does not fit together.
+  Explainer(ascribe::Model model, ascribe::Preparation preparation, std::vector<std::string> labels,
+            std::uint64_t most_pixels);
+
+  /// The composite that the question names. Throws Error (unknown_rule, private_name, …).
+  static ascribe::Composite rules_for(const Rules& rules, const Question& question);
+
+  /// A PNG, JSON or NumPy array, as the question wants it. Throws Failure (415: no PNG or JPEG; 413: too large) and
+  /// Error. May be called by several threads at once.
+  std::string answer(const ascribe::Composite& rules, const Question& question, std::string_view picture,
+                     std::stop_token stop) const;
+
+ private:
+  ascribe::Target target_of(const Question& question) const;
+  std::string json(const ascribe::Composite& rules, const Question& question, const ascribe::Attribution& found,
+                   const std::vector<ascribe::Diagnostic>& warnings) const;
+  std::string label(std::int64_t index) const;
+
+  const ascribe::Model model_;
+  const ascribe::Preparation preparation_;
+  const std::vector<std::string> labels_;
+  const std::uint64_t most_pixels_;
+};
