@@ -47,7 +47,8 @@ void add_options(CLI::App& command, Options& options) {
   auto add = [&](const char* name, auto& value, const char* help, const char* group) {
     return command.add_option(name, value, help)->group(group)->capture_default_str();
   };
-  add("--model", options.model, "an exported program (.pt2) or a TorchScript file (.pt)", "Model and rules")->required();
+  add("--model", options.model, "an exported program (.pt2) or a TorchScript file (.pt)", "Model and rules")
+      ->required();
   add("--rules", options.rules, "a composite or rule, such as 'epsilon_plus(epsilon = 0.1)'", "Model and rules")
       ->required();
   add("--load", options.load, "rule files and packs; POST /reload reads them again", "Model and rules");

@@ -84,8 +84,7 @@ std::vector<InnerLayers> inner_layers(const RunOptions& options) {
     if (each.are_several() && !each.path.ends_with('/') && each.path.find('*') == std::string::npos)
       throw usage_error(filled("--at {} is for several layers, and names one file", files::quoted_name(text)),
                         filled("write `--at '{}=inner/'`, or `--at '{}=inner_*.npy'`", each.layers, each.layers));
-    if (!each.are_several() || !each.path.ends_with('/'))
-      check_inner_ending(each.path);
+    if (!each.are_several() || !each.path.ends_with('/')) check_inner_ending(each.path);
     out.push_back(std::move(each));
   }
   return out;
@@ -114,7 +113,8 @@ std::vector<Result> results(const RunOptions& options, const Attribution& attrib
         if (!calls[i].defined()) continue;
         reached = true;
         auto call = calls.size() == 1 ? layer : filled("{}, call {}", layer, i + 1);
-        out.push_back({calls.size() == 1 ? path : filled("{}.{}{}", path.substr(0, dot), i + 1, path.substr(dot)), calls[i], call});
+        out.push_back({calls.size() == 1 ? path : filled("{}.{}{}", path.substr(0, dot), i + 1, path.substr(dot)),
+                       calls[i], call});
       }
     }
     if (!reached)
@@ -198,8 +198,8 @@ int run(const RunOptions& options) {
   auto drawn_somehow = options.picture;
   auto inner = inner_layers(options);
   if (!drawn_somehow.wanted() && (options.report == "html" || std::any_of(inner.begin(), inner.end(), [](auto& each) {
-        return is_picture(each.path);
-      })))
+                                    return is_picture(each.path);
+                                  })))
     drawn_somehow.file = "picture.png";
   drawn_somehow.check();
   if (options.picture.wanted()) files.push_back(options.picture.file);

@@ -23,7 +23,8 @@
 //   copies of the library in one process (plugins with a static copy each) share it.
 // - Functions may be called from several threads at once, and objects be read by several; an object that is written to
 //   or moved from belongs to one thread at a time, as everywhere in C++.
-// - How many threads one operator uses is LibTorch's setting, and the host's choice: at::set_num_threads(). Threads that
+// - How many threads one operator uses is LibTorch's setting, and the host's choice: at::set_num_threads(). Threads
+// that
 //   wait for work spin (libgomp's way), so that on a machine with other work, small models, and hosts with a thread for
 //   each request, are quickest with at::set_num_threads(1), by up to a hundred times; OMP_WAIT_POLICY=passive in the
 //   environment ends the spinning, at the price of slower starts. `ascribe run` takes one for models of little work.
