@@ -12,6 +12,7 @@
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/interruption.hpp"
 #include "interpreter/command/model_arguments.hpp"
 #include "interpreter/command/picture_arguments.hpp"
@@ -158,6 +159,7 @@ int compare_maps(const CompareOptions& options) {
     auto arguments = options.common;
     arguments.model = options.models[i];
     auto model = arguments.read_model();
+    arguments.choose_threads(inputs.front());
     for (std::size_t k = 0; k < rules.size(); ++k) {
       ProgressLine line;
       auto found =
@@ -166,6 +168,7 @@ int compare_maps(const CompareOptions& options) {
       for (std::size_t input = 0; input < inputs.size(); ++input)
         if (found.relevances.at(input).defined() && found.relevances[input].is_same(found.relevance))
           explained = inputs[input];
+      chosen.labels().check(outcome_of(found, target, 1).classes);
       cells.push_back({i, k, found.relevance.cpu(), {}});
       auto& relevance = cells.back().relevance;
       tell_targets(cells.back().told, chosen_among(found.output, found, target).cpu(), target, chosen.labels().names,
@@ -208,20 +211,17 @@ Run add_compare(CLI::App& app) {
   several("--model", options->models, "FILE.pt2|FILE.pt",
           "an exported program or a TorchScript file: once for each row")
       ->required();
-  several("--input", options->common.inputs, "FILE.npy|FILE.png|FILE.pt",
-          "a .npy array, a .png picture, or a .pt tensor; dimension 0 counts samples. Once for each input")
-      ->required();
+  options->common.InputArguments::add_to(*command);
   options->common.add_loading_to(*command);
-  command->add_option("--mean", options->common.mean, "of a picture: subtracted, one value or one for each channel")
-      ->delimiter(',');
-  command->add_option("--std", options->common.deviation, "of a picture: divided by after --mean")->delimiter(',');
   command->add_option("--device", options->common.device, "cpu or cuda:0")->type_name("DEVICE");
-  command->add_option("--threads", options->common.threads, "threads for one operator (default: all cores)")
+  command
+      ->add_option("--threads", options->common.threads,
+                   "threads for one operator (default: all cores, or one for small models)")
       ->check(CLI::PositiveNumber);
   options->target.add_to(*command);
   options->picture.add_to(*command);
   one_of(command->add_option("--report", options->report, "how numbers are shown"), {"text", "json"});
-  return [options] { return compare_maps(*options); };
+  return [options] { return telling_misfits(options->common, [&] { return compare_maps(*options); }); };
 }
 
 }  // namespace ascribe::command

@@ -2,7 +2,9 @@
 #include "interpreter/files/png.hpp"
 
 #include <ATen/ATen.h>
+
 #include <fmt/ranges.h>
+#include <algorithm>
 
 #include <iostream>
 
@@ -95,7 +97,10 @@ at::Tensor picture_of(const PictureFacts& facts) {
   auto per_channel = [&](const std::vector<double>& values) {
     return at::tensor(values, at::kDouble).reshape({1, -1, 1, 1});
   };
-  bool known = !facts.mean.empty() || !facts.deviation.empty();
+  auto fits = [&](const std::vector<double>& values) {
+    return values.size() <= 1 || static_cast<std::int64_t>(values.size()) == channels;
+  };
+  bool known = (!facts.mean.empty() || !facts.deviation.empty()) && fits(facts.mean) && fits(facts.deviation);
   if (known && (channels == 1 || channels == 3)) {
     if (!facts.deviation.empty()) image = image * per_channel(facts.deviation);
     if (!facts.mean.empty()) image = image + per_channel(facts.mean);
@@ -120,7 +125,10 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
     std::vector<std::int64_t> indices;
     switch (target.choice()) {
       case Target::Choice::largest:
-        if (classes) indices = {scores[i].argmax().item<std::int64_t>()};
+        if (classes) {
+          auto best = std::get<1>(scores[i].topk(std::min(target.count(), scores.size(1))));
+          indices.assign(best.const_data_ptr<std::int64_t>(), best.const_data_ptr<std::int64_t>() + best.numel());
+        }
         break;
       case Target::Choice::indices:
         indices = target.indices();
@@ -138,19 +146,21 @@ void tell_targets(PictureFacts& facts, const at::Tensor& output, const Target& t
       facts.captions.emplace_back(target.choice() == Target::Choice::all ? "all outputs" : "");
       continue;
     }
-    std::vector<std::string> names;
-    for (auto index : indices) {
+    auto told = [&](std::int64_t index) {
       auto there = classes && index >= 0 && index < scores.size(1);
-      names.push_back(name_of_class(index, labels) +
-                      (there ? "  " + shown_score(scores[i][index].item<double>()) : ""));
-    }
+      return name_of_class(index, labels) + (there ? "  " + shown_score(scores[i][index].item<double>()) : "");
+    };
+    std::vector<std::string> names;
+    for (auto index : indices) names.push_back(told(index));
     constexpr std::size_t most_names = 3;
     auto others = names.size() > most_names ? names.size() - most_names : 0;
     names.resize(names.size() - others);
     auto caption = filled("{}{}", fmt::join(names, " + "), others > 0 ? filled(" + {} others", others) : "");
+    for (auto index : target.opposed()) caption += "\nagainst " + told(index);
     if (classes && indices.size() == 1) {
       auto largest = scores[i].argmax().item<std::int64_t>();
-      if (largest != indices.front())
+      auto& opposed = target.opposed();
+      if (largest != indices.front() && std::find(opposed.begin(), opposed.end(), largest) == opposed.end())
         caption +=
             filled("\nlargest: {}  {}", name_of_class(largest, labels), shown_score(scores[i][largest].item<double>()));
     }

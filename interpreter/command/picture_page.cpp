@@ -1,4 +1,5 @@
 #include "interpreter/command/picture_page.hpp"
+#include "interpreter/command/exit_codes.hpp"
 #include "interpreter/files/png.hpp"
 
 #include <ATen/ATen.h>
@@ -190,6 +191,8 @@ std::string maps_section(const PictureArguments& arguments, const at::Tensor& re
   auto wanted = options.heatmap;
   wanted.columns = 1;
   wanted.beside = original.defined() && original.size(0) == samples;
+  if (wanted.overlay > 0 && !original.defined())
+    throw usage_error("--overlay draws over the input, and this one is no picture", "leave it out");
   if (wanted.beside || wanted.overlay > 0) wanted.original = original.slice(0, 0, shown);
   if (wanted.upside_down && wanted.original.defined()) wanted.original = wanted.original.flip(2);
   if (!arguments.size && shown > 4)

@@ -40,6 +40,13 @@ struct RunOptions {
   bool profile = false;
 };
 
+// The folder that a name is meant as, where there may be many inputs.
+void check_no_folder(const RunOptions& options, const std::string& path, const char* option) {
+  if (options.model.many() && std::filesystem::path(path).extension().empty())
+    throw usage_error(filled("{} '{}' is one file, and there may be many inputs", option, path),
+                      filled("write `{} {}/`", option, path));
+}
+
 void check_ending(const std::string& path, const char* what, const char* ending, const char* example) {
   if (!path.ends_with(ending))
     throw usage_error(filled("{} is a {} file, not '{}'", what, ending, path), filled("write `{}`", example));
@@ -81,7 +88,13 @@ std::vector<InnerLayers> inner_layers(const RunOptions& options) {
       throw usage_error(filled("--at {} names no layer and file", files::quoted_name(text)),
                         "write `--at features.0=inner.npy`");
     InnerLayers each{text.substr(0, equals), text.substr(equals + 1)};
-    if (each.are_several() && !each.path.ends_with('/') && each.path.find('*') == std::string::npos)
+    auto star = each.path.find('*');
+    if (each.are_several() && star != std::string::npos &&
+        (star != each.path.rfind('*') || each.path.find('/', star) != std::string::npos))
+      throw usage_error(
+          filled("--at {} is no pattern for files: it has one `*`, in the file's name", files::quoted_name(text)),
+          filled("write `--at '{}=inner_*.npy'`", each.layers));
+    if (each.are_several() && !each.path.ends_with('/') && star == std::string::npos)
       throw usage_error(filled("--at {} is for several layers, and names one file", files::quoted_name(text)),
                         filled("write `--at '{}=inner/'`, or `--at '{}=inner_*.npy'`", each.layers, each.layers));
     if (!each.are_several() || !each.path.ends_with('/')) check_inner_ending(each.path);
@@ -182,7 +195,11 @@ std::string picture_of_inner(const PictureArguments& arguments, const Result& re
 
 int run(const RunOptions& options) {
   std::vector<std::string> files = options.outputs;
-  for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
+  for (auto& path : files) {
+    check_no_folder(options, path, "--output");
+    check_ending(path, "--output", ".npy", "--output relevance.npy");
+  }
+  if (options.picture.wanted()) check_no_folder(options, options.picture.file, "--heatmap");
   AttributeOptions wanted{.to_input = !options.outputs.empty() || options.picture.wanted() || !options.tokens.empty() ||
                                       options.report == "html" || options.at.empty(),
                           .sum_embeddings = true,
@@ -190,10 +207,7 @@ int run(const RunOptions& options) {
                           .profile = options.profile};
   for (auto& each : inner_layers(options)) {
     wanted.layers.push_back(each.layers);
-    if (!each.are_several())
-      files.push_back(each.path);
-    else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty())
-      files::make_folder(folder);
+    if (!each.are_several()) files.push_back(each.path);
   }
   auto drawn_somehow = options.picture;
   auto inner = inner_layers(options);
@@ -207,6 +221,14 @@ int run(const RunOptions& options) {
     if (std::count(files.begin(), files.end(), path) > 1)
       throw usage_error(filled("'{}' is to be written twice", path), "give each result a file of its own");
     files::check_writable(path);
+    auto is_read = [&](const std::string& given) {
+      std::error_code missing;
+      return std::filesystem::equivalent(given, path, missing) && !missing;
+    };
+    auto& inputs = options.model.inputs;
+    if (std::any_of(inputs.begin(), inputs.end(), is_read) || is_read(options.model.model) ||
+        is_read(options.target.labels) || is_read(options.tokens))
+      throw usage_error(filled("'{}' is read, and would be overwritten", path), "give the result a file of its own");
   }
 
   std::vector<std::string> token_lines;
@@ -237,6 +259,8 @@ int run(const RunOptions& options) {
                            tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
+    if (auto folder = std::filesystem::path(each.path).parent_path(); !each.of.empty() && !folder.empty())
+      files::make_folder(folder);
     if (is_picture(each.path))
       files::write_file(each.path, {picture_of_inner(options.picture, each)});
     else

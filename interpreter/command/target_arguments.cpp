@@ -121,11 +121,19 @@ ChosenTarget::ChosenTarget(const TargetArguments& arguments) {
       target_ = Target::largest(*count);
     } else if (text.starts_with('@')) {
       each_from_ = text.substr(1);
-      for (auto& line : read_lines(each_from_, "targets")) each_.push_back(index_of(line, labels_, "--target"));
+      for (auto& line : read_lines(each_from_, "targets")) {
+        if (line.empty())
+          throw usage_error(filled("line {} of {} is empty", each_.size() + 1, files::quoted(each_from_)),
+                            "give a target on each line, one for each input");
+        each_.push_back(index_of(line, labels_, "--target"));
+      }
     } else {
       indices.push_back(index_of(text, labels_, "--target"));
     }
   }
+  for (auto index : opposed_)
+    if (std::find(indices.begin(), indices.end(), index) != indices.end())
+      throw usage_error(filled("output {} is a target, and what it is against", index), "choose two different ones");
   if (!indices.empty()) target_ = Target(std::move(indices));
 }
 

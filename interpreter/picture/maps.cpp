@@ -102,8 +102,9 @@ Maps maps_of(const at::Tensor& relevance, const HeatmapOptions& options) {
   values = values.to(at::kDouble);
   // Now [length], [samples, length], [samples, parts, length]; or [samples, (parts,) height, width].
   if (out.strips)
-    values = dimensions < 2 ? values.reshape({1, 1, 1, -1})
-                            : values.reshape({values.size(0), options.channels > 0 ? values.size(1) : 1, 1, -1});
+    values = dimensions < 2
+                 ? values.reshape({1, 1, 1, values.numel()})
+                 : values.reshape({values.size(0), options.channels > 0 ? values.size(1) : 1, 1, values.size(-1)});
   else if (values.dim() == 3)
     values = values.unsqueeze(1);
   if (options.smooth > 0) values = smoothed(values, options.smooth);

@@ -1,5 +1,6 @@
 // `ascribe run` over many inputs: batches, what is broken, runs that are cut and go on.
 #include <ATen/ATen.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -206,6 +207,103 @@ TEST_CASE("where nothing can be explained, the reason is told once") {
       digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input in --target 12 --output out/");
   CHECK(outcome.code == 2);
   CHECK(outcome.err == "error[A0704]: target 12 is out of range: the model has 10 outputs\n  = help: choose 0 to 9\n");
+}
+
+// A saved model from the body of `forward`.
+void save_model(const fs::path& path, const std::string& body) {
+  torch::jit::Module model("model");
+  model.define("def forward(self, x):\n  return " + body + "\n");
+  model.save(path.string());
+}
+
+TEST_CASE("no input is written over, and no result becomes an input") {
+  ManyDigits digits(4);
+  auto before = digits.contents("in");
+  for (auto option : {"--output in/", "--output 'in/*.npy'", "--recursive --output in/maps/"}) {
+    auto outcome = digits.run(option);
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, StartsWith("error[A0705]: results in 'in") || Contains("would be overwritten"));
+  }
+  digits.file("list.txt", "in/0.npy\nin/1.npy\n");
+  CHECK_THAT(
+      run_shell(digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input @list.txt --output in/").err,
+      Contains("'in/0.npy' is an input, and would be overwritten"));
+  CHECK_THAT(
+      run_shell(digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input in/0.npy --output in/0.npy")
+          .err,
+      StartsWith("error[A0705]: 'in/0.npy' is read, and would be overwritten"));
+  CHECK(digits.contents("in") == before);
+}
+
+TEST_CASE("a command that fails leaves the summary of an earlier run") {
+  ManyDigits digits(4);
+  CHECK(digits.run("--output out/").code == 0);
+  auto before = digits.contents("out");
+  digits.file("labels.txt", "one\n");
+  for (auto wrong : {"--target 12", "--labels labels.txt", "--mean 1 --grey --colour"}) {
+    CHECK(digits.run(filled("--output out/ {}", wrong)).code != 0);
+    CHECK(digits.contents("out") == before);
+  }
+  for (auto damaged : {"{\"run\":5}\n", "{\"run\":{\"threads\":-1}}\n", "no summary\n"}) {
+    digits.file("out/summary.jsonl", damaged);
+    CHECK_THAT(digits.run("--output out/ --resume").err, StartsWith("error[A0705]: 'out/summary.jsonl' is no summary"));
+  }
+  fs::remove(digits.path / "out/summary.jsonl");
+  CHECK(run_shell(digits, "mkfifo out/summary.jsonl; timeout 20 " + ManyDigits::command("--output out/")).code == 3);
+}
+
+TEST_CASE("an input that has changed is explained again when a run goes on") {
+  ManyDigits digits(6);
+  CHECK(digits.run("--output out/ --batch-size 2").code == 0);
+  digits.write("in/3.npy", read_npy(digits.path / "in/0.npy"));
+  CHECK(digits.run("--output out/ --resume").code == 0);
+  CHECK(digits.summary("out/summary.jsonl")[5]["predictions"][0]["index"] == 0);
+  CHECK_THAT(digits.run("--output 'out/other_*.npy' --resume").err, Contains("not the same results"));
+}
+
+TEST_CASE("relevance that is not finite is told of many inputs, and of a run that goes on") {
+  ManyDigits digits(3);
+  save_model(digits.path / "nan.pt", "torch.linear(x.flatten(1), torch.ones([2, 64])) / 0.0");
+  auto command = [&](const std::string& more) {
+    return run_shell(digits, "ascribe run --model nan.pt --rules epsilon_plus --input in " + more);
+  };
+  auto outcome = command("--output out/ --heatmap out/");
+  CHECK_THAT(outcome.err, Contains("warning[A0503]: the relevance of in/0.npy is not finite"));
+  CHECK_THAT(outcome.out, StartsWith("3 of 3 inputs explained, 3 not finite"));
+  CHECK(command("--output out/ --heatmap out/ --resume").code == 0);
+  CHECK_THAT(bytes_of(digits.path / "out/index.html"), Contains("not finite"));
+  CHECK_THAT(command("").out, Contains("nan arrived"));
+}
+
+TEST_CASE("inputs of models that mix samples, or count them elsewhere, are explained one by one") {
+  ManyDigits digits(5);
+  auto alone = [&](const std::string& model) {
+    run_shell(digits,
+              "ascribe run --model " + model + " --rules epsilon_plus --input in/3.npy --target 0 --output alone.npy");
+    return read_npy(digits.path / "alone.npy");
+  };
+  auto check = [&](const std::string& model, const std::string& more) {
+    INFO(model << more);
+    auto outcome = run_shell(
+        digits, "ascribe run --model " + model + " --rules epsilon_plus --input in --target 0 --output out/ " + more);
+    CHECK(outcome.err == "");
+    CHECK(at::allclose(read_npy(digits.path / "out/3.npy"), alone(model), 1e-4, 1e-6));
+  };
+  save_model(digits.path / "mixes.pt", "torch.linear(x.flatten(1) - x.flatten(1).mean(0, True), torch.ones([3, 64]))");
+  check("mixes.pt", "");
+  save_model(digits.path / "steps.pt",
+             "torch.linear(x.flatten(1).unsqueeze(0).expand(5, -1, -1), torch.ones([3, 64]))");
+  check("steps.pt", "");
+  check("steps.pt", "--batch-size 5");  // as many as there are steps
+}
+
+TEST_CASE("what cannot be drawn is one input's failure") {
+  ManyDigits digits(3);
+  digits.write("in/1a.npy", at::zeros({300, 1, 8, 8}));
+  auto outcome = digits.run("--output out/ --heatmap out/ --size 4096");
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.out, StartsWith("3 of 4 inputs explained, 1 failed"));
+  CHECK(!fs::exists(digits.path / "out/1a.npy"));
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ struct Explained {
   InputItem item;
   std::optional<Diagnostic> failure{};
   at::Tensor relevance{}, input{};  ///< on the CPU; the input where pictures need it
+  bool is_picture = false;          ///< the input; an array is taken as it is
   at::Tensor output{};              ///< [samples, classes] among which the target chooses
   Outcome outcome{};
   Target target = Target::largest();
@@ -62,16 +63,19 @@ bool is_of_one_input(const Error& error);
 
 class Explainer {
  public:
-  Explainer(const Model& model, const Composite& rules, const ChosenTarget& chosen, bool keeps_inputs,
-            std::stop_token stop);
+  /// `sample_dimension`: of the output, as one input alone says it; only where it is 0, inputs share a batch.
+  Explainer(const Model& model, const Composite& rules, const ChosenTarget& chosen,
+            std::optional<std::int64_t> sample_dimension, bool keeps_inputs, std::stop_token stop);
 
   struct Found {
     std::vector<Explained> inputs;
     nlohmann::json end;  ///< what the layers kept, of all of them
   };
-  /// Inputs of one shape at a time; where that fails, one by one. Throws Error where nothing can be explained that way,
-  /// or `strict` is set.
+  /// Inputs of one shape at a time; where that fails, one by one. Throws Error where it is not for an input, many in
+  /// turn failed and none did not, or `strict` is set.
   Found explain(std::vector<BatchItem> items, bool strict, const InputArguments& arguments);
+  /// Something was explained before.
+  void go_on() { any_ = true; }
 
  private:
   void together(std::vector<BatchItem*> items, std::vector<Explained*> found, Report& report);
@@ -79,7 +83,9 @@ class Explainer {
   const Model& model_;
   const Composite& rules_;
   const ChosenTarget& chosen_;
+  std::optional<std::int64_t> sample_dimension_;
   bool keeps_inputs_, any_ = false;
+  std::size_t failures_ = 0;
   std::stop_token stop_;
 };
 

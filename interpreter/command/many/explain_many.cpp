@@ -36,6 +36,8 @@ class Many {
         results_(run.output, run.picture, run.model, chosen_),
         rules_(run.model.read_rules(&sources_)) {
     chosen_.check_inputs(inputs_.all());
+    run.model.preparation();  // what contradicts itself is told before any work
+    results_.check_apart(inputs_, run.model.inputs.front(), run.model.recursive);
   }
 
   int run() {
@@ -46,7 +48,8 @@ class Many {
     if (summary_) summary_->begin(header());
     auto batches = batches_to_do();
     progress_.emplace(inputs_.count(), inputs_.count() - count(batches));
-    Explainer explainer(model, rules_, chosen_, run_.picture.wanted(), interruption_.token());
+    Explainer explainer(model, rules_, chosen_, sample_dimension_, run_.picture.wanted(), interruption_.token());
+    if (summary_ && !summary_->batches().empty()) explainer.go_on();
     work(batches, explainer);
     progress_.reset();
     finish();
@@ -73,7 +76,7 @@ class Many {
               {"options", digest_of(run_.settings)},
               {"rule files", digest_of(sources_)},
               {"inputs", inputs_.digest()},
-              {"results", results_.kinds()},
+              {"results", results_.patterns()},
               {"shard", inputs_.shard_name()},
               {"batch size", batch_size_},
               {"threads", at::get_num_threads()},
@@ -87,16 +90,24 @@ class Many {
     batch_size_ = run_.many.batch_size;
     if (batch_size_ == 0) batch_size_ = before.value("batch size", std::int64_t{0});
     if (run_.model.threads == 0 && before.contains("threads")) at::set_num_threads(before["threads"].get<int>());
-    if (batch_size_ > 0) return;
-    for (std::size_t place = 0; place < inputs_.count() && batch_size_ == 0; ++place) try {
+    constexpr std::size_t most_tries = 8;
+    for (std::size_t place = 0; place < std::min(inputs_.count(), most_tries); ++place) try {
+        check_stop();
         auto first = run_.model.read(inputs_.item(place)).x;
-        run_.model.choose_threads(first);
-        batch_size_ =
-            sensible_batch_size(model, run_.model.model, rules_, chosen_, inputs_.place_in_list(place), first);
+        if (!before.contains("threads")) run_.model.choose_threads(first);
+        BatchProbe probe(model, run_.model.model, rules_, chosen_, interruption_.token());
+        sample_dimension_ = probe.sample_dimension(inputs_.place_in_list(place), first);
+        if (batch_size_ == 0) batch_size_ = probe.batch_size(inputs_.place_in_list(place), first);
+        break;
       } catch (const Error& error) {
         if (!is_of_one_input(error)) throw;
       }
     batch_size_ = std::max<std::int64_t>(batch_size_, 1);
+  }
+
+  void check_stop() const {
+    if (interruption_.token().stop_requested())
+      throw Error({.code = Code::stopped, .message = "stopped as requested", .help = "begin again"});
   }
 
   std::vector<std::size_t> batches_to_do() const {
@@ -138,6 +149,7 @@ class Many {
       guarded(reading, [&] {
         for (auto number : batches) {
           if (!places.take()) break;
+          check_stop();
           read.put(read_batch(number));
         }
       });
@@ -216,8 +228,17 @@ class Many {
     Summary::Batch lines{{}, std::move(batch.end)};
     std::size_t failed = 0;
     for (auto& each : batch.inputs) {
-      lines.inputs.push_back(results_.write(each));
+      lines.inputs.push_back(results_.write(each, run_.many.strict));
       for (auto& warning : each.warnings) say_once(warning);
+      if (!each.failure && !is_finite(each)) {
+        if (not_finite_ == 0)
+          progress_->say(render_text({.code = Code::not_finite,
+                                      .severity = Severity::warning,
+                                      .message = filled("the relevance of {} is not finite", each.item.path),
+                                      .help = "give some layer a larger stabilizer, or another rule: `ascribe run` on "
+                                              "this input says which"}));
+        ++not_finite_;
+      }
       if (!each.failure) continue;
       ++failed;
       progress_->say(render_text(*each.failure));
@@ -244,7 +265,7 @@ class Many {
     for (auto& warning : inputs_.warnings()) std::cerr << render_text(warning);
     if (!summary_) return;
     summary_->finish();
-    auto page = results_.gallery(summary_->batches(), rules_.description());
+    auto page = results_.gallery(summary_->batches(), rules_.description(), inputs_.shard_name());
     auto explained = inputs_.count() - failed_;
     if (run_.report == "json") {
       std::cout << Json{{"inputs", inputs_.count()},
@@ -255,8 +276,10 @@ class Many {
                 << "\n";
       return;
     }
-    std::cout << filled("{} of {} inputs explained{}, in batches of {}\nsummary in {}\n", explained, inputs_.count(),
-                        failed_ > 0 ? filled(", {} failed", failed_) : "", batch_size_, summary_->path().string());
+    std::cout << filled("{} of {} inputs explained{}{}, in batches of {}\nsummary in {}\n", explained, inputs_.count(),
+                        failed_ > 0 ? filled(", {} failed", failed_) : "",
+                        not_finite_ > 0 ? filled(", {} not finite", not_finite_) : "", batch_size_,
+                        summary_->path().string());
     if (page) std::cout << "page of all in " << *page << "\n";
   }
 
@@ -270,7 +293,8 @@ class Many {
   std::optional<Summary> summary_;
   std::optional<ManyProgress> progress_;
   std::int64_t batch_size_ = 0;
-  std::size_t failed_ = 0;
+  std::optional<std::int64_t> sample_dimension_;
+  std::size_t failed_ = 0, not_finite_ = 0;
   bool labels_checked_ = false;
   std::vector<std::string> said_;
 };

@@ -30,7 +30,7 @@ const words = document.querySelector('#words'), order = document.querySelector('
 function show() {
   const wanted = words.value.toLowerCase();
   const key = { file: e => +e.dataset.place, score: e => -e.dataset.score, kept: e => +e.dataset.kept }[order.value];
-  const found = all.filter(e => e.dataset.words.includes(wanted)).sort((a, b) => key(a) - key(b));
+  const found = all.filter(e => e.dataset.words.toLowerCase().includes(wanted)).sort((a, b) => key(a) - key(b));
   main.replaceChildren(...found);
   count.textContent = found.length + ' of ' + all.length;
 }
@@ -47,11 +47,13 @@ std::string as_link(const std::string& path) {
   return out;
 }
 
-std::string lower(std::string text) {
-  for (auto& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+// Not finite numbers are null in JSON.
+double number_of(const Summary::Json& json, const char* key) {
+  auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : NAN;
 }
+
+std::string shown_value(double value) { return std::isfinite(value) ? filled("{:.5g}", value) : "not finite"; }
 
 std::string class_of(const Summary::Json& scored) {
   auto index = filled("{}", scored.value("index", std::int64_t{0}));
@@ -65,30 +67,32 @@ std::string figure_of(const Summary::Json& input, const fs::path& way, std::size
     return filled(
         "<figure class=\"failed\" data-place=\"{}\" data-score=\"-1e300\" data-kept=\"0\" data-words=\"{}\">"
         "<figcaption>{}<small>{}</small></figcaption></figure>\n",
-        place, escaped_html(lower(name)), escaped_html(name), escaped_html(input["error"].value("message", "")));
+        place, escaped_html(name), escaped_html(name), escaped_html(input["error"].value("message", "")));
   std::string picture;
   for (auto& result : input.value("results", Summary::Json::array()))
     if (result.value("what", "") == "picture") picture = (way / result.value("path", "")).lexically_normal().string();
   auto& sample = input.contains("samples") && !input["samples"].empty() ? input["samples"][0] : input;
   std::string told, words = name;
-  double score = 0;
+  double score = -1e300;
   auto predictions = sample.value("predictions", Summary::Json::array());
   for (auto& each : predictions) words += " " + class_of(each);
   if (!predictions.empty()) {
-    score = predictions[0].value("value", 0.0);
-    told += filled("<b>{}</b> {:.5g}", escaped_html(class_of(predictions[0])), score);
+    auto value = number_of(predictions[0], "value");
+    if (std::isfinite(value)) score = value;
+    told += filled("<b>{}</b> {}", escaped_html(class_of(predictions[0])), shown_value(value));
   }
   for (auto& each : sample.value("targets", Summary::Json::array()))
     if (predictions.empty() || each.value("index", std::int64_t{-1}) != predictions[0].value("index", std::int64_t{-2}))
-      told += filled("; explained: {} {:.5g}", escaped_html(class_of(each)), each.value("value", 0.0));
-  auto start = sample.value("start", 0.0), sum = sample.value("sum", 0.0);
-  auto kept = start != 0 && std::isfinite(sum) ? sum / start : 0;
+      told += filled("; explained: {} {}", escaped_html(class_of(each)), shown_value(number_of(each, "value")));
+  auto start = number_of(sample, "start"), sum = number_of(sample, "sum");
+  auto kept = sum / start;
   return filled(
       "<figure data-place=\"{}\" data-score=\"{}\" data-kept=\"{}\" data-words=\"{}\"><a href=\"{}\">"
       "<img loading=\"lazy\" src=\"{}\" alt=\"relevance of {}\"></a><figcaption>{}<small>{}</small><small>"
-      "{:.5g} started, {:.5g} arrived{}</small></figcaption></figure>\n",
-      place, score, kept, escaped_html(lower(words)), as_link(picture), as_link(picture), escaped_html(name), told,
-      escaped_html(name), start, sum, input.value("finite", true) ? "" : "; not finite");
+      "{}{} arrived</small></figcaption></figure>\n",
+      place, score, std::isfinite(kept) ? kept : -1e300, escaped_html(words), as_link(picture), as_link(picture),
+      escaped_html(name), told, escaped_html(name), sample.contains("start") ? shown_value(start) + " started, " : "",
+      shown_value(sum));
 }
 
 }  // namespace

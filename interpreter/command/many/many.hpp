@@ -30,7 +30,7 @@ struct ManyRun {
   const TargetArguments& target;
   const PictureArguments& picture;
   const ManyArguments& many;
-  std::string output;  ///< a folder, a pattern with `*`, a .npy file for all, or nothing
+  std::string output;  ///< a folder, a pattern with `*`, or nothing
   std::string report;  ///< text or json
   std::string
       settings;  ///< of everything that changes results: as the options say it, and what is in files that they name

@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <unordered_set>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -38,6 +40,24 @@ Summary::Json as_json(const std::vector<Scored>& scored, const Labels& labels) {
   return out;
 }
 
+// The way to a file from a folder, links followed: both may be moved together.
+fs::path way_to(const fs::path& path, const fs::path& from) {
+  return fs::relative(fs::weakly_canonical(path), fs::weakly_canonical(from));
+}
+
+// Not finite numbers are null in JSON.
+double number_in(const Summary::Json& json, const char* key) {
+  auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : NAN;
+}
+
+std::string shown_number(double value) { return std::isnan(value) ? "nan" : filled("{:.6g}", value); }
+
+bool is_within(const fs::path& path, const fs::path& folder) {
+  auto [end, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
 }  // namespace
 
 Results::Results(const std::string& output, const PictureArguments& picture, const InputArguments& inputs,
@@ -63,14 +83,46 @@ std::optional<fs::path> Results::summary(const std::string& shard) const {
 
 fs::path Results::summary_folder() const { return (relevance_ ? relevance_ : pictures_)->folder(); }
 
-std::string Results::kinds() const {
-  auto ending = [](const Destination& of) { return fs::path(of.path_of("x")).extension().string(); };
-  return (relevance_ ? ending(*relevance_) : "") + (pictures_ ? " " + ending(*pictures_) : "");
+std::string Results::patterns() const {
+  std::string out;
+  for (auto* each : {&relevance_, &pictures_})
+    if (*each) out += (out.empty() ? "" : " ") + way_to((*each)->path_of("*"), summary_folder()).string();
+  return out;
+}
+
+void Results::check_apart(const Inputs& inputs, const std::string& given, bool recursive) const {
+  auto help = "write somewhere else: `--output maps/`";
+  if (fs::is_directory(given)) {
+    auto folder = fs::weakly_canonical(given);
+    for (auto* each : {&relevance_, &pictures_}) {
+      if (!*each) continue;
+      auto into = fs::weakly_canonical((*each)->folder());
+      if (into == folder || (recursive && is_within(into, folder)))
+        throw usage_error(filled("results in {} would be inputs of the next run over {}",
+                                 files::quoted((*each)->folder()), files::quoted(given)),
+                          help);
+    }
+  }
+  std::map<fs::path, fs::path> folders;  // of which there are few: each is looked up once
+  auto whole = [&](const fs::path& path) {
+    auto& folder = folders[path.parent_path()];
+    if (folder.empty()) folder = fs::weakly_canonical(fs::absolute(path).parent_path());
+    return (folder / path.filename()).string();
+  };
+  std::unordered_set<std::string> read;
+  for (std::size_t i = 0; i < inputs.count(); ++i) read.insert(whole(inputs.item(i).path));
+  for (std::size_t i = 0; i < inputs.count(); ++i)
+    for (auto* each : {&relevance_, &pictures_})
+      if (*each && read.contains(whole((*each)->path_of(inputs.item(i).name))))
+        throw usage_error(
+            filled("{} is an input, and would be overwritten", files::quoted((*each)->path_of(inputs.item(i).name))),
+            help);
 }
 
 std::string Results::picture_of_input(const Explained& input) const {
   auto preparation = inputs_.preparation();
-  PictureFacts facts{.input = input.input, .mean = preparation.mean, .deviation = preparation.deviation};
+  PictureFacts facts{.input = input.input};
+  if (input.is_picture) facts.mean = preparation.mean, facts.deviation = preparation.deviation;
   tell_targets(facts, input.output, input.target, chosen_.labels().names,
                input.relevance.dim() == 0 ? 1 : input.relevance.size(0));
   auto picture = picture_;
@@ -78,12 +130,26 @@ std::string Results::picture_of_input(const Explained& input) const {
   return drawn(picture, input.relevance, facts);
 }
 
-Summary::Json Results::write(const Explained& input) const {
+Summary::Json Results::write(Explained& input, bool strict) const {
   Summary::Json line{{"file", input.item.path}, {"name", input.item.name}};
+  struct File {
+    const char* what;
+    std::string path, bytes;
+  };
+  std::vector<File> made;
+  if (!input.failure) try {  // what cannot be drawn is one input's fault; what cannot be written is not
+      if (relevance_) made.push_back({"relevance", relevance_->path_of(input.item.name), encode_npy(input.relevance)});
+      if (pictures_) made.push_back({"picture", pictures_->path_of(input.item.name), picture_of_input(input)});
+    } catch (const Error& error) {
+      if (strict) throw;
+      input.failure = error.diagnostics().front();
+      input.failure->message = filled("{}: {}", input.item.path, input.failure->message);
+    }
   if (input.failure) {
     line["error"] = {{"code", code_name(input.failure->code)}, {"message", input.failure->message}};
     return line;
   }
+  line["modified"] = modified(input.item.path);
   auto samples = Summary::Json::array();
   for (std::size_t i = 0; i < input.sums.size(); ++i) {
     Summary::Json sample{{"sum", input.sums[i]}};
@@ -96,18 +162,18 @@ Summary::Json Results::write(const Explained& input) const {
     line.update(samples.front());
   else
     line["samples"] = std::move(samples);
-  if (!input.relevance.isfinite().all().item<bool>()) line["finite"] = false;
-  auto write = [&](const char* what, const std::string& path, const std::string& bytes) {
+  if (!is_finite(input)) line["finite"] = false;
+  for (auto& [what, path, bytes] : made) {
     if (auto folder = fs::path(path).parent_path(); !folder.empty()) files::make_folder(folder);
     // Whoever goes on looks at sizes.
     files::write_file(path, {bytes}, /*durably=*/false);
-    auto here = fs::path(path).lexically_relative(summary_folder());
-    line["results"].push_back({{"what", what}, {"path", here.empty() ? path : here.string()}, {"bytes", bytes.size()}});
-  };
-  if (relevance_) write("relevance", relevance_->path_of(input.item.name), encode_npy(input.relevance));
-  if (pictures_) write("picture", pictures_->path_of(input.item.name), picture_of_input(input));
+    line["results"].push_back(
+        {{"what", what}, {"path", way_to(path, summary_folder()).string()}, {"bytes", bytes.size()}});
+  }
   return line;
 }
+
+bool is_finite(const Explained& input) { return input.relevance.isfinite().all().item<bool>(); }
 
 std::string Results::shown(const Summary::Json& line, bool as_json) const {
   if (as_json) return line_of(line);
@@ -116,21 +182,21 @@ std::string Results::shown(const Summary::Json& line, bool as_json) const {
   for (auto& sample : line.contains("samples") ? line["samples"] : Summary::Json::array({line})) {
     if (sample.contains("predictions") && !sample["predictions"].empty()) {
       auto& best = sample["predictions"][0];
-      out += filled("  {} (output {:.6g})", chosen_.labels().told(best["index"].get<std::int64_t>()),
-                    best["value"].get<double>());
+      out += filled("  {} (output {})", chosen_.labels().told(best["index"].get<std::int64_t>()),
+                    shown_number(number_in(best, "value")));
     }
-    auto start = sample.value("start", 0.0), sum = sample["sum"].get<double>();
-    out += filled("  {:.6g} started, {:.6g} arrived", start, sum);
+    if (sample.contains("start")) out += filled("  {} started,", shown_number(number_in(sample, "start")));
+    out += filled("  {} arrived", shown_number(number_in(sample, "sum")));
   }
   return out + "\n";
 }
 
 std::optional<std::string> Results::gallery(const std::map<std::size_t, Summary::Batch>& batches,
-                                            const std::string& rules) const {
+                                            const std::string& rules, const std::string& shard) const {
   if (!pictures_) return {};
-  auto path = (fs::path(pictures_->folder()) / "index.html").string();
-  auto way = summary_folder().lexically_relative(pictures_->folder());
-  files::write_file(path, {gallery_page(batches, way, rules)});
+  auto name = shard.empty() ? "index.html" : filled("index.{}.html", shard);
+  auto path = (fs::path(pictures_->folder()) / name).string();
+  files::write_file(path, {gallery_page(batches, way_to(summary_folder(), pictures_->folder()), rules)});
   return path;
 }
 

@@ -13,6 +13,9 @@
 
 namespace ascribe::command {
 
+/// Whether all of an input's relevance is.
+bool is_finite(const Explained& input);
+
 class Results {
  public:
   /// `output`: as `--output` says it; nothing where no relevance is to be written. Throws Error (usage;
@@ -22,16 +25,19 @@ class Results {
 
   /// Where the run's summary is; nothing where nothing is written.
   std::optional<std::filesystem::path> summary(const std::string& shard) const;
-  /// Which sorts of files there are.
-  std::string kinds() const;
-  /// Writes an input's files, each of which appears whole or not at all, and tells what there is. Throws Error
-  /// (unwritable_file).
-  Summary::Json write(const Explained& input) const;
+  /// Where the files are, seen from the summary: `*.npy ../maps/*.png`.
+  std::string patterns() const;
+  /// Throws Error (usage) where a result would be written over an input, or be one of the next run over the folder
+  /// `given`.
+  void check_apart(const Inputs& inputs, const std::string& given, bool recursive) const;
+  /// Writes an input's files, each of which appears whole or not at all, and tells what there is. What cannot be drawn
+  /// becomes the input's failure, unless `strict` is set. Throws Error (unwritable_file).
+  Summary::Json write(Explained& input, bool strict) const;
   /// The same line for people, or as it is.
   std::string shown(const Summary::Json& line, bool as_json) const;
   /// The page on which all pictures are, where there are some.
-  std::optional<std::string> gallery(const std::map<std::size_t, Summary::Batch>& batches,
-                                     const std::string& rules) const;
+  std::optional<std::string> gallery(const std::map<std::size_t, Summary::Batch>& batches, const std::string& rules,
+                                     const std::string& shard) const;
 
  private:
   std::filesystem::path summary_folder() const;

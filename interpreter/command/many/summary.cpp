@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
+#include <utility>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -32,8 +34,9 @@ std::string read_all(int descriptor) {
   return out;
 }
 
-// Whether every file that the line names is there, with as many bytes as it had.
+// Whether every file that the line names is there, with as many bytes as it had, and the input is what it was.
 bool results_are_there(const Summary::Json& line, const fs::path& folder) {
+  if (line.contains("modified") && line["modified"] != modified(line.value("file", ""))) return false;
   for (auto& result : line.value("results", Summary::Json::array())) {
     std::error_code failed;
     auto size = fs::file_size(folder / result.value("path", ""), failed);
@@ -44,47 +47,73 @@ bool results_are_there(const Summary::Json& line, const fs::path& folder) {
 
 }  // namespace
 
+Summary::Json modified(const std::string& file) {
+  std::error_code failed;
+  auto when = fs::last_write_time(file, failed);
+  return failed ? Summary::Json() : Summary::Json(when.time_since_epoch().count());
+}
+
 std::string line_of(const Summary::Json& json) {
   return json.dump(-1, ' ', false, Summary::Json::error_handler_t::replace) + "\n";
 }
 
-Summary::Summary(const fs::path& path, bool resume) : path_(path) {
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) cannot_write_summary(path, std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(descriptor_);
-    throw usage_error(filled("another run writes into {}", files::quoted(path)),
-                      "wait until it ends, or choose another folder");
+// Opened and locked; what is no file is refused, and a pipe is not waited for.
+int Summary::open_locked() const {
+  auto out = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  if (out < 0) cannot_write_summary(path_, std::strerror(errno));
+  struct stat status {};
+  if (::fstat(out, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(out);
+    cannot_write_summary(path_, "it is no regular file");
   }
+  if (::flock(out, LOCK_EX | LOCK_NB) == 0) return out;
+  ::close(out);
+  throw usage_error(filled("another run writes into {}", files::quoted(path_)),
+                    "wait until it ends, or choose another folder");
+}
+
+// What an earlier run left stays until there is something to put in its place.
+Summary::Summary(const fs::path& path, bool resume) : path_(path), descriptor_(open_locked()) {
   if (resume) read();
-  write_again();
 }
 
 Summary::~Summary() { ::close(descriptor_); }
 
 // A line that was cut is none, and neither is a batch without its end, or with an input that failed: it is tried again.
-void Summary::read() try {
-  std::istringstream lines(read_all(descriptor_));
+void Summary::read() {
+  auto refuse = [&] {
+    throw usage_error(filled("{} is no summary of a run", files::quoted(path_)),
+                      "choose another folder, or leave --resume out to begin anew");
+  };
+  auto text = read_all(descriptor_);
+  std::istringstream lines(text);
   std::vector<Json> inputs;
-  for (std::string line; std::getline(lines, line);) {
-    auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || lines.eof()) break;
-    if (json.contains("run")) {
-      header_ = json;
-    } else if (!json.contains("batch")) {
-      inputs.push_back(std::move(json));
-    } else {
-      bool whole = json.value("failed", 0) == 0 && std::all_of(inputs.begin(), inputs.end(), [&](auto& each) {
-                     return results_are_there(each, path_.parent_path());
-                   });
-      if (whole) batches_[json["batch"].get<std::size_t>()] = {std::exchange(inputs, {}), json};
-      inputs.clear();
+  try {
+    for (std::string line; std::getline(lines, line) && !lines.eof();) {
+      auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (!json.is_object()) break;
+      if (json.contains("run")) {
+        header_ = json;
+      } else if (!json.contains("batch")) {
+        inputs.push_back(std::move(json));
+      } else {
+        bool whole = json.value("failed", 0) == 0 && std::all_of(inputs.begin(), inputs.end(), [&](auto& each) {
+                       return results_are_there(each, path_.parent_path());
+                     });
+        if (whole) batches_[json["batch"].get<std::size_t>()] = {std::exchange(inputs, {}), json};
+        inputs.clear();
+      }
     }
+    if (!header_.is_null()) {
+      auto& run = header_["run"];
+      if (!run.is_object() || run.value("batch size", 0) < 1 || run.value("threads", 0) < 1) refuse();
+    }
+  } catch (const Json::exception&) {
+    refuse();
   }
+  if (header_.is_null() && !text.empty() && text.find('\n') != std::string::npos) refuse();
+  changed_ = header_.is_null() || text != this->text();
   for (auto& [number, batch] : batches_) order_.push_back(number);
-} catch (const Json::exception&) {
-  throw usage_error(filled("{} is no summary of a run", files::quoted(path_)),
-                    "choose another folder, or leave --resume out to begin anew");
 }
 
 void Summary::begin(const Json& header) {
@@ -97,23 +126,26 @@ void Summary::begin(const Json& header) {
     throw usage_error(filled("{} is of another run: not the same {}", files::quoted(path_), differs),
                       "choose another folder, or leave --resume out to begin anew");
   }
-  if (header_.is_null()) {
-    header_ = header;
-    write_again();
-  }
+  header_ = header;
 }
 
-void Summary::write_again() {
-  std::string text;
-  if (!header_.is_null()) text += line_of(header_);
+std::string Summary::text() const {
+  std::string out;
+  if (!header_.is_null()) out += line_of(header_);
   for (auto& [number, batch] : batches_) {
-    for (auto& input : batch.inputs) text += line_of(input);
-    text += line_of(batch.end);
+    for (auto& input : batch.inputs) out += line_of(input);
+    out += line_of(batch.end);
   }
-  if (text == read_all(descriptor_)) return;
-  if (::ftruncate(descriptor_, 0) != 0) cannot_write_summary(path_, std::strerror(errno));
-  ::lseek(descriptor_, 0, SEEK_SET);
-  append(text);
+  return out;
+}
+
+// Whole or not at all: a new file takes the name, and the lock.
+void Summary::write_again() {
+  files::write_file(path_, {text()});
+  auto next = open_locked();
+  ::close(std::exchange(descriptor_, next));
+  ::lseek(descriptor_, 0, SEEK_END);
+  changed_ = false;
 }
 
 void Summary::append(const std::string& text) {
@@ -126,6 +158,7 @@ void Summary::append(const std::string& text) {
 }
 
 void Summary::add(std::size_t number, Batch batch) {
+  if (changed_) write_again();
   std::string text;
   for (auto& input : batch.inputs) text += line_of(input);
   append(text + line_of(batch.end));
@@ -134,7 +167,7 @@ void Summary::add(std::size_t number, Batch batch) {
 }
 
 void Summary::finish() {
-  if (!std::is_sorted(order_.begin(), order_.end())) write_again();
+  if (changed_ || !std::is_sorted(order_.begin(), order_.end())) write_again();
 }
 
 }  // namespace ascribe::command

@@ -23,8 +23,9 @@ class Summary {
   };
 
   /// Opens the file, and makes it where there is none. `resume`: goes on with what it says; the batches that are whole,
-  /// and whose results are there in the size that they had, stay. Without it, all is begun anew. Throws Error: usage
-  /// where another run has it open; unwritable_file.
+  /// and whose results are there in the size that they had, and whose inputs are what they were, stay. Without it, all
+  /// is begun anew. What the file says is kept until the first batch is done. Throws Error: usage where another run has
+  /// it open; unwritable_file.
   Summary(const std::filesystem::path& path, bool resume);
   ~Summary();
   Summary(const Summary&) = delete;
@@ -43,7 +44,9 @@ class Summary {
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  int open_locked() const;
   void read();
+  std::string text() const;
   void write_again();
   void append(const std::string& text);
 
@@ -52,7 +55,11 @@ class Summary {
   Json header_;
   std::map<std::size_t, Batch> batches_;
   std::vector<std::size_t> order_;  // in the file
+  bool changed_ = true;             // what is to be in the file, and is not
 };
+
+/// When an input's file was written last; null where that is not known.
+Summary::Json modified(const std::string& file);
 
 /// One line.
 std::string line_of(const Summary::Json& json);
