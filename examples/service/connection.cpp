@@ -18,9 +18,8 @@ void address_of(int socket, Name name, std::string& ip, int& port) {
   auto* any = reinterpret_cast<sockaddr*>(&address);
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> service{};
-  if (name(socket, any, &size) != 0 ||
-      getnameinfo(any, size, host.data(), host.size(), service.data(), service.size(),
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+  if (name(socket, any, &size) != 0 || getnameinfo(any, size, host.data(), host.size(), service.data(), service.size(),
+                                                   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return;
   ip = host.data();
   port = std::atoi(service.data());

@@ -26,8 +26,10 @@ void check_resized(const at::Tensor& pixels, const ascribe::Preparation& how, st
   auto [shorter, longer] = std::minmax(pixels.size(2), pixels.size(3));
   auto side = static_cast<double>(how.resize[0]);
   if (side * side * static_cast<double>(longer) / static_cast<double>(shorter) > static_cast<double>(most))
-    throw Failure(413, "too_long", "the picture is too long and thin: resized, it would have more than " +
-                                       std::to_string(most) + " pixels", "cut it to the part that matters");
+    throw Failure(
+        413, "too_long",
+        "the picture is too long and thin: resized, it would have more than " + std::to_string(most) + " pixels",
+        "cut it to the part that matters");
 }
 
 nlohmann::json diagnostics(const std::vector<ascribe::Diagnostic>& all) {
@@ -104,14 +106,10 @@ std::string Explainer::label(std::int64_t index) const {
 }
 
 std::string Explainer::json(const ascribe::Composite& rules, const Question& question,
-                            const ascribe::Attribution& found,
-                            const std::vector<ascribe::Diagnostic>& warnings) const {
-  nlohmann::json out{{"rules", rules.description()},
-                     {"start", total(found.start)},
-                     {"relevance", total(found.relevance)},
-                     {"shape", found.relevance.sizes().vec()},
-                     {"predictions", nlohmann::json::array()},
-                     {"layers", nlohmann::json::array()}};
+                            const ascribe::Attribution& found, const std::vector<ascribe::Diagnostic>& warnings) const {
+  nlohmann::json out{{"rules", rules.description()},           {"start", total(found.start)},
+                     {"relevance", total(found.relevance)},    {"shape", found.relevance.sizes().vec()},
+                     {"predictions", nlohmann::json::array()}, {"layers", nlohmann::json::array()}};
   if (question.target) out["target"] = *question.target;
   if (found.output.dim() == 2 && found.output.size(0) == 1) {  // else there are no classes to name
     auto [scores, indices] = found.output[0].topk(std::min(most_predictions, found.output.size(1)));

@@ -81,7 +81,9 @@ void answer_with(httplib::Response& response, const Failure& failure) {
   if (failure.status == 503) response.set_header("Retry-After", "1");
 }
 
-std::uint64_t length_of(const httplib::Request& request) { return request.get_header_value<std::uint64_t>("Content-Length"); }
+std::uint64_t length_of(const httplib::Request& request) {
+  return request.get_header_value<std::uint64_t>("Content-Length");
+}
 
 bool has_body(const httplib::Request& request) {
   return request.has_header("Transfer-Encoding") || length_of(request) > 0;
@@ -104,9 +106,8 @@ HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
   set_expect_100_continue_handler([this](const httplib::Request& request, httplib::Response& response) {
     return refuse_early(request, response) == HandlerResponse::Handled ? response.status : 100;
   });
-  set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-    return refuse_early(request, response);
-  });
+  set_pre_routing_handler(
+      [this](const httplib::Request& request, httplib::Response& response) { return refuse_early(request, response); });
   set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
     auto failure = Failure::of_status(response.status);
@@ -131,7 +132,8 @@ int HttpServer::open(const std::string& host, int port) {
   auto bound = port == 0 ? bind_to_any_port(host) : bind_to_port(host, port) ? port : -1;
   // The library's own backlog is 5: of many clients that come at once, some would wait a second for their next try.
   if (bound < 0 || ::listen(svr_sock_, 256) != 0)
-    throw Failure(500, "port", "cannot listen on " + host + " port " + std::to_string(port) + ": " + std::strerror(errno),
+    throw Failure(500, "port",
+                  "cannot listen on " + host + " port " + std::to_string(port) + ": " + std::strerror(errno),
                   "choose another one with --port; 0 is any that is free");
   return bound;
 }
@@ -202,7 +204,8 @@ std::string HttpServer::read_body(const httplib::Request& request, const httplib
   if (connection->late())
     throw Failure(408, "slow", "the body did not come in time", "try again over a faster connection");
   if (!complete)
-    throw Failure(400, "cut_body", "the body ended after " + std::to_string(body.size()) + " bytes, before it was whole",
+    throw Failure(400, "cut_body",
+                  "the body ended after " + std::to_string(body.size()) + " bytes, before it was whole",
                   "look at the header Content-Length, and send all of the picture");
   return body;
 }
@@ -213,8 +216,10 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
   own.expect_request(limits_.head_bytes, limits_.request_time);
   if (refusing) {
     auto body = Failure(503, "busy", "there are too many connections", "try again later").json();
-    auto text = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: application/json\r\n"
-                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    auto text =
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: application/json\r\n"
+        "Content-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
     ::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(socket, SHUT_WR);
   } else {

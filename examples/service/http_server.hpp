@@ -46,6 +46,6 @@ class HttpServer : public httplib::Server {
   std::string read_body(const httplib::Request& request, const httplib::ContentReader& reader) const;
 
   const HttpLimits limits_;
-  std::atomic<std::size_t> waiting_ = 0;  // accepted, and no thread has them
+  std::atomic<std::size_t> waiting_ = 0;            // accepted, and no thread has them
   std::multimap<std::string, std::string> routes_;  // paths and their methods
 };

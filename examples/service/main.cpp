@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include "explainer.hpp"
@@ -47,7 +48,8 @@ void add_options(CLI::App& command, Options& options) {
   auto add = [&](const char* name, auto& value, const char* help, const char* group) {
     return command.add_option(name, value, help)->group(group)->capture_default_str();
   };
-  add("--model", options.model, "an exported program (.pt2) or a TorchScript file (.pt)", "Model and rules")->required();
+  add("--model", options.model, "an exported program (.pt2) or a TorchScript file (.pt)", "Model and rules")
+      ->required();
   add("--rules", options.rules, "a composite or rule, such as 'epsilon_plus(epsilon = 0.1)'", "Model and rules")
       ->required();
   add("--load", options.load, "rule files and packs; POST /reload reads them again", "Model and rules");
@@ -98,6 +100,16 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
 }
 
+// glibc keeps for itself what large bodies and pictures took, in a heap for each of many threads, and takes more and
+// more memory for the same work. What is large shall go back as soon as it is free, and few heaps do.
+void keep_memory_flat() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 8 << 20);
+  mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 // Waits for SIGINT or SIGTERM, which all other threads leave to this one, and ends the server's listening then.
 std::jthread stop_on_signal(HttpServer& server) {
   sigset_t signals;
@@ -115,6 +127,7 @@ std::jthread stop_on_signal(HttpServer& server) {
 }
 
 void serve(const Options& options) {
+  keep_memory_flat();      // before there are threads
   at::set_num_threads(1);  // workers.hpp says why
   auto model = ascribe::Model::load(options.model);
   auto pack = options.load.empty() ? ascribe::Pack::standard() : ascribe::Pack::load(options.load);

@@ -24,9 +24,7 @@ struct FormName {
 constexpr std::array forms{FormName{Form::png, "image/png"}, FormName{Form::json, "application/json"},
                            FormName{Form::npy, "application/x-npy"}};
 
-std::string_view type_of(Form form) {
-  return std::ranges::find(forms, form, &FormName::form)->type;
-}
+std::string_view type_of(Form form) { return std::ranges::find(forms, form, &FormName::form)->type; }
 
 // The first type of the header Accept that there is; what is weighed by `q` is taken in the order as it stands there.
 Form form_of(const httplib::Request& request) {
@@ -78,7 +76,11 @@ bool is_from_here(const httplib::Request& request) {
 
 Service::Service(Explainer explainer, const ascribe::Pack& pack, std::string usual, Workers& workers,
                  std::chrono::milliseconds time)
-    : explainer_(std::move(explainer)), usual_(std::move(usual)), workers_(workers), time_(time), rules_(loaded(pack)) {}
+    : explainer_(std::move(explainer)),
+      usual_(std::move(usual)),
+      workers_(workers),
+      time_(time),
+      rules_(loaded(pack)) {}
 
 std::shared_ptr<const Rules> Service::loaded(ascribe::Pack pack) const {
   return std::make_shared<const Rules>(std::move(pack), usual_);
@@ -104,8 +106,8 @@ void Service::relevance(const httplib::Request& request, httplib::Response& resp
   auto sent = body();
   auto picture = picture_of(sent, HttpServer::content_type(request));
   std::string answer;
-  workers_.run(
-      [&](std::stop_token stop) { answer = explainer_.answer(composite, question, picture, std::move(stop)); }, time_);
+  workers_.run([&](std::stop_token stop) { answer = explainer_.answer(composite, question, picture, std::move(stop)); },
+               time_);
   response.set_header("Cache-Control", "no-store");
   response.set_content(answer, std::string(type_of(question.form)));
   ++answered_;
@@ -120,7 +122,9 @@ void Service::reload(const httplib::Request& request, httplib::Response& respons
   auto fresh = loaded(rules_.load()->pack().reload());
   rules_ = fresh;
   ++reloads_;
-  nlohmann::json out{{"pack", fresh->pack().name()}, {"version", fresh->pack().version()}, {"rules", fresh->usual().description()},
+  nlohmann::json out{{"pack", fresh->pack().name()},
+                     {"version", fresh->pack().version()},
+                     {"rules", fresh->usual().description()},
                      {"warnings", nlohmann::json::array()}};
   for (auto& each : fresh->pack().warnings()) out["warnings"].push_back(ascribe::render_text(each));
   response.set_content(out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", "application/json");

@@ -42,8 +42,8 @@ at::Tensor largest(const at::Tensor& output, std::int64_t count, const Layout& l
                      filled("choose one by its index along dimension {}, or explain all of it (`--target all`, in C++ "
                             "`Target::all()`)",
                             *layout.choices));
-  auto found = count == 1 ? output.argmax(*layout.choices, /*keepdim=*/true)
-                          : std::get<1>(output.topk(count, *layout.choices));
+  auto found =
+      count == 1 ? output.argmax(*layout.choices, /*keepdim=*/true) : std::get<1>(output.topk(count, *layout.choices));
   return at::zeros_like(output).scatter_(*layout.choices, found, 1);
 }
 
@@ -98,7 +98,8 @@ at::Tensor start_at_position(const at::Tensor& output, const Target& target, con
   auto part = attributing::at_place(output.detach(), place);
   auto times = chosen(part, target, place.rest);
   auto out = at::zeros_like(output.detach());
-  attributing::at_place(out, place).copy_(target.starts_from_one() ? times : at::where(times == 0, times, part * times));
+  attributing::at_place(out, place)
+      .copy_(target.starts_from_one() ? times : at::where(times == 0, times, part * times));
   return out;
 }
 
@@ -207,19 +208,20 @@ attributing::Place attributing::place_of(at::IntArrayRef output, const std::vect
     out.rest.choices = 1;
   }
   if (out.dimensions.size() != position.size() || (position.size() > 1 && layout.samples.value_or(0) != 0))
-    throw bad_target(
-        position.size() == 1 && out.dimensions.empty()
-            ? filled("the model's output {} has no positions", shown_shape(output))
-            : filled("a position of {} number{} is none of the model's output {}", position.size(),
-                     position.size() == 1 ? "" : "s", shown_shape(output)),
-        out.dimensions.empty() ? "leave the position out"
-                               : "outputs [batch, positions, classes] take one number, [batch, classes, height, width] "
-                                 "two: `--position 12,30`");
+    throw bad_target(position.size() == 1 && out.dimensions.empty()
+                         ? filled("the model's output {} has no positions", shown_shape(output))
+                         : filled("a position of {} number{} is none of the model's output {}", position.size(),
+                                  position.size() == 1 ? "" : "s", shown_shape(output)),
+                     out.dimensions.empty()
+                         ? "leave the position out"
+                         : "outputs [batch, positions, classes] take one number, [batch, classes, height, width] "
+                           "two: `--position 12,30`");
   for (std::size_t i = 0; i < position.size(); ++i) {
     auto count = output[static_cast<std::size_t>(out.dimensions[i])];
     if (position[i] < -count || position[i] >= count)
-      throw bad_target(filled("position {} is out of range: the output {} has {}", position[i], shown_shape(output), count),
-                       count == 0 ? give_a_start : filled("choose 0 to {}, or -1 for the last", count - 1));
+      throw bad_target(
+          filled("position {} is out of range: the output {} has {}", position[i], shown_shape(output), count),
+          count == 0 ? give_a_start : filled("choose 0 to {}, or -1 for the last", count - 1));
     if (out.rest.samples && *out.rest.samples > out.dimensions[i]) --*out.rest.samples;
   }
   out.position = position;

@@ -9,7 +9,6 @@
 #include "ascribe/attribute.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/shown_shape.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -19,6 +18,7 @@
 #include "interpreter/command/progress_line.hpp"
 #include "interpreter/command/table.hpp"
 #include "interpreter/command/target_arguments.hpp"
+#include "interpreter/files/atomic_file.hpp"
 
 namespace ascribe::command {
 namespace {

@@ -31,8 +31,9 @@ Run add_layers(CLI::App& app) {
     auto model = arguments->read_model();
     auto found =
         telling_misfits(*arguments, [&] { return rules ? layers(model, *rules, inputs) : layers(model, inputs); });
-    std::cout << (*format == "json" ? describe_layers_as_json(found, rules.has_value())
-                                    : describe_layers_as_text(found, rules.has_value(), *tree, width_of(STDOUT_FILENO)));
+    std::cout << (*format == "json"
+                      ? describe_layers_as_json(found, rules.has_value())
+                      : describe_layers_as_text(found, rules.has_value(), *tree, width_of(STDOUT_FILENO)));
     return fine;
   };
 }

@@ -8,9 +8,9 @@
 #include <map>
 #include <mutex>
 
+#include "ascribe/files.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/command_tree.hpp"
-#include "ascribe/files.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/sizes.hpp"
 #include "interpreter/files/atomic_file.hpp"
@@ -81,8 +81,11 @@ void ModelArguments::add_to(CLI::App& command, bool rules_required) {
   if (rules_required) option->required();
   add_loading_to(command);
   command.add_option("--device", device, "cpu or cuda:0")->type_name("DEVICE");
-  command.add_option("--threads", threads, "threads for one operator (default: all cores, or one for a model so small that they would "
-                     "only wait for each other)")->check(CLI::PositiveNumber);
+  command
+      .add_option("--threads", threads,
+                  "threads for one operator (default: all cores, or one for a model so small that they would "
+                  "only wait for each other)")
+      ->check(CLI::PositiveNumber);
   group(command, "Model and rules", {"--model", "--rules", "--load", "--device", "--threads"});
 }
 

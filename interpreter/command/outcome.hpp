@@ -31,9 +31,9 @@ struct Scored {
 
 /// Of outputs [batch, classes], and those that are so at the target's position; empty for all others.
 struct Outcome {
-  std::int64_t classes = 0;                       ///< how many outputs a target chooses among
+  std::int64_t classes = 0;                    ///< how many outputs a target chooses among
   std::vector<std::vector<Scored>> largest{};  ///< of each sample, the largest first
-  std::vector<std::vector<Scored>> starts{};   ///< what relevance started from; nothing where these are too many to tell
+  std::vector<std::vector<Scored>> starts{};  ///< what relevance started from; nothing where these are too many to tell
 };
 
 /// The outputs that a target chooses among, of an output or of what it started with: those at its position.

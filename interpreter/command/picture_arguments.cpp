@@ -7,11 +7,11 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/scene_pixels.hpp"
 #include "interpreter/command/tokens.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/picture/figure.hpp"
 #include "interpreter/picture/quietly.hpp"
 
@@ -181,7 +181,8 @@ FigureOptions figure_options(const PictureArguments& arguments, const at::Tensor
   else
     out.form = FigureForm::maps;
   if (!out.names.empty() && static_cast<std::int64_t>(out.names.size()) != length)
-    throw usage_error(filled("{} has {} lines, and there are {} values", files::quoted_name(arguments.features), out.names.size(), length),
+    throw usage_error(filled("{} has {} lines, and there are {} values", files::quoted_name(arguments.features),
+                             out.names.size(), length),
                       "give a name for each value, a line each");
   if (out.form == FigureForm::curves && numbers && facts.input.dim() == relevance.dim()) out.signal = facts.input;
   if (arguments.no_caption) {

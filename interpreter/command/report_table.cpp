@@ -1,16 +1,16 @@
 #include "interpreter/command/report_table.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/headeronly/version.h>
 #include <fmt/ranges.h>
+#include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "grammar/filled_text.hpp"
 #include "ascribe/version.hpp"
+#include "grammar/filled_text.hpp"
 #include "grammar/shown_shape.hpp"
 #include "interpreter/command/table.hpp"
 #include "interpreter/evaluate/evaluator.hpp"
@@ -154,7 +154,9 @@ std::string whereabouts(const Report& report, const Losses& losses) {
     for (auto& [size, name] : layers)
       if (names.size() < most) names.push_back(name);
     return filled("{} {}{}\n", what, fmt::join(names, ", "),
-                  layers.size() > most ? filled(", and {} other{}", layers.size() - most, layers.size() == most + 1 ? "" : "s") : "");
+                  layers.size() > most
+                      ? filled(", and {} other{}", layers.size() - most, layers.size() == most + 1 ? "" : "s")
+                      : "");
   };
   return told("most of it stayed at", stayed) + told("scaled by", scaled);
 }
@@ -235,7 +237,8 @@ std::string samples_as_text(const Told& told) {
     bool same = starts[i].size() == 1 && starts[i].front().index == largest[i].front().index;
     if (starts[i].empty() || same) continue;
     std::vector<std::string> each;
-    for (auto& one : starts[i]) each.push_back(filled("{} (starts with {:.6g})", told.labels.told(one.index), one.value));
+    for (auto& one : starts[i])
+      each.push_back(filled("{} (starts with {:.6g})", told.labels.told(one.index), one.value));
     out += filled("target{}: {}\n", of, fmt::join(each, ", "));
   }
   if (largest.size() > most_predictions) out += filled("… and {} samples more\n", largest.size() - most_predictions);
@@ -308,7 +311,8 @@ struct Branch {
 
 std::string describe_layers_as_text(const Report& report, bool with_rules, bool as_tree,
                                     std::optional<std::size_t> width) {
-  Table layers{.columns = {{.title = "layer"}, {.title = "kind", .worth = 3}, {.title = "output", .worth = 1}}, .rows = {}};
+  Table layers{.columns = {{.title = "layer"}, {.title = "kind", .worth = 3}, {.title = "output", .worth = 1}},
+               .rows = {}};
   if (with_rules) {
     layers.columns.push_back({.title = "rule", .shortened = without_arguments, .worth = 4});
     layers.columns.push_back({.title = "entry", .shortened = without_folders, .worth = 0});

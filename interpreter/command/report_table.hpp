@@ -24,8 +24,8 @@ struct Told {
 std::string describe_as_text(const Attribution& attribution, const Told& told, std::optional<std::size_t> width);
 /// A line for each layer whose cost is known: what it took in either pass, as numbers and as a bar.
 std::string describe_costs(const Report& report);
-/// A line for each layer, as a tree by the parts of their names if that is wanted; with rules, the rule that it gets and the entry that chose it, and at the end which share of
-/// the layers has one.
+/// A line for each layer, as a tree by the parts of their names if that is wanted; with rules, the rule that it gets
+/// and the entry that chose it, and at the end which share of the layers has one.
 std::string describe_layers_as_text(const Report& report, bool with_rules, bool as_tree,
                                     std::optional<std::size_t> width);
 std::string describe_layers_as_json(const Report& report, bool with_rules);

@@ -145,8 +145,8 @@ at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribut
 }
 
 // What --heatmap names.
-std::string picture_file(const RunOptions& options, const Composite& rules, const ChosenTarget& chosen, const at::Tensor& input,
-                         const Attribution& attribution, const TokenRelevance* tokens) {
+std::string picture_file(const RunOptions& options, const Composite& rules, const ChosenTarget& chosen,
+                         const at::Tensor& input, const Attribution& attribution, const TokenRelevance* tokens) {
   auto& picture = options.picture;
   if (tokens && picture.is_page()) return tokens_as_html(*tokens, rules.description(), picture.heatmap.colour_map);
   auto preparation = options.model.preparation();
@@ -168,15 +168,17 @@ std::string picture_file(const RunOptions& options, const Composite& rules, cons
 int run(const RunOptions& options) {
   std::vector<std::string> files = options.outputs;
   for (auto& path : files) check_ending(path, "--output", ".npy", "--output relevance.npy");
-  AttributeOptions wanted{.to_input = !options.outputs.empty() || options.picture.wanted() || !options.tokens.empty() ||
-                                     options.at.empty(),
-                          .sum_embeddings = true,
-                          .sums = !options.profile,
-                          .profile = options.profile};
+  AttributeOptions wanted{
+      .to_input = !options.outputs.empty() || options.picture.wanted() || !options.tokens.empty() || options.at.empty(),
+      .sum_embeddings = true,
+      .sums = !options.profile,
+      .profile = options.profile};
   for (auto& each : inner_layers(options)) {
     wanted.layers.push_back(each.layers);
-    if (!each.are_several()) files.push_back(each.path);
-    else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty()) files::make_folder(folder);
+    if (!each.are_several())
+      files.push_back(each.path);
+    else if (auto folder = std::filesystem::path(each.path).parent_path(); !folder.empty())
+      files::make_folder(folder);
   }
   options.picture.check();
   if (options.picture.wanted()) files.push_back(options.picture.file);
@@ -210,7 +212,8 @@ int run(const RunOptions& options) {
     tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
   std::string picture;
   if (options.picture.wanted())
-    picture = picture_file(options, rules, chosen, first_explained(inputs, attribution), attribution, tokens ? &*tokens : nullptr);
+    picture = picture_file(options, rules, chosen, first_explained(inputs, attribution), attribution,
+                           tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
     files::write_npy(each.path, each.relevance.cpu());
@@ -228,7 +231,8 @@ int run(const RunOptions& options) {
   }
   std::cout << (options.profile ? describe_costs(attribution.report)
                                 : describe_as_text(attribution, told, width_of(STDOUT_FILENO)));
-  if (tokens) std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO), options.picture.heatmap.colour_map);
+  if (tokens)
+    std::cout << "\n" << tokens_as_text(*tokens, screen_of(STDOUT_FILENO), options.picture.heatmap.colour_map);
   for (auto& each : written)
     std::cout << (each.of.empty() ? "" : filled("relevance at {} ", each.of)) << "written to " << each.path << "\n";
   if (options.picture.wanted()) std::cout << "heatmap in " << options.picture.file << "\n";
@@ -244,8 +248,9 @@ bool is_for_many(const RunOptions& options) {
 }
 
 int run_many(const RunOptions& options, const std::string& settings) {
-  for (auto& [given, option] : {std::pair(!options.at.empty(), "--at"), std::pair(!options.tokens.empty(), "--tokens"),
-                                std::pair(options.profile, "--profile"), std::pair(options.outputs.size() > 1, "a second --output")})
+  for (auto& [given, option] :
+       {std::pair(!options.at.empty(), "--at"), std::pair(!options.tokens.empty(), "--tokens"),
+        std::pair(options.profile, "--profile"), std::pair(options.outputs.size() > 1, "a second --output")})
     if (given) throw usage_error(filled("{} is for one input", option), "give one file as --input, or leave it out");
   return explain_many({.model = options.model,
                        .target = options.target,
@@ -266,11 +271,13 @@ Run add_run(CLI::App& app) {
   auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
     command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
   };
-  several("--output", options->outputs, "FILE.npy|DIR/",
-          "where the relevance goes, in the input's shape: of the first input that gets some, or once for each. Of many "
-          "inputs, a folder, or a pattern such as 'maps/*.npy'");
-  several("--at", options->at, "LAYER=FILE.npy|GLOB=DIR/",
-          "relevance at the output of an inner layer, or of all that a glob is for. Without --output, it goes no further");
+  several(
+      "--output", options->outputs, "FILE.npy|DIR/",
+      "where the relevance goes, in the input's shape: of the first input that gets some, or once for each. Of many "
+      "inputs, a folder, or a pattern such as 'maps/*.npy'");
+  several(
+      "--at", options->at, "LAYER=FILE.npy|GLOB=DIR/",
+      "relevance at the output of an inner layer, or of all that a glob is for. Without --output, it goes no further");
   command
       ->add_option(
           "--tokens", options->tokens,

@@ -7,10 +7,10 @@
 #include <charconv>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/files/npy.hpp"
 #include "interpreter/command/tokens.hpp"
+#include "interpreter/files/atomic_file.hpp"
+#include "interpreter/files/npy.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -63,17 +63,21 @@ void TargetArguments::add_to(CLI::App& command) {
         ->take_all()
         ->group("Where relevance starts");
   };
-  several("--target", targets, "INDEX|NAME|topN|all|@FILE",
-          "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
-          "--labels), each sample's largest N, `all`, or a file with one for each sample (default: the largest; outputs "
-          "[batch] and [] need none). Several: relevance starts from each of them");
+  several(
+      "--target", targets, "INDEX|NAME|topN|all|@FILE",
+      "which output to explain: an index of dimension 1 (of the last one in [time, batch, classes]), a name (with "
+      "--labels), each sample's largest N, `all`, or a file with one for each sample (default: the largest; outputs "
+      "[batch] and [] need none). Several: relevance starts from each of them");
   several("--against", against, "INDEX|NAME",
           "less this output: what speaks for the target rather than for it. Several: less each of them");
-  command.add_option("--labels", labels, "the outputs' names, a line for each")->type_name("FILE")->group("Where relevance starts");
+  command.add_option("--labels", labels, "the outputs' names, a line for each")
+      ->type_name("FILE")
+      ->group("Where relevance starts");
   command
-      .add_option("--position", position,
-                  "of outputs [batch, positions, classes], the position that --target is of; -1 is the last. Of outputs "
-                  "[batch, classes, height, width]: `12,30`")
+      .add_option(
+          "--position", position,
+          "of outputs [batch, positions, classes], the position that --target is of; -1 is the last. Of outputs "
+          "[batch, classes, height, width]: `12,30`")
       ->type_name("INDEX[,INDEX…]")
       ->group("Where relevance starts");
   command.add_option("--of-output", of_output, "of a model with several outputs, which one, from 0 on")

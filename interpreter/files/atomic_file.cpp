@@ -81,8 +81,8 @@ class Output {
 };
 
 // A new file beside the final one, gone again unless it is kept.
-// Without a name as long as it is written, so that nothing is left of it when the process is killed; where a file system
-// has no such files, with one that begins with a dot.
+// Without a name as long as it is written, so that nothing is left of it when the process is killed; where a file
+// system has no such files, with one that begins with a dot.
 class TemporaryFile {
  public:
   TemporaryFile(const fs::path& folder, const fs::path& shown) : folder_(folder) {

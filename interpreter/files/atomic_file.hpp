@@ -48,8 +48,8 @@ void make_folder(const std::filesystem::path& path);
 
 /// Writes `parts`, one after the other, as the file `path`. The file appears whole or not at all: a new one is written
 /// beside it, then takes its name and, if there was one before, its permissions. Links are followed; a device or a pipe
-/// is written directly. `durably`: it is on the disk when this returns, which takes its time; without it, a failing power
-/// supply may leave it empty, nothing else. Throws Error (unwritable_file).
+/// is written directly. `durably`: it is on the disk when this returns, which takes its time; without it, a failing
+/// power supply may leave it empty, nothing else. Throws Error (unwritable_file).
 void write_file(const std::filesystem::path& path, std::initializer_list<std::string_view> parts, bool durably = true);
 
 /// For `catch (...)`: passes an Error on, and turns any other exception into one that says "`what`: its first line".

@@ -144,8 +144,10 @@ TEST_CASE("in [batch, classes, height, width] a position has two numbers, and a 
   CHECK(difference(net.run(x, Target(2).at_position({1, -1})).relevance, expected) <= exact);
   auto largest = net.run(x, Target::largest().at_position({0, 0})).relevance;
   CHECK(difference(largest.sum(), std::get<0>(x.select(2, 0).select(2, 0).max(1)).sum()) <= 1e-5);
-  CHECK(net.fails(x, Target(2).at_position({1, 5})) == "A0704 position 5 is out of range: the output [2, 3, 4, 5] has 5");
-  CHECK(net.fails(x, Target(2).at_position(1)) == "A0704 a position of 1 number is none of the model's output [2, 3, 4, 5]");
+  CHECK(net.fails(x, Target(2).at_position({1, 5})) ==
+        "A0704 position 5 is out of range: the output [2, 3, 4, 5] has 5");
+  CHECK(net.fails(x, Target(2).at_position(1)) ==
+        "A0704 a position of 1 number is none of the model's output [2, 3, 4, 5]");
 }
 
 TEST_CASE("with several inputs, the samples of any of them count") {

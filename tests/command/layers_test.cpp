@@ -169,14 +169,16 @@ TEST_CASE("run gives relevance at all layers that a glob is for, each in a file 
   CHECK(read_npy(folder.path / "at_classifier.npy").sizes() == at::IntArrayRef({1, 10}));
   CHECK_THAT(run("--at 'features.*=one.npy'").err,
              StartsWith("error[A0705]: --at 'features.*=one.npy' is for several layers, and names one file"));
-  CHECK_THAT(run("--at 'feature.*=inner/'").err, StartsWith("error[A0611]: no layer of the model is called 'feature.*'"));
+  CHECK_THAT(run("--at 'feature.*=inner/'").err,
+             StartsWith("error[A0611]: no layer of the model is called 'feature.*'"));
 }
 
 TEST_CASE("layers are shown as a tree of their names") {
   Folder folder;
   auto text = run_shell(folder, "ascribe layers " + digit + "--tree").out;
-  CHECK_THAT(text, StartsWith("layer          kind        output\n├─ features\n│  ├─ 0        conv2d      [1, 16, 8, 8]\n") &&
-                       Contains("│  └─ 7        avg_pool2d  [1, 32, 2, 2]\n└─ classifier  linear      [1, 10]\n"));
+  CHECK_THAT(text,
+             StartsWith("layer          kind        output\n├─ features\n│  ├─ 0        conv2d      [1, 16, 8, 8]\n") &&
+                 Contains("│  └─ 7        avg_pool2d  [1, 32, 2, 2]\n└─ classifier  linear      [1, 10]\n"));
 }
 
 TEST_CASE("run explains several targets at once, or names from a file of labels") {

@@ -33,9 +33,7 @@ struct ManyDigits : Folder {
   }
   // Quicker than write_npy, which waits for the disk.
   void write(const std::string& name, const at::Tensor& x) { file(name, encode_npy(x)); }
-  Outcome run(const std::string& more) const {
-    return run_shell(*this, command(more));
-  }
+  Outcome run(const std::string& more) const { return run_shell(*this, command(more)); }
   static std::string command(const std::string& more) {
     return "ascribe run --model digits/model.pt --rules epsilon_plus --input in " + more;
   }
@@ -73,7 +71,8 @@ TEST_CASE("each of many inputs has its relevance, picture and line, as if it wer
   CHECK(three["predictions"][0]["index"] == 3);
   CHECK(three["predictions"].size() == 5);
   CHECK(three["start"].get<double>() == Approx(three["targets"][0]["value"].get<double>()));
-  auto alone = run_shell(digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input in/3.npy --output 3.npy");
+  auto alone =
+      run_shell(digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input in/3.npy --output 3.npy");
   CHECK(at::allclose(read_npy(digits.path / "out/3.npy"), read_npy(digits.path / "3.npy"), 1e-5, 1e-7));
   CHECK(three["sum"].get<double>() == Approx(read_npy(digits.path / "3.npy").sum().item<double>()).epsilon(1e-4));
   CHECK_THAT(digits.contents("out")["index.html"], Contains("<img loading=\"lazy\" src=\"3.png\""));
@@ -172,7 +171,8 @@ TEST_CASE("inputs of several shapes share a run, and each has a target of its ow
     auto alone = run_shell(folder, filled("ascribe run --model digits/model.pt --rules epsilon_plus --input in/{}.npy "
                                           "--target {} --output alone.npy",
                                           name, target));
-    CHECK(at::allclose(read_npy(folder.path / filled("out/{}.npy", name)), read_npy(folder.path / "alone.npy"), 1e-5, 1e-7));
+    CHECK(at::allclose(read_npy(folder.path / filled("out/{}.npy", name)), read_npy(folder.path / "alone.npy"), 1e-5,
+                       1e-7));
   }
   folder.file("targets.txt", "3\n8\n");
   CHECK_THAT(run("--target @targets.txt").err, Contains("has 2 targets, and there are 4 inputs"));
@@ -192,7 +192,8 @@ TEST_CASE("options of one input are refused for many, and files that would be ov
   ManyDigits digits(3);
   for (auto option : {"--at features.0=a.npy", "--tokens digits/README.md", "--profile"})
     CHECK_THAT(digits.run(option).err, Contains("is for one input"));
-  CHECK_THAT(digits.run("--output one.npy").err, Contains("'in' stands for 3 inputs") && Contains("`--output maps/` for all of them"));
+  CHECK_THAT(digits.run("--output one.npy").err,
+             Contains("'in' stands for 3 inputs") && Contains("`--output maps/` for all of them"));
   CHECK_THAT(digits.run("--output 'out/*.txt'").err, Contains("makes no .npy files"));
   CHECK_THAT(digits.run("--heatmap page.html").err, Contains("'in' stands for 3 inputs"));
   digits.file("labels.txt", "one\ntwo\n");
@@ -201,7 +202,8 @@ TEST_CASE("options of one input are refused for many, and files that would be ov
 
 TEST_CASE("where nothing can be explained, the reason is told once") {
   ManyDigits digits(40);
-  auto outcome = run_shell(digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input in --target 12 --output out/");
+  auto outcome = run_shell(
+      digits, "ascribe run --model digits/model.pt --rules epsilon_plus --input in --target 12 --output out/");
   CHECK(outcome.code == 2);
   CHECK(outcome.err == "error[A0704]: target 12 is out of range: the model has 10 outputs\n  = help: choose 0 to 9\n");
 }

@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "interpreter/files/npy.hpp"
 #include "interpreter/command/picture_page.hpp"
-#include "interpreter/files/png.hpp"
 #include "interpreter/command/scene_pixels.hpp"
+#include "interpreter/files/npy.hpp"
+#include "interpreter/files/png.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
@@ -16,11 +16,11 @@ using namespace ascribe;
 namespace {
 
 using namespace command;
+using Catch::Contains;
+using Catch::StartsWith;
 using files::read_npy;
 using files::read_png;
 using files::write_npy;
-using Catch::Contains;
-using Catch::StartsWith;
 
 // The digits' model, and a batch of two of them.
 struct Digits : Folder {

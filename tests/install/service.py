@@ -361,7 +361,7 @@ def main():
             assert got == 200 and body == dict(expected)[name, "image/png", ""], (got, body)
             assert b"<h1>" in alone.raw(b"GET / HTTP/1.1\r\n\r\n")[1]
 
-        with Server(program, *common, "--workers", 2, "--request-time", 3) as server:
+        with Server(program, *common, "--workers", 2, "--request-time", 5) as server:
             bad = faults(next(iter(pictures.values())))
             for fault in bad:
                 check_fault(server, fault)

@@ -27,11 +27,15 @@ std::string digest_of(const std::string& text) { return shown_digest(XXH3_128bit
 
 void ManyArguments::add_to(CLI::App& command) {
   constexpr const char* group = "Many inputs";
-  command.add_option("--batch-size", batch_size, "inputs that are explained at once (default: what memory allows, 32 at most)")
+  command
+      .add_option("--batch-size", batch_size,
+                  "inputs that are explained at once (default: what memory allows, 32 at most)")
       ->check(CLI::PositiveNumber)
       ->group(group);
   command.add_flag("--resume", resume, "goes on where an earlier run of the same command was cut")->group(group);
-  command.add_flag("--strict", strict, "ends at the first input that cannot be explained, instead of telling it at the end")
+  command
+      .add_flag("--strict", strict,
+                "ends at the first input that cannot be explained, instead of telling it at the end")
       ->group(group);
   command.add_option("--shard", shard, "of n processes or machines, the part of this one: 1/n to n/n")
       ->type_name("K/N")
@@ -56,7 +60,8 @@ std::string settings_of(const CLI::App& command) {
   std::string out;
   for (auto* option : command.get_options()) {
     auto name = option->get_name();
-    if (option->count() == 0 || std::find(not_settings.begin(), not_settings.end(), name) != not_settings.end()) continue;
+    if (option->count() == 0 || std::find(not_settings.begin(), not_settings.end(), name) != not_settings.end())
+      continue;
     out += name;
     for (auto value : option->results()) {
       out += filled("\n  {}", value);

@@ -69,8 +69,8 @@ class Explainer {
     std::vector<Explained> inputs;
     nlohmann::json end;  ///< what the layers kept, of all of them
   };
-  /// Inputs of one shape at a time; where that fails, one by one. Throws Error where nothing can be explained that way, or
-  /// `strict` is set.
+  /// Inputs of one shape at a time; where that fails, one by one. Throws Error where nothing can be explained that way,
+  /// or `strict` is set.
   Found explain(std::vector<BatchItem> items, bool strict, const InputArguments& arguments);
 
  private:

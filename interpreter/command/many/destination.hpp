@@ -8,8 +8,8 @@ namespace ascribe::command {
 /// A file for each input: `maps/*.npy`, where `*` is the input's name.
 class Destination {
  public:
-  /// What an option says: a folder (`maps/`, or one that is there), to which `ending` is added, or a pattern with one `*`.
-  /// Throws Error (usage) for anything else.
+  /// What an option says: a folder (`maps/`, or one that is there), to which `ending` is added, or a pattern with one
+  /// `*`. Throws Error (usage) for anything else.
   Destination(const std::string& given, const char* option, const std::string& ending);
 
   std::string path_of(const std::string& name) const;

@@ -246,7 +246,9 @@ class Many {
     auto page = results_.gallery(summary_->batches(), rules_.description());
     auto explained = inputs_.count() - failed_;
     if (run_.report == "json") {
-      std::cout << Json{{"inputs", inputs_.count()}, {"explained", explained}, {"failed", failed_},
+      std::cout << Json{{"inputs", inputs_.count()},
+                        {"explained", explained},
+                        {"failed", failed_},
                         {"summary", summary_->path().string()}}
                        .dump(2, ' ', false, Json::error_handler_t::replace)
                 << "\n";

@@ -62,13 +62,13 @@ std::string class_of(const Summary::Json& scored) {
 std::string figure_of(const Summary::Json& input, const fs::path& way, std::size_t place) {
   auto name = input.value("file", "");
   if (input.contains("error"))
-    return filled("<figure class=\"failed\" data-place=\"{}\" data-score=\"-1e300\" data-kept=\"0\" data-words=\"{}\">"
-                  "<figcaption>{}<small>{}</small></figcaption></figure>\n",
-                  place, escaped_html(lower(name)), escaped_html(name), escaped_html(input["error"].value("message", "")));
+    return filled(
+        "<figure class=\"failed\" data-place=\"{}\" data-score=\"-1e300\" data-kept=\"0\" data-words=\"{}\">"
+        "<figcaption>{}<small>{}</small></figcaption></figure>\n",
+        place, escaped_html(lower(name)), escaped_html(name), escaped_html(input["error"].value("message", "")));
   std::string picture;
   for (auto& result : input.value("results", Summary::Json::array()))
-    if (result.value("what", "") == "picture")
-      picture = (way / result.value("path", "")).lexically_normal().string();
+    if (result.value("what", "") == "picture") picture = (way / result.value("path", "")).lexically_normal().string();
   auto& sample = input.contains("samples") && !input["samples"].empty() ? input["samples"][0] : input;
   std::string told, words = name;
   double score = 0;
@@ -83,11 +83,12 @@ std::string figure_of(const Summary::Json& input, const fs::path& way, std::size
       told += filled("; explained: {} {:.5g}", escaped_html(class_of(each)), each.value("value", 0.0));
   auto start = sample.value("start", 0.0), sum = sample.value("sum", 0.0);
   auto kept = start != 0 && std::isfinite(sum) ? sum / start : 0;
-  return filled("<figure data-place=\"{}\" data-score=\"{}\" data-kept=\"{}\" data-words=\"{}\"><a href=\"{}\">"
-                "<img loading=\"lazy\" src=\"{}\" alt=\"relevance of {}\"></a><figcaption>{}<small>{}</small><small>"
-                "{:.5g} started, {:.5g} arrived{}</small></figcaption></figure>\n",
-                place, score, kept, escaped_html(lower(words)), as_link(picture), as_link(picture), escaped_html(name), told,
-                escaped_html(name), start, sum, input.value("finite", true) ? "" : "; not finite");
+  return filled(
+      "<figure data-place=\"{}\" data-score=\"{}\" data-kept=\"{}\" data-words=\"{}\"><a href=\"{}\">"
+      "<img loading=\"lazy\" src=\"{}\" alt=\"relevance of {}\"></a><figcaption>{}<small>{}</small><small>"
+      "{:.5g} started, {:.5g} arrived{}</small></figcaption></figure>\n",
+      place, score, kept, escaped_html(lower(words)), as_link(picture), as_link(picture), escaped_html(name), told,
+      escaped_html(name), start, sum, input.value("finite", true) ? "" : "; not finite");
 }
 
 }  // namespace
@@ -100,10 +101,12 @@ std::string gallery_page(const std::map<std::size_t, Summary::Batch>& batches, c
     for (auto& input : batch.inputs) figures += figure_of(input, way, place++);
   return filled(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
+      "<meta name=\"viewport\" content=\"width=device-width, "
+      "initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
       "</head>\n<body>\n<h1>{2} pictures of relevance</h1>\n<p>{0} · ascribe {3}</p>\n"
       "<form onsubmit=\"return false\"><input id=\"words\" type=\"search\" placeholder=\"a class, or a file's name\">"
-      "<select id=\"order\"><option value=\"file\">in order of files</option><option value=\"score\">highest score first"
+      "<select id=\"order\"><option value=\"file\">in order of files</option><option value=\"score\">highest score "
+      "first"
       "</option><option value=\"kept\">least arrived first</option></select><output id=\"count\"></output></form>\n"
       "<main>\n{4}</main>\n<script>{5}</script>\n</body>\n</html>\n",
       escaped_html(rules), style, place, version(), figures, script);

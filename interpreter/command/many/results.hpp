@@ -15,7 +15,8 @@ namespace ascribe::command {
 
 class Results {
  public:
-  /// `output`: as `--output` says it; nothing where no relevance is to be written. Throws Error (usage; unwritable_file).
+  /// `output`: as `--output` says it; nothing where no relevance is to be written. Throws Error (usage;
+  /// unwritable_file).
   Results(const std::string& output, const PictureArguments& picture, const InputArguments& inputs,
           const ChosenTarget& chosen);
 
@@ -29,7 +30,8 @@ class Results {
   /// The same line for people, or as it is.
   std::string shown(const Summary::Json& line, bool as_json) const;
   /// The page on which all pictures are, where there are some.
-  std::optional<std::string> gallery(const std::map<std::size_t, Summary::Batch>& batches, const std::string& rules) const;
+  std::optional<std::string> gallery(const std::map<std::size_t, Summary::Batch>& batches,
+                                     const std::string& rules) const;
 
  private:
   std::filesystem::path summary_folder() const;

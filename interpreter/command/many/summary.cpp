@@ -74,8 +74,9 @@ void Summary::read() try {
     } else if (!json.contains("batch")) {
       inputs.push_back(std::move(json));
     } else {
-      bool whole = json.value("failed", 0) == 0 && std::all_of(inputs.begin(), inputs.end(),
-                                                                   [&](auto& each) { return results_are_there(each, path_.parent_path()); });
+      bool whole = json.value("failed", 0) == 0 && std::all_of(inputs.begin(), inputs.end(), [&](auto& each) {
+                     return results_are_there(each, path_.parent_path());
+                   });
       if (whole) batches_[json["batch"].get<std::size_t>()] = {std::exchange(inputs, {}), json};
       inputs.clear();
     }

@@ -22,9 +22,9 @@ class Summary {
     Json end;
   };
 
-  /// Opens the file, and makes it where there is none. `resume`: goes on with what it says; the batches that are whole, and
-  /// whose results are there in the size that they had, stay. Without it, all is begun anew. Throws Error: usage where
-  /// another run has it open; unwritable_file.
+  /// Opens the file, and makes it where there is none. `resume`: goes on with what it says; the batches that are whole,
+  /// and whose results are there in the size that they had, stay. Without it, all is begun anew. Throws Error: usage
+  /// where another run has it open; unwritable_file.
   Summary(const std::filesystem::path& path, bool resume);
   ~Summary();
   Summary(const Summary&) = delete;

@@ -132,15 +132,14 @@ Result explain(Evaluator& evaluator, const CallArguments& arguments) {
   auto found = attribute(asked.model.model, rules, asked.x, asked.target, {.stop = evaluator.surroundings().stop});
   std::string text;
   if (found.relevance.dim() <= 5)
-    text =
-        draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen, colours) + "\n";
+    text = draw({{written_as(evaluator, *asked.rules.front()), found.relevance}}, evaluator.surroundings().screen,
+                colours) +
+           "\n";
   auto& screen = evaluator.surroundings().screen;
-  text += command::describe_as_text(found,
-                                    {.model = "",
-                                     .rules = rules.description(),
-                                     .target = "",
-                                     .outcome = command::outcome_of(found, asked.target, 1)},
-                                    static_cast<std::size_t>(screen.columns));
+  text += command::describe_as_text(
+      found,
+      {.model = "", .rules = rules.description(), .target = "", .outcome = command::outcome_of(found, asked.target, 1)},
+      static_cast<std::size_t>(screen.columns));
   for (auto& warning : found.warnings) text += render_text(warning);
   return {as_value(found.relevance), std::move(text)};
 }

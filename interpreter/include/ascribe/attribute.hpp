@@ -43,8 +43,8 @@ class ASCRIBE_EXPORT Target {
   /// By their names: `labels` names the outputs, in order. Throws Error (bad_target) for a name that is not there, or
   /// there twice.
   static Target named(const std::vector<std::string>& names, const std::vector<std::string>& labels);
-  /// Each sample's largest outputs, so many of them; for outputs [batch, classes], and those that need no target. Throws
-  /// Error (bad_target) for less than one; attribute() does so for more than there are.
+  /// Each sample's largest outputs, so many of them; for outputs [batch, classes], and those that need no target.
+  /// Throws Error (bad_target) for less than one; attribute() does so for more than there are.
   static Target largest(std::int64_t count = 1);
   /// Another index for each sample.
   static Target one_per_sample(std::vector<std::int64_t> indices);
@@ -56,9 +56,9 @@ class ASCRIBE_EXPORT Target {
 
   /// Starts from 1 instead of the output's own value. Changes nothing in a start that is a tensor.
   Target from_one() const;
-  /// Less these outputs, in every sample: each starts with the negative of what it would start with as a target, so that
-  /// relevance is that of a difference, such as of two classes' scores. Throws Error (bad_target) for a start that is a
-  /// tensor, and for all().
+  /// Less these outputs, in every sample: each starts with the negative of what it would start with as a target, so
+  /// that relevance is that of a difference, such as of two classes' scores. Throws Error (bad_target) for a start that
+  /// is a tensor, and for all().
   ///
   ///     Target(3).against({5});  // what speaks for 3 rather than for 5
   Target against(std::vector<std::int64_t> indices) const;
