@@ -45,6 +45,13 @@ double total(const at::Tensor& tensor) { return tensor.sum(at::kDouble).item<dou
 
 }  // namespace
 
+ascribe::Composite Rules::named(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  auto place = named_.find(name);
+  if (place == named_.end()) place = named_.emplace(name, pack_.composite(name)).first;
+  return place->second;
+}
+
 void check_colour_map(const std::string& name) {
   auto base = name.ends_with("_r") ? name.substr(0, name.size() - 2) : name;
   auto known = ascribe::colour_maps();
@@ -61,10 +68,6 @@ Explainer::Explainer(ascribe::Model model, ascribe::Preparation preparation, std
       labels_(std::move(labels)),
       most_pixels_(most_pixels) {
   ascribe::prepared(at::zeros({1, 3, 8, 8}), preparation_);
-}
-
-ascribe::Composite Explainer::rules_for(const Rules& rules, const Question& question) {
-  return question.rules ? rules.pack.composite(*question.rules) : rules.usual;
 }
 
 std::string Explainer::answer(const ascribe::Composite& rules, const Question& question, std::string_view picture,

@@ -7,17 +7,32 @@
 #include <ascribe/picture.hpp>
 
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
-/// What is loaded of rules: a value that never changes. Loading anew makes another one, which takes its place; a
-/// request keeps the one that it began with.
-struct Rules {
-  ascribe::Pack pack;
-  ascribe::Composite usual;  ///< where a request names none
+/// What is loaded of rules. Loading anew makes another one, which takes its place; a request keeps the one that it
+/// began with.
+class Rules {
+ public:
+  /// `usual` is a call, such as `epsilon_plus(epsilon = 0.1)`. Throws Error where the pack has no such rules.
+  Rules(ascribe::Pack pack, const std::string& usual) : pack_(std::move(pack)), usual_(pack_.call(usual, "--rules")) {}
+
+  const ascribe::Pack& pack() const { return pack_; }
+  const ascribe::Composite& usual() const { return usual_; }  ///< where a request names none
+  /// One by its name, which is made once: what rules keep of a model's parameters goes with their last copy. Throws
+  /// Error (unknown_rule, private_name, …). May be called by several threads at once.
+  ascribe::Composite named(const std::string& name) const;
+
+ private:
+  const ascribe::Pack pack_;
+  const ascribe::Composite usual_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, ascribe::Composite> named_;  // not more than the pack and the standard one have
 };
 
 enum class Form { png, json, npy };
@@ -37,9 +52,6 @@ class Explainer {
   /// Throws Error where the preparation does not fit together.
   Explainer(ascribe::Model model, ascribe::Preparation preparation, std::vector<std::string> labels,
             std::uint64_t most_pixels);
-
-  /// The composite that the question names. Throws Error (unknown_rule, private_name, …).
-  static ascribe::Composite rules_for(const Rules& rules, const Question& question);
 
   /// A PNG, JSON or NumPy array, as the question wants it. Throws Failure (415: no PNG or JPEG; 413: too large) and
   /// Error. May be called by several threads at once.

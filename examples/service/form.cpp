@@ -49,7 +49,7 @@ std::string_view picture_of(std::string_view body, const std::string& content_ty
   auto boundary = parameter(content_type, "boundary");
   if (!boundary || boundary->empty() || boundary->size() > 70) refuse("the form's Content-Type has no proper boundary");
 
-  std::optional<std::string_view> first_file;
+  std::optional<std::string_view> image, first_file;
   auto mark = "--" + *boundary;
   take_until(body, mark);
   while (!body.starts_with("--")) {
@@ -59,9 +59,10 @@ std::string_view picture_of(std::string_view body, const std::string& content_ty
     for (auto line = take_until(body, "\r\n"); !line.empty(); line = take_until(body, "\r\n"))
       if (lower(line.substr(0, 20)) == "content-disposition:") disposition = line.substr(20);
     auto content = take_until(body, "\r\n" + mark);
-    if (parameter(disposition, "name") == "image") return content;
+    if (!image && parameter(disposition, "name") == "image") image = content;
     if (!first_file && parameter(disposition, "filename")) first_file = content;
   }
-  if (!first_file) refuse("no part of the form is called image, and none has a file name");
-  return *first_file;
+  if (!image) image = first_file;
+  if (!image) refuse("no part of the form is called image, and none has a file name");
+  return *image;
 }

@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include "explainer.hpp"
@@ -99,6 +100,16 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
 }
 
+// glibc keeps for itself what large bodies and pictures took, in a heap for each of many threads, and takes more and
+// more memory for the same work. What is large shall go back as soon as it is free, and few heaps do.
+void keep_memory_flat() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 8 << 20);
+  mallopt(M_ARENA_MAX, 4);
+#endif
+}
+
 // Waits for SIGINT or SIGTERM, which all other threads leave to this one, and ends the server's listening then.
 std::jthread stop_on_signal(HttpServer& server) {
   sigset_t signals;
@@ -116,6 +127,7 @@ std::jthread stop_on_signal(HttpServer& server) {
 }
 
 void serve(const Options& options) {
+  keep_memory_flat();      // before there are threads
   at::set_num_threads(1);  // workers.hpp says why
   auto model = ascribe::Model::load(options.model);
   auto pack = options.load.empty() ? ascribe::Pack::standard() : ascribe::Pack::load(options.load);

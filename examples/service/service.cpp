@@ -83,8 +83,7 @@ Service::Service(Explainer explainer, const ascribe::Pack& pack, std::string usu
       rules_(loaded(pack)) {}
 
 std::shared_ptr<const Rules> Service::loaded(ascribe::Pack pack) const {
-  auto usual = pack.call(usual_, "--rules");
-  return std::make_shared<const Rules>(Rules{.pack = std::move(pack), .usual = std::move(usual)});
+  return std::make_shared<const Rules>(std::move(pack), usual_);
 }
 
 void Service::add_to(HttpServer& server) {
@@ -103,7 +102,7 @@ void Service::add_to(HttpServer& server) {
 void Service::relevance(const httplib::Request& request, httplib::Response& response, const HttpServer::Body& body) {
   auto question = question_of(request);
   auto rules = rules_.load();  // these, whatever is loaded meanwhile
-  auto composite = Explainer::rules_for(*rules, question);
+  auto composite = question.rules ? rules->named(*question.rules) : rules->usual();
   auto sent = body();
   auto picture = picture_of(sent, HttpServer::content_type(request));
   std::string answer;
@@ -120,14 +119,14 @@ void Service::reload(const httplib::Request& request, httplib::Response& respons
                   "there: curl -X POST http://127.0.0.1:PORT/reload");
   std::lock_guard lock(reloading_);
   // A mistake ends here, as an Error, and nothing has changed.
-  auto fresh = loaded(rules_.load()->pack.reload());
+  auto fresh = loaded(rules_.load()->pack().reload());
   rules_ = fresh;
   ++reloads_;
-  nlohmann::json out{{"pack", fresh->pack.name()},
-                     {"version", fresh->pack.version()},
-                     {"rules", fresh->usual.description()},
+  nlohmann::json out{{"pack", fresh->pack().name()},
+                     {"version", fresh->pack().version()},
+                     {"rules", fresh->usual().description()},
                      {"warnings", nlohmann::json::array()}};
-  for (auto& each : fresh->pack.warnings()) out["warnings"].push_back(ascribe::render_text(each));
+  for (auto& each : fresh->pack().warnings()) out["warnings"].push_back(ascribe::render_text(each));
   response.set_content(out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", "application/json");
 }
 
@@ -135,9 +134,9 @@ void Service::health(httplib::Response& response) const {
   auto rules = rules_.load();
   nlohmann::json out{{"status", "ok"},
                      {"ascribe", ascribe::version()},
-                     {"pack", rules->pack.name()},
-                     {"version", rules->pack.version()},
-                     {"rules", rules->usual.description()},
+                     {"pack", rules->pack().name()},
+                     {"version", rules->pack().version()},
+                     {"rules", rules->usual().description()},
                      {"colour_maps", ascribe::colour_maps()},
                      {"answered", answered_.load()},
                      {"reloads", reloads_.load()},

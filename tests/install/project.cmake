@@ -1,4 +1,5 @@
-# Builds a project that uses what is installed at PREFIX, in the folder PLACE, and runs its PROGRAM there.
+# Builds a project that uses what is installed at PREFIX, in the folder PLACE, and runs its PROGRAM there; RUNNER is what
+# runs it, where it is not itself.
 cmake_minimum_required(VERSION 3.25)
 
 file(REMOVE_RECURSE ${PLACE})
@@ -10,7 +11,7 @@ execute_process(
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${PLACE}/build COMMAND_ERROR_IS_FATAL ANY)
 if(PROGRAM)
   list(POP_FRONT PROGRAM program)
-  execute_process(COMMAND ${PLACE}/build/${program} ${PROGRAM} WORKING_DIRECTORY ${PLACE}
+  execute_process(COMMAND ${RUNNER} ${PLACE}/build/${program} ${PROGRAM} WORKING_DIRECTORY ${PLACE}
     OUTPUT_VARIABLE said ERROR_VARIABLE complained RESULT_VARIABLE code)
   message("${said}")
   if(NOT code EQUAL 0 OR complained)
