@@ -296,7 +296,7 @@ def ended(program, options, pictures, expected):
     """What is under way when the service is told to end gets its answer."""
     server = Server(program, *options, "--workers", 1, "--queue", 100)
     connections = []
-    for (name, kind, query), right in expected[:20]:
+    for (name, kind, query), right in (20 * expected)[:20]:
         connections.append((server.connection(), right))
         connections[-1][0].request("POST", "/relevance" + query, pictures[name], {"Accept": kind})
     while (health := server.health())["answered"] + health["waiting"] < 19:
