@@ -70,13 +70,23 @@ Explainer::Explainer(ascribe::Model model, ascribe::Preparation preparation, std
   ascribe::prepared(at::zeros({1, 3, 8, 8}), preparation_);
 }
 
-std::string Explainer::answer(const ascribe::Composite& rules, const Question& question, std::string_view picture,
-                              std::stop_token stop) const {
+ascribe::Picture Explainer::decoded(std::string_view picture) const {
   if (!is_png_or_jpeg(picture))
     throw Failure(415, "no_picture", "the body is neither a PNG nor a JPEG picture",
                   "curl --data-binary @picture.png …/relevance");
   auto photo = ascribe::decode_picture(picture, "the picture", most_pixels_);
   check_resized(photo.pixels, preparation_, most_pixels_);
+  return photo;
+}
+
+std::string Explainer::seen(std::string_view picture) const {
+  auto pixels = ascribe::framed(decoded(picture).pixels, preparation_)[0].mul(255).round().to(at::kByte);
+  return ascribe::encode_png(pixels.expand({3, -1, -1}).permute({1, 2, 0}).contiguous());
+}
+
+std::string Explainer::answer(const ascribe::Composite& rules, const Question& question, std::string_view picture,
+                              std::stop_token stop) const {
+  auto photo = decoded(picture);
   // Sums for all forms alike: what relevance is to the last bit may depend on whether a report is wanted.
   auto found = ascribe::attribute(model_, rules, ascribe::prepared(photo.pixels, preparation_), target_of(question),
                                   {.sums = true, .stop = stop});

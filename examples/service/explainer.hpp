@@ -58,7 +58,11 @@ class Explainer {
   std::string answer(const ascribe::Composite& rules, const Question& question, std::string_view picture,
                      std::stop_token stop) const;
 
+  /// A PNG of the part of the picture that the model sees, to be shown below its relevance. Throws as answer() does.
+  std::string seen(std::string_view picture) const;
+
  private:
+  ascribe::Picture decoded(std::string_view picture) const;
   ascribe::Target target_of(const Question& question) const;
   std::string json(const ascribe::Composite& rules, const Question& question, const ascribe::Attribution& found,
                    const std::vector<ascribe::Diagnostic>& warnings) const;

@@ -57,7 +57,8 @@ Failure Failure::of_current_exception() {
 Failure Failure::of_status(int status) {
   switch (status) {
     case 404:
-      return {404, "no_such_path", "there is nothing here", "GET /, GET /health, POST /relevance, POST /reload"};
+      return {404, "no_such_path", "there is nothing here",
+              "GET /, GET /health, POST /relevance, POST /input, POST /reload"};
     case 413:
       return {413, "body_too_large", "the request is too large", "send a smaller picture"};
     case 414:

@@ -96,6 +96,7 @@ void Service::add_to(HttpServer& server) {
   });
   server.get("/health", [this](auto&, httplib::Response& response, auto&) { health(response); });
   server.post("/relevance", [this](auto& request, auto& response, auto& body) { relevance(request, response, body); });
+  server.post("/input", [this](auto& request, auto& response, auto& body) { input(request, response, body); });
   server.post("/reload", [this](auto& request, auto& response, auto&) { reload(request, response); });
 }
 
@@ -111,6 +112,15 @@ void Service::relevance(const httplib::Request& request, httplib::Response& resp
   response.set_header("Cache-Control", "no-store");
   response.set_content(answer, std::string(type_of(question.form)));
   ++answered_;
+}
+
+void Service::input(const httplib::Request& request, httplib::Response& response, const HttpServer::Body& body) {
+  auto sent = body();
+  auto picture = picture_of(sent, HttpServer::content_type(request));
+  std::string answer;
+  workers_.run([&](auto&&) { answer = explainer_.seen(picture); }, time_);
+  response.set_header("Cache-Control", "no-store");
+  response.set_content(answer, "image/png");
 }
 
 void Service::reload(const httplib::Request& request, httplib::Response& response) {

@@ -18,11 +18,12 @@ class Service {
   Service(Explainer explainer, const ascribe::Pack& pack, std::string usual, Workers& workers,
           std::chrono::milliseconds time);
 
-  /// Adds GET /, GET /health, POST /relevance and POST /reload. The service has to outlive the server.
+  /// Adds GET /, GET /health, POST /relevance, POST /input and POST /reload. The service has to outlive the server.
   void add_to(HttpServer& server);
 
  private:
   void relevance(const httplib::Request& request, httplib::Response& response, const HttpServer::Body& body);
+  void input(const httplib::Request& request, httplib::Response& response, const HttpServer::Body& body);
   void reload(const httplib::Request& request, httplib::Response& response);
   void health(httplib::Response& response) const;
   std::shared_ptr<const Rules> loaded(ascribe::Pack pack) const;
