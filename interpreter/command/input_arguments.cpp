@@ -4,24 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/parsed_number.hpp"
 #include "interpreter/files/atomic_file.hpp"
 #include "interpreter/files/tensor_file.hpp"
 
 namespace ascribe::command {
 namespace {
-
-template <typename Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number value{};
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
 
 // `256` or `256x320`: height x width.
 std::vector<std::int64_t> sizes_in(const std::string& text, const char* option) {
@@ -31,7 +24,7 @@ std::vector<std::int64_t> sizes_in(const std::string& text, const char* option) 
   for (auto part : {std::string_view(text).substr(0, cross),
                     cross == text.npos ? std::string_view() : std::string_view(text).substr(cross + 1)}) {
     if (part.data() == nullptr) break;
-    auto value = number_in<std::int64_t>(part);
+    auto value = parsed_number<std::int64_t>(part);
     if (!value || *value < 1)
       throw usage_error(filled("{} {} is no size in pixels", option, files::quoted_name(text)),
                         filled("write `{0} 224`, or `{0} 224x320` (height x width)", option));
@@ -47,7 +40,7 @@ std::vector<double> channels_in(const std::vector<std::string>& values, const ch
   for (auto& each : values) {
     auto text = std::string_view(each);
     if (text.starts_with('+')) text.remove_prefix(1);
-    auto value = number_in<double>(text);
+    auto value = parsed_number<double>(text);
     if (!value)
       throw usage_error(
           filled("{} takes numbers, or `imagenet` alone, not {}", option, files::quoted_name(each)),

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attribute/target.hpp"
@@ -48,6 +49,15 @@ void Labels::check(std::int64_t outputs) const {
   throw usage_error(filled("--labels {} has {} name{}, and the model {} output{}", path, names.size(),
                            names.size() == 1 ? "" : "s", outputs, outputs == 1 ? "" : "s"),
                     "give a file with one name on each line, in the order of the outputs");
+}
+
+nlohmann::json as_json(const std::vector<Scored>& scored, const Labels& labels) {
+  auto out = nlohmann::json::array();
+  for (auto& each : scored) {
+    out.push_back({{"index", each.index}, {"value", each.value}});
+    if (!labels.path.empty()) out.back()["label"] = labels.of(each.index);
+  }
+  return out;
 }
 
 Outcome outcome_of(const Attribution& attribution, const Target& target, std::int64_t most) {

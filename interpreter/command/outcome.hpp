@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct Scored {
   std::int64_t index;
   double value;
 };
+
+/// Index and value, and the label where there are some.
+nlohmann::json as_json(const std::vector<Scored>& scored, const Labels& labels);
 
 /// Of outputs [batch, classes], and those that are so at the target's position; empty for all others.
 struct Outcome {

@@ -217,12 +217,6 @@ nlohmann::json as_json(const Report& report) {
   return out;
 }
 
-nlohmann::json as_json(const Scored& scored, const Labels& labels) {
-  nlohmann::json out{{"index", scored.index}, {"value", scored.value}};
-  if (!labels.path.empty()) out["label"] = labels.of(scored.index);
-  return out;
-}
-
 std::string as_text(const Scored& scored, const Labels& labels) {
   return filled("{} (output {:.6g})", labels.told(scored.index), scored.value);
 }
@@ -364,12 +358,8 @@ std::string describe_as_json(const Attribution& attribution, const Told& told, c
     }
   }
   for (auto& each : told.outcome.largest)
-    if (!each.empty()) out["output"]["predictions"].push_back(as_json(each.front(), told.labels));
-  for (auto& each : told.outcome.starts) {
-    auto starts = nlohmann::json::array();
-    for (auto& one : each) starts.push_back(as_json(one, told.labels));
-    out["start"]["outputs"].push_back(std::move(starts));
-  }
+    if (!each.empty()) out["output"]["predictions"].push_back(as_json({each.front()}, told.labels)[0]);
+  for (auto& each : told.outcome.starts) out["start"]["outputs"].push_back(as_json(each, told.labels));
   return dump(out);
 }
 

@@ -76,10 +76,6 @@ struct InnerLayers {
 
 bool is_picture(const std::string& path) { return path.ends_with(".png") || path.ends_with(".svg"); }
 
-void check_inner_ending(const std::string& path) {
-  if (!is_picture(path)) check_ending(path, "--at's file", ".npy", "--at features.0=inner.npy");
-}
-
 std::vector<InnerLayers> inner_layers(const RunOptions& options) {
   std::vector<InnerLayers> out;
   for (auto& text : options.at) {
@@ -97,14 +93,16 @@ std::vector<InnerLayers> inner_layers(const RunOptions& options) {
     if (each.are_several() && !each.path.ends_with('/') && star == std::string::npos)
       throw usage_error(filled("--at {} is for several layers, and names one file", files::quoted_name(text)),
                         filled("write `--at '{}=inner/'`, or `--at '{}=inner_*.npy'`", each.layers, each.layers));
-    if (!each.are_several() || !each.path.ends_with('/')) check_inner_ending(each.path);
+    bool folder = each.are_several() && each.path.ends_with('/');
+    if (!folder && !is_picture(each.path)) check_ending(each.path, "--at's file", ".npy", "--at features.0=inner.npy");
     out.push_back(std::move(each));
   }
   return out;
 }
 
 // Every result with its file. A layer that is called several times has a file for each call: inner.1.npy, inner.2.npy.
-std::vector<Result> results(const RunOptions& options, const Attribution& attribution) {
+std::vector<Result> results(const RunOptions& options, const std::vector<InnerLayers>& inner,
+                            const Attribution& attribution) {
   std::vector<Result> out;
   std::vector<at::Tensor> relevances;
   for (auto& each : attribution.relevances)
@@ -116,7 +114,7 @@ std::vector<Result> results(const RunOptions& options, const Attribution& attrib
                relevances.size() == 1 ? "" : "s", relevances.size() == 1 ? "s" : "", options.outputs.size()),
         "give --output once for each of them, or once for the first");
   for (std::size_t i = 0; i < options.outputs.size(); ++i) out.push_back({options.outputs[i], relevances[i], ""});
-  for (auto& asked : inner_layers(options)) {
+  for (auto& asked : inner) {
     bool reached = false;
     for (auto& [layer, calls] : attribution.layers) {
       if (asked.are_several() ? fnmatch(asked.layers.c_str(), layer.c_str(), 0) != 0 : layer != asked.layers) continue;
@@ -205,12 +203,12 @@ int run(const RunOptions& options) {
                           .sum_embeddings = true,
                           .sums = !options.profile,
                           .profile = options.profile};
-  for (auto& each : inner_layers(options)) {
+  auto inner = inner_layers(options);
+  for (auto& each : inner) {
     wanted.layers.push_back(each.layers);
     if (!each.are_several()) files.push_back(each.path);
   }
   auto drawn_somehow = options.picture;
-  auto inner = inner_layers(options);
   if (!drawn_somehow.wanted() && (options.report == "html" || std::any_of(inner.begin(), inner.end(), [](auto& each) {
                                     return is_picture(each.path);
                                   })))
@@ -249,14 +247,13 @@ int run(const RunOptions& options) {
   Told told{options.model.model, rules.description(), chosen.described(), chosen.labels(),
             outcome_of(attribution, target, 1)};
   told.labels.check(told.outcome.classes);
-  auto written = results(options, attribution);
+  auto written = results(options, inner, attribution);
+  auto input = first_explained(inputs, attribution);
   std::optional<TokenRelevance> tokens;
-  if (!options.tokens.empty())
-    tokens = tokens_of(options.tokens, token_lines, first_explained(inputs, attribution), attribution.relevance);
+  if (!options.tokens.empty()) tokens = tokens_of(options.tokens, token_lines, input, attribution.relevance);
   std::string picture;
   if (options.picture.wanted())
-    picture = picture_file(options, options.picture, rules, chosen, first_explained(inputs, attribution), attribution,
-                           tokens ? &*tokens : nullptr);
+    picture = picture_file(options, options.picture, rules, chosen, input, attribution, tokens ? &*tokens : nullptr);
   for (auto& each : written) {
     interruption.check(each.path);
     if (auto folder = std::filesystem::path(each.path).parent_path(); !each.of.empty() && !folder.empty())
@@ -276,8 +273,7 @@ int run(const RunOptions& options) {
   if (options.report == "html") {
     auto page = options.picture;
     page.file = "page.html";
-    std::cout << picture_file(options, page, rules, chosen, first_explained(inputs, attribution), attribution,
-                              tokens ? &*tokens : nullptr);
+    std::cout << picture_file(options, page, rules, chosen, input, attribution, tokens ? &*tokens : nullptr);
     return fine;
   }
   if (options.report == "json") {

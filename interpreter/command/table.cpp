@@ -6,6 +6,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "grammar/source.hpp"
+#include "grammar/text_width.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -55,9 +56,7 @@ std::string cut_from_the_left(const std::string& text, std::size_t width) {
   auto count = count_characters(text);
   if (count <= width) return text;
   std::size_t begin = 0;
-  for (auto left = count - (width - 1); left > 0; --left) do
-      ++begin;
-    while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80);
+  for (auto left = count - (width - 1); left > 0; --left) begin += character_at(text, begin).bytes;
   return "…" + text.substr(begin);
 }
 

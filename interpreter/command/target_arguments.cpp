@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/parsed_number.hpp"
 #include "interpreter/command/tokens.hpp"
 #include "interpreter/files/atomic_file.hpp"
 #include "interpreter/files/npy.hpp"
@@ -15,16 +15,9 @@
 namespace ascribe::command {
 namespace {
 
-std::optional<std::int64_t> integer(std::string_view text) {
-  std::int64_t out = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return out;
-}
-
 // An index, or a name with --labels.
 std::int64_t index_of(const std::string& text, const Labels& labels, const char* option) {
-  if (auto index = integer(text)) return *index;
+  if (auto index = parsed_number<std::int64_t>(text)) return *index;
   if (labels.path.empty())
     throw usage_error(filled("{} {} is no index", option, files::quoted_name(text)),
                       filled("give the outputs' names with --labels, or write `{} 3`", option));
@@ -34,7 +27,7 @@ std::int64_t index_of(const std::string& text, const Labels& labels, const char*
 // The 3 of `top3`.
 std::optional<std::int64_t> count_of_largest(std::string_view text) {
   if (!text.starts_with("top")) return {};
-  auto out = integer(text.substr(3));
+  auto out = parsed_number<std::int64_t>(text.substr(3));
   return out && *out >= 1 ? out : std::nullopt;
 }
 
@@ -42,7 +35,7 @@ std::vector<std::int64_t> position_of(const std::string& text) {
   std::vector<std::int64_t> out;
   for (std::string_view rest = text;;) {
     auto end = std::min(rest.find(','), rest.size());
-    auto number = integer(rest.substr(0, end));
+    auto number = parsed_number<std::int64_t>(rest.substr(0, end));
     if (!number)
       throw usage_error(filled("--position {} is no position", files::quoted_name(text)),
                         "write `--position -1`, or `--position 12,30` of outputs [batch, classes, height, width]");
@@ -112,7 +105,7 @@ ChosenTarget::ChosenTarget(const TargetArguments& arguments) {
   std::vector<std::int64_t> indices;
   for (auto& text : targets) {
     auto count = count_of_largest(text);
-    bool alone = text == "all" || text.starts_with('@') || (count && !integer(text));
+    bool alone = text == "all" || text.starts_with('@') || count;
     if (alone && targets.size() > 1)
       throw usage_error(filled("--target {} stands alone", text), "leave the others out");
     if (text == "all") {
@@ -151,11 +144,6 @@ Target ChosenTarget::of(std::span<const std::size_t> places) const {
   std::vector<std::int64_t> chosen;
   for (auto place : places) chosen.push_back(each_.at(place));
   return finished(Target::one_per_sample(std::move(chosen)));
-}
-
-std::optional<std::size_t> ChosenTarget::inputs() const {
-  if (each_.empty()) return {};
-  return each_.size();
 }
 
 void ChosenTarget::check_inputs(std::size_t count) const {

@@ -32,8 +32,6 @@ class ChosenTarget {
   Target whole() const;
   /// Of some of a run's inputs, of one sample each, by their places among all of them.
   Target of(std::span<const std::size_t> places) const;
-  /// How many inputs there have to be, where each has a target of its own.
-  std::optional<std::size_t> inputs() const;
   /// Throws Error (usage) where a run has another number of inputs.
   void check_inputs(std::size_t count) const;
 

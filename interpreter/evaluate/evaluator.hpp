@@ -106,7 +106,7 @@ class UsingEvaluator {
   const Evaluator* before_;
 };
 
-/// ΣR, in double precision.
+/// ΣR, in double precision; by the plan's kernels (plan/run_program.cpp).
 double total(const at::Tensor& relevance);
 
 }  // namespace ascribe::evaluate

@@ -3,24 +3,17 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/input_misfit.hpp"
+#include "interpreter/command/parsed_number.hpp"
 
 namespace ascribe::command {
 namespace {
 
 constexpr std::int64_t most_predictions_told = 5;
 constexpr std::size_t most_failures_at_first = 16;
-
-std::optional<std::size_t> whole_number(std::string_view text) {
-  std::size_t out = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return out;
-}
 
 std::int64_t samples_of(const at::Tensor& x) { return x.dim() == 0 ? 1 : x.size(0); }
 
@@ -53,7 +46,8 @@ nlohmann::json layers_as_json(const Report& report) {
 Inputs::Inputs(InputList list, const std::string& shard) : list_(std::move(list)) {
   if (shard.empty()) return;
   auto slash = std::min(shard.find('/'), shard.size());
-  auto which = whole_number(shard.substr(0, slash)), of = whole_number(shard.substr(std::min(slash + 1, shard.size())));
+  auto which = parsed_number<std::size_t>(shard.substr(0, slash)),
+       of = parsed_number<std::size_t>(shard.substr(std::min(slash + 1, shard.size())));
   constexpr std::size_t most_shards = 1000000;
   if (!which || !of || *which < 1 || *which > *of || *of > most_shards)
     throw usage_error(filled("--shard '{}' is no part of a whole", shard), "write `--shard 3/16`: 1/16 to 16/16");

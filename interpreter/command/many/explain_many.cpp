@@ -10,17 +10,14 @@
 #include "ascribe/version.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/exit_codes.hpp"
-#include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/interruption.hpp"
 #include "interpreter/command/many/batches.hpp"
-#include "interpreter/command/many/gallery.hpp"
 #include "interpreter/command/many/hand_over.hpp"
 #include "interpreter/command/many/many.hpp"
 #include "interpreter/command/many/progress.hpp"
 #include "interpreter/command/many/results.hpp"
 #include "interpreter/command/many/summary.hpp"
 #include "interpreter/command/sizes.hpp"
-#include "interpreter/files/atomic_file.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -90,6 +87,7 @@ class Many {
     batch_size_ = run_.many.batch_size;
     if (batch_size_ == 0) batch_size_ = before.value("batch size", std::int64_t{0});
     if (run_.model.threads == 0 && before.contains("threads")) at::set_num_threads(before["threads"].get<int>());
+    if (batch_size_ > 0 && batches_to_do().empty()) return;
     constexpr std::size_t most_tries = 8;
     for (std::size_t place = 0; place < std::min(inputs_.count(), most_tries); ++place) try {
         check_stop();
@@ -166,10 +164,7 @@ class Many {
     began.wait();
     at::set_num_threads(threads);
     try {
-      while (auto next = read.take()) {
-        if (writing) break;
-        done.put(explain(*next, explainer));
-      }
+      while (auto next = read.take()) done.put(explain(*next, explainer));
     } catch (...) {
       explaining = std::current_exception();
       places.close();

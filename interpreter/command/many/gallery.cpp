@@ -47,12 +47,6 @@ std::string as_link(const std::string& path) {
   return out;
 }
 
-// Not finite numbers are null in JSON.
-double number_of(const Summary::Json& json, const char* key) {
-  auto found = json.find(key);
-  return found != json.end() && found->is_number() ? found->get<double>() : NAN;
-}
-
 std::string shown_value(double value) { return std::isfinite(value) ? filled("{:.5g}", value) : "not finite"; }
 
 std::string class_of(const Summary::Json& scored) {
@@ -77,14 +71,14 @@ std::string figure_of(const Summary::Json& input, const fs::path& way, std::size
   auto predictions = sample.value("predictions", Summary::Json::array());
   for (auto& each : predictions) words += " " + class_of(each);
   if (!predictions.empty()) {
-    auto value = number_of(predictions[0], "value");
+    auto value = number_in(predictions[0], "value");
     if (std::isfinite(value)) score = value;
     told += filled("<b>{}</b> {}", escaped_html(class_of(predictions[0])), shown_value(value));
   }
   for (auto& each : sample.value("targets", Summary::Json::array()))
     if (predictions.empty() || each.value("index", std::int64_t{-1}) != predictions[0].value("index", std::int64_t{-2}))
-      told += filled("; explained: {} {}", escaped_html(class_of(each)), shown_value(number_of(each, "value")));
-  auto start = number_of(sample, "start"), sum = number_of(sample, "sum");
+      told += filled("; explained: {} {}", escaped_html(class_of(each)), shown_value(number_in(each, "value")));
+  auto start = number_in(sample, "start"), sum = number_in(sample, "sum");
   auto kept = sum / start;
   return filled(
       "<figure data-place=\"{}\" data-score=\"{}\" data-kept=\"{}\" data-words=\"{}\"><a href=\"{}\">"

@@ -31,24 +31,9 @@ Destination destination(const std::string& given, const char* option, const std:
   return out;
 }
 
-Summary::Json as_json(const std::vector<Scored>& scored, const Labels& labels) {
-  auto out = Summary::Json::array();
-  for (auto& each : scored) {
-    out.push_back({{"index", each.index}, {"value", each.value}});
-    if (!labels.path.empty()) out.back()["label"] = labels.of(each.index);
-  }
-  return out;
-}
-
 // The way to a file from a folder, links followed: both may be moved together.
 fs::path way_to(const fs::path& path, const fs::path& from) {
   return fs::relative(fs::weakly_canonical(path), fs::weakly_canonical(from));
-}
-
-// Not finite numbers are null in JSON.
-double number_in(const Summary::Json& json, const char* key) {
-  auto found = json.find(key);
-  return found != json.end() && found->is_number() ? found->get<double>() : NAN;
 }
 
 std::string shown_number(double value) { return std::isnan(value) ? "nan" : filled("{:.6g}", value); }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <sstream>
 #include <utility>
@@ -51,6 +52,11 @@ Summary::Json modified(const std::string& file) {
   std::error_code failed;
   auto when = fs::last_write_time(file, failed);
   return failed ? Summary::Json() : Summary::Json(when.time_since_epoch().count());
+}
+
+double number_in(const Summary::Json& json, const char* key) {
+  auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : NAN;
 }
 
 std::string line_of(const Summary::Json& json) {

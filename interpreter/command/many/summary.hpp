@@ -61,6 +61,9 @@ class Summary {
 /// When an input's file was written last; null where that is not known.
 Summary::Json modified(const std::string& file);
 
+/// A number of a line; NaN where it is null, as what is not finite is in JSON.
+double number_in(const Summary::Json& json, const char* key);
+
 /// One line.
 std::string line_of(const Summary::Json& json);
 
