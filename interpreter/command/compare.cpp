@@ -1,4 +1,4 @@
-// `ascribe compare`: one input under several rules, or several models, as a table of pictures and of numbers.
+// `ascribe compare`: inputs under several rules, or several models, as a table of pictures and of numbers.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -35,9 +35,50 @@ struct CompareOptions {
 // A cell of the table: a model under rules.
 struct TableCell {
   std::size_t model, rules;
-  at::Tensor relevance;  // on the CPU
-  PictureFacts told;     // captions
+  at::Tensor relevance;               // on the CPU, of all samples
+  std::vector<std::string> captions;  // of each
 };
+
+// What is explained at once: all that a model takes, or one of many inputs.
+struct Question {
+  std::string name;  // of one of many
+  std::vector<at::Tensor> inputs;
+};
+
+// Of many, each is a row of pictures: more than a screen full is for `ascribe run`.
+constexpr std::size_t most_compared = 200;
+
+std::vector<Question> questions_of(const ModelArguments& arguments) {
+  if (!arguments.many()) return {{"", arguments.read_inputs()}};
+  auto list = arguments.list();
+  if (list.items.size() > most_compared)
+    throw usage_error(filled("{} inputs are more than a table can show: {}", list.items.size(), most_compared),
+                      "compare some of them; `ascribe run` explains any number, once for each of the rules");
+  std::vector<Question> out;
+  for (auto& item : list.items) {
+    auto read = arguments.read(item);
+    list.warnings.insert(list.warnings.end(), read.warnings.begin(), read.warnings.end());
+    out.push_back({item.name, {read.x}});
+  }
+  for (auto& warning : list.warnings) std::cerr << render_text(warning);
+  return out;
+}
+
+std::int64_t samples_of(const at::Tensor& relevance) { return relevance.dim() == 0 ? 1 : relevance.size(0); }
+
+// Of several inputs, one below the other.
+at::Tensor stacked(const std::vector<at::Tensor>& tensors, const char* what) {
+  if (tensors.size() == 1) return tensors.front();
+  std::vector<at::Tensor> out;
+  for (auto& each : tensors) {
+    out.push_back(each.dim() == 0 ? each.reshape({1}) : each);
+    if (out.back().sizes().slice(1) != out.front().sizes().slice(1))
+      throw usage_error(filled("{} of shapes {} and {} does not fit into one table", what,
+                               shown_shape(out.front().sizes()), shown_shape(out.back().sizes())),
+                        "give inputs of one shape: for pictures, `--resize 256 --crop 224`");
+  }
+  return at::cat(out);
+}
 
 std::string name_of_file(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -95,10 +136,11 @@ std::string table_numbers(const CompareOptions& options, const std::vector<Table
 }
 
 // Rules are columns; models, and the samples of each, are rows.
-std::string table_file(const CompareOptions& options, const std::vector<TableCell>& cells, const at::Tensor& input) {
+std::string table_file(const CompareOptions& options, const std::vector<TableCell>& cells, const at::Tensor& input,
+                       const std::vector<std::string>& names) {
   auto columns = options.rules.size(), models = options.models.size();
   auto& first = cells.front().relevance;
-  auto samples = first.dim() == 0 ? 1 : first.size(0);
+  auto samples = samples_of(first);
   std::vector<at::Tensor> maps, originals;
   PictureFacts facts{.column_titles = options.rules};
   auto preparation = options.common.preparation();
@@ -108,7 +150,7 @@ std::string table_file(const CompareOptions& options, const std::vector<TableCel
     for (std::int64_t i = 0; i < samples; ++i) {
       std::vector<std::string> title;
       if (models > 1) title.push_back(name_of_file(options.models[model]));
-      if (samples > 1) title.push_back(filled("sample {}", i));
+      if (samples > 1) title.push_back(names.at(static_cast<std::size_t>(i)));
       facts.row_titles.push_back(title.empty() ? "" : title.size() == 1 ? title[0] : title[0] + ", " + title[1]);
       for (std::size_t k = 0; k < columns; ++k) {
         auto& cell = cells[model * columns + k];
@@ -118,7 +160,7 @@ std::string table_file(const CompareOptions& options, const std::vector<TableCel
                             "compare models whose relevance has one shape, or leave --heatmap out");
         maps.push_back(first.dim() == 0 ? cell.relevance.reshape({1}) : cell.relevance.narrow(0, i, 1));
         if (original.defined()) originals.push_back(original.narrow(0, i, 1));
-        facts.captions.push_back(cell.told.captions.at(static_cast<std::size_t>(i)));
+        facts.captions.push_back(cell.captions.at(static_cast<std::size_t>(i)));
       }
     }
   if (facts.row_titles.size() == 1) facts.row_titles.clear();
@@ -144,45 +186,61 @@ int compare_maps(const CompareOptions& options) {
     throw usage_error("there is nothing to compare", "give --rules twice, or --model");
   if (options.picture.wanted()) files::check_writable(file);
   ChosenTarget chosen(options.target);
-  auto target = chosen.whole();
   std::vector<Composite> rules;
   for (auto& each : options.rules) {
     auto arguments = options.common;
     arguments.rules = each;
     rules.push_back(arguments.read_rules());
   }
-  auto inputs = options.common.read_inputs();
+  auto questions = questions_of(options.common);
+  if (options.common.many()) chosen.check_inputs(questions.size());
   Interruption interruption;
   std::vector<TableCell> cells;
-  at::Tensor explained = inputs.front();
+  std::vector<at::Tensor> explained;
+  std::vector<std::string> names, said_before;
   for (std::size_t i = 0; i < options.models.size(); ++i) {
     auto arguments = options.common;
     arguments.model = options.models[i];
     auto model = arguments.read_model();
-    arguments.choose_threads(inputs.front());
+    arguments.choose_threads(questions.front().inputs.front());
     for (std::size_t k = 0; k < rules.size(); ++k) {
+      std::vector<at::Tensor> relevances;
+      PictureFacts told;
       ProgressLine line;
-      auto found =
-          attribute(model, rules[k], inputs, target,
-                    {.sum_embeddings = true, .sums = false, .stop = interruption.token(), .progress = line.callback()});
-      for (std::size_t input = 0; input < inputs.size(); ++input)
-        if (found.relevances.at(input).defined() && found.relevances[input].is_same(found.relevance))
-          explained = inputs[input];
-      chosen.labels().check(outcome_of(found, target, 1).classes);
-      cells.push_back({i, k, found.relevance.cpu(), {}});
-      auto& relevance = cells.back().relevance;
-      tell_targets(cells.back().told, chosen_among(found.output, found, target).cpu(), target, chosen.labels().names,
-                   relevance.dim() == 0 ? 1 : relevance.size(0));
-      for (auto warning : found.warnings) {
-        if (rules.size() > 1 && warning.note.empty())
-          warning.note = filled("with the rules {}", files::quoted_name(options.rules[k]));
-        std::cerr << render_text(warning);
+      for (std::size_t q = 0; q < questions.size(); ++q) {
+        auto& [name, inputs] = questions[q];
+        auto target =
+            name.empty() ? chosen.whole()
+                         : chosen.of(std::vector<std::size_t>(static_cast<std::size_t>(samples_of(inputs.front())), q));
+        auto found = attribute(
+            model, rules[k], inputs, target,
+            {.sum_embeddings = true, .sums = false, .stop = interruption.token(), .progress = line.callback()});
+        chosen.labels().check(outcome_of(found, target, 1).classes);
+        relevances.push_back(found.relevance.cpu());
+        auto samples = samples_of(found.relevance);
+        tell_targets(told, chosen_among(found.output, found, target).cpu(), target, chosen.labels().names, samples);
+        if (cells.empty()) {
+          explained.push_back(first_explained(inputs, found));
+          for (std::int64_t s = 0; s < samples; ++s)
+            names.push_back(name.empty()   ? filled("sample {}", s)
+                            : samples == 1 ? name
+                                           : filled("{}, sample {}", name, s));
+        }
+        for (auto warning : found.warnings) {
+          if (rules.size() > 1 && warning.note.empty())
+            warning.note = filled("with the rules {}", files::quoted_name(options.rules[k]));
+          auto text = render_text(warning);
+          if (std::find(said_before.begin(), said_before.end(), text) != said_before.end()) continue;
+          std::cerr << text;
+          said_before.push_back(text);
+        }
       }
+      cells.push_back({i, k, stacked(relevances, "relevance"), std::move(told.captions)});
     }
   }
   auto said = table_numbers(options, cells);
   if (options.picture.wanted()) {
-    auto picture = table_file(options, cells, explained);
+    auto picture = table_file(options, cells, stacked(explained, "what is explained"), names);
     interruption.check(file);
     files::write_file(file, {picture});
   }
@@ -196,7 +254,7 @@ int compare_maps(const CompareOptions& options) {
 
 Run add_compare(CLI::App& app) {
   auto* command =
-      app.add_subcommand("compare", "Compares rules, or models, on one input: as a table of pictures, and in numbers");
+      app.add_subcommand("compare", "Compares rules, or models, on inputs: as a table of pictures, and in numbers");
   auto options = std::make_shared<CompareOptions>();
   auto several = [&](const char* name, std::vector<std::string>& values, const char* placeholder, const char* help) {
     return command->add_option(name, values, help)

@@ -60,6 +60,13 @@ nlohmann::json as_json(const std::vector<Scored>& scored, const Labels& labels) 
   return out;
 }
 
+at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribution& attribution) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (attribution.relevances.at(i).defined() && attribution.relevances[i].is_same(attribution.relevance))
+      return inputs[i];
+  return inputs.front();
+}
+
 Outcome outcome_of(const Attribution& attribution, const Target& target, std::int64_t most) {
   auto output = chosen_among(attribution.output, attribution, target).to(at::kCPU, at::kDouble);
   if (output.dim() != 2 || output.size(1) == 0) return {};

@@ -43,6 +43,9 @@ struct Outcome {
 /// The outputs that a target chooses among, of an output or of what it started with: those at its position.
 at::Tensor chosen_among(const at::Tensor& output, const Attribution& attribution, const Target& target);
 
+/// The input that `attribution.relevance` is of.
+at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribution& attribution);
+
 /// `most`: how many of the largest outputs each sample has in it.
 Outcome outcome_of(const Attribution& attribution, const Target& target, std::int64_t most);
 

@@ -23,10 +23,8 @@ namespace {
 
 constexpr std::int64_t longest_strip = 32;  // vectors beyond are curves: their values have neighbours, not names
 
-const std::vector<std::string>& picture_forms() {
-  static const std::vector<std::string> out{"maps", "curves", "bars", "spectrogram"};
-  return out;
-}
+constexpr std::pair<const char*, ColourRange> ranges[] = {
+    {"symmetric", ColourRange::symmetric}, {"from_zero", ColourRange::from_zero}, {"whole", ColourRange::whole}};
 
 std::string shown_score(double value) { return filled("{:.4g}", value); }
 
@@ -50,6 +48,10 @@ void PictureArguments::add_to(CLI::App& command) {
       "--clip", heatmap.clip, "PERCENT",
       "colours are full at the magnitude that so many percent of the values lie below; 100: at the largest (default: "
       "that, or 99.5 where a few pixels would bleach all others)");
+  one_of(option("--range", range, "",
+                "what the ends of the colours stand for (default: symmetric for maps of two colours; else from_zero "
+                "where no value is negative, and whole where one is)"),
+         {ranges[0].first, ranges[1].first, ranges[2].first});
   flag("--shared-scale", heatmap.shared_scale, "one scale for all samples, not one for each");
   option("--size", size, "PIXELS", "the longer side of each map");
   option("--columns", columns, "COUNT", "samples beside each other (default: about as many as below)");
@@ -58,7 +60,8 @@ void PictureArguments::add_to(CLI::App& command) {
   flag("--contours", heatmap.contours, "lines at a third and two thirds of the scale");
   option("--smooth", heatmap.smooth, "DEVIATION", "blurs by a Gaussian, in values");
   option("--channels", channels, "COUNT", "the strongest channels, each for itself, instead of their sum");
-  one_of(option("--as", form, "", "what is drawn (default: by the input's shape)"), picture_forms());
+  one_of(option("--as", form, "", "what is drawn (default: by the input's shape)"),
+         {"maps", "curves", "bars", "spectrogram"});
   option("--features", features, "FILE", "the names of a vector's values, a line for each: draws bars");
   flag("--no-caption", no_caption, "the bare picture, without captions and colour bar");
 }
@@ -66,7 +69,8 @@ void PictureArguments::add_to(CLI::App& command) {
 void PictureArguments::check() const {
   if (!wanted()) {
     bool any = heatmap.shared_scale || heatmap.beside || heatmap.contours || no_caption || size || columns ||
-               channels || overlay || heatmap.clip || heatmap.smooth != 0 || !form.empty() || !features.empty();
+               channels || overlay || heatmap.clip || heatmap.smooth != 0 || !form.empty() || !features.empty() ||
+               !range.empty();
     if (any) throw usage_error("there is no picture that this would change", "write `--heatmap heatmap.png`, too");
     return;
   }
@@ -175,6 +179,8 @@ FigureOptions figure_options(const PictureArguments& arguments, const at::Tensor
   out.heatmap.columns = arguments.columns.value_or(out.heatmap.columns);
   out.heatmap.channels = arguments.channels.value_or(0);
   out.heatmap.overlay = arguments.overlay.value_or(0);
+  for (auto& [name, range] : ranges)
+    if (arguments.range == name) out.heatmap.range = range;
   out.heatmap.upside_down = arguments.form == "spectrogram";
   if (out.heatmap.overlay > 0 || out.heatmap.beside || out.heatmap.before_rows) {
     out.heatmap.original = picture_of(facts);

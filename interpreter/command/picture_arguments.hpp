@@ -15,7 +15,7 @@
 namespace ascribe::command {
 
 struct PictureArguments {
-  std::string file, form, features;
+  std::string file, form, features, range;
   HeatmapOptions heatmap;
   std::optional<std::int64_t> size, columns, channels;
   std::optional<double> overlay;

@@ -153,14 +153,6 @@ void warn_where_not_finite(const Attribution& attribution) {
                             .help = "give that layer a larger stabilizer, or another rule"});
 }
 
-// The input that `attribution.relevance` is of.
-at::Tensor first_explained(const std::vector<at::Tensor>& inputs, const Attribution& attribution) {
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (attribution.relevances.at(i).defined() && attribution.relevances[i].is_same(attribution.relevance))
-      return inputs[i];
-  return inputs.front();
-}
-
 // What --heatmap names.
 std::string picture_file(const RunOptions& options, const PictureArguments& picture, const Composite& rules,
                          const ChosenTarget& chosen, const at::Tensor& input, const Attribution& attribution,

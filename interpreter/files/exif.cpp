@@ -30,17 +30,14 @@ class Tiff {
 
 }  // namespace
 
-int orientation_of(std::string_view marker) {
-  constexpr std::string_view begin("Exif\0\0", 6);
-  if (!marker.starts_with(begin)) return 1;
-  marker.remove_prefix(begin.size());
-  Tiff tiff(marker);
-  if ((!marker.starts_with("II") && !marker.starts_with("MM")) || tiff.number(2, 2) != 42) return 1;
+int orientation_of(std::string_view exif) {
+  Tiff tiff(exif);
+  if ((!exif.starts_with("II") && !exif.starts_with("MM")) || tiff.number(2, 2) != 42) return 1;
   std::size_t folder = tiff.number(4, 4), entries = tiff.number(folder, 2);
   constexpr std::uint32_t orientation_tag = 0x0112, two_bytes = 3;
   for (std::size_t i = 0; i < entries; ++i) {
     auto entry = folder + 2 + 12 * i;
-    if (entry >= marker.size()) break;
+    if (entry >= exif.size()) break;
     if (tiff.number(entry, 2) != orientation_tag) continue;
     auto value = tiff.number(entry + 8, 2);
     return tiff.number(entry + 2, 2) == two_bytes && value >= 1 && value <= 8 ? static_cast<int>(value) : 1;

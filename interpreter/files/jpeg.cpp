@@ -121,9 +121,10 @@ bool read_rows(JpegDecoder& decoder, JSAMPLE* pixels, std::size_t row_size) {
 }
 
 int orientation_in(const JpegDecoder& decoder) {
+  constexpr std::string_view exif_begins("Exif\0\0", 6);
   for (auto* marker = decoder.info.marker_list; marker; marker = marker->next) {
     std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-    if (data.starts_with("Exif")) return orientation_of(data);
+    if (data.starts_with(exif_begins)) return orientation_of(data.substr(exif_begins.size()));
   }
   return 1;
 }

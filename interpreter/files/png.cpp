@@ -17,6 +17,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/files/atomic_file.hpp"
 #include "interpreter/files/contents.hpp"
+#include "interpreter/files/exif.hpp"
 #include "interpreter/files/picture_limits.hpp"
 
 namespace ascribe::files {
@@ -85,18 +86,24 @@ bool read_rows(Decoder& decoder, png_bytepp rows) {
   return true;
 }
 
-// The number of pictures in an animated PNG, which stands in front of the first one; otherwise 0.
-std::uint32_t frames_of(std::string_view bytes) {
-  auto number = [&](std::size_t place) {
-    return png_get_uint_32(reinterpret_cast<png_const_bytep>(bytes.data()) + place);
-  };
+std::uint32_t number_at(std::string_view bytes, std::size_t place) {
+  return png_get_uint_32(reinterpret_cast<png_const_bytep>(bytes.data()) + place);
+}
+
+// What the first chunk of that name holds; empty where there is none.
+std::string_view chunk_of(std::string_view bytes, std::string_view name) {
   for (std::size_t place = 8; place + 12 <= bytes.size();) {
-    auto name = bytes.substr(place + 4, 4);
-    if (name == "IDAT") return 0;
-    if (name == "acTL") return number(place + 8);
-    place += std::size_t{12} + number(place);
+    std::size_t length = number_at(bytes, place);
+    if (bytes.substr(place + 4, 4) == name) return bytes.substr(place + 8, length);
+    place += 12 + length;
   }
-  return 0;
+  return {};
+}
+
+// The number of pictures in an animated PNG; otherwise 0.
+std::uint32_t frames_of(std::string_view bytes) {
+  auto chunk = chunk_of(bytes, "acTL");
+  return chunk.size() < 4 ? 0 : number_at(chunk, 0);
 }
 
 // Whether each pixel's last channel, its alpha, is the largest number.
@@ -146,6 +153,9 @@ Picture decode_png(std::string_view bytes, const std::string& shown, std::uint64
         *out++ = wide ? static_cast<float>(row[2 * sample] << 8 | row[2 * sample + 1]) / 65535
                       : static_cast<float>(row[sample]) / 255;
       }
+  auto held = orientation_of(chunk_of(bytes, "eXIf"));
+  if (held != 1)
+    picture.pixels = upright(picture.pixels[0].permute({1, 2, 0}), held).permute({2, 0, 1}).unsqueeze(0).contiguous();
   if (has_alpha && !opaque(samples, stored, wide))
     picture.warnings.push_back(
         picture_warning(shown, "is not opaque everywhere: its alpha is left out, and the colours below it count",

@@ -55,6 +55,18 @@ TEST_CASE("the bare picture is the map alone, of the size that was asked for") {
   CHECK(folder.picture("h.png").sizes() == at::IntArrayRef({1, 3, 516, 256}));
 }
 
+TEST_CASE("what the ends of the colours stand for can be asked for") {
+  Digits folder;
+  for (auto& [word, range] : {std::pair("symmetric", ColourRange::symmetric),
+                              std::pair("from_zero", ColourRange::from_zero), std::pair("whole", ColourRange::whole)}) {
+    CHECK(folder.three(std::string("--heatmap h.png --no-caption --colour-map viridis --range ") + word).code == 0);
+    auto expected = heatmap(read_npy(folder / "r.npy"), {.colour_map = "viridis", .range = range});
+    auto drawn = (folder.picture("h.png")[0] * 255).round().to(at::kByte).permute({1, 2, 0});
+    CHECK(at::equal(drawn, expected));
+  }
+  refused(folder.three("--heatmap h.png --range middle"), 2, "--range");
+}
+
 TEST_CASE("a figure tells the target by its label, its score, and what the colours mean") {
   Digits folder;
   CHECK(folder.three("--heatmap h.svg --labels labels.txt").code == 0);
@@ -202,6 +214,22 @@ TEST_CASE("compare puts rules beside each other, models and samples below one an
   outcome = compare("--model digits/model.pt --input digits/three.npy --target 3 --heatmap t.png");
   CHECK(outcome.code == 0);
   CHECK(folder.picture("t.png").size(2) > 512);
+  std::filesystem::create_directory(folder / "some");
+  for (auto name : {"three", "eight"})
+    std::filesystem::copy(folder / "digits" / (std::string(name) + ".npy"), folder / "some");
+  outcome = compare("--input some --heatmap t.svg --report json");
+  CHECK(outcome.code == 0);
+  auto rows = bytes_of(folder / "t.svg");
+  for (auto text : {">eight<", ">three<"}) CHECK_THAT(rows, Contains(text));
+  auto of_both = nlohmann::json::parse(outcome.out)["maps"][1],
+       of_batch = nlohmann::json::parse(compare("--input two.npy --report json").out)["maps"][1];
+  CHECK(of_both["shape"] == std::vector<int>{2, 1, 8, 8});
+  CHECK(of_both["sum"].get<double>() == Approx(of_batch["sum"].get<double>()));
+  write_npy(folder / "some" / "wide.npy", at::zeros({1, 1, 8, 9}));
+  CHECK(compare("--input some").code == 3);
+  folder.file("four.txt", "3\n8\n");
+  CHECK(compare("--input 'digits/*e*.npy' --target @four.txt --heatmap t.png").code == 2);
+  CHECK(refused(compare("--input 'digits/*.npy' --start digits/three.npy"), 2, "--start"));
   auto json = nlohmann::json::parse(compare("--input digits/three.npy --report json").out);
   CHECK(json["maps"].size() == 2);
   CHECK(json["maps"][0]["cosine_to_first"].get<double>() == Approx(1));

@@ -7,10 +7,13 @@
 #include <cstdio>
 #include <random>
 
+#include <zlib.h>
+
 #include <jpeglib.h>
 
 #include "ascribe/picture.hpp"
 #include "interpreter/files/exif.hpp"
+#include "interpreter/files/png.hpp"
 #include "interpreter/files/tensor_file.hpp"
 #include "tests/folder.hpp"
 
@@ -98,8 +101,19 @@ std::vector<int> quarters_of(const at::Tensor& picture, std::int64_t channel = 0
 
 std::string exif(int orientation, bool big = false, const std::string& type = "\x03\x00"s) {
   auto value = std::string(1, static_cast<char>(orientation));
-  if (big) return "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"s + value + "\0\0\0\0\0\0"s;
-  return "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01"s + type + "\x01\0\0\0"s + value + "\0\0\0\0\0\0\0"s;
+  if (big) return "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"s + value + "\0\0\0\0\0\0"s;
+  return "II*\0\x08\0\0\0\x01\0\x12\x01"s + type + "\x01\0\0\0"s + value + "\0\0\0\0\0\0\0"s;
+}
+
+std::string png_chunk(const std::string& name, const std::string& data) {
+  auto number = [](std::uint64_t value) {
+    std::string out;
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+    return out;
+  };
+  auto checked = name + data;
+  auto sum = crc32(0, reinterpret_cast<const Bytef*>(checked.data()), static_cast<uInt>(checked.size()));
+  return number(data.size()) + checked + number(sum);
 }
 
 // ---- JPEG
@@ -153,28 +167,36 @@ TEST_CASE("a photo stands upright, however it was held") {
   for (int orientation = 1; orientation <= 8; ++orientation)
     for (bool big : {false, true}) {
       auto how = grey_jpeg;
-      how.exif = exif(orientation, big);
+      how.exif = "Exif\0\0"s + exif(orientation, big);
       auto picture = decode_picture(jpeg(greys, how)).pixels;
       INFO("orientation " << orientation);
       CHECK(picture.size(2) == (orientation < 5 ? 16 : 32));
       CHECK(quarters_of(picture) == upright_quarters[orientation - 1]);
       CHECK(picture.is_contiguous());
+      auto quarters = at::tensor({10, 80, 160, 240}, at::kByte).reshape({2, 2, 1}).expand({2, 2, 3});
+      auto png = png_bytes(quarters.repeat_interleave(8, 0).repeat_interleave(16, 1));
+      auto last = png.size() - 12;  // IEND
+      png.insert(last, png_chunk("eXIf", exif(orientation, big)));
+      auto same = decode_picture(png).pixels;
+      CHECK(same.size(2) == (orientation < 5 ? 16 : 32));
+      CHECK(quarters_of(same) == upright_quarters[orientation - 1]);
+      CHECK(same.is_contiguous());
     }
 }
 
 TEST_CASE("EXIF that is damaged says nothing of how a photo was held") {
   auto whole = exif(6);
   CHECK(orientation_of(whole) == 6);
-  for (std::size_t length = 0; length < whole.size() - 6; ++length) {
+  for (std::size_t length = 0; length < whole.size(); ++length) {
     auto got = orientation_of(std::string_view(whole).substr(0, length));
-    CHECK((got == 1 || length > 24));
+    CHECK((got == 1 || length > 18));
   }
   for (int value : {0, 9, 255}) CHECK(orientation_of(exif(value)) == 1);
   CHECK(orientation_of(exif(6, false, "\x04\x00"s)) == 1);
   std::minstd_rand random(3);
   for (int round = 0; round < 3000; ++round) {
     auto bytes = whole;
-    for (int flips = 0; flips < 3; ++flips) bytes[6 + random() % (bytes.size() - 6)] = static_cast<char>(random());
+    for (int flips = 0; flips < 3; ++flips) bytes[random() % bytes.size()] = static_cast<char>(random());
     auto got = orientation_of(bytes);
     CHECK((got >= 1 && got <= 8));
   }
