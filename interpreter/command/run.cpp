@@ -15,6 +15,7 @@
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/command/input_misfit.hpp"
 #include "interpreter/command/interruption.hpp"
+#include "interpreter/command/many/collected.hpp"
 #include "interpreter/command/many/destination.hpp"
 #include "interpreter/command/many/many.hpp"
 #include "interpreter/command/model_arguments.hpp"
@@ -287,7 +288,8 @@ bool is_for_many(const RunOptions& options) {
   auto results = options.outputs;
   if (options.picture.wanted()) results.push_back(options.picture.file);
   return options.many.any() || std::any_of(results.begin(), results.end(), Destination::is_one) ||
-         (options.model.many() && results.empty());
+         (options.model.many() &&
+          (results.empty() || std::any_of(options.outputs.begin(), options.outputs.end(), Collected::is_one)));
 }
 
 int run_many(const RunOptions& options, const std::string& settings) {
@@ -316,9 +318,9 @@ Run add_run(CLI::App& app) {
     command->add_option(name, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
   };
   several(
-      "--output", options->outputs, "FILE.npy|DIR/",
+      "--output", options->outputs, "FILE.npy|FILE.npz|DIR/",
       "where the relevance goes, in the input's shape: of the first input that gets some, or once for each. Of many "
-      "inputs, a folder, or a pattern such as 'maps/*.npy'");
+      "inputs, a folder, a pattern such as 'maps/*.npy', or one file: .npz has an array for each, .npy a row");
   several(
       "--at", options->at, "LAYER=FILE.npy|LAYER=FILE.png|GLOB=DIR/",
       "relevance at the output of an inner layer, or of all that a glob is for. Without --output, it goes no further");

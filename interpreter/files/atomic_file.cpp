@@ -210,19 +210,28 @@ void make_folder(const fs::path& path) {
     cannot_write(path, reason(errno), "choose another folder, or make it writable");
 }
 
-void write_file(const fs::path& path, std::initializer_list<std::string_view> parts, bool durably) try {
+void write_file(const fs::path& path, std::initializer_list<std::string_view> parts, bool durably) {
+  write_file(
+      path,
+      [&](const Write& write) {
+        for (auto part : parts) write(part);
+      },
+      durably);
+}
+
+void write_file(const fs::path& path, const std::function<void(const Write&)>& content, bool durably) try {
   check_writable(path);
   auto status = fs::status(path);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     Output output(path, ::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    for (auto part : parts) output.write(part);
+    content([&](std::string_view bytes) { output.write(bytes); });
     return output.close();
   }
   auto target = fs::exists(status) ? fs::canonical(path) : path;
   TemporaryFile file(folder_of(target), path);
   Output output(path, file.descriptor());
   if (fs::exists(status)) ::fchmod(file.descriptor(), static_cast<mode_t>(status.permissions()));
-  for (auto part : parts) output.write(part);
+  content([&](std::string_view bytes) { output.write(bytes); });
   if (durably) output.sync();
   output.close();
   file.keep_as(target, path);

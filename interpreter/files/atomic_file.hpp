@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -51,6 +52,12 @@ void make_folder(const std::filesystem::path& path);
 /// is written directly. `durably`: it is on the disk when this returns, which takes its time; without it, a failing
 /// power supply may leave it empty, nothing else. Throws Error (unwritable_file).
 void write_file(const std::filesystem::path& path, std::initializer_list<std::string_view> parts, bool durably = true);
+
+/// The same of what is made piece by piece: `content` gets a function that takes the next bytes. What it throws leaves
+/// the file as it was.
+using Write = std::function<void(std::string_view)>;
+void write_file(const std::filesystem::path& path, const std::function<void(const Write&)>& content,
+                bool durably = true);
 
 /// For `catch (...)`: passes an Error on, and turns any other exception into one that says "`what`: its first line".
 [[noreturn]] void rethrow_as_error(Code code, std::string what);

@@ -260,6 +260,23 @@ at::Tensor read_npy(const fs::path& path) try { return read_npy(InputFile(path),
   rethrow_as_error(Code::unreadable_file, "cannot read " + quoted(path));
 }
 
+std::string npy_header(at::ScalarType stored, at::IntArrayRef shape, const std::string& shown) {
+  auto type = std::find_if(types.begin(), types.end(), [&](auto& t) { return t.result == stored; });
+  if (type == types.end())
+    throw Error(Diagnostic{.code = Code::wrong_tensor,
+                           .message = filled("cannot write {}: a tensor of {} numbers has no place in a .npy file",
+                                             shown, at::toString(stored)),
+                           .help = "write real numbers"});
+  auto header = filled("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
+                       at::elementSize(stored) == 1 ? '|' : '<', type->code, shape_text(shape));
+  // The data begins at a multiple of 64 bytes, after magic, version, the header's length, and a line end.
+  header.append(63 - (10 + header.size()) % 64, ' ').push_back('\n');
+  auto start = std::string("\x93NUMPY\x01\x00", 8);
+  start += static_cast<char>(header.size() & 0xFF);
+  start += static_cast<char>(header.size() >> 8);
+  return start + header;
+}
+
 NpyParts npy_parts(const at::Tensor& tensor, const std::string& shown) {
   if (!tensor.defined() || tensor.layout() != at::kStrided)
     throw Error(Diagnostic{.code = Code::wrong_tensor,
@@ -267,21 +284,7 @@ NpyParts npy_parts(const at::Tensor& tensor, const std::string& shown) {
                            .help = "write a tensor with its numbers, such as tensor.to_dense()"});
   auto array = tensor.detach().to(at::kCPU).resolve_neg().contiguous();
   if (array.scalar_type() == at::kBFloat16) array = array.to(at::kFloat);
-  auto type = std::find_if(types.begin(), types.end(), [&](auto& t) { return t.result == array.scalar_type(); });
-  if (type == types.end())
-    throw Error(Diagnostic{.code = Code::wrong_tensor,
-                           .message = filled("cannot write {}: a tensor of {} numbers has no place in a .npy file",
-                                             shown, at::toString(array.scalar_type())),
-                           .help = "write real numbers"});
-
-  auto header = filled("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                       array.element_size() == 1 ? '|' : '<', type->code, shape_text(array.sizes()));
-  // The data begins at a multiple of 64 bytes, after magic, version, the header's length, and a line end.
-  header.append(63 - (10 + header.size()) % 64, ' ').push_back('\n');
-  auto start = std::string("\x93NUMPY\x01\x00", 8);
-  start += static_cast<char>(header.size() & 0xFF);
-  start += static_cast<char>(header.size() >> 8);
-  return {start + header, array};
+  return {npy_header(array.scalar_type(), array.sizes(), shown), array};
 }
 
 void write_npy(const fs::path& path, const at::Tensor& tensor) try {

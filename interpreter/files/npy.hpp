@@ -23,6 +23,9 @@ at::Tensor read_npy(const InputFile& file, const std::string& shown);
 /// it can; without one it is a copy. `shown` begins messages.
 at::Tensor array_in(std::string_view bytes, const std::string& shown, const std::shared_ptr<const void>& keeper = {});
 
+/// What stands in front of the numbers. Throws Error (wrong_tensor) for types that NumPy lacks.
+std::string npy_header(at::ScalarType type, at::IntArrayRef shape, const std::string& shown);
+
 /// A .npy file: what stands in front of the numbers, and these.
 struct NpyParts {
   std::string header;

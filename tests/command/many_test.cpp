@@ -8,6 +8,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/files/npy.hpp"
+#include "interpreter/files/tensor_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/command/ascribe_command.hpp"
 
@@ -123,6 +124,67 @@ TEST_CASE("ten thousand inputs that are cut at any moment and go on give the sam
   digits.file("out/1.npy", "another size");
   CHECK_THAT(digits.run("--output out/ --resume").out, StartsWith("10000 of 10000 inputs explained"));
   CHECK(digits.contents("out") == digits.contents("whole"));
+}
+
+TEST_CASE("one archive has the relevance of all inputs by their names, also of a run that was cut") {
+  ManyDigits digits(3000);
+  CHECK(digits.run("--output out/").code == 0);
+  auto outcome = digits.run("--output all.npz");
+  CHECK(outcome.out ==
+        "3000 of 3000 inputs explained, in batches of 32\nsummary in all.npz.summary.jsonl\n"
+        "relevance of all in all.npz\n");
+  CHECK(!fs::exists(digits / "all.npz.parts"));
+  for (auto name : {"0", "7", "2999"}) {
+    auto alone = read_npy(digits / filled("out/{}.npy", name));
+    CHECK(at::equal(files::read_tensor(digits / filled("all.npz:{}", name)), alone));
+  }
+  auto lines = digits.summary("all.npz.summary.jsonl");
+  CHECK(lines[1]["results"] ==
+        json::parse(R"([{"what": "relevance", "path": "all.npz", "array": "0", "bytes": 384}])"));
+  CHECK(lines.back()["whole"]["path"] == "all.npz");
+
+  auto command = ManyDigits::command("--output cut.npz --resume");
+  CHECK(run_shell(digits, "timeout -s KILL 0.3 " + command).code != 0);
+  CHECK(!fs::exists(digits / "cut.npz"));
+  CHECK(digits.run("--output cut.npz --resume").code == 0);
+  auto whole = bytes_of(digits / "all.npz");
+  CHECK(bytes_of(digits / "cut.npz") == whole);
+  CHECK(digits.run("--output cut.npz --resume").code == 0);  // nothing is left to do
+  CHECK(bytes_of(digits / "cut.npz") == whole);
+  digits.file("cut.npz", "not what it was");
+  CHECK(digits.run("--output cut.npz --resume").code == 0);
+  CHECK(bytes_of(digits / "cut.npz") == whole);
+  CHECK_THAT(digits.run("--output in/all.npz").err, Contains("would be inputs of the next run"));
+  CHECK(digits.run("--output all.npz --batch-size 32 --shard 2/3").code == 0);
+  CHECK(fs::exists(digits / "all.2-of-3.npz"));
+}
+
+TEST_CASE("one file of all is made anew where a mended input has changed, and rows stay in place where one failed") {
+  ManyDigits digits(9);
+  digits.file("in/4.npy", "broken");
+  auto outcome = digits.run("--output all.npy --batch-size 2");
+  CHECK(outcome.code == 1);
+  auto rows = read_npy(digits / "all.npy");
+  CHECK(rows.sizes() == at::IntArrayRef({9, 1, 8, 8}));
+  for (int i = 0; i < 9; ++i) CHECK(rows[i].isnan().all().item<bool>() == (i == 4));
+  CHECK(digits.summary("all.npy.summary.jsonl")[1]["results"][0]["row"] == 0);
+  CHECK(digits.run("--output all.npz --batch-size 2").code == 1);
+  fs::remove(digits / "in/4.npy");
+  digits.write("in/4.npy", read_npy(digits / "in/5.npy"));
+  for (auto file : {"all.npy", "all.npz"})
+    CHECK(digits.run(filled("--output {} --batch-size 2 --resume", file)).code == 0);
+  auto mended = read_npy(digits / "all.npy");
+  CHECK(at::equal(mended[3], rows[3]));
+  CHECK(at::allclose(mended[4], rows[5]));
+  CHECK(at::equal(files::read_tensor(digits / "all.npz:4")[0], mended[4]));
+  CHECK(!fs::exists(digits / "all.npy.parts"));
+
+  digits.write("in/9.npy", at::ones({1, 1, 9, 9}));
+  outcome = digits.run("--output all.npy --batch-size 2");
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, Contains("does not fit to rows of shape [1, 8, 8]") && Contains("help: write an archive"));
+  CHECK(digits.run("--output all.npz --batch-size 2").code == 0);
+  CHECK(files::read_tensor(digits / "all.npz:9").sizes() == at::IntArrayRef({1, 1, 9, 9}));
 }
 
 TEST_CASE("a run goes on only with what was asked before, and two never write into one folder") {

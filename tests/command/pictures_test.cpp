@@ -226,7 +226,7 @@ TEST_CASE("compare puts rules beside each other, models and samples below one an
   CHECK(of_both["shape"] == std::vector<int>{2, 1, 8, 8});
   CHECK(of_both["sum"].get<double>() == Approx(of_batch["sum"].get<double>()));
   write_npy(folder / "some" / "wide.npy", at::zeros({1, 1, 8, 9}));
-  CHECK(compare("--input some").code == 3);
+  CHECK(refused(compare("--input some"), 2, "does not fit into one table"));
   folder.file("four.txt", "3\n8\n");
   CHECK(compare("--input 'digits/*e*.npy' --target @four.txt --heatmap t.png").code == 2);
   CHECK(refused(compare("--input 'digits/*.npy' --start digits/three.npy"), 2, "--start"));

@@ -48,6 +48,7 @@ struct BatchItem {
 /// What came out for an input.
 struct Explained {
   InputItem item;
+  std::size_t row = 0;  ///< its place among those of this run
   std::optional<Diagnostic> failure{};
   at::Tensor relevance{}, input{};  ///< on the CPU; the input where pictures need it
   bool is_picture = false;          ///< the input; an array is taken as it is

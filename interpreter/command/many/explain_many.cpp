@@ -30,7 +30,7 @@ class Many {
       : run_(run),
         inputs_(run.model.list(), run.many.shard),
         chosen_(run.target),
-        results_(run.output, run.picture, run.model, chosen_),
+        results_(run.output, run.picture, run.model, chosen_, inputs_.shard_name()),
         rules_(run.model.read_rules(&sources_)) {
     chosen_.check_inputs(inputs_.all());
     run.model.preparation();  // what contradicts itself is told before any work
@@ -39,7 +39,7 @@ class Many {
 
   int run() {
     auto model = run_.model.read_model();
-    auto path = results_.summary(inputs_.shard_name());
+    auto path = results_.summary();
     if (path) summary_.emplace(*path, run_.many.resume);
     choose_sizes(model);
     if (summary_) summary_->begin(header());
@@ -49,7 +49,7 @@ class Many {
     if (summary_ && !summary_->batches().empty()) explainer.go_on();
     work(batches, explainer);
     progress_.reset();
-    finish();
+    finish(!batches.empty());
     return failed_ > 0 ? findings : fine;
   }
 
@@ -222,7 +222,9 @@ class Many {
   void write(Done& batch) {
     Summary::Batch lines{{}, std::move(batch.end)};
     std::size_t failed = 0;
+    auto row = batch.number * static_cast<std::size_t>(batch_size_);
     for (auto& each : batch.inputs) {
+      each.row = row++;
       lines.inputs.push_back(results_.write(each, run_.many.strict));
       for (auto& warning : each.warnings) say_once(warning);
       if (!each.failure && !is_finite(each)) {
@@ -256,11 +258,12 @@ class Many {
     progress_->say(text);
   }
 
-  void finish() {
+  void finish(bool changed) {
     for (auto& warning : inputs_.warnings()) std::cerr << render_text(warning);
     if (!summary_) return;
-    summary_->finish();
-    auto page = results_.gallery(summary_->batches(), rules_.description(), inputs_.shard_name());
+    summary_->finish(results_.collect(*summary_, changed));
+    results_.remove_parts(*summary_);
+    auto page = results_.gallery(summary_->batches(), rules_.description());
     auto explained = inputs_.count() - failed_;
     if (run_.report == "json") {
       std::cout << Json{{"inputs", inputs_.count()},
@@ -275,6 +278,7 @@ class Many {
                         failed_ > 0 ? filled(", {} failed", failed_) : "",
                         not_finite_ > 0 ? filled(", {} not finite", not_finite_) : "", batch_size_,
                         summary_->path().string());
+    if (!summary_->whole().is_null()) std::cout << "relevance of all in " << *results_.collected() << "\n";
     if (page) std::cout << "page of all in " << *page << "\n";
   }
 

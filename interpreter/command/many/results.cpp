@@ -38,6 +38,8 @@ fs::path way_to(const fs::path& path, const fs::path& from) {
 
 std::string shown_number(double value) { return std::isnan(value) ? "nan" : filled("{:.6g}", value); }
 
+fs::path folder_of_file(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
 bool is_within(const fs::path& path, const fs::path& folder) {
   auto [end, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   return end == folder.end();
@@ -46,9 +48,15 @@ bool is_within(const fs::path& path, const fs::path& folder) {
 }  // namespace
 
 Results::Results(const std::string& output, const PictureArguments& picture, const InputArguments& inputs,
-                 const ChosenTarget& chosen)
-    : picture_(picture), inputs_(inputs), chosen_(chosen) {
-  if (!output.empty()) relevance_ = destination(output, "--output", ".npy", {".npy"});
+                 const ChosenTarget& chosen, std::string shard)
+    : picture_(picture), inputs_(inputs), chosen_(chosen), shard_(std::move(shard)) {
+  if (Collected::is_one(output) && !Destination::is_one(output)) {
+    collected_.emplace(output, shard_);
+    files::check_writable(collected_->path());
+    relevance_.emplace(part_path(collected_->path(), "*"), "--output", ".npy");
+  } else if (!output.empty()) {
+    relevance_ = destination(output, "--output", ".npy", {".npy"});
+  }
   if (picture.wanted()) pictures_ = destination(picture.file, "--heatmap", ".png", {".png", ".svg"});
   if (pictures_) {
     auto one = picture;
@@ -61,17 +69,22 @@ Results::Results(const std::string& output, const PictureArguments& picture, con
     if (*each) files::make_folder((*each)->folder());
 }
 
-std::optional<fs::path> Results::summary(const std::string& shard) const {
+std::optional<fs::path> Results::summary() const {
   if (!relevance_ && !pictures_) return {};
-  return summary_folder() / (shard.empty() ? "summary.jsonl" : filled("summary.{}.jsonl", shard));
+  if (collected_) return collected_->path() + ".summary.jsonl";
+  return summary_folder() / (shard_.empty() ? "summary.jsonl" : filled("summary.{}.jsonl", shard_));
 }
 
-fs::path Results::summary_folder() const { return (relevance_ ? relevance_ : pictures_)->folder(); }
+fs::path Results::summary_folder() const {
+  if (collected_) return folder_of_file(collected_->path());
+  return (relevance_ ? relevance_ : pictures_)->folder();
+}
 
 std::string Results::patterns() const {
-  std::string out;
+  std::string out = collected_ ? collected_->path() : "";
   for (auto* each : {&relevance_, &pictures_})
-    if (*each) out += (out.empty() ? "" : " ") + way_to((*each)->path_of("*"), summary_folder()).string();
+    if (*each && !(collected_ && each == &relevance_))
+      out += (out.empty() ? "" : " ") + way_to((*each)->path_of("*"), summary_folder()).string();
   return out;
 }
 
@@ -81,7 +94,8 @@ void Results::check_apart(const Inputs& inputs, const std::string& given, bool r
     auto folder = fs::weakly_canonical(given);
     for (auto* each : {&relevance_, &pictures_}) {
       if (!*each) continue;
-      auto into = fs::weakly_canonical((*each)->folder());
+      auto into =
+          fs::weakly_canonical(collected_ && each == &relevance_ ? summary_folder() : fs::path((*each)->folder()));
       if (into == folder || (recursive && is_within(into, folder)))
         throw usage_error(filled("results in {} would be inputs of the next run over {}",
                                  files::quoted((*each)->folder()), files::quoted(given)),
@@ -96,6 +110,8 @@ void Results::check_apart(const Inputs& inputs, const std::string& given, bool r
   };
   std::unordered_set<std::string> read;
   for (std::size_t i = 0; i < inputs.count(); ++i) read.insert(whole(inputs.item(i).path));
+  if (collected_ && read.contains(whole(collected_->path())))
+    throw usage_error(filled("{} is an input, and would be overwritten", files::quoted(collected_->path())), help);
   for (std::size_t i = 0; i < inputs.count(); ++i)
     for (auto* each : {&relevance_, &pictures_})
       if (*each && read.contains(whole((*each)->path_of(inputs.item(i).name))))
@@ -115,16 +131,26 @@ std::string Results::picture_of_input(const Explained& input) const {
   return drawn(picture, input.relevance, facts);
 }
 
-Summary::Json Results::write(Explained& input, bool strict) const {
+Summary::Json Results::write(Explained& input, bool strict) {
   Summary::Json line{{"file", input.item.path}, {"name", input.item.name}};
   struct File {
-    const char* what;
     std::string path, bytes;
+    Summary::Json told;
+  };
+  auto place = [&](const char* what, const std::string& path) {
+    return Summary::Json{{"what", what}, {"path", way_to(path, summary_folder()).string()}};
   };
   std::vector<File> made;
   if (!input.failure) try {  // what cannot be drawn is one input's fault; what cannot be written is not
-      if (relevance_) made.push_back({"relevance", relevance_->path_of(input.item.name), encode_npy(input.relevance)});
-      if (pictures_) made.push_back({"picture", pictures_->path_of(input.item.name), picture_of_input(input)});
+      auto& name = input.item.name;
+      if (collected_) collected_->check(input.relevance);
+      if (relevance_) {
+        auto path = relevance_->path_of(name);
+        made.push_back({path, encode_npy(input.relevance),
+                        collected_ ? collected_->place_of(name, input.row) : place("relevance", path)});
+      }
+      if (pictures_)
+        made.push_back({pictures_->path_of(name), picture_of_input(input), place("picture", pictures_->path_of(name))});
     } catch (const Error& error) {
       if (strict) throw;
       input.failure = error.diagnostics().front();
@@ -148,14 +174,29 @@ Summary::Json Results::write(Explained& input, bool strict) const {
   else
     line["samples"] = std::move(samples);
   if (!is_finite(input)) line["finite"] = false;
-  for (auto& [what, path, bytes] : made) {
+  for (auto& [path, bytes, told] : made) {
     if (auto folder = fs::path(path).parent_path(); !folder.empty()) files::make_folder(folder);
     // Whoever goes on looks at sizes.
     files::write_file(path, {bytes}, /*durably=*/false);
-    line["results"].push_back(
-        {{"what", what}, {"path", way_to(path, summary_folder()).string()}, {"bytes", bytes.size()}});
+    told["bytes"] = bytes.size();
+    line["results"].push_back(std::move(told));
   }
   return line;
+}
+
+std::optional<std::string> Results::collected() const {
+  if (!collected_) return {};
+  return collected_->path();
+}
+
+Summary::Json Results::collect(const Summary& summary, bool changed) {
+  if (!collected_) return {};
+  if (!changed && !summary.whole().is_null()) return summary.whole();
+  return collected_->write(summary.batches());
+}
+
+void Results::remove_parts(const Summary& summary) const {
+  if (collected_) collected_->remove_parts(summary.batches());
 }
 
 bool is_finite(const Explained& input) { return input.relevance.isfinite().all().item<bool>(); }
@@ -177,9 +218,9 @@ std::string Results::shown(const Summary::Json& line, bool as_json) const {
 }
 
 std::optional<std::string> Results::gallery(const std::map<std::size_t, Summary::Batch>& batches,
-                                            const std::string& rules, const std::string& shard) const {
+                                            const std::string& rules) const {
   if (!pictures_) return {};
-  auto name = shard.empty() ? "index.html" : filled("index.{}.html", shard);
+  auto name = shard_.empty() ? "index.html" : filled("index.{}.html", shard_);
   auto path = (fs::path(pictures_->folder()) / name).string();
   files::write_file(path, {gallery_page(batches, way_to(summary_folder(), pictures_->folder()), rules)});
   return path;

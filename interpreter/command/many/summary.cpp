@@ -14,6 +14,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/many/collected.hpp"
 #include "interpreter/files/atomic_file.hpp"
 
 namespace ascribe::command {
@@ -35,13 +36,23 @@ std::string read_all(int descriptor) {
   return out;
 }
 
-// Whether every file that the line names is there, with as many bytes as it had, and the input is what it was.
-bool results_are_there(const Summary::Json& line, const fs::path& folder) {
+// Whether a file is there with as many bytes as it had.
+bool is_there(const fs::path& path, const Summary::Json& result) {
+  std::error_code failed;
+  auto size = fs::file_size(path, failed);
+  return !failed && size == result.value("bytes", std::uintmax_t{0});
+}
+
+bool is_collected(const Summary::Json& result) { return result.contains("array") || result.contains("row"); }
+
+// Whether every file that the line names is there, and the input is what it was. `in_whole`: what many inputs have
+// together is.
+bool results_are_there(const Summary::Json& line, const fs::path& folder, bool in_whole) {
   if (line.contains("modified") && line["modified"] != modified(line.value("file", ""))) return false;
   for (auto& result : line.value("results", Summary::Json::array())) {
-    std::error_code failed;
-    auto size = fs::file_size(folder / result.value("path", ""), failed);
-    if (failed || size != result.value("bytes", std::uintmax_t{0})) return false;
+    auto path = (folder / result.value("path", "")).string();
+    if (is_collected(result) && in_whole) continue;
+    if (!is_there(is_collected(result) ? part_path(path, line.value("name", "")) : path, result)) return false;
   }
   return true;
 }
@@ -94,22 +105,33 @@ void Summary::read() {
   auto text = read_all(descriptor_);
   std::istringstream lines(text);
   std::vector<Json> inputs;
+  std::vector<Batch> found, before_whole;
   try {
     for (std::string line; std::getline(lines, line) && !lines.eof();) {
       auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
       if (!json.is_object()) break;
       if (json.contains("run")) {
         header_ = json;
+      } else if (json.contains("whole")) {
+        whole_ = json["whole"];
+        before_whole = std::exchange(found, {});
       } else if (!json.contains("batch")) {
         inputs.push_back(std::move(json));
       } else {
-        bool whole = json.value("failed", 0) == 0 && std::all_of(inputs.begin(), inputs.end(), [&](auto& each) {
-                       return results_are_there(each, path_.parent_path());
-                     });
-        if (whole) batches_[json["batch"].get<std::size_t>()] = {std::exchange(inputs, {}), json};
-        inputs.clear();
+        found.push_back({std::exchange(inputs, {}), json});
       }
     }
+    bool is_whole = !whole_.is_null() && is_there(path_.parent_path() / whole_.value("path", ""), whole_);
+    if (!is_whole) whole_ = {};
+    auto keep = [&](std::vector<Batch>& batches, bool in_whole) {
+      for (auto& batch : batches)
+        if (batch.end.value("failed", 0) == 0 && std::all_of(batch.inputs.begin(), batch.inputs.end(), [&](auto& each) {
+              return results_are_there(each, path_.parent_path(), in_whole);
+            }))
+          batches_[batch.end["batch"].get<std::size_t>()] = std::move(batch);
+    };
+    keep(before_whole, is_whole);
+    keep(found, false);
     if (!header_.is_null()) {
       auto& run = header_["run"];
       if (!run.is_object() || run.value("batch size", 0) < 1 || run.value("threads", 0) < 1) refuse();
@@ -142,6 +164,7 @@ std::string Summary::text() const {
     for (auto& input : batch.inputs) out += line_of(input);
     out += line_of(batch.end);
   }
+  if (!whole_.is_null()) out += line_of({{"whole", whole_}});
   return out;
 }
 
@@ -172,7 +195,8 @@ void Summary::add(std::size_t number, Batch batch) {
   order_.push_back(number);
 }
 
-void Summary::finish() {
+void Summary::finish(const Json& whole) {
+  if (whole != whole_) whole_ = whole, changed_ = true;
   if (changed_ || !std::is_sorted(order_.begin(), order_.end())) write_again();
 }
 

@@ -38,8 +38,11 @@ class Summary {
   const std::map<std::size_t, Batch>& batches() const { return batches_; }
   /// The lines of one more batch, in one piece.
   void add(std::size_t number, Batch batch);
-  /// Brings the batches into order, where they are not.
-  void finish();
+  /// Brings the batches into order, where they are not. `whole`: the file that all their relevance is in, by path and
+  /// bytes; null where each input has its own.
+  void finish(const Json& whole = {});
+  /// That file, as an earlier run left it, if it is still there.
+  const Json& whole() const { return whole_; }
 
   const std::filesystem::path& path() const { return path_; }
 
@@ -54,6 +57,7 @@ class Summary {
   int descriptor_ = -1;
   Json header_;
   std::map<std::size_t, Batch> batches_;
+  Json whole_;
   std::vector<std::size_t> order_;  // in the file
   bool changed_ = true;             // what is to be in the file, and is not
 };
