@@ -200,6 +200,18 @@ TEST_CASE("a run goes on only with what was asked before, and two never write in
   CHECK_THAT(both.err, StartsWith("error[A0705]: another run writes into 'out/summary.jsonl'"));
 }
 
+TEST_CASE("where no more can be written, the way on is told, and the same command goes on") {
+  ManyDigits digits(40);
+  auto limited =
+      run_shell(digits, "trap '' XFSZ; ulimit -f 12; " + ManyDigits::command("--output out/ --batch-size 1"));
+  CHECK(limited.code == 3);
+  CHECK_THAT(limited.err, Contains("cannot write 'out/summary.jsonl'") && Contains("goes on with `--resume`"));
+  CHECK_THAT(digits.run("--output out/ --batch-size 1 --resume").out, StartsWith("40 of 40 inputs explained"));
+  CHECK(digits.run("--output whole/ --batch-size 1").code == 0);
+  CHECK(digits.contents("out") == digits.contents("whole"));
+  CHECK_THAT(digits.run("--resume").err, Contains("there is nothing to go on with"));
+}
+
 TEST_CASE("shards together explain each input once, with the bytes of one run") {
   ManyDigits digits(50);
   CHECK(digits.run("--output whole/ --batch-size 1").code == 0);

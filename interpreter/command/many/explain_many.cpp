@@ -32,6 +32,9 @@ class Many {
         chosen_(run.target),
         results_(run.output, run.picture, run.model, chosen_, inputs_.shard_name()),
         rules_(run.model.read_rules(&sources_)) {
+    if (run.many.resume && !results_.summary())
+      throw usage_error("there is nothing to go on with: --resume needs what an earlier run wrote",
+                        "write `--output maps/`, as that did, or leave --resume out");
     chosen_.check_inputs(inputs_.all());
     run.model.preparation();  // what contradicts itself is told before any work
     results_.check_apart(inputs_, run.model.inputs.front(), run.model.recursive);
@@ -183,7 +186,12 @@ class Many {
     try {
       std::rethrow_exception(failure);
     } catch (const Error& error) {
-      auto& first = error.diagnostics().front();
+      auto first = error.diagnostics().front();
+      if (first.code == Code::unwritable_file && summary_) {
+        first.help += first.help.empty() ? "" : "; ";
+        first.help += "then, the same command goes on with `--resume`";
+        throw Error(first);
+      }
       if (first.code != Code::stopped) throw;
       throw Error({.code = Code::stopped,
                    .message = filled("stopped as requested: {} of {} inputs are done", before, inputs_.count()),
