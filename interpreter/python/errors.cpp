@@ -92,6 +92,11 @@ void note_interruption() {
   throw_from_callback(thrown);
 }
 
+void throw_on(py::error_already_set& thrown) {
+  thrown.restore();
+  throw_what_is_set();
+}
+
 void throw_from_callback(py::error_already_set& thrown) {
   auto value = thrown.value();
   if (thrown.matches(py::handle(error_class)) && py::hasattr(value, "_own") && !value.attr("_own").is_none())

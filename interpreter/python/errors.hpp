@@ -26,6 +26,9 @@ void throw_to_python(const Error& error);
 void throw_interruption();
 void note_interruption();
 
+/// What a callback has thrown goes on, as LibTorch's code for Python passes it on.
+[[noreturn]] void throw_on(py::error_already_set& thrown);
+
 /// An exception of Python's that a callback has thrown becomes one of C++'s: an Error what was one before; anything else
 /// is kept for `finish`, and goes by its text.
 [[noreturn]] void throw_from_callback(py::error_already_set& thrown);

@@ -64,15 +64,15 @@ Model model_of(py::object run, NamedTensors tensors, bool looks_up_integers) {
 }
 
 ProgressCallback progress_of(py::object function) {
-  if (function.is_none()) return [](const Progress&) { note_interruption(); };
+  if (function.is_none()) return [](const Progress&) { throw_interruption(); };
   return [held = hold(std::move(function))](const Progress& progress) {
-    note_interruption();
+    throw_interruption();
     py::gil_scoped_acquire lock;
     try {
       (*held)(progress.pass == Progress::Pass::forward ? "forward" : "backward", progress.layer, progress.kind,
               progress.done, progress.total);
     } catch (py::error_already_set& thrown) {
-      throw_from_callback(thrown);
+      throw_on(thrown);
     }
   };
 }

@@ -370,8 +370,9 @@ def layers(model: Union[torch.nn.Module, Model, str, "os.PathLike[str]"], inputs
     >>> import torch, ascribe
     >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()).eval()
     >>> ascribe.layers(model, torch.ones(1, 3), "epsilon_plus")
-    name  kind    shape  rule      above  below  bias  stabilizer  rest
-    0     linear  1×4    epsilon(…
+    name  kind    shape  rule                      above  below  bias  stabilizer  rest
+    0     linear  1×4    epsilon(epsilon = 1e-06)
+    1     relu    1×4    pass
     """
     tensors, names = _inputs_of(inputs)
     composite = None if rules is None else rules_of(rules)

@@ -18,7 +18,7 @@ class Rules:
 
     >>> import ascribe
     >>> ascribe.rule("gamma", gamma=0.5)
-    gamma(gamma = 0.5, epsilon = 1e-06, zero_params = [])
+    gamma(gamma = 0.5, epsilon = 1e-06)
     """
 
     def __init__(self, composite: Any) -> None:
@@ -133,7 +133,7 @@ def composite(name: str, **arguments: Any) -> Rules:
 
     >>> import ascribe
     >>> ascribe.composite("epsilon_plus", epsilon=0.1)
-    epsilon_plus(epsilon = 0.1, stabilizer = 1e-06, zero_params = [])
+    epsilon_plus(epsilon = 0.1, stabilizer = 1e-06)
     """
     return standard().composite(name, **arguments)
 
