@@ -17,7 +17,7 @@ endif()
 # Headers name each other as neighbours: ascribe/pack.hpp, and ascribe/grammar/ below it.
 set(needs_libtorch "")
 if(ASCRIBE_LANGUAGE_ONLY)
-  foreach(header ascribe attach attribute cache figure heatmap hooked model picture)
+  foreach(header ascribe attach attribute cache figure heatmap hooked host_model model picture)
     list(APPEND needs_libtorch PATTERN ${header}.hpp EXCLUDE)
   endforeach()
 endif()

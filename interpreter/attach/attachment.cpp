@@ -53,6 +53,11 @@ Attachment::State::State(const Composite& rules, std::shared_ptr<const libtorch:
 void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   auto* supervisor = server_.recorder.watch().supervisor.get();
   serving_kind_.clear();
+  struct Calling {  // operators that LibTorch makes of others come back
+    explicit Calling(int& calls) : depth(++calls) {}
+    ~Calling() { --depth; }
+    int& depth;
+  } calling(calls_);
   try {
     if (supervisor) supervisor->before_operator(server_.ledger.last());
     // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
@@ -72,8 +77,9 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
       throw Error(libtorch::describe(failure, serving(), Code::model_failed, "cannot run",
                                      "give it the shape and type that it was made for"));
     }
-  } catch (const Error&) {
+  } catch (const Error& error) {
     libtorch::last_error() = std::current_exception();
+    if (supervisor && calls_ == 1) supervisor->leaving_operator(error);
     throw;
   }
   if (!supervisor || server_.ledger.size() == 0) return;
@@ -185,7 +191,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
     auto& output = libtorch::output_of(op, stack);
     if (libtorch::is_tensor(output)) server_.recent.add(op, call.arguments, output.toTensor(), row);
   };
-  if (attaching::leave_no_input_node(call, stack, server_.has_input)) return;
+  if (attaching::leave_no_input_node(call, stack, server_.has_input, server_.recorder.watch().supervisor)) return;
   if (layering::moves_indices(call)) {
     note(attaching::run_index_operator(call, stack, server_));
     if (!product_ || op.schema().returns().size() != 1) return;

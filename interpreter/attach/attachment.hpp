@@ -79,6 +79,7 @@ class Attachment::State : public libtorch::Interceptor {
   std::string serving() const;
   std::string serving_name_, serving_kind_;  // no kind: none is
   std::atomic<bool> ended_ = false;
+  int calls_ = 0;  // one within another
 };
 
 namespace attaching {

@@ -13,14 +13,17 @@ namespace ascribe::attaching {
 
 torch::autograd::variable_list NoInputNode::apply(torch::autograd::variable_list&&) {
   if (*has_input_) return {};
-  throw Error(
+  Error error(
       {.code = Code::no_input,
        .message = filled("{}: nothing that it was called with depends on an input that requires a gradient", layer_),
        .help = "call x.requires_grad_() before the model"});
+  if (supervisor_) supervisor_->leaving_node(error);
+  throw error;
 }
 
 bool leave_no_input_node(const layering::OperatorCall& call, torch::jit::Stack& stack,
-                         const std::shared_ptr<std::atomic<bool>>& has_input) {
+                         const std::shared_ptr<std::atomic<bool>>& has_input,
+                         const std::shared_ptr<Supervisor>& supervisor) {
   if (*has_input) return false;
   auto patterns = layering::find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
   if (patterns.empty() || patterns.front().parameters.empty()) return false;
@@ -38,7 +41,8 @@ bool leave_no_input_node(const layering::OperatorCall& call, torch::jit::Stack& 
   torch::autograd::set_history(
       libtorch::output_of(call.op, stack).toTensor(),
       libtorch::make_node<NoInputNode>(has_input,
-                                       filled("layer '{}' ({})", module.empty() ? kind->name : module, kind->name)));
+                                       filled("layer '{}' ({})", module.empty() ? kind->name : module, kind->name),
+                                       supervisor));
   return true;
 }
 

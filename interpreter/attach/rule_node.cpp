@@ -156,6 +156,15 @@ void RuleNode::connect(evaluate::Layer& layer) {
 }
 
 torch::autograd::variable_list RuleNode::apply(torch::autograd::variable_list&& gradients) {
+  try {
+    return hand_down(gradients);
+  } catch (const Error& error) {
+    if (call_.supervisor) call_.supervisor->leaving_node(error);
+    throw;
+  }
+}
+
+torch::autograd::variable_list RuleNode::hand_down(const torch::autograd::variable_list& gradients) {
   std::lock_guard working(working_);
   Pause pause;
   bool differentiable = at::GradMode::is_enabled();  // create_graph

@@ -89,6 +89,7 @@ class RuleNode : public torch::autograd::Node {
   const std::shared_ptr<ForwardPass>& pass() const { return pass_; }
 
  private:
+  torch::autograd::variable_list hand_down(const torch::autograd::variable_list& gradients);
   /// The same, with what it takes.
   torch::autograd::variable_list measured(const at::Tensor& R, bool differentiable);
   torch::autograd::variable_list relevance_of_inputs(const at::Tensor& R, bool active, bool differentiable);

@@ -26,6 +26,7 @@ void Supervisor::before_operator(const LayerReport* layer) const {
 
 void Supervisor::before_layer(const LayerReport& layer) const {
   if (stop_.stop_requested()) throw stopped(filled("in the backward pass at {}", shown(layer)));
+  if (host_.check) host_.check();
 }
 
 void Supervisor::called(const LayerReport& layer, std::size_t count) {
@@ -69,9 +70,9 @@ std::exception_ptr Supervisor::thrown() const {
   return thrown_;
 }
 
-std::shared_ptr<Supervisor> make_supervisor(std::stop_token stop, ProgressCallback progress) {
-  if (!stop.stop_possible() && !progress) return nullptr;
-  return std::make_shared<Supervisor>(std::move(stop), std::move(progress));
+std::shared_ptr<Supervisor> make_supervisor(std::stop_token stop, ProgressCallback progress, HostCallbacks host) {
+  if (!stop.stop_possible() && !progress && !host.check && !host.translate) return nullptr;
+  return std::make_shared<Supervisor>(std::move(stop), std::move(progress), std::move(host));
 }
 
 }  // namespace ascribe::attaching

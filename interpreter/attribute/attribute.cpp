@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "ascribe/host_model.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
@@ -377,7 +378,9 @@ Attribution attribute(const Model& model, const Composite& rules, const std::vec
   refuse_inference_mode();
   libtorch::Quiet quiet;
   at::AutoGradMode record(true);
-  auto supervisor = attaching::make_supervisor(options.stop, options.progress);
+  attaching::HostCallbacks callbacks{.runs_backward = false};
+  if (auto* host = Inside::state(model).program->host()) callbacks = {host->check, host->translate, false};
+  auto supervisor = attaching::make_supervisor(options.stop, options.progress, std::move(callbacks));
   try {
     return attribution(model, rules, inputs, target, options, supervisor);
   } catch (const std::exception& failure) {

@@ -11,6 +11,10 @@
 #include "ascribe/error.hpp"
 #include "interpreter/libtorch/parameter_names.hpp"
 
+namespace ascribe {
+struct HostModel;
+}
+
 namespace ascribe::model {
 
 /// A model's program with its weights. Running it changes neither; several threads may run it at once.
@@ -33,6 +37,8 @@ class Program {
   virtual std::optional<at::ScalarType> declared_type(std::size_t input) const = 0;
   /// Whether it looks entries up by integers (an embedding), so that integer inputs stay what they are.
   virtual bool looks_up_integers() const = 0;
+  /// The host's model that it stands for; null where it comes from a file.
+  virtual const HostModel* host() const { return nullptr; }
 };
 
 }  // namespace ascribe::model

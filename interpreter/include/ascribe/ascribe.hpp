@@ -6,6 +6,7 @@
 //   version.hpp    which version this is                                           no LibTorch
 //   attach.hpp     rules on a model that the host runs itself
 //   hooked.hpp     a rule on one module
+//   host_model.hpp attach.hpp and attribute.hpp for models that the host runs in its own way
 //   model.hpp      saved models
 //   attribute.hpp  the relevance of a saved model's inputs, in one call
 //   progress.hpp   how far that is                                                no LibTorch
@@ -39,6 +40,7 @@
 #include "ascribe/files.hpp"
 #include "ascribe/heatmap.hpp"
 #include "ascribe/hooked.hpp"
+#include "ascribe/host_model.hpp"
 #include "ascribe/model.hpp"
 #include "ascribe/pack.hpp"
 #include "ascribe/picture.hpp"

@@ -1,0 +1,380 @@
+"""Rules on models: those of Python, and saved ones."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Callable, NoReturn, Optional, Union
+
+import torch
+from torch.utils import _pytree
+
+from . import _core
+from ._errors import Diagnostic
+from ._modules import Watch
+from ._report import Report
+from ._rules import Rules, rules_of
+
+WRONG_MODEL, WRONG_INPUT, BAD_TARGET = 701, 703, 704  # grammar/code.hpp
+
+
+def _refuse(what: str, help: str) -> NoReturn:
+    _core.fail(WRONG_MODEL, what, help)
+    raise AssertionError
+
+
+def _is_compiled(module: torch.nn.Module) -> bool:
+    if getattr(module, "_compiled_call_impl", None) is not None or type(module).__name__ == "OptimizedModule":
+        return True
+    owned = [*vars(module).values(), getattr(type(module), "forward", None)]
+    return any(getattr(each, "_is_torch_compile", False) for each in owned)
+
+
+def _zennits(module: torch.nn.Module) -> bool:
+    for hooks in (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks):
+        for hook in hooks.values():
+            owner = getattr(hook, "__self__", hook)
+            if (type(owner).__module__.startswith("zennit.") or getattr(hook, "__module__", "").startswith("zennit.")):
+                return True
+    return False
+
+
+def _check(model: Any) -> torch.nn.Module:
+    """Refuses what cannot be explained, before anything runs."""
+    if not isinstance(model, torch.nn.Module):
+        help = "ascribe.attribute takes paths of saved models" if isinstance(model, (str, os.PathLike)) else "give a torch.nn.Module"
+        _refuse(f"the model is of the type {type(model).__name__}, and no module", help)
+    for path, module in model.named_modules():
+        named = f"module '{path}'" if path else "the model"
+        if isinstance(module, torch.jit.ScriptModule):
+            _refuse(f"{named} is TorchScript's, which runs without Python",
+                    'use ascribe.attribute(model, rules, x)' if not path else "build the model of modules that are not scripted")
+        if _is_compiled(module):
+            _refuse(f"{named} ({type(module).__name__}) is compiled: its layers are no operators any more",
+                    "give what was compiled: the model from before torch.compile(model), or before model.compile()")
+        if _zennits(module):
+            _refuse(f"{named} ({type(module).__name__}) has hooks of Zennit's, which would change its gradient once more",
+                    "take them away first: composite.remove()")
+    for name, tensor in _tensors(model):
+        if tensor.is_meta:
+            _refuse(f"'{name}' is on the device `meta`, which has no numbers",
+                    "load the weights: model.to_empty(device='cpu'), then model.load_state_dict(…)")
+    return model
+
+
+def _tensors(model: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]
+
+
+class Attached:
+    """Rules at work on a model, on this thread, until the end of the `with` or remove(). See attach()."""
+
+    def __init__(self, rules: Union[Rules, str], model: torch.nn.Module, sums: bool) -> None:
+        self._watch: Optional[Watch] = None
+        composite = rules_of(rules)
+        _check(model)
+        self._attachment = _core.attach(composite, _tensors(model), sums)
+        self._watch = Watch(model)
+
+    def __enter__(self) -> "Attached":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+    def __del__(self) -> None:
+        if self._watch is not None:
+            self.remove()
+
+    def remove(self) -> None:
+        """Ends it; a second call does nothing. What was computed keeps its rules."""
+        if self._watch is None:
+            return
+        self._attachment.remove()
+        self._watch.end()
+
+    @property
+    def report(self) -> Report:
+        """The layers that were called so far, in order; their sums are there once relevance has passed."""
+        return Report(self._attachment.report())
+
+    @contextmanager
+    def inactive(self) -> Iterator[None]:
+        """In the `with`, it is as if nothing were attached, and what was recorded answers with the layers' own
+        gradients, on every thread. For gradients of relevance, after `create_graph=True`."""
+        pausing = self._attachment.inactive()
+        try:
+            yield
+        finally:
+            pausing.end()
+
+
+def attach(rules: Union[Rules, str], model: torch.nn.Module, *, sums: bool = True) -> Attached:
+    """Attaches rules to a model: in the `with`, what the model computes has relevance as its gradient.
+
+    >>> import torch, ascribe
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)).eval()
+    >>> x = torch.ones(1, 3, requires_grad=True)
+    >>> with ascribe.attach(ascribe.composite("epsilon_plus"), model) as attached:
+    ...     y = model(x)
+    >>> relevance, = torch.autograd.grad(y[:, 1].sum(), x)
+    >>> relevance.shape, [layer.kind for layer in attached.report]
+    (torch.Size([1, 3]), ['linear', 'relu', 'linear'])
+
+    Relevance starts as the gradient that the output is given (`grad_outputs`; above 1), and arrives at every tensor of
+    the input that requires a gradient, in its shape. Dimension 0 counts samples, whose relevance does not mix. No
+    parameter gets a gradient.
+
+    Nothing of the model changes, and other threads may use it meanwhile, with other rules or none. All operators of this
+    thread in the `with` count as the model's; those behind it, such as the choice of an output, are better outside.
+
+    `rules`: Rules, or a call of the standard pack as text: "epsilon_gamma_box(low = -3, high = 3)". `sums`: whether
+    reports say what relevance sums to at each layer, which costs time in the backward pass.
+
+    Raises Error: A0606 where gradients are disabled, A0701 for what is no model, or compiled, scripted, on `meta`, or has
+    Zennit's hooks. From the model's forward: A0601, a rule that a layer cannot be served by; A0602, where the rules say
+    so; A0604, no batch; A0605, training mode; A0609, what a layer's own operator refuses. From the backward pass: A0601,
+    A0602, A0603 (nothing required a gradient), A0607, A0608.
+    """
+    return Attached(rules, model, sums)
+
+
+class Target:
+    """Where relevance starts: which of the model's outputs, and how much of it.
+
+    Target(3) is output 3 of every sample, Target([3, 5]) several, whose relevance adds up. Indices count along dimension
+    1 of the output. Raises Error (A0704) for what cannot be; attribute() does so for what the output lacks.
+    """
+
+    def __init__(self, index: Union[int, Sequence[int]]) -> None:
+        self._target = _core.Target([index] if isinstance(index, int) else [int(each) for each in index])
+
+    @classmethod
+    def _of(cls, target: Any) -> "Target":
+        out = cls.__new__(cls)
+        out._target = target
+        return out
+
+    @classmethod
+    def largest(cls, count: int = 1) -> "Target":
+        """Each sample's largest outputs, so many of them."""
+        return cls._of(_core.Target.largest(count))
+
+    @classmethod
+    def one_per_sample(cls, indices: Union[Sequence[int], torch.Tensor]) -> "Target":
+        """Another index for each sample."""
+        return cls._of(_core.Target.one_per_sample([int(each) for each in indices]))
+
+    @classmethod
+    def named(cls, names: Sequence[str], labels: Sequence[str]) -> "Target":
+        """By their names; `labels` names the outputs, in order."""
+        return cls._of(_core.Target.named(list(names), list(labels)))
+
+    @classmethod
+    def all(cls) -> "Target":
+        """Every output there is."""
+        return cls._of(_core.Target.all())
+
+    @classmethod
+    def of(cls, relevance: torch.Tensor) -> "Target":
+        """A tensor of the output's shape: how much relevance each output has."""
+        return cls._of(_core.Target.of(relevance))
+
+    def from_one(self) -> "Target":
+        """Starts from 1 instead of the output's own value."""
+        return self._of(self._target.from_one())
+
+    def against(self, *indices: int) -> "Target":
+        """Less these outputs: `Target(3).against(5)` is what speaks for 3 rather than for 5."""
+        return self._of(self._target.against(list(indices)))
+
+    def at_position(self, *position: int) -> "Target":
+        """At one position of outputs [batch, positions, classes] (one number), or [batch, classes, height, width] (as
+        many as dimensions behind the classes). Negative ones count from the end."""
+        return self._of(self._target.at_position(list(position)))
+
+    def of_output(self, number: int) -> "Target":
+        """Of the model's outputs, this one; needed where there are several."""
+        return self._of(self._target.of_output(number))
+
+
+def _target_of(given: Any) -> Any:
+    if given is None:
+        return _core.Target.largest(1)
+    if isinstance(given, Target):
+        return given._target
+    if isinstance(given, torch.Tensor):
+        if given.is_floating_point():
+            return _core.Target.of(given)
+        if given.dim() == 1:
+            return _core.Target.one_per_sample(given.tolist())
+        if given.dim() == 0:
+            return _core.Target([int(given)])
+    elif isinstance(given, int) and not isinstance(given, bool):
+        return _core.Target([given])
+    elif isinstance(given, (list, tuple)) and all(isinstance(each, int) for each in given):
+        return _core.Target(list(given))
+    _core.fail(BAD_TARGET, f"the target is of the type {type(given).__name__}",
+               "give an index, several of them, a tensor of relevance in the output's shape, or an ascribe.Target")
+
+
+Inputs = Union[torch.Tensor, Sequence[torch.Tensor], Mapping[str, torch.Tensor]]
+
+
+def _inputs_of(given: Any) -> tuple[list[torch.Tensor], Optional[list[str]]]:
+    """The tensors, and what they are called where that is how they are given."""
+    names = list(given) if isinstance(given, Mapping) else None
+    inputs = list(given.values()) if names else [given] if isinstance(given, torch.Tensor) else given
+    if not isinstance(inputs, (list, tuple)):
+        _core.fail(WRONG_INPUT, f"the input is of the type {type(given).__name__}, and no tensor",
+                   "torch.from_numpy(x)" if type(given).__module__ == "numpy" else "give a torch.Tensor, several of them, or a dictionary of them")
+    for number, each in enumerate(inputs):
+        if not isinstance(each, torch.Tensor):
+            name = f"'{names[number]}'" if names else number
+            _core.fail(WRONG_INPUT, f"input {name} is of the type {type(each).__name__}, and no tensor", "give torch.Tensors")
+    return list(inputs), names
+
+
+class Model:
+    """A saved model, in evaluation mode: what torch.export.save (`.pt2`) or torch.jit.save (`.pt`) wrote. May be used by
+    several threads at once."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @classmethod
+    def load(cls, path: Union[str, "os.PathLike[str]"]) -> "Model":
+        """Raises Error: A0001 for a file that cannot be read, A0701 for what is no such model."""
+        return cls(_core.Model.load(os.fspath(path)))
+
+    def to(self, device: str) -> "Model":
+        """The model on another device ("cpu", "cuda:0"); this one stays where it is."""
+        return Model(self._model.to(device))
+
+    def __call__(self, *inputs: torch.Tensor) -> Union[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """What the model computes, as the file says it."""
+        outputs = self._model.run(_inputs_of(list(inputs))[0])
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+@contextmanager
+def _running(model: Any, names: Optional[list[str]]) -> Iterator[Any]:
+    """C++'s model, whatever it is given as."""
+    if isinstance(model, Model):
+        yield model._model
+    elif isinstance(model, (str, os.PathLike)):
+        yield _core.Model.load(os.fspath(model))
+    elif isinstance(model, (torch.jit.ScriptModule, torch.export.ExportedProgram)):
+        with tempfile.TemporaryDirectory() as folder:
+            if isinstance(model, torch.jit.ScriptModule):
+                path = os.path.join(folder, "model.pt")
+                torch.jit.save(model, path)
+            else:
+                path = os.path.join(folder, "model.pt2")
+                torch.export.save(model, path)
+            loaded = _core.Model.load(path)
+        yield loaded
+    else:
+        module = _check(model)
+
+        def run(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+            result = module(**dict(zip(names, inputs))) if names else module(*inputs)
+            return [each for each in _pytree.tree_leaves(result) if isinstance(each, torch.Tensor)]
+
+        looks_up = any(isinstance(each, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for each in module.modules())
+        watch = Watch(module)
+        try:
+            yield _core.Model.of(run, _tensors(module), looks_up)
+        finally:
+            watch.end()
+
+
+@dataclass
+class Attribution:
+    """What attribute() found."""
+
+    relevance: Optional[torch.Tensor]
+    """Of the input, or the first one that gets some, in its shape; None if relevance was not to go there."""
+    relevances: list[Optional[torch.Tensor]]
+    """One for each input; None for those that get none, such as integers and masks beside other inputs."""
+    output: torch.Tensor
+    """What the model computed, without history: the output that the target is of."""
+    start: torch.Tensor
+    """The relevance that it started with, in the output's shape."""
+    sample_dimension: Optional[int]
+    """Which of the output's dimensions counts samples; None where that is unknown."""
+    report: Report
+    """The layers, in order of execution."""
+    layers: dict[str, list[Optional[torch.Tensor]]] = field(default_factory=dict)
+    """Of the inner layers that were asked for: relevance at the outputs of their calls, in order of execution."""
+    warnings: list[Diagnostic] = field(default_factory=list)
+    """What is no mistake, and hardly meant: entries that no layer had, layers that kept their gradient, …"""
+
+
+Progress = Callable[[str, str, str, int, Optional[int]], None]
+
+
+def attribute(
+    model: Union[torch.nn.Module, Model, str, "os.PathLike[str]"],
+    rules: Union[Rules, str],
+    inputs: Inputs,
+    target: Union[None, int, Sequence[int], torch.Tensor, Target] = None,
+    *,
+    layers: Sequence[str] = (),
+    to_input: bool = True,
+    sum_embeddings: bool = False,
+    sums: bool = True,
+    profile: bool = False,
+    create_graph: bool = False,
+    progress: Optional[Progress] = None,
+) -> Attribution:
+    """The relevance of a model's input, for every sample of a batch at once: one run forward and one backward.
+
+    >>> import torch, ascribe
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)).eval()
+    >>> found = ascribe.attribute(model, "epsilon_plus", torch.ones(5, 3), target=1)
+    >>> found.relevance.shape, found.output.shape
+    (torch.Size([5, 3]), torch.Size([5, 2]))
+
+    `model`: a module of PyTorch's, TorchScript, an exported program, the path of a saved one (`.pt`, `.pt2`), or a Model.
+    `inputs`: a tensor, several, or a dictionary of them by forward's names; dimension 0 counts samples. They stay as they
+    are, and are copied to the model's device and floating type. Integers that an embedding looks up get the relevance of
+    what is looked up, [batch, length, size]; with `sum_embeddings` summed over its size.
+    `target`: an index along the output's dimension 1, several, a tensor with one index for each sample, a tensor of
+    relevance in the output's shape, or a Target; None: each sample's largest output. Relevance starts as the output's own
+    value there.
+
+    `layers`: names of inner layers, or globs over them (`features.*`), at whose outputs relevance is wanted, too;
+    `to_input=False`: there only. `profile`: the report tells what each layer took. `create_graph`: relevance has a history,
+    for its gradient with respect to inputs that require one. `progress`: called after each layer, with "forward" or
+    "backward", its name, its kind, how many are done, and of how many; what it raises ends the attribution.
+
+    Raises Error: what attach() and the model do; A0703 for inputs, A0704 for targets, A0611 for layers that are not there,
+    A0610 where the rules are for none of the model's layers. What the model's own code raises is the `__cause__`.
+    """
+    composite, (tensors, names), start = rules_of(rules), _inputs_of(inputs), _target_of(target)
+    with _running(model, names) as running:
+        found = _core.attribute(running, composite, tensors, start, list(layers), to_input, sum_embeddings, sums, profile,
+                                create_graph, progress)
+    found["report"] = Report(found["report"])
+    found["warnings"] = [Diagnostic.of(row) for row in found["warnings"]]
+    return Attribution(**found)
+
+
+def layers(model: Union[torch.nn.Module, Model, str, "os.PathLike[str]"], inputs: Inputs, rules: Union[None, Rules, str] = None) -> Report:
+    """A model's layers, and which of them gets which rule, by which entry. Runs the model once; there are no sums.
+
+    >>> import torch, ascribe
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()).eval()
+    >>> ascribe.layers(model, torch.ones(1, 3), "epsilon_plus")
+    name  kind    shape  rule                      above  below  bias  stabilizer  rest
+    0     linear  1×4    epsilon(epsilon = 1e-06)
+    1     relu    1×4    pass
+    """
+    tensors, names = _inputs_of(inputs)
+    composite = None if rules is None else rules_of(rules)
+    with _running(model, names) as running:
+        return Report(_core.layers(running, composite, tensors))

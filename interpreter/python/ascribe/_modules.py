@@ -1,0 +1,143 @@
+"""Where in a model a thread is: modules say so while they are called, and nothing of the model is changed.
+
+While something is attached, `torch.nn.Module.__call__` is ours, as PyTorch's own tracers do it. On threads without
+rules, it does what it did before.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, NamedTuple
+
+import torch
+from torch.utils import _pytree
+
+from . import _core
+
+# Of torch.nn, what computes by several operators: then the module is the layer. All others are one operator.
+SEVERAL_OPERATORS = ("Softsign", "Tanhshrink", "LocalResponseNorm")
+
+
+class Entry(NamedTuple):
+    module: torch.nn.Module  # kept, so that nothing else gets its id
+    path: str
+    class_name: str
+    operators: int
+
+
+def operators_of(module: torch.nn.Module) -> int:
+    own = type(module)
+    return 1 if own.__module__.startswith("torch.nn.") and own.__name__ not in SEVERAL_OPERATORS else 2
+
+
+class Names(dict):
+    """The modules of a model, by their ids."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        for path, module in model.named_modules():
+            self[id(module)] = Entry(module, path, type(module).__name__, operators_of(module))
+
+
+class OnThread(threading.local):
+    names: tuple[Names, ...] = ()
+
+
+on_thread = OnThread()
+lock = threading.Lock()
+watching = 0
+plain_call: Callable[..., Any] = torch.nn.Module.__call__
+
+
+def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+    for names in reversed(on_thread.names):
+        entry = names.get(id(module))
+        if entry is None:
+            continue
+        before = _core.enter_module(entry.path)
+        try:
+            if _core.wants_module(entry.path, entry.class_name, entry.operators):
+                return call_whole(entry, args, kwargs)
+            return plain_call(module, *args, **kwargs)
+        finally:
+            _core.enter_module(before)
+    return plain_call(module, *args, **kwargs)
+
+
+class Slot(int):
+    """The place of a tensor among those that enter a module."""
+
+
+class Fixed(NamedTuple):
+    """A part of a module's result that is no tensor."""
+
+    value: Any
+
+
+def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
+    """A module as one layer."""
+    module, path, class_name, operators = entry
+    leaves, structure = _pytree.tree_flatten((args, kwargs))
+    inputs: list[torch.Tensor] = []
+    places: dict[int, Slot] = {}
+    for number, leaf in enumerate(leaves):
+        if isinstance(leaf, torch.Tensor):
+            if id(leaf) not in places:
+                places[id(leaf)] = Slot(len(inputs))
+                inputs.append(leaf)
+            leaves[number] = places[id(leaf)]
+    memory = [each.data_ptr() for each in inputs]
+    shape: list[Any] = []  # of the result: what is no tensor, and how it hangs together
+    written: dict[int, bool] = {}  # inputs into whose copies it writes, and whether the result is that copy
+
+    def run(given: list[torch.Tensor]) -> list[torch.Tensor]:
+        versions = [each._version for each in given]
+        own_args, own_kwargs = _pytree.tree_unflatten([given[leaf] if isinstance(leaf, Slot) else leaf for leaf in leaves], structure)
+        result, result_structure = _pytree.tree_flatten(plain_call(module, *own_args, **own_kwargs))
+        for number, (each, version) in enumerate(zip(given, versions)):
+            if each._version != version and each.data_ptr() != memory[number]:
+                written[number] = len(result) == 1 and result[0] is each
+        tensors = [each for each in result if isinstance(each, torch.Tensor)]
+        if not shape:
+            shape.extend(([None if isinstance(each, torch.Tensor) else Fixed(each) for each in result], result_structure))
+        return tensors
+
+    parameters = [*module.named_parameters(), *module.named_buffers()]
+    results = _core.call_module(path, class_name, operators, inputs, parameters, run)
+    for number, is_result in written.items():
+        if not is_result:
+            _core.fail(601, f"module '{path}' ({class_name}) writes into its input, so that it cannot be one layer",
+                       f'give its parts an entry: `any "{path}.*" => norm`')
+        # Who reads the input later is to find there what the module would have left.
+        _core.write(inputs[number], results[0])
+        results = [inputs[number]]
+    next_result = iter(results)
+    fixed, result_structure = shape
+    return _pytree.tree_unflatten([next(next_result) if each is None else each.value for each in fixed], result_structure)
+
+
+class Watch:
+    """The modules of a model tell where this thread is, until `end()`. On the thread that made it."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        global watching, plain_call
+        self._names = Names(model)
+        self._ended = False
+        with lock:
+            if watching == 0 and torch.nn.Module.__call__ is not call:
+                plain_call = torch.nn.Module.__call__
+                torch.nn.Module.__call__ = call  # type: ignore[method-assign]
+            watching += 1
+        on_thread.names = (*on_thread.names, self._names)
+
+    def end(self) -> None:
+        global watching
+        if self._ended:
+            return
+        self._ended = True
+        on_thread.names = tuple(each for each in on_thread.names if each is not self._names)
+        self._names.clear()  # whatever thread ends it
+        with lock:
+            watching -= 1
+            if watching == 0 and torch.nn.Module.__call__ is call:  # else somebody has put theirs over it
+                torch.nn.Module.__call__ = plain_call  # type: ignore[method-assign]
