@@ -56,6 +56,18 @@ void bind_pictures(py::module_& module) {
     py::gil_scoped_release unlocked;
     return figure(relevance, options);
   });
+  module.def("read_picture", [](const std::string& content, const std::string& name, const py::dict& given) {
+    auto preparation = given.contains("imagenet") ? Preparation::imagenet() : Preparation{};
+    take(given, "grey", preparation.grey);
+    take(given, "colour", preparation.colour);
+    take(given, "resize", preparation.resize);
+    take(given, "crop", preparation.crop);
+    take(given, "mean", preparation.mean);
+    take(given, "deviation", preparation.deviation);
+    py::gil_scoped_release unlocked;
+    auto picture = decode_picture(content, name);
+    return prepared(picture.pixels, preparation);
+  });
   module.def("encode_png", [](const at::Tensor& pixels) {
     std::string out;
     {

@@ -40,7 +40,7 @@ _check_torch()
 from . import _core  # noqa: E402
 from ._errors import Diagnostic, Error, Place  # noqa: E402
 from ._models import Attached, Attribution, Model, Target, attach, attribute, layers  # noqa: E402
-from ._pictures import colour_maps, heatmap  # noqa: E402
+from ._pictures import colour_maps, heatmap, read_picture  # noqa: E402
 from ._report import Cost, Layer, Report, TestResult  # noqa: E402
 from ._rules import Pack, Rules, composite, load, parse, rule, standard  # noqa: E402
 
@@ -49,7 +49,7 @@ __version__: str = _build.version
 __all__ = [
     "Attached", "Attribution", "Cost", "Diagnostic", "Error", "Layer", "Model", "Pack", "Place", "Report", "Rules", "Target",
     "TestResult", "attach", "attribute", "colour_maps", "composite", "drop_parameter_cache", "heatmap", "layers", "load",
-    "parameter_cache_bytes", "parse", "rule", "set_parameter_cache_limit", "standard", "test",
+    "parameter_cache_bytes", "parse", "read_picture", "rule", "set_parameter_cache_limit", "standard", "test",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal, Optional, Sequence, Union, overload
 
 import torch
@@ -11,7 +12,7 @@ from . import _core
 if TYPE_CHECKING:
     import numpy
 
-WRONG_TENSOR, USAGE = 702, 705  # grammar/code.hpp
+UNREADABLE_FILE, WRONG_TENSOR, USAGE = 1, 702, 705  # grammar/code.hpp
 
 
 def _tensor(given: Any, what: str) -> torch.Tensor:
@@ -86,6 +87,49 @@ def heatmap(
         _core.fail(USAGE, f"there is no format '{format}'", "write array, png or svg")
     pixels = _core.heatmap(values, options)
     return _core.encode_png(pixels) if format == "png" else pixels.numpy()
+
+
+def read_picture(
+    source: Union[bytes, str, "os.PathLike[str]"],
+    *,
+    name: Optional[str] = None,
+    imagenet: bool = False,
+    resize: Union[None, int, Sequence[int]] = None,
+    crop: Union[None, int, Sequence[int]] = None,
+    mean: Union[None, float, Sequence[float]] = None,
+    deviation: Union[None, float, Sequence[float]] = None,
+    grey: bool = False,
+    colour: bool = False,
+) -> torch.Tensor:
+    """A PNG or JPEG as a model takes it: what `ascribe run --input` reads, with the same options.
+
+    `source`: a path, or the file's bytes, which messages call `name`. Returns float32 [1, C, H, W], upright, in [0, 1]
+    until `mean` is subtracted and it is divided by `deviation`. `imagenet`: a shorter side of 256, the middle 224×224, in
+    colour, with ImageNet's mean and deviation. `resize`: the shorter side, or [height, width]; bilinear, with antialias,
+    as torchvision does it. `crop`: of the middle. `grey`, `colour`: one channel, or three.
+
+    >>> import ascribe
+    >>> ascribe.read_picture(ascribe.heatmap(torch.eye(4)[None, None], format="png"), resize=64, grey=True).shape
+    torch.Size([1, 1, 64, 64])
+
+    Raises Error: A0001 for a file that cannot be read, A0702 for what is no picture, A0004 where it is too large, A0705
+    for options that do not fit together.
+    """
+    if isinstance(source, bytes):
+        content, shown = source, name or "the picture"
+    else:
+        path = os.fspath(source)
+        shown = name or f"'{path}'"
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+        except OSError as error:
+            _core.fail(UNREADABLE_FILE, f"cannot read '{path}': {error.strerror}", "give a picture's path, or its bytes")
+    options: dict[str, Any] = {key: True for key, value in dict(imagenet=imagenet, grey=grey, colour=colour).items() if value}
+    for key, value in dict(resize=resize, crop=crop, mean=mean, deviation=deviation).items():
+        if value is not None:
+            options[key] = list(value) if isinstance(value, (list, tuple)) else [value]
+    return _core.read_picture(content, shown, options)
 
 
 def colour_maps() -> list[str]:
