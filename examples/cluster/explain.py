@@ -10,6 +10,7 @@ not done yet. A part has the same bytes whoever made it: one process (`--actors 
 """
 import argparse
 import dataclasses
+import fcntl
 import hashlib
 import json
 import logging
@@ -23,11 +24,22 @@ import ascribe
 from parts import Broken, Explainer, Question, Source, part_file, sources, write_whole
 
 
-def todo(folder: pathlib.Path, inputs: list[Source], question: Question) -> list[dict[str, Any]]:
+locks = []
+
+
+def parts_to_do(folder: pathlib.Path, inputs: list[Source], question: Question) -> list[dict[str, Any]]:
     """The parts that are not there yet. Refuses to go on with what another question began."""
     folder.mkdir(parents=True, exist_ok=True)
     run = folder / "run.json"
     asked = {"question": question.digest(), "inputs": hashlib.sha256("\n".join(each.name for each in inputs).encode()).hexdigest()}
+    lock = open(folder / ".lock", "w")  # until this process ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SystemExit(f"explain.py: another run writes into {folder}; wait until it ends, or choose another folder") from None
+    locks.append(lock)
+    for each in folder.glob(".part-*"):  # of who was killed while it wrote
+        each.unlink(missing_ok=True)
     if not run.exists():
         write_whole(run, json.dumps(asked).encode())
     elif (before := json.loads(run.read_text())) != asked:
@@ -101,7 +113,7 @@ def main() -> int:
         question = Question(**given | {"model": os.path.abspath(given["model"]), "rules": rules})
         question.read_rules()  # a mistake is told before anything is started
         inputs = sources(where)
-        rows = todo(folder, inputs, question)
+        rows = parts_to_do(folder, inputs, question)
     except (ascribe.Error, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -190,7 +190,7 @@ def write(file: pathlib.Path, lines: list[dict[str, Any]], relevance: dict[int, 
 
 
 def write_whole(file: pathlib.Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as temporary:
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}-", delete=False) as temporary:
         try:
             temporary.write(content)
             temporary.close()

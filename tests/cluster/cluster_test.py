@@ -39,7 +39,7 @@ def finish(process):
 
 
 def contents(folder):
-    return {each.name: each.read_bytes() for each in pathlib.Path(folder).iterdir()}
+    return {each.name: each.read_bytes() for each in pathlib.Path(folder).iterdir() if each.name != ".lock"}
 
 
 def wait_for_parts(folder, count, process):
@@ -92,6 +92,9 @@ def test_a_run_that_was_cut_goes_on_and_gives_the_same_bytes():
     wait_for_parts("cut", 8, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    until = time.monotonic() + 60
+    while workers() and time.monotonic() < until:
+        time.sleep(0.1)
     done = len(list(pathlib.Path("cut").glob("part-*")))
     assert 8 <= done < PARTS
     code, out, err = explain("cut", "--skip-broken")
@@ -109,6 +112,8 @@ def test_what_is_wrong_is_told_in_a_line():
     for wrong in (["--rules", "epsilon_pluss"], ["--model", "none.pt2"]):
         code, out, err = explain("wrong", *wrong)
         assert code == 2 and "Traceback" not in err, err
+    code, out, err = explain("strict", actors=2)
+    assert code == 1 and "0100.npy: " in err and "--skip-broken" in err and "Traceback" not in err, err
     code, out, err = explain("wrong", given="nowhere")
     assert code == 1 and "there are no pictures" in err, err
 
