@@ -69,7 +69,8 @@ struct Module {
 };
 
 Attachment attach_to(const Composite& rules, NamedTensors tensors, bool sums) {
-  return attach(rules, HostModel{.tensors = std::move(tensors), .check = throw_interruption, .translate = throw_to_python},
+  return attach(rules,
+                HostModel{.tensors = std::move(tensors), .check = throw_interruption, .translate = throw_to_python},
                 {.sums = sums});
 }
 
@@ -186,14 +187,12 @@ void bind_models(py::module_& module) {
       .def_static("of", &model_of)
       .def("to", &Model::to, WithoutLock())
       .def("run", [](const Model& model, const Tensors& inputs) { return guarded([&] { return model.run(inputs); }); });
-  module.def("attribute",
-             [](const Model& model, const Composite& rules, const Tensors& inputs, const Target& target,
-                std::vector<std::string> layers, bool to_input, bool sum_embeddings, bool sums, bool profile,
-                bool create_graph, py::object progress) {
-               return attribution(model, rules, inputs, target,
-                                  {std::move(layers), to_input, sum_embeddings, sums, profile, create_graph},
-                                  std::move(progress));
-             });
+  module.def("attribute", [](const Model& model, const Composite& rules, const Tensors& inputs, const Target& target,
+                             std::vector<std::string> layers, bool to_input, bool sum_embeddings, bool sums,
+                             bool profile, bool create_graph, py::object progress) {
+    return attribution(model, rules, inputs, target,
+                       {std::move(layers), to_input, sum_embeddings, sums, profile, create_graph}, std::move(progress));
+  });
   module.def("layers", [](const Model& model, const std::optional<Composite>& rules, const Tensors& inputs) {
     return as_rows(guarded([&] { return rules ? layers(model, *rules, inputs) : layers(model, inputs); }));
   });
