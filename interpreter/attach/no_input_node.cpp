@@ -40,9 +40,8 @@ bool leave_no_input_node(const layering::OperatorCall& call, torch::jit::Stack& 
   auto module = libtorch::module_of(*name);
   torch::autograd::set_history(
       libtorch::output_of(call.op, stack).toTensor(),
-      libtorch::make_node<NoInputNode>(has_input,
-                                       filled("layer '{}' ({})", module.empty() ? kind->name : module, kind->name),
-                                       supervisor));
+      libtorch::make_node<NoInputNode>(
+          has_input, filled("layer '{}' ({})", module.empty() ? kind->name : module, kind->name), supervisor));
   return true;
 }
 

@@ -29,16 +29,16 @@ void note_interruption();
 /// What a callback has thrown goes on, as LibTorch's code for Python passes it on.
 [[noreturn]] void throw_on(py::error_already_set& thrown);
 
-/// An exception of Python's that a callback has thrown becomes one of C++'s: an Error what was one before; anything else
-/// is kept for `finish`, and goes by its text.
+/// An exception of Python's that a callback has thrown becomes one of C++'s: an Error what was one before; anything
+/// else is kept for `finish`, and goes by its text.
 [[noreturn]] void throw_from_callback(py::error_already_set& thrown);
 
 /// Nothing that a callback threw before is of interest.
 void forget_callbacks();
 
-/// In a handler of exceptions, in front of the way back to Python. Of an error, throws what a callback threw and C++ must
-/// not put into words (KeyboardInterrupt), or makes it the cause of the error that was made of it; of others, throws what
-/// a callback threw, if one did.
+/// In a handler of exceptions, in front of the way back to Python. Of an error, throws what a callback threw and C++
+/// must not put into words (KeyboardInterrupt), or makes it the cause of the error that was made of it; of others,
+/// throws what a callback threw, if one did.
 void finish(const Error& error);
 void finish();
 

@@ -50,8 +50,27 @@ struct Pausing {
   std::optional<Inactive> pause;
 };
 
+// A module of a model. Where it is entered, those that are not left yet are kept for this thread.
+struct Module {
+  HostModule module;
+
+  bool enter() const {
+    entered().push_back(enter_module(module.path));
+    return wants_module(module);
+  }
+  static void leave() {
+    enter_module(std::move(entered().back()));
+    entered().pop_back();
+  }
+  static std::vector<std::string>& entered() {
+    thread_local std::vector<std::string> before;
+    return before;
+  }
+};
+
 Attachment attach_to(const Composite& rules, NamedTensors tensors, bool sums) {
-  return attach(rules, HostModel{.tensors = std::move(tensors), .check = throw_interruption, .translate = throw_to_python},
+  return attach(rules,
+                HostModel{.tensors = std::move(tensors), .check = throw_interruption, .translate = throw_to_python},
                 {.sums = sums});
 }
 
@@ -144,16 +163,16 @@ void bind_models(py::module_& module) {
       });
   module.def("attach", &attach_to, WithoutLock());
 
-  module.def("enter_module", &enter_module);
-  module.def("wants_module", [](std::string path, std::string class_name, std::size_t operators) {
-    return wants_module({std::move(path), std::move(class_name), operators});
-  });
-  module.def("call_module", [](std::string path, std::string class_name, std::size_t operators, const Tensors& inputs,
-                               const NamedTensors& parameters, py::object run) {
-    auto function = callback(std::move(run));
-    HostModule called{std::move(path), std::move(class_name), operators};
-    return guarded([&] { return call_module(called, inputs, parameters, function); });
-  });
+  py::class_<Module>(module, "Module")
+      .def(py::init([](std::string path, std::string class_name, std::size_t operators) {
+        return Module{{std::move(path), std::move(class_name), operators}};
+      }))
+      .def("enter", &Module::enter)
+      .def("leave", [](const Module&) { Module::leave(); })
+      .def("call", [](const Module& called, const Tensors& inputs, const NamedTensors& parameters, py::object run) {
+        auto function = callback(std::move(run));
+        return guarded([&] { return call_module(called.module, inputs, parameters, function); });
+      });
   // What a module that was taken as a whole has written into its input, which others read.
   module.def(
       "write",
@@ -168,14 +187,12 @@ void bind_models(py::module_& module) {
       .def_static("of", &model_of)
       .def("to", &Model::to, WithoutLock())
       .def("run", [](const Model& model, const Tensors& inputs) { return guarded([&] { return model.run(inputs); }); });
-  module.def("attribute",
-             [](const Model& model, const Composite& rules, const Tensors& inputs, const Target& target,
-                std::vector<std::string> layers, bool to_input, bool sum_embeddings, bool sums, bool profile,
-                bool create_graph, py::object progress) {
-               return attribution(model, rules, inputs, target,
-                                  {std::move(layers), to_input, sum_embeddings, sums, profile, create_graph},
-                                  std::move(progress));
-             });
+  module.def("attribute", [](const Model& model, const Composite& rules, const Tensors& inputs, const Target& target,
+                             std::vector<std::string> layers, bool to_input, bool sum_embeddings, bool sums,
+                             bool profile, bool create_graph, py::object progress) {
+    return attribution(model, rules, inputs, target,
+                       {std::move(layers), to_input, sum_embeddings, sums, profile, create_graph}, std::move(progress));
+  });
   module.def("layers", [](const Model& model, const std::optional<Composite>& rules, const Tensors& inputs) {
     return as_rows(guarded([&] { return rules ? layers(model, *rules, inputs) : layers(model, inputs); }));
   });

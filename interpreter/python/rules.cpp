@@ -25,8 +25,7 @@ Argument argument_of(const std::string& name, const py::handle& value) {
     auto* first = numbers.const_data_ptr<double>();
     return Numbers{numbers.sizes().vec(), {first, first + numbers.numel()}};
   }
-  if (PyList_Check(value.ptr()))
-    try {
+  if (PyList_Check(value.ptr())) try {
       return py::cast<std::vector<std::string>>(value);
     } catch (const py::cast_error&) {  // told below
     }
@@ -56,23 +55,22 @@ py::list warnings_of(const Pack& pack) {
 void bind_rules(py::module_& module) {
   py::class_<Composite>(module, "Composite").def_property_readonly("description", &Composite::description);
   py::class_<Pack>(module, "Pack")
-      .def_static(
-          "load",
-          [](const std::vector<std::filesystem::path>& paths, std::vector<std::filesystem::path> path,
-             bool require_lock) {
-            py::gil_scoped_release unlocked;
-            return Pack::load(paths, {.path = std::move(path), .require_lock = require_lock});
-          })
+      .def_static("load",
+                  [](const std::vector<std::filesystem::path>& paths, std::vector<std::filesystem::path> path,
+                     bool require_lock) {
+                    py::gil_scoped_release unlocked;
+                    return Pack::load(paths, {.path = std::move(path), .require_lock = require_lock});
+                  })
       .def_static("standard", &Pack::standard)
       .def_static("parse", &Pack::parse, WithoutLock())
-      .def("reload", [](const Pack& pack) { return pack.reload(); }, WithoutLock())
-      .def("rule",
-           [](const Pack& pack, const std::string& name, const py::dict& given) {
-             return Composite(pack.rule(name, arguments_of(given)));
-           })
+      .def(
+          "reload", [](const Pack& pack) { return pack.reload(); }, WithoutLock())
+      .def("rule", [](const Pack& pack, const std::string& name,
+                      const py::dict& given) { return Composite(pack.rule(name, arguments_of(given))); })
       .def("composite", [](const Pack& pack, const std::string& name,
                            const py::dict& given) { return pack.composite(name, arguments_of(given)); })
-      .def("call", [](const Pack& pack, const std::string& text) { return pack.call(text); }, WithoutLock())
+      .def(
+          "call", [](const Pack& pack, const std::string& text) { return pack.call(text); }, WithoutLock())
       .def_property_readonly("name", &Pack::name)
       .def_property_readonly("version", &Pack::version)
       .def_property_readonly("warnings", &warnings_of);

@@ -48,6 +48,9 @@ ROOMS = {
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
         "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack",
         "interpreter/picture", "interpreter/testing"],
+    "interpreter/python": [
+        LIBTORCH, "grammar", "include", "interpreter/command", "interpreter/language", "interpreter/libtorch", "interpreter/pack",
+        "interpreter/testing"],
 }
 
 

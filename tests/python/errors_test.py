@@ -9,10 +9,11 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import torch
-from helpers import close, need_zennit, network, refused, relevance
+from helpers import Skipped, close, need_zennit, network, refused, relevance
 from torch import nn
 
 import ascribe
@@ -221,3 +222,20 @@ def test_the_end_of_the_process_is_quiet():
             "a = ascribe.attach('epsilon', m)\ny = m(x)\n")
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_modules_that_are_scripted_or_quantised():
+    scripted = nn.Sequential(nn.Linear(3, 3), torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.ReLU())))
+    with refused("A0701", "module '1'", "TorchScript"):
+        ascribe.attach("zplus", scripted)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            quantised = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(3, 3)), {nn.Linear})
+            quantised(torch.randn(1, 3))
+    except (AttributeError, ImportError, RuntimeError, NotImplementedError) as missing:
+        raise Skipped(f"this PyTorch does not quantise: {missing}")
+    with refused("A0701", "no derivative", "before it was quantised"):
+        relevance("epsilon", quantised, torch.randn(1, 3))
+    with refused("A0701", "no derivative", "before it was quantised"):
+        ascribe.attribute(quantised, "epsilon", torch.randn(1, 3))

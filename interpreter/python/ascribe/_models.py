@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Callable, NoReturn, Optional, Union
 
 import torch
@@ -27,46 +28,55 @@ def _refuse(what: str, help: str) -> NoReturn:
 
 
 def _is_compiled(module: torch.nn.Module) -> bool:
-    if getattr(module, "_compiled_call_impl", None) is not None or type(module).__name__ == "OptimizedModule":
+    own = module.__dict__
+    if own.get("_compiled_call_impl") is not None or type(module).__name__ == "OptimizedModule":
         return True
-    owned = [*vars(module).values(), getattr(type(module), "forward", None)]
-    return any(getattr(each, "_is_torch_compile", False) for each in owned)
+    forwards = (own.get("forward"), getattr(type(module), "forward", None), *(each for each in own.values() if isinstance(each, FunctionType)))
+    return any(getattr(each, "_is_torch_compile", False) for each in forwards)
 
 
 def _zennits(module: torch.nn.Module) -> bool:
     for hooks in (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks):
         for hook in hooks.values():
             owner = getattr(hook, "__self__", hook)
-            if (type(owner).__module__.startswith("zennit.") or getattr(hook, "__module__", "").startswith("zennit.")):
+            if type(owner).__module__.startswith("zennit.") or getattr(hook, "__module__", "").startswith("zennit."):
                 return True
     return False
 
 
-def _check(model: Any) -> torch.nn.Module:
-    """Refuses what cannot be explained, before anything runs."""
-    if not isinstance(model, torch.nn.Module):
-        help = "ascribe.attribute takes paths of saved models" if isinstance(model, (str, os.PathLike)) else "give a torch.nn.Module"
-        _refuse(f"the model is of the type {type(model).__name__}, and no module", help)
-    for path, module in model.named_modules():
-        named = f"module '{path}'" if path else "the model"
-        if isinstance(module, torch.jit.ScriptModule):
-            _refuse(f"{named} is TorchScript's, which runs without Python",
-                    'use ascribe.attribute(model, rules, x)' if not path else "build the model of modules that are not scripted")
-        if _is_compiled(module):
-            _refuse(f"{named} ({type(module).__name__}) is compiled: its layers are no operators any more",
-                    "give what was compiled: the model from before torch.compile(model), or before model.compile()")
-        if _zennits(module):
-            _refuse(f"{named} ({type(module).__name__}) has hooks of Zennit's, which would change its gradient once more",
-                    "take them away first: composite.remove()")
-    for name, tensor in _tensors(model):
-        if tensor.is_meta:
-            _refuse(f"'{name}' is on the device `meta`, which has no numbers",
-                    "load the weights: model.to_empty(device='cpu'), then model.load_state_dict(…)")
-    return model
+class Survey:
+    """A model's modules, and its parameters and buffers, by their whole names. Refuses what cannot be explained, before
+    anything runs."""
 
+    def __init__(self, model: Any) -> None:
+        if not isinstance(model, torch.nn.Module):
+            help = "ascribe.attribute takes paths of saved models" if isinstance(model, (str, os.PathLike)) else "give a torch.nn.Module"
+            _refuse(f"the model is of the type {type(model).__name__}, and no module", help)
+        self.modules: list[tuple[str, torch.nn.Module]] = list(model.named_modules())
+        self.tensors: list[tuple[str, torch.Tensor]] = []
+        for path, module in self.modules:
+            if isinstance(module, torch.jit.ScriptModule):
+                _refuse(f"{self._shown(path, module)} is TorchScript's, which runs without Python",
+                        "build the model of modules that are not scripted" if path else "use ascribe.attribute(model, rules, x)")
+            if _is_compiled(module):
+                _refuse(f"{self._shown(path, module)} is compiled: its layers are no operators any more",
+                        "give what was compiled: the model from before torch.compile(model), or before model.compile()")
+            if _zennits(module):
+                _refuse(f"{self._shown(path, module)} has hooks of Zennit's, which would change its gradient once more",
+                        "take them away first: composite.remove()")
+            prefix = path + "." if path else ""
+            for held in (module._parameters, module._buffers):
+                for name, tensor in held.items():
+                    if tensor is None:
+                        continue
+                    if tensor.is_meta:
+                        _refuse(f"'{prefix}{name}' is on the device `meta`, which has no numbers",
+                                "load the weights: model.to_empty(device='cpu'), then model.load_state_dict(…)")
+                    self.tensors.append((prefix + name, tensor))
 
-def _tensors(model: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
-    return [*model.named_parameters(), *model.named_buffers()]
+    @staticmethod
+    def _shown(path: str, module: torch.nn.Module) -> str:
+        return f"module '{path}' ({type(module).__name__})" if path else f"the model ({type(module).__name__})"
 
 
 class Attached:
@@ -74,10 +84,9 @@ class Attached:
 
     def __init__(self, rules: Union[Rules, str], model: torch.nn.Module, sums: bool) -> None:
         self._watch: Optional[Watch] = None
-        composite = rules_of(rules)
-        _check(model)
-        self._attachment = _core.attach(composite, _tensors(model), sums)
-        self._watch = Watch(model)
+        composite, survey = rules_of(rules), Survey(model)
+        self._attachment = _core.attach(composite, survey.tensors, sums)
+        self._watch = Watch(survey.modules)
 
     def __enter__(self) -> "Attached":
         return self
@@ -278,16 +287,16 @@ def _running(model: Any, names: Optional[list[str]]) -> Iterator[Any]:
             loaded = _core.Model.load(path)
         yield loaded
     else:
-        module = _check(model)
+        survey = Survey(model)
 
         def run(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-            result = module(**dict(zip(names, inputs))) if names else module(*inputs)
+            result = model(**dict(zip(names, inputs))) if names else model(*inputs)
             return [each for each in _pytree.tree_leaves(result) if isinstance(each, torch.Tensor)]
 
-        looks_up = any(isinstance(each, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for each in module.modules())
-        watch = Watch(module)
+        looks_up = any(isinstance(each, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for _, each in survey.modules)
+        watch = Watch(survey.modules)
         try:
-            yield _core.Model.of(run, _tensors(module), looks_up)
+            yield _core.Model.of(run, survey.tensors, looks_up)
         finally:
             watch.end()
 

@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     module: torch.nn.Module  # kept, so that nothing else gets its id
     path: str
     class_name: str
-    operators: int
+    own: Any  # C++'s
 
 
 def operators_of(module: torch.nn.Module) -> int:
@@ -33,10 +33,11 @@ def operators_of(module: torch.nn.Module) -> int:
 class Names(dict):
     """The modules of a model, by their ids."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         super().__init__()
-        for path, module in model.named_modules():
-            self[id(module)] = Entry(module, path, type(module).__name__, operators_of(module))
+        for path, module in modules:
+            name = type(module).__name__
+            self[id(module)] = Entry(module, path, name, _core.Module(path, name, operators_of(module)))
 
 
 class OnThread(threading.local):
@@ -54,13 +55,12 @@ def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
         entry = names.get(id(module))
         if entry is None:
             continue
-        before = _core.enter_module(entry.path)
+        own = entry.own
+        wanted = own.enter()
         try:
-            if _core.wants_module(entry.path, entry.class_name, entry.operators):
-                return call_whole(entry, args, kwargs)
-            return plain_call(module, *args, **kwargs)
+            return call_whole(entry, args, kwargs) if wanted else plain_call(module, *args, **kwargs)
         finally:
-            _core.enter_module(before)
+            own.leave()
     return plain_call(module, *args, **kwargs)
 
 
@@ -76,7 +76,7 @@ class Fixed(NamedTuple):
 
 def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
     """A module as one layer."""
-    module, path, class_name, operators = entry
+    module, path, class_name, own = entry
     leaves, structure = _pytree.tree_flatten((args, kwargs))
     inputs: list[torch.Tensor] = []
     places: dict[int, Slot] = {}
@@ -103,7 +103,7 @@ def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
         return tensors
 
     parameters = [*module.named_parameters(), *module.named_buffers()]
-    results = _core.call_module(path, class_name, operators, inputs, parameters, run)
+    results = own.call(inputs, parameters, run)
     for number, is_result in written.items():
         if not is_result:
             _core.fail(601, f"module '{path}' ({class_name}) writes into its input, so that it cannot be one layer",
@@ -119,9 +119,9 @@ def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
 class Watch:
     """The modules of a model tell where this thread is, until `end()`. On the thread that made it."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         global watching, plain_call
-        self._names = Names(model)
+        self._names = Names(modules)
         self._ended = False
         with lock:
             if watching == 0 and torch.nn.Module.__call__ is not call:
