@@ -18,9 +18,8 @@ struct Host {
     HostModule module{"between", "Cube"};
     auto before = enter_module(module.path);
     if (wants_module(module))
-      hidden = call_module(module, {hidden}, {}, [this](auto& given) {
-        return std::vector{between(given.at(0))};
-      }).at(0);
+      hidden =
+          call_module(module, {hidden}, {}, [this](auto& given) { return std::vector{between(given.at(0))}; }).at(0);
     else
       hidden = between(hidden);
     enter_module(before);
@@ -32,11 +31,11 @@ struct Host {
   }
 };
 
-Composite entries(const std::string& text) {
+Composite everything_else_by_epsilon(const std::string& text) {
   return Pack::parse("composite c { " + text + "  any => epsilon }").composite("c");
 }
 
-std::vector<std::string> names(const Report& report) {
+std::vector<std::string> names_and_kinds(const Report& report) {
   std::vector<std::string> out;
   for (auto& row : report) out.push_back(row.name + " " + row.kind);
   return out;
@@ -46,9 +45,9 @@ TEST_CASE("a host's model is attached to and attributed, by the names that it gi
   at::manual_seed(81);
   Host host;
   auto x = random({2, 3});
-  auto rules = entries("class \"Cube\" => pass");
+  auto rules = everything_else_by_epsilon("class \"Cube\" => pass");
   auto a = attribute(host_model(host.model()), rules, x, Target::all());
-  CHECK(names(a.report) == std::vector<std::string>{"first linear", "between module", "second linear"});
+  CHECK(names_and_kinds(a.report) == std::vector<std::string>{"first linear", "between module", "second linear"});
 
   auto leaf = x.clone().requires_grad_();
   auto attached = attach(rules, host.model(), {.sums = true});
@@ -56,7 +55,7 @@ TEST_CASE("a host's model is attached to and attributed, by the names that it gi
   attached.remove();
   auto found = torch::autograd::grad({y}, {leaf}, {y.detach()}).at(0);
   CHECK(difference(found, a.relevance) <= exact);
-  CHECK(names(attached.report()) == names(a.report));
+  CHECK(names_and_kinds(attached.report()) == names_and_kinds(a.report));
   CHECK(enter_module("") == "");
   CHECK_FALSE(wants_module({"between", "Cube"}));  // nothing is attached any more
 
@@ -73,7 +72,7 @@ TEST_CASE("a host's model is attached to and attributed, by the names that it gi
 TEST_CASE("without an entry, a host's module is what its operators are") {
   at::manual_seed(82);
   Host host;
-  auto a = attribute(host_model(host.model()), entries(""), random({2, 3}), Target::all());
+  auto a = attribute(host_model(host.model()), everything_else_by_epsilon(""), random({2, 3}), Target::all());
   CHECK(a.report.size() > 2);
   CHECK(std::none_of(a.report.begin(), a.report.end(), [](auto& row) { return row.kind == "module"; }));
 }
@@ -96,7 +95,7 @@ TEST_CASE("errors leave operators and nodes as the host translates them") {
     }
     return {};
   };
-  auto attached = attach(entries(""), model);
+  auto attached = attach(everything_else_by_epsilon(""), model);
   CHECK(code_of([&] { (void)host.run({random({2, 5}).requires_grad_()}); }) == Code::model_failed);
   auto leaf = random({2, 3}).requires_grad_();
   auto y = host.run({leaf}).at(0);
@@ -110,10 +109,10 @@ TEST_CASE("errors of an attribution are ours, whatever the host makes of them on
   Host host;
   auto model = host.model();
   model.translate = [](const Error& error) { throw Translated(error.diagnostics().front().code); };
-  CHECK_THROWS_AS(attribute(host_model(model), entries(""), random({2, 5})), Error);
+  CHECK_THROWS_AS(attribute(host_model(model), everything_else_by_epsilon(""), random({2, 5})), Error);
   model.run = [](auto&) -> std::vector<at::Tensor> { throw std::runtime_error("by the host's own fault"); };
   try {
-    (void)attribute(host_model(model), entries(""), random({2, 3}));
+    (void)attribute(host_model(model), everything_else_by_epsilon(""), random({2, 3}));
     FAIL("nothing was thrown");
   } catch (const Error& error) {
     CHECK(error.diagnostics().front().code == Code::model_failed);

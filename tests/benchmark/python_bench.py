@@ -14,7 +14,17 @@ import time
 from pathlib import Path
 
 import torch
-from bench import EVERYWHERE, NETWORKS, as_zennit_needs_it, drawn_input, made, processor, spread, zennit_or_none, zennits_composite
+from bench import (
+    EVERYWHERE,
+    NETWORKS,
+    as_zennit_needs_it,
+    drawn_input,
+    made,
+    processor,
+    spread,
+    zennit_or_none,
+    zennits_composite,
+)
 
 import ascribe
 
@@ -88,7 +98,11 @@ def main():
     folder, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 7
     folder.mkdir(parents=True, exist_ok=True)
     zennit = zennit_or_none()
-    print("µs: {:.2f} for each call of a module, {:.0f} for attaching and its end, {:.1f} more for each layer\n".format(*overhead()))
+    print(
+        "µs: {:.2f} for each call of a module, {:.0f} for attaching and its end, {:.1f} more for each layer\n".format(
+            *overhead()
+        )
+    )
     print("| network | composite | samples | attach | attribute | command | Zennit |\n|---|---|---|---|---|---|---|")
     for name, composites in SHOWN.items():
         network = NETWORKS[name]
@@ -96,8 +110,24 @@ def main():
         for composite in composites:
             x, input_file = drawn_input(network, network.batches[0], folder)
             call = network.composites[composite]
-            command = [sys.executable, "-m", "ascribe", "bench", "--model", file, "--input", input_file, "--rules", call, "--load",
-                       EVERYWHERE, "--rounds", rounds, "--report", "json"]
+            command = [
+                sys.executable,
+                "-m",
+                "ascribe",
+                "bench",
+                "--model",
+                file,
+                "--input",
+                input_file,
+                "--rules",
+                call,
+                "--load",
+                EVERYWHERE,
+                "--rounds",
+                rounds,
+                "--report",
+                "json",
+            ]
             done = json.loads(subprocess.run([str(each) for each in command], stdout=subprocess.PIPE, check=True).stdout)
             torch.set_num_threads(done["threads"])
             rules = ascribe.load(EVERYWHERE).call(call)
@@ -111,7 +141,10 @@ def main():
                     gradient(registered, x)
                     theirs = quartiles([seconds(gradient, registered, x) / seconds(gradient, model, x) for _ in range(rounds)])
             of_command = {each["name"]: each for each in done["measured"]}["relevance"]["ratio"]
-            print(f"| {name} | {composite} | {len(x)} | {spread(ours[0])} | {spread(ours[1])} | {spread(of_command)} | {spread(theirs)} |", flush=True)
+            print(
+                f"| {name} | {composite} | {len(x)} | {spread(ours[0])} | {spread(ours[1])} | {spread(of_command)} | {spread(theirs)} |",
+                flush=True,
+            )
     print(f"\n{processor()}, PyTorch {torch.__version__}")
 
 

@@ -29,7 +29,9 @@ def test_rows_have_names_kinds_rules_and_sums_that_add_up():
     assert report[0].rule.startswith("zplus") and report[0].entry and report[-1].shape == (2, 5)
     for layer in report:
         if layer.above is not None and layer.below is not None:
-            close(torch.tensor(layer.above), torch.tensor(layer.below + (layer.bias or 0) + (layer.stabilizer or 0) + layer.rest))
+            close(
+                torch.tensor(layer.above), torch.tensor(layer.below + (layer.bias or 0) + (layer.stabilizer or 0) + layer.rest)
+            )
 
 
 def test_a_report_without_sums_has_none():
@@ -77,7 +79,7 @@ def test_what_is_attached_and_dropped_is_gone():
     gc.collect()
     assert nn.Module.__call__ is call
     leaf = x.clone().requires_grad_()
-    gradient, = torch.autograd.grad(model(leaf).sum(), leaf)
+    (gradient,) = torch.autograd.grad(model(leaf).sum(), leaf)
     found, _ = relevance("epsilon_plus", model, x)
     assert not torch.allclose(gradient, found)
 
@@ -119,7 +121,7 @@ def test_the_backward_pass_may_run_within():
     model, x = network()
     leaf = x.clone().requires_grad_()
     with ascribe.attach("epsilon_plus", model) as attached:
-        within, = torch.autograd.grad(model(leaf).sum(), leaf)
+        (within,) = torch.autograd.grad(model(leaf).sum(), leaf)
         assert attached.report[-1].above is not None
     close(within, relevance("epsilon_plus", model, x)[0])
 
@@ -129,9 +131,9 @@ def test_gradients_of_relevance():
     leaf = x.clone().requires_grad_()
     with ascribe.attach("epsilon", model) as attached:
         y = model(leaf)
-    found, = torch.autograd.grad(y, leaf, torch.ones_like(y), create_graph=True)
+    (found,) = torch.autograd.grad(y, leaf, torch.ones_like(y), create_graph=True)
     with attached.inactive():
-        second, = torch.autograd.grad(found.pow(2).sum(), leaf)
+        (second,) = torch.autograd.grad(found.pow(2).sum(), leaf)
     step = 1e-6
     direction = torch.randn_like(x)
     ahead, _ = relevance("epsilon", model, x + step * direction)
@@ -143,7 +145,10 @@ def test_functions_in_a_module_have_its_name():
     model, x = network()
     rules = ascribe.parse('composite mine { add "4" => norm  relu "4*" => pass  any => epsilon }').composite("mine")
     _, attached = relevance(rules, model, x)
-    assert [(layer.kind, layer.rule.split("(")[0]) for layer in attached.report if layer.name == "4"] == [("add", "norm"), ("relu", "pass")]
+    assert [(layer.kind, layer.rule.split("(")[0]) for layer in attached.report if layer.name == "4"] == [
+        ("add", "norm"),
+        ("relu", "pass"),
+    ]
 
 
 def test_a_module_that_is_called_twice_has_two_rows():
@@ -163,7 +168,7 @@ def test_threads_attach_to_one_model():
     model, x = network()
     expected = {rules: relevance(rules, model, x)[0] for rules in ("epsilon_plus", "zplus", "epsilon_alpha2_beta1")}
     leaf = x.clone().requires_grad_()
-    expected[None], = torch.autograd.grad(model(leaf).sum(), leaf)
+    (expected[None],) = torch.autograd.grad(model(leaf).sum(), leaf)
     failures = []
 
     def work(rules):
@@ -194,7 +199,7 @@ def test_another_thread_may_end_it():
     thread.start()
     thread.join()
     leaf = x.clone().requires_grad_()
-    found, = torch.autograd.grad(model(leaf).sum(), leaf)
+    (found,) = torch.autograd.grad(model(leaf).sum(), leaf)
     again = x.clone().requires_grad_()
     close(found, torch.autograd.grad(model(again).sum(), again)[0])
     relevance("zplus", model, x)

@@ -21,11 +21,19 @@ def test_a_module_a_traced_one_a_program_and_their_files_are_the_same():
     with tempfile.TemporaryDirectory() as folder:
         traced.save(f"{folder}/model.pt")
         torch.export.save(program, f"{folder}/model.pt2")
-        for each in (traced, program, f"{folder}/model.pt", Path(folder) / "model.pt2", ascribe.Model.load(f"{folder}/model.pt2")):
+        for each in (
+            traced,
+            program,
+            f"{folder}/model.pt",
+            Path(folder) / "model.pt2",
+            ascribe.Model.load(f"{folder}/model.pt2"),
+        ):
             found = ascribe.attribute(each, "epsilon_plus", x, 3)
             close(found.relevance, expected.relevance)
             close(found.output, expected.output)
-            assert [(row.name, row.kind, row.rule) for row in found.report] == [(row.name, row.kind, row.rule) for row in expected.report]
+            assert [(row.name, row.kind, row.rule) for row in found.report] == [
+                (row.name, row.kind, row.rule) for row in expected.report
+            ]
 
 
 def test_targets():
@@ -101,8 +109,10 @@ def test_progress_and_what_it_raises():
         raise Enough
 
     for exception in (Enough, ValueError):
+
         def stop(*each):
             raise exception("enough")
+
         try:
             ascribe.attribute(model, "epsilon_plus", x, progress=stop)
             raise AssertionError("it went on")
@@ -115,7 +125,7 @@ def test_gradients_of_an_attribution():
     model, x = network()
     leaf = x.clone().requires_grad_()
     found = ascribe.attribute(model, "epsilon", leaf, 3, create_graph=True)
-    gradient, = torch.autograd.grad(found.relevance.pow(2).sum(), leaf)
+    (gradient,) = torch.autograd.grad(found.relevance.pow(2).sum(), leaf)
     assert gradient.shape == x.shape and gradient.abs().sum() > 0
     with refused("A0703", "no input requires a gradient"):
         ascribe.attribute(model, "epsilon", x, 3, create_graph=True)
@@ -139,12 +149,27 @@ def test_heatmaps():
     assert ascribe.heatmap(found, format="svg", captions=["one", "two"], title="both").startswith("<svg")
     assert ascribe.heatmap(found, original=torch.rand(2, 3, 8, 8), beside=True).shape != picture.shape
     assert "bwr" in ascribe.colour_maps()
-    for options, code, part in (({"colour_map": "bwrr"}, "A0705", "did you mean"), ({"format": "gif"}, "A0705", "png"),
-                                ({"range": "all"}, "A0705", "symmetric"), ({"clip": "much"}, "A0705", "clip")):
+    for options, code, part in (
+        ({"colour_map": "bwrr"}, "A0705", "did you mean"),
+        ({"format": "gif"}, "A0705", "png"),
+        ({"range": "all"}, "A0705", "symmetric"),
+        ({"clip": "much"}, "A0705", "clip"),
+        ({"colour_mop": "bwr"}, "A0705", "did you mean `colour_map`"),
+    ):
         with refused(code, part):
             ascribe.heatmap(found, **options)
     with refused("A0702", "no tensor"):
         ascribe.heatmap([1, 2])
+
+
+def test_notebooks_show_what_was_found():
+    model, x = network()
+    found = ascribe.attribute(model, "epsilon_plus", x)
+    shown = found._repr_html_()
+    assert "data:image/png;base64," in shown and "<details>" in shown and shown.count("<tr>") == 12
+    assert repr(found).startswith("<ascribe.Attribution: relevance ") and "11 layers" in repr(found)
+    plain = ascribe.attribute(nn.Linear(3, 2), "epsilon", torch.randn(1, 3))
+    assert "strip" not in plain._repr_html_() and "data:image" in plain._repr_html_()
 
 
 def test_large_results_go_without_the_interpreters_lock():

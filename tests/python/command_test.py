@@ -20,8 +20,21 @@ def command(*arguments, **named):
 
 def test_run_gives_what_attribute_gives():
     with tempfile.TemporaryDirectory() as folder:
-        done = command("run", "--model", DIGITS / "model.pt", "--input", DIGITS / "three.npy", "--rules", "epsilon_plus",
-                       "--target", 3, "--output", f"{folder}/r.npy", "--heatmap", f"{folder}/r.png")
+        done = command(
+            "run",
+            "--model",
+            DIGITS / "model.pt",
+            "--input",
+            DIGITS / "three.npy",
+            "--rules",
+            "epsilon_plus",
+            "--target",
+            3,
+            "--output",
+            f"{folder}/r.npy",
+            "--heatmap",
+            f"{folder}/r.png",
+        )
         assert done.returncode == 0, done.stderr
         x = torch.from_numpy(numpy.load(DIGITS / "three.npy"))
         found = ascribe.attribute(DIGITS / "model.pt", "epsilon_plus", x, 3)
@@ -43,8 +56,10 @@ def test_tests_of_rule_files():
     assert len(results) > 10 and all(each.passed for each in results), [each for each in results if not each.passed]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "wrong.rule")
-        file.write_text('test "wrong" { model = linear(weight = [[1]])  x = [[1]]  expect sum(relevance(epsilon)) == 2 within 1e-3 }\n')
-        wrong, = ascribe.test(file)
+        file.write_text(
+            'test "wrong" { model = linear(weight = [[1]])  x = [[1]]  expect sum(relevance(epsilon)) == 2 within 1e-3 }\n'
+        )
+        (wrong,) = ascribe.test(file)
         assert not wrong.passed and wrong.line == 1 and wrong.failures[0].code == "A0901" and wrong.failures[0].place.line == 1
         with refused("A0902", "no test is called"):
             ascribe.test(file, filter="x*")

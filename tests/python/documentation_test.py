@@ -16,8 +16,13 @@ from ascribe import _core
 def test_the_example_of_the_readme():
     text = re.search(r"```python file explain.py\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([sys.executable, "-c", text + "assert picture.shape[2] == 3\n"], cwd=folder, capture_output=True, text=True,
-                              env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(ascribe.__file__))})
+        done = subprocess.run(
+            [sys.executable, "-c", text + "assert picture.shape[2] == 3\n"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(ascribe.__file__))},
+        )
     assert done.returncode == 0 and done.stdout.splitlines()[1].split()[:2] == ["0", "conv2d"], done.stdout + done.stderr
 
 

@@ -211,15 +211,22 @@ def test_another_pytorch_is_refused():
         for torch_version, part in (("2.9.1+cpu", "was built for PyTorch 2.1"), (None, "needs PyTorch")):
             if torch_version is None:
                 Path(folder, "torch/__init__.py").write_text("raise ImportError('there is none')\n")
-            done = subprocess.run([sys.executable, "-c", "import ascribe"], cwd=folder, capture_output=True, text=True,
-                                  env=os.environ | {"PYTHONPATH": folder})
+            done = subprocess.run(
+                [sys.executable, "-c", "import ascribe"],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                env=os.environ | {"PYTHONPATH": folder},
+            )
             assert done.returncode == 1 and part in done.stderr and "pip install 'torch==2.1" in done.stderr, done.stderr
         assert place
 
 
 def test_the_end_of_the_process_is_quiet():
-    text = ("import torch, ascribe\nm = torch.nn.Linear(3, 2)\nx = torch.ones(1, 3, requires_grad=True)\n"
-            "a = ascribe.attach('epsilon', m)\ny = m(x)\n")
+    text = (
+        "import torch, ascribe\nm = torch.nn.Linear(3, 2)\nx = torch.ones(1, 3, requires_grad=True)\n"
+        "a = ascribe.attach('epsilon', m)\ny = m(x)\n"
+    )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 

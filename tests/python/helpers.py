@@ -47,9 +47,21 @@ def need_zennit():
 def network(seed=0, dtype=torch.float64):
     """A small network of every sort of layer that matters here, and an input of it."""
     torch.manual_seed(seed)
-    model = nn.Sequential(
-        nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.MaxPool2d(2), Block(6),
-        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(24, 5)).to(dtype).eval()
+    model = (
+        nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            Block(6),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(),
+            nn.Linear(24, 5),
+        )
+        .to(dtype)
+        .eval()
+    )
     return model, torch.randn(2, 3, 8, 8, dtype=dtype)
 
 
@@ -70,7 +82,7 @@ def relevance(rules, model, x, start=None, **options):
     leaf = x.detach().clone().requires_grad_()
     with ascribe.attach(rules, model, **options) as attached:
         y = model(leaf)
-    found, = torch.autograd.grad(y, leaf, torch.ones_like(y) if start is None else start)
+    (found,) = torch.autograd.grad(y, leaf, torch.ones_like(y) if start is None else start)
     return found, attached
 
 

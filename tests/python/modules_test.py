@@ -74,7 +74,7 @@ def test_modules_that_write_into_their_input():
     with ascribe.attach(rules('class "Hardswish" => pass  module "2" => pass'), model) as attached:
         y = model(leaf)
     close(y, plain)
-    found, = torch.autograd.grad(y, leaf, torch.ones_like(y))
+    (found,) = torch.autograd.grad(y, leaf, torch.ones_like(y))
     other = rules('hardswish => pass  relu "2" => pass')
     close(found, relevance(other, model, x)[0])
     assert [layer.kind for layer in attached.report if layer.name == "4.act"] == ["module"]

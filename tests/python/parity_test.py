@@ -8,6 +8,7 @@ from helpers import close, need_zennit, relevance
 
 import ascribe
 
+
 def zennits():
     need_zennit()
     from networks import networks

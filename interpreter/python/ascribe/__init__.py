@@ -47,9 +47,34 @@ from ._rules import Pack, Rules, composite, load, parse, rule, standard  # noqa:
 __version__: str = _build.version
 
 __all__ = [
-    "Attached", "Attribution", "Cost", "Diagnostic", "Error", "Layer", "Model", "Pack", "Place", "Report", "Rules", "Target",
-    "TestResult", "attach", "attribute", "colour_maps", "composite", "drop_parameter_cache", "heatmap", "layers", "load",
-    "parameter_cache_bytes", "parse", "read_picture", "rule", "set_parameter_cache_limit", "standard", "test",
+    "Attached",
+    "Attribution",
+    "Cost",
+    "Diagnostic",
+    "Error",
+    "Layer",
+    "Model",
+    "Pack",
+    "Place",
+    "Report",
+    "Rules",
+    "Target",
+    "TestResult",
+    "attach",
+    "attribute",
+    "colour_maps",
+    "composite",
+    "drop_parameter_cache",
+    "heatmap",
+    "layers",
+    "load",
+    "parameter_cache_bytes",
+    "parse",
+    "read_picture",
+    "rule",
+    "set_parameter_cache_limit",
+    "standard",
+    "test",
 ]
 
 
@@ -72,10 +97,15 @@ def test(path: _Union[str, "_os.PathLike[str]"], filter: str = "*") -> list[Test
     """
     found = _core.run_tests(_os.fspath(path), filter)
     if not found:
-        _core.fail(902, "there is no test in these files" if filter == "*" else f"no test is called '{filter}'",
-                   "write one: test \"…\" { model = …; x = …; expect … }")
-    return [TestResult(name, file, line, seconds, tuple(Diagnostic.of(row) for row in failures))
-            for name, file, line, seconds, failures in found]
+        _core.fail(
+            902,
+            "there is no test in these files" if filter == "*" else f"no test is called '{filter}'",
+            'write one: test "…" { model = …; x = …; expect … }',
+        )
+    return [
+        TestResult(name, file, line, seconds, tuple(Diagnostic.of(row) for row in failures))
+        for name, file, line, seconds, failures in found
+    ]
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's

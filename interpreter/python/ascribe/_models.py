@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +16,9 @@ import torch
 from torch.utils import _pytree
 
 from . import _core
-from ._errors import Diagnostic
+from ._errors import Diagnostic, Error
 from ._modules import Watch
+from ._pictures import heatmap
 from ._report import Report
 from ._rules import Rules, rules_of
 
@@ -31,7 +34,11 @@ def _is_compiled(module: torch.nn.Module) -> bool:
     own = module.__dict__
     if own.get("_compiled_call_impl") is not None or type(module).__name__ == "OptimizedModule":
         return True
-    forwards = (own.get("forward"), getattr(type(module), "forward", None), *(each for each in own.values() if isinstance(each, FunctionType)))
+    forwards = (
+        own.get("forward"),
+        getattr(type(module), "forward", None),
+        *(each for each in own.values() if isinstance(each, FunctionType)),
+    )
     return any(getattr(each, "_is_torch_compile", False) for each in forwards)
 
 
@@ -50,28 +57,40 @@ class Survey:
 
     def __init__(self, model: Any) -> None:
         if not isinstance(model, torch.nn.Module):
-            help = "ascribe.attribute takes paths of saved models" if isinstance(model, (str, os.PathLike)) else "give a torch.nn.Module"
+            help = (
+                "ascribe.attribute takes paths of saved models"
+                if isinstance(model, (str, os.PathLike))
+                else "give a torch.nn.Module"
+            )
             _refuse(f"the model is of the type {type(model).__name__}, and no module", help)
         self.modules: list[tuple[str, torch.nn.Module]] = list(model.named_modules())
         self.tensors: list[tuple[str, torch.Tensor]] = []
         for path, module in self.modules:
             if isinstance(module, torch.jit.ScriptModule):
-                _refuse(f"{self._shown(path, module)} is TorchScript's, which runs without Python",
-                        "build the model of modules that are not scripted" if path else "use ascribe.attribute(model, rules, x)")
+                _refuse(
+                    f"{self._shown(path, module)} is TorchScript's, which runs without Python",
+                    "build the model of modules that are not scripted" if path else "use ascribe.attribute(model, rules, x)",
+                )
             if _is_compiled(module):
-                _refuse(f"{self._shown(path, module)} is compiled: its layers are no operators any more",
-                        "give what was compiled: the model from before torch.compile(model), or before model.compile()")
+                _refuse(
+                    f"{self._shown(path, module)} is compiled: its layers are no operators any more",
+                    "give what was compiled: the model from before torch.compile(model), or before model.compile()",
+                )
             if _zennits(module):
-                _refuse(f"{self._shown(path, module)} has hooks of Zennit's, which would change its gradient once more",
-                        "take them away first: composite.remove()")
+                _refuse(
+                    f"{self._shown(path, module)} has hooks of Zennit's, which would change its gradient once more",
+                    "take them away first: composite.remove()",
+                )
             prefix = path + "." if path else ""
             for held in (module._parameters, module._buffers):
                 for name, tensor in held.items():
                     if tensor is None:
                         continue
                     if tensor.is_meta:
-                        _refuse(f"'{prefix}{name}' is on the device `meta`, which has no numbers",
-                                "load the weights: model.to_empty(device='cpu'), then model.load_state_dict(…)")
+                        _refuse(
+                            f"'{prefix}{name}' is on the device `meta`, which has no numbers",
+                            "load the weights: model.to_empty(device='cpu'), then model.load_state_dict(…)",
+                        )
                     self.tensors.append((prefix + name, tensor))
 
     @staticmethod
@@ -226,8 +245,11 @@ def _target_of(given: Any) -> Any:
         return _core.Target([given])
     elif isinstance(given, (list, tuple)) and all(isinstance(each, int) for each in given):
         return _core.Target(list(given))
-    _core.fail(BAD_TARGET, f"the target is of the type {type(given).__name__}",
-               "give an index, several of them, a tensor of relevance in the output's shape, or an ascribe.Target")
+    _core.fail(
+        BAD_TARGET,
+        f"the target is of the type {type(given).__name__}",
+        "give an index, several of them, a tensor of relevance in the output's shape, or an ascribe.Target",
+    )
 
 
 Inputs = Union[torch.Tensor, Sequence[torch.Tensor], Mapping[str, torch.Tensor]]
@@ -238,8 +260,15 @@ def _inputs_of(given: Any) -> tuple[list[torch.Tensor], Optional[list[str]]]:
     names = list(given) if isinstance(given, Mapping) else None
     inputs = list(given.values()) if names else [given] if isinstance(given, torch.Tensor) else given
     if not isinstance(inputs, (list, tuple)):
-        _core.fail(WRONG_INPUT, f"the input is of the type {type(given).__name__}, and no tensor",
-                   "torch.from_numpy(x)" if type(given).__module__ == "numpy" else "give a torch.Tensor, several of them, or a dictionary of them")
+        _core.fail(
+            WRONG_INPUT,
+            f"the input is of the type {type(given).__name__}, and no tensor",
+            (
+                "torch.from_numpy(x)"
+                if type(given).__module__ == "numpy"
+                else "give a torch.Tensor, several of them, or a dictionary of them"
+            ),
+        )
     for number, each in enumerate(inputs):
         if not isinstance(each, torch.Tensor):
             name = f"'{names[number]}'" if names else number
@@ -301,7 +330,7 @@ def _running(model: Any, names: Optional[list[str]]) -> Iterator[Any]:
             watch.end()
 
 
-@dataclass
+@dataclass(repr=False)
 class Attribution:
     """What attribute() found."""
 
@@ -321,6 +350,25 @@ class Attribution:
     """Of the inner layers that were asked for: relevance at the outputs of their calls, in order of execution."""
     warnings: list[Diagnostic] = field(default_factory=list)
     """What is no mistake, and hardly meant: entries that no layer had, layers that kept their gradient, …"""
+
+    def _summary(self) -> str:
+        total = f"relevance {self.start.double().sum().item():.6g} at the output {tuple(self.output.shape)}"
+        if self.relevance is not None:
+            total += f", {self.relevance.double().sum().item():.6g} at the input {tuple(self.relevance.shape)}"
+        return f"{total}, {len(self.report)} layers"
+
+    def __repr__(self) -> str:
+        return "\n".join([f"<ascribe.Attribution: {self._summary()}>", *map(str, self.warnings)])
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p>{html.escape(self._summary())}</p>", *(f"<p>{html.escape(str(each))}</p>" for each in self.warnings)]
+        if self.relevance is not None:
+            try:
+                picture = base64.b64encode(heatmap(self.relevance, format="png")).decode()
+                parts.insert(1, f'<img alt="relevance" src="data:image/png;base64,{picture}">')
+            except Error as error:  # of dimensions that are no picture
+                parts.insert(1, f"<p>{html.escape(error.message)}</p>")
+        return "".join(parts) + f"<details><summary>layers</summary>{self.report._repr_html_()}</details>"
 
 
 Progress = Callable[[str, str, str, int, Optional[int]], None]
@@ -366,14 +414,17 @@ def attribute(
     """
     composite, (tensors, names), start = rules_of(rules), _inputs_of(inputs), _target_of(target)
     with _running(model, names) as running:
-        found = _core.attribute(running, composite, tensors, start, list(layers), to_input, sum_embeddings, sums, profile,
-                                create_graph, progress)
+        found = _core.attribute(
+            running, composite, tensors, start, list(layers), to_input, sum_embeddings, sums, profile, create_graph, progress
+        )
     found["report"] = Report(found["report"])
     found["warnings"] = [Diagnostic.of(row) for row in found["warnings"]]
     return Attribution(**found)
 
 
-def layers(model: Union[torch.nn.Module, Model, str, "os.PathLike[str]"], inputs: Inputs, rules: Union[None, Rules, str] = None) -> Report:
+def layers(
+    model: Union[torch.nn.Module, Model, str, "os.PathLike[str]"], inputs: Inputs, rules: Union[None, Rules, str] = None
+) -> Report:
     """A model's layers, and which of them gets which rule, by which entry. Runs the model once; there are no sums.
 
     >>> import torch, ascribe

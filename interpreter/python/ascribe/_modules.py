@@ -92,7 +92,9 @@ def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
 
     def run(given: list[torch.Tensor]) -> list[torch.Tensor]:
         versions = [each._version for each in given]
-        own_args, own_kwargs = _pytree.tree_unflatten([given[leaf] if isinstance(leaf, Slot) else leaf for leaf in leaves], structure)
+        own_args, own_kwargs = _pytree.tree_unflatten(
+            [given[leaf] if isinstance(leaf, Slot) else leaf for leaf in leaves], structure
+        )
         result, result_structure = _pytree.tree_flatten(plain_call(module, *own_args, **own_kwargs))
         for number, (each, version) in enumerate(zip(given, versions)):
             if each._version != version and each.data_ptr() != memory[number]:
@@ -106,8 +108,11 @@ def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
     results = own.call(inputs, parameters, run)
     for number, is_result in written.items():
         if not is_result:
-            _core.fail(601, f"module '{path}' ({class_name}) writes into its input, so that it cannot be one layer",
-                       f'give its parts an entry: `any "{path}.*" => norm`')
+            _core.fail(
+                601,
+                f"module '{path}' ({class_name}) writes into its input, so that it cannot be one layer",
+                f'give its parts an entry: `any "{path}.*" => norm`',
+            )
         # Who reads the input later is to find there what the module would have left.
         _core.write(inputs[number], results[0])
         results = [inputs[number]]

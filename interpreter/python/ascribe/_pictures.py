@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from typing import TYPE_CHECKING, Any, Literal, Optional, Sequence, Union, overload
+from typing import TYPE_CHECKING, Any, Literal, Optional, Sequence, TypedDict, Union, overload
 
 import torch
 
@@ -11,6 +12,7 @@ from . import _core
 
 if TYPE_CHECKING:
     import numpy
+    from typing_extensions import Unpack
 
 UNREADABLE_FILE, WRONG_TENSOR, USAGE = 1, 702, 705  # grammar/code.hpp
 
@@ -19,36 +21,87 @@ def _tensor(given: Any, what: str) -> torch.Tensor:
     if type(given).__module__ == "numpy":
         given = torch.from_numpy(given)
     if not isinstance(given, torch.Tensor):
-        _core.fail(WRONG_TENSOR, f"{what} is of the type {type(given).__name__}, and no tensor", "give a tensor or an array: attribution.relevance")
+        _core.fail(
+            WRONG_TENSOR,
+            f"{what} is of the type {type(given).__name__}, and no tensor",
+            "give a tensor or an array: attribution.relevance",
+        )
     return given
 
 
+class HeatmapOptions(TypedDict, total=False):
+    """How relevance becomes a picture; see heatmap()."""
+
+    colour_map: str
+    range: str
+    clip: float
+    shared_scale: bool
+    channels: int
+    smooth: float
+    upside_down: bool
+    size: int
+    columns: int
+    original: Any
+    overlay: float
+    beside: bool
+    contours: bool
+
+
+# What C++ takes of each; pictures and ranges are looked at by themselves.
+TYPES: dict[str, tuple[type, ...]] = dict(
+    colour_map=(str,),
+    range=(str,),
+    clip=(int, float),
+    shared_scale=(bool,),
+    channels=(int,),
+    smooth=(int, float),
+    upside_down=(bool,),
+    size=(int,),
+    columns=(int,),
+    original=(object,),
+    overlay=(int, float),
+    beside=(bool,),
+    contours=(bool,),
+)
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    out = {name: value for name, value in given.items() if value is not None}
+    for name, value in out.items():
+        if name not in TYPES:
+            near = difflib.get_close_matches(name, TYPES, 1)
+            _core.fail(
+                USAGE,
+                f"a heatmap has no option `{name}`",
+                f"did you mean `{near[0]}`?" if near else f"it has: {', '.join(TYPES)}",
+            )
+        if not isinstance(value, TYPES[name]):
+            _core.fail(
+                USAGE,
+                f"`{name}` is of the type {type(value).__name__}",
+                f"give it as {' or '.join(each.__name__ for each in TYPES[name])}",
+            )
+    if "original" in out:
+        out["original"] = _tensor(out["original"], "the original")
+    if "range" in out:
+        ranges = _core.ColourRange.__members__
+        if out["range"] not in ranges:
+            _core.fail(USAGE, f"there is no range '{out['range']}'", f"write one of {', '.join(ranges)}")
+        out["range"] = ranges[out["range"]]
+    return out
+
+
 @overload
-def heatmap(relevance: Any, *, format: Literal["array"] = "array", **options: Any) -> "numpy.ndarray": ...
+def heatmap(relevance: Any, *, format: Literal["array"] = "array", **options: Unpack[HeatmapOptions]) -> numpy.ndarray: ...
 @overload
-def heatmap(relevance: Any, *, format: Literal["png"], **options: Any) -> bytes: ...
+def heatmap(relevance: Any, *, format: Literal["png"], **options: Unpack[HeatmapOptions]) -> bytes: ...
 @overload
-def heatmap(relevance: Any, *, format: Literal["svg"], **options: Any) -> str: ...
 def heatmap(
-    relevance: Any,
-    *,
-    format: str = "array",
-    colour_map: Optional[str] = None,
-    range: Optional[str] = None,
-    clip: Optional[float] = None,
-    shared_scale: Optional[bool] = None,
-    channels: Optional[int] = None,
-    smooth: Optional[float] = None,
-    upside_down: Optional[bool] = None,
-    size: Optional[int] = None,
-    columns: Optional[int] = None,
-    original: Any = None,
-    overlay: Optional[float] = None,
-    beside: Optional[bool] = None,
-    contours: Optional[bool] = None,
-    captions: Sequence[str] = (),
-    title: str = "",
-) -> Union["numpy.ndarray", bytes, str]:
+    relevance: Any, *, format: Literal["svg"], captions: Sequence[str] = (), title: str = "", **options: Unpack[HeatmapOptions]
+) -> str: ...
+def heatmap(
+    relevance: Any, *, format: str = "array", captions: Sequence[str] = (), title: str = "", **options: Any
+) -> Union[numpy.ndarray, bytes, str]:
     """Relevance as a picture: what `ascribe run --heatmap` draws.
 
     >>> import torch, ascribe
@@ -67,25 +120,12 @@ def heatmap(
 
     Raises Error: A0702 for other shapes and types, A0705 for options out of their range.
     """
-    options = {name: value for name, value in dict(
-        colour_map=colour_map, range=range, clip=clip, shared_scale=shared_scale, channels=channels, smooth=smooth,
-        upside_down=upside_down, size=size, columns=columns, original=original, overlay=overlay, beside=beside, contours=contours,
-    ).items() if value is not None}
-    values = _tensor(relevance, "the relevance")
-    if original is not None:
-        options["original"] = _tensor(original, "the original")
-    if range is not None:
-        if range not in _core.ColourRange.__members__:
-            _core.fail(USAGE, f"there is no range '{range}'", f"write one of {', '.join(_core.ColourRange.__members__)}")
-        options["range"] = _core.ColourRange.__members__[range]
-    for name, wanted in dict(clip=(int, float), smooth=(int, float), overlay=(int, float), size=int, columns=int, channels=int, colour_map=str).items():
-        if name in options and not isinstance(options[name], wanted):
-            _core.fail(USAGE, f"`{name}` is of the type {type(options[name]).__name__}", "ascribe.heatmap's documentation says what it takes")
+    values, taken = _tensor(relevance, "the relevance"), _options(options)
     if format == "svg":
-        return _core.figure(values, options, list(captions), title)
+        return _core.figure(values, taken, list(captions), title)
     if format not in ("array", "png"):
         _core.fail(USAGE, f"there is no format '{format}'", "write array, png or svg")
-    pixels = _core.heatmap(values, options)
+    pixels = _core.heatmap(values, taken)
     return _core.encode_png(pixels) if format == "png" else pixels.numpy()
 
 

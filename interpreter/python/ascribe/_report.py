@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Optional, Union, overload
 
 from ._errors import Diagnostic
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Layer:
     cost: Optional[Cost] = None
 
 
+FIELDS = tuple(each.name for each in fields(Layer) if each.name != "cost")
 COLUMNS = ("name", "kind", "shape", "rule", "entry", "above", "below", "bias", "stabilizer", "rest")
 
 
@@ -60,7 +61,7 @@ class Report(Sequence):
     """The calls of layers, in the order of execution: a sequence of Layer."""
 
     def __init__(self, rows: list[tuple]) -> None:
-        self._layers = [Layer(*row[:-1], Cost(*row[-1]) if row[-1] else None) for row in rows]
+        self._layers = [Layer(**dict(zip(FIELDS, row)), cost=Cost(*row[-1]) if row[-1] else None) for row in rows]
 
     @overload
     def __getitem__(self, index: int) -> Layer: ...

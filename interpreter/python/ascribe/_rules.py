@@ -34,7 +34,9 @@ class Rules:
 
 def _argument(value: Any) -> Any:
     """Numbers of whatever sort as tensors; what C++ knows, and what it refuses, as it is."""
-    if isinstance(value, (int, float, str)) or (isinstance(value, (list, tuple)) and any(isinstance(each, str) for each in value)):
+    if isinstance(value, (int, float, str)) or (
+        isinstance(value, (list, tuple)) and any(isinstance(each, str) for each in value)
+    ):
         return list(value) if isinstance(value, tuple) else value
     if isinstance(value, (list, tuple)) and not value:
         return []
@@ -144,4 +146,8 @@ def rules_of(given: Any) -> Any:
         return given._composite
     if isinstance(given, str):
         return standard().call(given)._composite
-    _core.fail(208, f"the rules are of the type {type(given).__name__}", 'ascribe.composite("epsilon_plus"), or a call as text: "zplus"')
+    _core.fail(
+        208,
+        f"the rules are of the type {type(given).__name__}",
+        'ascribe.composite("epsilon_plus"), or a call as text: "zplus"',
+    )

@@ -1,0 +1,3 @@
+# Written by the build.
+version: str
+torch: str
