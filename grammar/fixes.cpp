@@ -48,6 +48,32 @@ template <char... text>
 Edits put_before(const Told& told) {
   return std::vector<Edit>{{{told.place.begin, told.place.begin}, std::string{text...}}};
 }
+// A word in the place of a mark, apart from its neighbours.
+Edits by_first_word(const Told& told) {
+  auto text = told.first();
+  if (!is_letter(text.empty() ? ' ' : text.front())) return replace(told, text);
+  auto end = told.place.end;
+  if (told.place.begin > 0 && is_name_character(told.text[told.place.begin - 1])) text.insert(0, " ");
+  if (end < told.text.size() && is_name_character(told.text[end])) text += ' ';
+  return replace(told, text);
+}
+// `w = max(w, 0)`: the clause that is meant, where the help shows it with a value of its own.
+Edits clause_word(const Told& told) {
+  auto help = told.first();
+  auto equals = help.find(" = ");
+  auto next = told.text.find_first_not_of(" \t", told.place.end);
+  if (equals == std::string::npos || next == std::string_view::npos || told.text[next] != '=') return {};
+  return replace(told, help.substr(0, equals));
+}
+// `fn square(z) { z ^ 2 }`: the braces.
+Edits equals_for_braces(const Told& told) {
+  auto close = told.text.find('}', told.place.end);
+  if (close == std::string_view::npos ||
+      told.text.substr(told.place.end, close - told.place.end).find_first_of("{=;#") != std::string_view::npos)
+    return {};
+  return std::vector<Edit>{{told.place, "="}, {{close, close + 1}, ""}};
+}
+Edits else_if(const Told& told) { return replace(told, "else if"); }
 Edits nothing(const Told&) { return {}; }
 Edits leave_out(const Told& told) { return std::vector<Edit>{{told.place, ""}}; }
 
@@ -157,6 +183,13 @@ constexpr Form forms[] = {
     {Code::syntax, "expected `=>`, found `->`", "", put<'=', '>'>, true},
     {Code::syntax, "expected `=`, found `->`", "", put<'='>, true},
     {Code::syntax, "expected `=`, found `=>`", "", put<'='>},
+    {Code::syntax, "expected `=`, found `==`", "", put<'='>, true},
+    {Code::syntax, "expected `=`, found `:`", "", put<' ', '='>, true},
+    {Code::syntax, "expected `=`, found `{`", "", equals_for_braces},
+    {Code::syntax, "expected `=>`, found `:`", "", put<' ', '=', '>'>, true},
+    {Code::syntax, "expected `=>`, found `=`", "", put<'=', '>'>, true},
+    {Code::syntax, "`=` does not compare", "", put<'=', '='>},
+    {Code::syntax, "`", "write `", clause_word},
     {Code::syntax, "expected `}` before", "", put_before<'}', ' '>},
     {Code::syntax, "lines of a body are not separated by `,`", "leave it out, or write `;`; layers", nothing},
     {Code::syntax, "lines of a body are not separated by `,`", "", put<';'>, true},
@@ -174,6 +207,10 @@ constexpr Form forms[] = {
     {Code::foreign_operator, "`//` begins no comment", "", put<'#'>, true},
     {Code::foreign_operator, "`//` is not an operator", "", put<'/'>},
     {Code::foreign_operator, "`:=` is not an assignment", "", put<'='>, true},
+    {Code::foreign_operator, "`--` begins no comment", "", put<'#'>, true},
+    {Code::foreign_operator, "there is no `elif`", "", else_if},
+    {Code::foreign_operator, "`? :`", "", nothing},
+    {Code::foreign_operator, "`", "write `", by_first_word, true},
     {Code::foreign_operator, "this is no plain blank", "", put<' '>, true},
     {Code::foreign_operator, "strings are written in double quotes", "", plain_quotes, true},
     {Code::malformed_number, "", "write `", plain_number, true},

@@ -31,6 +31,10 @@ constexpr std::string_view entry_help = "an entry is written `convolution => eps
 constexpr std::string_view conditional_help = "write `if c then a else b`";
 constexpr std::string_view function_help = "a function is written `fn name(z) = …`, a rule `rule name { … }`";
 constexpr std::string_view let_help = "a value gets a name by `let`: `let share = R / stabilize(y)`";
+constexpr std::string_view parameter_help =
+    "a parameter stands behind the rule's name: `rule name(epsilon: stabilizer = 1e-6) { … }`";
+constexpr std::string_view made_of_help =
+    "write `rule mine = epsilon(1e-3)` for one with other arguments, and else all clauses that differ from the defaults";
 constexpr std::string_view loop_help = "expressions work on whole tensors; `sum(z)` adds up each sample";
 
 constexpr Habit marks[] = {
@@ -45,6 +49,11 @@ constexpr Habit marks[] = {
     {"||", nullptr, "`||` is not an operator", "write `or`"},
     {"&", nullptr, "`&` is not an operator", "write `and`"},
     {"|", nullptr, "`|` is not an operator", "write `or`"},
+    {"~=", nullptr, "`~=` is not an operator", "write `!=`"},
+    {"<>", nullptr, "`<>` is not an operator", "write `!=`"},
+    {"===", nullptr, "`===` is not an operator", "write `==`"},
+    {"!==", nullptr, "`!==` is not an operator", "write `!=`"},
+    {"=<", nullptr, "`=<` is not an operator", "write `<=`"},
     {"~", nullptr, "`~` is not an operator", "write `not`"},
     {"!", [](auto& expected) { return !expects<equals>(expected); }, "`!` is not an operator", "write `not`"},
     {"%", nullptr, "`%` is not an operator", "the operators are `+ - * / ^`"},
@@ -129,8 +138,20 @@ constexpr Habit words[] = {
      Code::syntax},
     {"gradient_mapper", at_clause, "`gradient_mapper` is no clause", "write `map = R / stabilize(y)`", Code::syntax},
     {"reducer", at_clause, "`reducer` is no clause", "write `reduce = x * v`", Code::syntax},
-    {"weight", at_clause, "`weight` is no clause", "write `param \"weight\" = …`", Code::syntax},
+    {"weight", at_clause, "`weight` is no clause", "write `param \"weight\" = max(w, 0)`", Code::syntax},
     {"bias", at_clause, "`bias` is no clause", "write `param \"bias\" = 0`", Code::syntax},
+    {"x", at_clause, "`x` is no clause", "write `input = max(x, 0)`", Code::syntax, true},
+    {"w", at_clause, "`w` is no clause", "write `param = max(w, 0)`", Code::syntax, true},
+    {"y", at_clause, "`y` is no clause", "write `output = max(y, 0)`", Code::syntax, true},
+    {"z", at_clause, "`z` is no clause", "write `output = max(y, 0)`", Code::syntax, true},
+    {"R", at_clause, "`R` is no clause", "write `map = R / stabilize(y)`", Code::syntax, true},
+    {"mapper", at_clause, "`mapper` is no clause", "write `map = R / stabilize(y)`", Code::syntax, true},
+    {"relevance", at_clause, "`relevance` is no clause", "write `reduce = x * v`", Code::syntax, true},
+    {"epsilon", at_clause, "`epsilon` is no clause", parameter_help, Code::syntax, true},
+    {"eps", at_clause, "`eps` is no clause", parameter_help, Code::syntax, true},
+    {"stabilizer", at_clause, "`stabilizer` is no clause", parameter_help, Code::syntax, true},
+    {"extends", expects<open_brace>, "a rule extends no other", made_of_help, Code::syntax},
+    {"inherits", expects<open_brace>, "a rule extends no other", made_of_help, Code::syntax},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "grammar/characters.hpp"
+#include "grammar/entry_habits.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/habits.hpp"
 #include "grammar/suggest.hpp"
@@ -54,6 +55,8 @@ class Explanation {
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
     if (auto found = closing_mark()) return *found;
+    if (auto found = explain_entry(source_, begin_, expected_)) return *found;
+    if (auto found = tuple()) return *found;
     if (auto found = number()) return *found;
     if (auto found = mark_habit()) return *found;
     if (auto found = word_habit()) return *found;
@@ -64,6 +67,7 @@ class Explanation {
     if (auto found = misplaced_if()) return *found;
     if (auto found = comment_with_dashes()) return *found;
     if (auto found = reserved_name()) return *found;
+    if (auto found = alias_with_body()) return *found;
     if (auto found = missing_operator()) return *found;
     auto token = token_at(text_, at_);
     auto out = make(Code::syntax, at_end() ? last_token() : token,
@@ -159,11 +163,40 @@ class Explanation {
     auto token = source_->text(token_at(text_, at_));
     for (auto& habit : word_habits()) {
       if (habit.fits && !habit.fits(expected_)) continue;
+      if (habit.assigned && !is_assigned(token.size())) continue;
       if (token == habit.written) return make(habit, at_);
       if (!habit.fits && on_line_of_previous() && previous_word() == habit.written)
         return make(habit, previous() + 1 - habit.written.size());
     }
     return {};
+  }
+
+  // Whether a word of that length, where the grammar stopped, is given a value.
+  bool is_assigned(std::size_t length) const {
+    auto next = text_.find_first_not_of(" \t", at_ + length);
+    return next != std::string_view::npos && text_[next] == '=' && text_.substr(next, 2) != "==" &&
+           text_.substr(next, 2) != "=>";
+  }
+
+  // `sum(y, (1, 2))`
+  std::optional<Diagnostic> tuple() const {
+    if (at_ >= text_.size() || text_[at_] != ',' || expected_.has(expecting::comma)) return {};
+    auto open = open_brackets();
+    if (open.empty() || text_[open.back()] != '(') return {};
+    return make(Code::syntax, {at_, at_ + 1}, "parentheses hold one value",
+                "dimensions stand one by one, `sum(y, 1, 2)`; a list has brackets, `[1, 2]`");
+  }
+
+  // A rule that is an alias and has a body as well.
+  std::optional<Diagnostic> alias_with_body() const {
+    if (at_end() || text_[at_] != '{' || !expected_.has(expecting::item)) return {};
+    auto before = text_.substr(begin_, at_ - begin_);
+    auto equals = before.find('=');
+    bool alias = (before.starts_with("rule") || before.starts_with("composite")) && equals != before.npos &&
+                 before.find('{') == before.npos;
+    if (!alias) return {};
+    return make(Code::syntax, {at_, at_ + 1}, "an alias has no body",
+                "write `rule mine = epsilon(1e-3)`, or `rule mine { map = R / stabilize(y, 1e-3) }`");
   }
 
   std::optional<Diagnostic> import_of_a_name() {
@@ -404,9 +437,16 @@ class Explanation {
                       (found == "rule" || found == "composite" || found == "fn" || found == "test" || found == "pack" ||
                        found == "import");
     bool same_line = text_.substr(begin, at_ - begin).find('\n') == std::string_view::npos;
-    if (!(at_end() || definition || (close != expecting::close_brace && expected_.has(close) && !same_line))) return;
+    bool ends = found == "}" || found == ";";
+    if (!(at_end() || definition || (close != expecting::close_brace && expected_.has(close) && (!same_line || ends))))
+      return;
     out.others.push_back({source_, {begin, begin + 1}, "opened here"});
-    if (out.help.empty() && (expected_.has(close) || definition)) out.help = filled("close it with {}", close);
+    if (out.help.empty() && (expected_.has(close) || definition)) {
+      out.help = filled("close it with {}", close);
+      auto end = last_token().end;
+      if (expected_.has(close))
+        out.fixes = {{filled("add {}", close), {{{end, end}, text_[begin] == '(' ? ")" : text_[begin] == '[' ? "]" : " }"}}}};
+    }
     if (definition) out.message = filled("expected {} before `{}`", close, found);
   }
 

@@ -34,6 +34,20 @@ bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
   return std::find(list.begin(), list.end(), quantity) != list.end();
 }
 
+// Help that says which values of a term a clause sees, and each as an edit.
+void offer_members(Diagnostic& diagnostic, std::string_view term, Span place, Clause clause) {
+  std::vector<std::string> members;
+  for (auto each : sight(clause).terms)
+    for (auto& row : quantity_names)
+      if (row.quantity == each) members.push_back(filled("{}.{}", term, row.name));
+  if (members.empty()) {
+    diagnostic.help = filled("{} sees nothing of terms", describe(clause));
+    return;
+  }
+  diagnostic.help = filled("write `{}`", fmt::join(members, "` or `"));
+  for (auto& each : members) diagnostic.fixes.push_back({filled("write `{}`", each), {{place, each}}});
+}
+
 }  // namespace
 
 std::vector<std::string_view> quantity_words() {
@@ -140,8 +154,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
   if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);
   if (is_term(name)) {
-    reporter_.report(Code::wrong_type, path.span, filled("`{}` is a term, not a value", name),
-                     filled("write `{0}.x`, `{0}.y` or `{0}.v`", name));
+    auto& diagnostic = reporter_.report(Code::wrong_type, path.span, filled("`{}` is a term, not a value", name));
+    offer_members(diagnostic, name, path.span, clause);
     return nullptr;
   }
   if (name == "layer") {
@@ -225,8 +239,8 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
   }
   auto* found = find_quantity(name);
   if (!found || !(name == "x" || name == "y" || name == "v")) {
-    reporter_.report(Code::unknown_name, path.name.span, filled("a term has no `{}`", name),
-                     filled("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
+    auto& diagnostic = reporter_.report(Code::unknown_name, path.name.span, filled("a term has no `{}`", name));
+    offer_members(diagnostic, qualifier, path.span, clause);
     return nullptr;
   }
   return quantity(path, found->quantity, static_cast<int>(term - local_.terms.begin()), clause);

@@ -7,6 +7,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/language/habits.hpp"
 #include "interpreter/language/definition_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
 
@@ -219,6 +220,10 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
   for (auto& row : engines) known.emplace_back(row.word);
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->targets, known);
+  if (auto foreign = help_for_foreign_rule(name); !foreign.empty() && !otherwise.starts_with("did")) {
+    reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name), std::string(foreign));
+    return {};
+  }
   reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),
                   otherwise.starts_with("did") ? otherwise : did_you_mean(name, known, otherwise));
   return {};
