@@ -5,24 +5,38 @@
 #include <string>
 #include <string_view>
 
-#include "grammar/characters.hpp"
-#include "grammar/filled_text.hpp"
-#include "grammar/syntax_error.hpp"
+#include "grammar/unread_text.hpp"
 
 namespace ascribe {
 namespace {
-
-constexpr std::string_view blank_characters = " \t\r\n";
 
 // What stands for all layers elsewhere.
 constexpr std::array<std::string_view, 3> words_for_any{"*", ".*", "**"};
 // Words for a layer that are no kinds; a number behind them is a module's name.
 constexpr std::array<std::string_view, 5> words_for_layer{"layer", "layers", "block", "module", "class"};
-constexpr std::array<std::string_view, 2> modules_of_kinds{"nn.", "torch."};
+struct Kind {
+  std::string_view in_pytorch, kind;
+};
+constexpr Kind kinds[] = {
+    {"Linear", "linear"},       {"Conv1d", "conv1d"},           {"Conv2d", "conv2d"},           {"Conv3d", "conv3d"},
+    {"ReLU", "relu"},           {"GELU", "gelu"},               {"SiLU", "silu"},               {"Sigmoid", "sigmoid"},
+    {"Tanh", "tanh"},           {"Softmax", "softmax"},         {"LayerNorm", "layer_norm"},    {"RMSNorm", "rms_norm"},
+    {"GroupNorm", "group_norm"}, {"BatchNorm1d", "batch_norm"}, {"BatchNorm2d", "batch_norm"},  {"BatchNorm3d", "batch_norm"},
+    {"MaxPool2d", "max_pool2d"}, {"AvgPool2d", "avg_pool2d"},   {"Embedding", "embedding"},
+};
 constexpr std::array<std::string_view, 6> between_kinds{"and", "or", "|", "&", "+", "/"};
 
 bool is_one_of(std::string_view word, auto& words) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+// `nn.Linear`: a kind, or the name of a class.
+std::string of_pytorch(std::string_view written) {
+  if (!written.starts_with("nn.") && !written.starts_with("torch.")) return "";
+  auto name = written.substr(written.rfind('.') + 1);
+  for (auto& row : kinds)
+    if (row.in_pytorch == name) return std::string(row.kind);
+  return name.empty() ? "" : filled("class \"{}\"", name);
 }
 
 // A glob of what is written between slashes or with backslashes: `features\.\d+` means nothing else there.
@@ -45,10 +59,9 @@ std::string as_glob(std::string_view written) {
   return out;
 }
 
-class UnreadEntry {
+class UnreadEntry : UnreadText {
  public:
-  UnreadEntry(const SourcePointer& source, std::size_t begin, const Expectations& expected)
-      : source_(source), text_(source->text()), begin_(begin), at_(expected.offset()), expected_(expected) {}
+  using UnreadText::UnreadText;
 
   std::optional<Diagnostic> explain() const {
     if (at_ >= text_.size()) return {};
@@ -56,9 +69,13 @@ class UnreadEntry {
     bool of_layers = expected_.has(expecting::entry) || expected_.has(expecting::layers) ||
                      expected_.has(expecting::arrow);
     if (!of_layers || expected_.has(expecting::expression) || expected_.has(expecting::item)) return {};
+    if (expected_.has(expecting::entry) && word_at(at_) == "if")
+      return make({at_, at_ + 2}, "an entry has no condition", "the first that fits wins: `first convolution => epsilon`");
     if (auto found = word_between()) return found;
     if (auto found = in_brackets()) return found;
+    if (auto found = list_mark()) return found;
     if (auto found = count()) return found;
+    if (auto found = bare_name()) return found;
     if (auto found = without_layers()) return found;
     if (auto found = any()) return found;
     if (auto found = without_quotes()) return found;
@@ -66,37 +83,21 @@ class UnreadEntry {
   }
 
  private:
-  Diagnostic make(Span span, std::string message, std::string help) const {
-    return {.code = Code::syntax, .message = std::move(message), .primary = {source_, span, ""}, .help = std::move(help)};
-  }
-  Diagnostic with_fix(Diagnostic out, Span span, const std::string& text, bool sure) const {
-    out.fixes.push_back({filled("write `{}`", text), {{span, text}}, sure});
-    return out;
-  }
-
-  std::size_t behind_blanks(std::size_t at) const {
-    return std::min(text_.find_first_not_of(blank_characters, at), text_.size());
-  }
-  std::size_t before_blanks(std::size_t at) const {
-    while (at > begin_ && blank_characters.find(text_[at - 1]) != std::string_view::npos) --at;
-    return at;
-  }
-  std::string_view word_at(std::size_t at) const {
-    auto end = at;
-    while (end < text_.size() && is_name_character(text_[end])) ++end;
-    return text_.substr(at, end - at);
-  }
-  std::string_view word_before(std::size_t end) const {
-    auto begin = end;
-    while (begin > begin_ && is_name_character(text_[begin - 1])) --begin;
-    return text_.substr(begin, end - begin);
-  }
   // Whether an entry's arrow comes there, or what people write for one.
   bool is_arrow(std::size_t at) const {
-    at = behind_blanks(at);
-    auto rest = text_.substr(at);
+    auto rest = text_.substr(behind_blanks(at));
     return rest.starts_with("=>") || rest.starts_with("->") || rest.starts_with(":") ||
            (rest.starts_with("=") && !rest.starts_with("=="));
+  }
+  // With the arrow that an entry has, where another stands there.
+  Diagnostic with_arrow(Diagnostic out, std::size_t end) const {
+    auto at = behind_blanks(end);
+    auto rest = text_.substr(at);
+    if (rest.starts_with("->"))
+      out.fixes.back().edits.push_back({{at, at + 2}, "=>"});
+    else if (rest.starts_with(":") || (rest.starts_with("=") && !rest.starts_with("=>")))
+      out.fixes.back().edits.push_back({{at, at + 1}, at > 0 && text_[at - 1] == ' ' ? "=>" : " =>"});
+    return out;
   }
   static bool is_number(std::string_view word) {
     return !word.empty() && std::all_of(word.begin(), word.end(), is_digit);
@@ -143,7 +144,8 @@ class UnreadEntry {
     auto inside = std::string(text_.substr(at_ + 1, close - at_ - 1));
     if (inside.empty() || inside.find_first_of("()[]{}=>\n") != std::string::npos) return {};
     Span span{at_, close + 1};
-    return with_fix(make(span, "layers stand without brackets", filled("write `{}`", inside)), span, inside, true);
+    return with_arrow(
+        with_fix(make(span, "layers stand without brackets", filled("write `{}`", inside)), span, inside, true), close + 1);
   }
 
   // `1 linear`, `linear 3`, `linear[3]`, `first(2) linear`, `layer 3`
@@ -177,10 +179,29 @@ class UnreadEntry {
       return with_fix(make(span, "a module is named by a string", filled("write `{}`, or `first {} convolution` for calls of a kind", text, digits)),
                       span, text, false);
     }
-    auto first = filled("first {} {}", digits, word), named = filled("{} \"{}\"", word, digits);
+    auto first = filled("first {} {}", digits == "0" ? "1" : digits, word), named = filled("{} \"{}\"", word, digits);
     auto out = make({at_, end}, "a count stands before the kind, a module's name in quotes",
                     filled("write `{}`, or `{}` for the module of that name", first, named));
     return with_fix(with_fix(std::move(out), span, first, false), span, named, false);
+  }
+
+  // `- linear: epsilon`
+  std::optional<Diagnostic> list_mark() const {
+    auto name = behind_blanks(at_ + 1);
+    if (!expected_.has(expecting::entry) || text_[at_] != '-' || name == at_ + 1 || !is_name(word_at(name))) return {};
+    auto out = with_fix(make({at_, at_ + 1}, "no mark stands before an entry", "leave it out"), {at_, name}, "", true);
+    return with_arrow(std::move(out), name + word_at(name).size());
+  }
+
+  // `class Bottleneck =>`
+  std::optional<Diagnostic> bare_name() const {
+    auto before = word_before(before_blanks(at_)), name = word_at(at_);
+    bool named = before == "module" || before == "class";
+    if (!named || !is_name(name) || !is_arrow(at_ + name.size())) return {};
+    auto text = filled("\"{}\"", name);
+    Span span{at_, at_ + name.size()};
+    auto out = make(span, filled("`{}` takes a string", before), filled("write `{} {}`", before, text));
+    return with_arrow(with_fix(std::move(out), span, text, true), span.end);
   }
 
   // `first => epsilon`
@@ -205,8 +226,8 @@ class UnreadEntry {
         if (text_.substr(at_).starts_with(each)) word = text_.substr(at_, each.size());
     if (!(is_one_of(word, words_for_any) || word == "else" || word == "_") || !is_arrow(at_ + word.size())) return {};
     Span span{at_, at_ + word.size()};
-    return with_fix(make(span, filled("`{}` is no layer kind", word), "write `any`, which is for all layers"), span,
-                    "any", true);
+    auto out = make(span, filled("`{}` is no layer kind", word), "write `any`, which is for all layers");
+    return with_arrow(with_fix(std::move(out), span, "any", true), span.end);
   }
 
   // `features.0 =>`, `conv* =>`, `/features.*/ =>`
@@ -217,26 +238,36 @@ class UnreadEntry {
     while (end < text_.size() && is_part(text_[end]) && text_.substr(end, 2) != "->") ++end;
     auto written = text_.substr(begin, end - begin);
     if (written.empty() || !is_arrow(end) || begin == begin_) return {};
-    for (auto each : modules_of_kinds)
-      if (written.starts_with(each)) return {};
     if (is_letter(written[0]) && std::all_of(written.begin(), written.end(), is_name_character)) return {};
     auto glob = as_glob(written);
     bool pattern = written.find_first_of("/\\+^$|()") != std::string_view::npos;
     Span span{begin, end};
+    if (auto text = of_pytorch(written); !text.empty())
+      return with_arrow(with_fix(make(span, "a layer kind is one word", filled("write `{}`", text)), span, text, false),
+                        end);
     if (glob.empty() || glob.find_first_of("+|()/") != std::string::npos)
       return make(span, "a module's name stands in quotes", "write a glob, `\"features.*\"`: `*` is any characters");
     auto text = filled("\"{}\"", glob);
-    return with_fix(make(span, pattern ? "modules are chosen by a glob in quotes" : "a module's name stands in quotes",
-                         filled("write `{}`", text)),
-                    span, text, !pattern);
+    auto out = make(span, pattern ? "modules are chosen by a glob in quotes" : "a module's name stands in quotes",
+                    filled("write `{}`", text));
+    return with_arrow(with_fix(std::move(out), span, text, !pattern), end);
   }
 
-  // `linear => epsilon 1e-6`
+  // `linear => epsilon 1e-6`, `linear => epsilon[1e-6]`
   std::optional<Diagnostic> argument() const {
     auto end = before_blanks(at_);
     auto word = word_before(end);
     bool same_line = text_.substr(end, at_ - end).find('\n') == std::string_view::npos;
-    if (!expected_.has(expecting::entry) || word.empty() || !same_line || !is_digit(text_[at_])) return {};
+    if (!expected_.has(expecting::entry) || word.empty() || !same_line) return {};
+    if (text_[at_] == '[') {
+      auto close = text_.find(']', at_);
+      auto inside = text_.substr(at_ + 1, close == std::string_view::npos ? 0 : close - at_ - 1);
+      if (inside.empty() || inside.find_first_of("[{}=>\n") != std::string_view::npos) return {};
+      auto call = filled("{}({})", word, inside);
+      return with_fix(make({at_, close + 1}, "arguments stand in parentheses", filled("write `{}`", call)),
+                      {end - word.size(), close + 1}, call, false);
+    }
+    if (!is_digit(text_[at_])) return {};
     auto last = at_;
     while (last < text_.size() && (is_name_character(text_[last]) || text_[last] == '.' ||
                                    (text_[last] == '-' && (text_[last - 1] == 'e' || text_[last - 1] == 'E'))))
@@ -246,11 +277,6 @@ class UnreadEntry {
     return with_fix(make(span, "arguments stand in parentheses", filled("write `{}`", text)),
                     {end - word.size(), last}, text, false);
   }
-
-  const SourcePointer& source_;
-  std::string_view text_;
-  std::size_t begin_, at_;
-  const Expectations& expected_;
 };
 
 }  // namespace

@@ -71,9 +71,52 @@ Edits equals_for_braces(const Told& told) {
   if (close == std::string_view::npos ||
       told.text.substr(told.place.end, close - told.place.end).find_first_of("{=;#") != std::string_view::npos)
     return {};
-  return std::vector<Edit>{{told.place, "="}, {{close, close + 1}, ""}};
+  auto begin = std::min(told.text.find_first_not_of(" \n", told.place.end), close);
+  auto value = told.text.substr(begin).starts_with("return ") ? begin + 7 : told.place.end;
+  return std::vector<Edit>{{{told.place.begin, value}, value == told.place.end ? "=" : "= "}, {{close, close + 1}, ""}};
 }
+// The bounds of an expression on one line around a place: behind the `=`, `(` or `,` before it, in front of what ends it.
+Span expression_around(std::string_view text, std::size_t at) {
+  auto begin = at, end = at;
+  for (int depth = 0; begin > 0; --begin) {
+    char c = text[begin - 1];
+    if (c == ')' || c == ']') ++depth;
+    if ((c == '(' || c == '[') && depth-- == 0) break;
+    bool equals = c == '=' && begin > 1 && std::string_view("<>=!").find(text[begin - 2]) == std::string_view::npos &&
+                  text[begin] != '=' && text[begin] != '>';
+    if (depth == 0 && (equals || c == ',' || c == ';' || c == '\n')) break;
+  }
+  for (int depth = 0; end < text.size(); ++end) {
+    char c = text[end];
+    if (c == '(' || c == '[') ++depth;
+    if ((c == ')' || c == ']') && depth-- == 0) break;
+    if (depth == 0 && std::string_view(",;}\n#").find(c) != std::string_view::npos) break;
+  }
+  while (begin < at && text[begin] == ' ') ++begin;
+  while (end > at && text[end - 1] == ' ') --end;
+  return {begin, end};
+}
+// `a if c else b` and `c ? a : b`
+Edits conditional(const Told& told, std::string_view between, bool condition_first) {
+  auto whole = expression_around(told.text, told.place.begin);
+  auto second = told.text.find(between, told.place.end);
+  if (second == std::string_view::npos || second >= whole.end) return {};
+  auto trimmed = [&](std::size_t begin, std::size_t end) {
+    while (begin < end && told.text[begin] == ' ') ++begin;
+    while (end > begin && told.text[end - 1] == ' ') --end;
+    return told.text.substr(begin, end - begin);
+  };
+  auto first = trimmed(whole.begin, told.place.begin), middle = trimmed(told.place.end, second),
+       last = trimmed(second + between.size(), whole.end);
+  if (first.empty() || middle.empty() || last.empty()) return {};
+  auto text = filled("if {} then {} else {}", condition_first ? first : middle, condition_first ? middle : first, last);
+  return std::vector<Edit>{{whole, text}};
+}
+Edits of_python(const Told& told) { return conditional(told, " else ", false); }
+Edits of_c(const Told& told) { return conditional(told, ":", true); }
 Edits else_if(const Told& told) { return replace(told, "else if"); }
+// `require` of "write `require factor > 0`".
+Edits first_word(const Told& told) { return replace(told, told.first().substr(0, told.first().find(' '))); }
 Edits nothing(const Told&) { return {}; }
 Edits leave_out(const Told& told) { return std::vector<Edit>{{told.place, ""}}; }
 
@@ -187,8 +230,15 @@ constexpr Form forms[] = {
     {Code::syntax, "expected `=`, found `:`", "", put<' ', '='>, true},
     {Code::syntax, "expected `=`, found `{`", "", equals_for_braces},
     {Code::syntax, "expected `=>`, found `:`", "", put<' ', '=', '>'>, true},
+    {Code::syntax, "expected `=>`, found `==>`", "", put<'=', '>'>, true},
+    {Code::syntax, "definitions are not separated by `,`", "", leave_out},
+    {Code::syntax, "there is no `assert`", "", first_word},
+    {Code::foreign_operator, "there is no `raises`", "", put<'f', 'a', 'i', 'l', 's'>},
+    {Code::foreign_operator, "there is no `throws`", "", put<'f', 'a', 'i', 'l', 's'>},
+    {Code::malformed_number, "a number has one point", "a version is a string", by_first},
     {Code::syntax, "expected `=>`, found `=`", "", put<'=', '>'>, true},
     {Code::syntax, "`=` does not compare", "", put<'=', '='>},
+    {Code::syntax, "`if` stands before its values", "", of_python},
     {Code::syntax, "`", "write `", clause_word},
     {Code::syntax, "expected `}` before", "", put_before<'}', ' '>},
     {Code::syntax, "lines of a body are not separated by `,`", "leave it out, or write `;`; layers", nothing},
@@ -209,7 +259,7 @@ constexpr Form forms[] = {
     {Code::foreign_operator, "`:=` is not an assignment", "", put<'='>, true},
     {Code::foreign_operator, "`--` begins no comment", "", put<'#'>, true},
     {Code::foreign_operator, "there is no `elif`", "", else_if},
-    {Code::foreign_operator, "`? :`", "", nothing},
+    {Code::foreign_operator, "`? :`", "", of_c},
     {Code::foreign_operator, "`", "write `", by_first_word, true},
     {Code::foreign_operator, "this is no plain blank", "", put<' '>, true},
     {Code::foreign_operator, "strings are written in double quotes", "", plain_quotes, true},
@@ -221,7 +271,10 @@ constexpr Form forms[] = {
     {Code::unknown_rule, "", "a rule's alias is written `rule", other_word},
     {Code::unknown_function, "", "did you mean `", by_first},
     {Code::unknown_kind, "", "did you mean `", by_first},
-    {Code::unknown_kind, "", "write `any`", by_first},
+    {Code::unknown_kind, "", "write `", by_first},
+    {Code::unknown_kind, "", "a string has no letter in front", leave_out},
+    {Code::unknown_rule, "", "write `", by_first},
+    {Code::wrong_type, "a share lies", "write `", by_first},
     {Code::unknown_parameter_name, "", "did you mean `", by_first_string},
     {Code::wrong_type, "", "write `[\"", list_of_one, true},
     {Code::not_visible, "which term's", "write `", of_term},

@@ -20,11 +20,17 @@ bool at_line(const Expectations& expected) {
 }
 bool after_value(const Expectations& expected) { return expects<operation>(expected); }
 
+// `epsilon(epsilon: 1e-6)`
+bool in_arguments(const Expectations& expected) {
+  return after_value(expected) && expects<close_parenthesis>(expected) && expects<comma>(expected);
+}
+
 // Behind `=` of a rule or a composite.
 bool expects_call_only(const Expectations& expected) {
   return expects<name>(expected) && !expects<expression, parameters, open_brace, string, close_brace>(expected);
 }
 
+constexpr std::string_view argument_help = "an argument is given by `=`: `epsilon(epsilon = 1e-6)`";
 constexpr std::string_view comment_help = "a comment begins with `#` and ends with its line";
 constexpr std::string_view definition_help = "a definition has a single `=`: `map = R`, `fn half(z) = z / 2`";
 constexpr std::string_view entry_help = "an entry is written `convolution => epsilon`";
@@ -49,6 +55,8 @@ constexpr Habit marks[] = {
     {"||", nullptr, "`||` is not an operator", "write `or`"},
     {"&", nullptr, "`&` is not an operator", "write `and`"},
     {"|", nullptr, "`|` is not an operator", "write `or`"},
+    {".*", after_value, "`.*` is not an operator", "write `*`"},
+    {"./", after_value, "`./` is not an operator", "write `/`"},
     {"~=", nullptr, "`~=` is not an operator", "write `!=`"},
     {"<>", nullptr, "`<>` is not an operator", "write `!=`"},
     {"===", nullptr, "`===` is not an operator", "write `==`"},
@@ -82,6 +90,12 @@ constexpr Habit marks[] = {
     {"->", nullptr, "`->` is no arrow", entry_help},
     {"==", expects<equals>, "expected `=`, found `==`", definition_help, Code::syntax},
     {"=>", expects<equals>, "expected `=`, found `=>`", "`=>` stands in a composite's entries only", Code::syntax},
+    {"==>", expects<arrow>, "expected `=>`, found `==>`", entry_help, Code::syntax},
+    {"==", expects<arrow>, "layers are chosen by their kind or name, not by a comparison",
+     "write `\"features.*\" => epsilon`", Code::syntax},
+    {"=>", expects<entry>, "an entry has one `=>`", "each entry leads to one rule: `linear => epsilon`", Code::syntax},
+    {"=>", in_arguments, "expected `=`, found `=>`", argument_help, Code::syntax},
+    {":", in_arguments, "expected `=`, found `:`", argument_help, Code::syntax},
     {"=", expects<arrow>, "expected `=>`, found `=`", entry_help, Code::syntax},
     {":", expects<arrow>, "expected `=>`, found `:`", entry_help, Code::syntax},
     {":", expects<open_brace>, "a body stands in braces", "write `rule name { … }`", Code::syntax},
@@ -98,6 +112,7 @@ constexpr Habit marks[] = {
     {";", at_line, "nothing stands before this `;`", "leave it out: one `;` may end a line", Code::syntax},
     {",", expects<test_clause>, "lines of a body are not separated by `,`",
      "leave it out, or write `;`; layers in sequence are a list: `model = [linear(3, 2), relu]`", Code::syntax},
+    {",", at_item, "definitions are not separated by `,`", "leave it out", Code::syntax},
     {",", at_line, "lines of a body are not separated by `,`", "leave it out, or write `;`", Code::syntax},
     {"}", at_item, "this `}` closes nothing", "leave it out", Code::syntax},
 };
@@ -110,6 +125,10 @@ constexpr Habit words[] = {
      "a rule is written `rule name { … }`; which layers get it says a `composite`"},
     {"from", at_item, "there is no `from`", "a pack is imported by `import \"../acme\" as acme`"},
     {"using", at_item, "there is no `using`", "a pack is imported by `import \"../acme\" as acme`"},
+    {"use", at_item, "there is no `use`", "a pack is imported by `import \"../acme\" as acme`"},
+    {"include", at_item, "there is no `include`", "a pack is imported by `import \"../acme\" as acme`"},
+    {"raises", nullptr, "there is no `raises`", "write `expect relevance(epsilon) fails A0601`"},
+    {"throws", nullptr, "there is no `throws`", "write `expect relevance(epsilon) fails A0601`"},
     {"return", nullptr, "there is no `return`", "a clause says its value: `map = …`, `backward = …`"},
     {"for", nullptr, "there are no loops", loop_help},
     {"while", nullptr, "there are no loops", loop_help},
@@ -126,6 +145,7 @@ constexpr Habit words[] = {
     {"not", expects<layers>, "`not` chooses no layers", "entries are tried from the top: put the exception first",
      Code::syntax},
     {"input", expects<test_clause>, "`input` is no clause of a test", "write `x = [[1, 2]]`", Code::syntax},
+    {"assert", at_clause, "there is no `assert`", "write `require factor > 0`", Code::syntax},
     {"assert", nullptr, "there is no `assert`", "write `expect relevance(epsilon) == R within 1e-6`", Code::syntax},
     {"inputs", at_clause, "`inputs` is no clause", "write `input = max(x, 0)`", Code::syntax},
     {"outputs", at_clause, "`outputs` is no clause", "write `output = max(y, 0)`", Code::syntax},

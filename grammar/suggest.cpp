@@ -56,7 +56,12 @@ std::string nearest(std::string_view written, const std::vector<std::string>& ca
   if (!best.empty() || written.size() < shortest_beginning) return best;
   for (auto& candidate : candidates)  // the shortest that begins so: `eps`
     if (candidate.starts_with(written) && (best.empty() || candidate.size() < best.size())) best = candidate;
-  return best;
+  if (!best.empty()) return best;
+  for (auto& candidate : candidates)  // a part of the name: `kernel_size`
+    if (written.starts_with(candidate + "_") || written.ends_with("_" + candidate)) return candidate;
+  for (auto& candidate : candidates)  // the other way round: `epsilon` for `eps`
+    if (candidate.size() >= shortest_beginning && written.starts_with(candidate)) return candidate;
+  return "";
 }
 
 std::string listed(const std::vector<std::string>& names) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "grammar/characters.hpp"
+#include "grammar/clause_habits.hpp"
 #include "grammar/entry_habits.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/habits.hpp"
@@ -56,7 +57,7 @@ class Explanation {
     if (auto found = string_without_end()) return *found;
     if (auto found = closing_mark()) return *found;
     if (auto found = explain_entry(source_, begin_, expected_)) return *found;
-    if (auto found = tuple()) return *found;
+    if (auto found = explain_clause(source_, begin_, expected_)) return *found;
     if (auto found = number()) return *found;
     if (auto found = mark_habit()) return *found;
     if (auto found = word_habit()) return *found;
@@ -67,7 +68,6 @@ class Explanation {
     if (auto found = misplaced_if()) return *found;
     if (auto found = comment_with_dashes()) return *found;
     if (auto found = reserved_name()) return *found;
-    if (auto found = alias_with_body()) return *found;
     if (auto found = missing_operator()) return *found;
     auto token = token_at(text_, at_);
     auto out = make(Code::syntax, at_end() ? last_token() : token,
@@ -178,27 +178,6 @@ class Explanation {
            text_.substr(next, 2) != "=>";
   }
 
-  // `sum(y, (1, 2))`
-  std::optional<Diagnostic> tuple() const {
-    if (at_ >= text_.size() || text_[at_] != ',' || expected_.has(expecting::comma)) return {};
-    auto open = open_brackets();
-    if (open.empty() || text_[open.back()] != '(') return {};
-    return make(Code::syntax, {at_, at_ + 1}, "parentheses hold one value",
-                "dimensions stand one by one, `sum(y, 1, 2)`; a list has brackets, `[1, 2]`");
-  }
-
-  // A rule that is an alias and has a body as well.
-  std::optional<Diagnostic> alias_with_body() const {
-    if (at_end() || text_[at_] != '{' || !expected_.has(expecting::item)) return {};
-    auto before = text_.substr(begin_, at_ - begin_);
-    auto equals = before.find('=');
-    bool alias = (before.starts_with("rule") || before.starts_with("composite")) && equals != before.npos &&
-                 before.find('{') == before.npos;
-    if (!alias) return {};
-    return make(Code::syntax, {at_, at_ + 1}, "an alias has no body",
-                "write `rule mine = epsilon(1e-3)`, or `rule mine { map = R / stabilize(y, 1e-3) }`");
-  }
-
   std::optional<Diagnostic> import_of_a_name() {
     auto token = token_at(text_, at_);
     if (previous_word() != "import" || token.begin >= text_.size() || !is_letter(text_[token.begin])) return {};
@@ -219,6 +198,12 @@ class Explanation {
           std::copy_if(letters.begin(), letters.end(), std::back_inserter(whole), is_digit);
           return make(Code::malformed_number, {at_, rest.end}, "the digits of a number stand together",
                       filled("write `{}`", whole));
+        }
+        if ((letters == "e" || letters == "E") && rest.end + 1 < text_.size() && is_digit(text_[rest.end + 1])) {
+          auto last = rest.end + 1;
+          while (last < text_.size() && is_digit(text_[last])) ++last;
+          return make(Code::malformed_number, {at_, token_at(text_, last).end}, "a number ends with its digits",
+                      filled("write `{}`", text_.substr(at_, last - at_)));
         }
         if (letters == "e" || letters == "E")
           return make(Code::malformed_number, {at_, rest.end}, "the exponent has no digits",
@@ -293,7 +278,8 @@ class Explanation {
     if (expected_.has(expecting::expression))
       return make(Code::syntax, token, "behind an operator, `if` stands in parentheses",
                   "write `2 * (if c then a else b)`");
-    if (!(expected_.has(expecting::close_brace) || expected_.has(expecting::item))) return {};
+    if (!(expected_.has(expecting::close_brace) || expected_.has(expecting::item)) || expected_.has(expecting::entry))
+      return {};
     if (on_line_of_previous() && expected_.has(expecting::operation))
       return make(Code::syntax, token, "`if` stands before its values", "write `if c then a else b`");
     return make(Code::syntax, token, "`if` is no clause", "a condition stands in a value: `map = if c then a else b`");
@@ -338,6 +324,7 @@ class Explanation {
     auto next = text_.find_first_not_of(" \t", token.end);
     if (next != std::string_view::npos && text_[next] == '=') return {};  // a field's name
     auto before = previous_word();
+    if (expected_.has(expecting::then)) return {};
     if (before.empty() || begin == '(')
       return make(Code::missing_operator, token, "an operator is missing here", "write `a * b`");
     return make(Code::missing_operator, token,
@@ -443,9 +430,12 @@ class Explanation {
     out.others.push_back({source_, {begin, begin + 1}, "opened here"});
     if (out.help.empty() && (expected_.has(close) || definition)) {
       out.help = filled("close it with {}", close);
+      // At the end of the file, all that is open.
+      std::string closing;
+      for (auto each = open.rbegin(); each != (at_end() ? open.rend() : open.rbegin() + 1); ++each)
+        closing += text_[*each] == '(' ? ")" : text_[*each] == '[' ? "]" : " }";
       auto end = last_token().end;
-      if (expected_.has(close))
-        out.fixes = {{filled("add {}", close), {{{end, end}, text_[begin] == '(' ? ")" : text_[begin] == '[' ? "]" : " }"}}}};
+      if (expected_.has(close)) out.fixes = {{filled("add `{}`", closing), {{{end, end}, closing}}}};
     }
     if (definition) out.message = filled("expected {} before `{}`", close, found);
   }

@@ -25,28 +25,6 @@ Fix fill_in(const syntax::Call& call, const std::string& missing, const Source& 
   return {title, {{{end, end}, filled("{}{}", open ? "" : ", ", missing)}}};
 }
 
-// A call of a built-in function without names: dimensions one by one and not that of the batch, and nothing that only
-// other languages have, such as `keepdim`. `max(y, dim = 1)` is a quantile.
-std::string by_position(const syntax::Call& call, const BuiltinInfo& info, bool of_parameter, const Source& source) {
-  std::vector<std::string> values;
-  bool along = false;
-  for (auto& argument : call.arguments) {
-    auto written = source.text(argument.value->span);
-    bool dimension = argument.name && is_dimension_word(argument.name->text);
-    along = along || dimension;
-    if (dimension && written.starts_with('[')) written = written.substr(1, written.size() - 2);
-    if (dimension && written == "0" && !of_parameter) continue;
-    if (argument.name && !dimension && is_word_elsewhere(argument.name->text)) continue;
-    values.emplace_back(written);
-  }
-  std::string name(info.name);
-  if (along && std::holds_alternative<Fold>(info.sort) && !values.empty()) {
-    values.insert(values.begin() + 1, name == "max" ? "1" : "0");
-    name = "quantile";
-  }
-  return filled("{}({})", name, fmt::join(values, ", "));
-}
-
 }  // namespace
 
 bool NameResolver::is_term(std::string_view name) const {
@@ -95,7 +73,7 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   if (own && *own == OwnNode::random) return random_call(call, clause);
   if (named != call.arguments.end() &&
       !(own && *own == OwnNode::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
-    auto written = by_position(call, info, clause == Clause::param, *reporter_.source());
+    auto written = by_position(call, info, {}, clause == Clause::param, *reporter_.source());
     auto& diagnostic =
         reporter_.report(Code::unknown_argument, named->name->span, filled("`{}` takes no argument by name", info.name),
                          filled("write `{}`", written));

@@ -9,6 +9,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/habits.hpp"
 #include "interpreter/language/rule_checker.hpp"
 #include "interpreter/language/spaces.hpp"
 
@@ -25,9 +26,14 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
     if (found == std::end(type_words)) {
       std::vector<std::string> known;
       for (auto& row : type_words) known.emplace_back(row.word);
+      auto meant = type_elsewhere(written.type->text);
       reporter.report(Code::unknown_name, written.type->span, filled("unknown type `{}`", written.type->text),
-                      did_you_mean(written.type->text, known, filled("the types are {}", fmt::join(known, ", "))));
+                      meant.empty() ? did_you_mean(written.type->text, known,
+                                                   filled("the types are {}; a tensor is `input`, `output` or `param`, by where it is used",
+                                                          fmt::join(known, ", ")))
+                                    : filled("did you mean `{}`?", meant));
       out.type = unknown;
+      return out;  // its default has the type that is unknown
     } else {
       out.type = found->type;
     }
@@ -115,6 +121,10 @@ void report_unused(const Mentions& mentions, const syntax::Name& definition,
 void report_unused_let(const syntax::Let& let, const Reporter& reporter) {
   auto& diagnostic = reporter.report(Code::unused, let.name.span, filled("the let `{}` is never used", let.name.text),
                                      "use it or leave it out");
+  Mentions mentions;
+  collect_mentions(*let.value, mentions);
+  bool alone = std::all_of(mentions.begin(), mentions.end(), [](auto& name) { return is_protected(name); });
+  if (!alone) return;  // what it uses might then be unused, too
   auto text = reporter.source()->text();
   auto end = text.find_first_not_of(" \t", let.span.end);
   bool separated = end != std::string_view::npos && text[end] == ';';

@@ -113,6 +113,9 @@ constexpr ForeignName foreign_rules[] = {
     {"lrpalphabeta", "write `alpha_beta`"},
     {"alpha1beta0", "write `alpha_beta(1, 0)`"},
     {"alpha2beta1", "write `alpha_beta(2, 1)`"},
+    {"fold", "write `merge`, for batch norm"},
+    {"fuse", "write `merge`, for batch norm"},
+    {"canonize", "write `merge`, for batch norm"},
     {"zb", "write `zbox(low = -1, high = 1)`, with the bounds of the inputs"},
     {"zbounds", "write `zbox(low = -1, high = 1)`, with the bounds of the inputs"},
     {"z", "write `epsilon(0)`"},
@@ -134,6 +137,7 @@ constexpr ForeignName foreign_names[] = {
     {"nn", "functions need no module in front: `abs(x)`, `max(x, 0)`"},
     {"F", "functions need no module in front: `abs(x)`, `max(x, 0)`"},
     {"math", "functions need no module in front: `sqrt(x)`, `exp(x)`"},
+    {"eps", "write a number, `1e-6`, or a parameter: `rule name(eps: stabilizer = 1e-6) { … }`"},
     {"inf", "write a number: the largest is about `1.8e308`"},
     {"nan", "write a number"},
     {"pi", "write a number: `3.141592653589793`"},
@@ -204,6 +208,11 @@ constexpr ForeignKind foreign_kinds[] = {
     {"concat", "", rearranges},
 };
 
+// Types of parameters by the names of others, in lower-case letters.
+constexpr ForeignName foreign_types[] = {
+    {"float", "scalar"}, {"int", "scalar"},   {"number", "scalar"}, {"double", "scalar"}, {"real", "scalar"},
+    {"list", "names"},   {"string", "names"}, {"str", "names"},     {"strings", "names"},
+};
 constexpr std::string_view dimension_words[] = {"dim", "axis", "dims", "dimension", "dimensions"};
 constexpr std::string_view words_elsewhere[] = {"keepdim", "keepdims", "dtype",      "out",    "inplace",
                                                 "unbiased", "keep_dims", "correction", "device", "interpolation"};
@@ -263,6 +272,7 @@ std::string without_dimensions(std::string letters) {
 
 std::string help_for_kind(std::string_view written, const std::vector<std::string>& known) {
   auto letters = letters_of(written);
+  if (letters.empty()) return "write `any`";  // `_`
   for (auto& row : foreign_kinds) {
     if (row.name != letters) continue;
     if (row.kind.empty()) return std::string(row.remark);
@@ -314,9 +324,35 @@ ForeignHelp help_for_foreign_call(const syntax::Call& call, const Source& source
   }
   for (auto& row : functions_without_counterpart)
     if (row.name == name) return {std::string(row.help), ""};
-  if (!call.path.qualifier || !find_builtin(name)) return {};
-  auto text = filled("{}({})", name, arguments.empty() ? "x" : filled("{}", fmt::join(arguments, ", ")));
+  auto* builtin = find_builtin(name);
+  if (!call.path.qualifier || !builtin) return {};
+  auto text = by_position(call, *builtin, method ? call.path.qualifier->text : "", false, source);
   return {filled("functions stand in front of their values: `{}`", text), arguments.empty() ? "" : text};
+}
+
+std::string by_position(const syntax::Call& call, const BuiltinInfo& info, std::string_view receiver, bool of_parameter,
+                        const Source& source) {
+  std::vector<std::string> values;
+  if (!receiver.empty()) values.emplace_back(receiver);
+  bool along = false;
+  for (auto& argument : call.arguments) {
+    auto written = source.text(argument.value->span);
+    bool dimension = argument.name && is_dimension_word(argument.name->text);
+    along = along || dimension;
+    if (dimension && written.starts_with('[')) written = written.substr(1, written.size() - 2);
+    if (dimension && written == "0" && !of_parameter) continue;
+    if (argument.name && !dimension && is_word_elsewhere(argument.name->text)) continue;
+    values.emplace_back(written);
+  }
+  std::string name(info.name);
+  if (along && std::holds_alternative<Fold>(info.sort) && !values.empty()) {
+    values.insert(values.begin() + 1, name == "max" ? "1" : "0");
+    name = "quantile";
+  } else if (values.size() > info.most) {
+    values.resize(info.most);
+  }
+  if (values.empty()) values.emplace_back("x");
+  return filled("{}({})", name, fmt::join(values, ", "));
 }
 
 Edit in_place_of(const syntax::Call& call, const std::string& text, const Source& source) {
@@ -341,6 +377,13 @@ std::string_view help_for_foreign_name(std::string_view name) {
   auto found =
       std::find_if(std::begin(foreign_names), std::end(foreign_names), [&](auto& row) { return row.name == name; });
   return found == std::end(foreign_names) ? "" : found->help;
+}
+
+std::string_view type_elsewhere(std::string_view written) {
+  auto letters = letters_of(written);
+  auto found =
+      std::find_if(std::begin(foreign_types), std::end(foreign_types), [&](auto& row) { return row.name == letters; });
+  return found == std::end(foreign_types) ? "" : found->help;
 }
 
 bool is_dimension_word(std::string_view name) {

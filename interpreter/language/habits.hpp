@@ -8,6 +8,7 @@
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/syntax.hpp"
+#include "interpreter/language/builtins.hpp"
 
 namespace ascribe::language {
 
@@ -17,6 +18,11 @@ struct ForeignHelp {
   std::string written{};  ///< what can stand in the place of the call as it is; may be empty
 };
 ForeignHelp help_for_foreign_call(const syntax::Call& call, const Source& source);
+
+/// A call of a built-in function without names: dimensions one by one and not that of the batch, and nothing that only
+/// other languages have, such as `keepdim`; `max(y, dim = 1)` is a quantile. `receiver` is what a method stands behind.
+std::string by_position(const syntax::Call& call, const BuiltinInfo& info, std::string_view receiver, bool of_parameter,
+                        const Source& source);
 
 /// A text that takes the place of a call, in parentheses where its neighbours might take it apart.
 Edit in_place_of(const syntax::Call& call, const std::string& text, const Source& source);
@@ -30,6 +36,9 @@ std::string_view help_for_foreign_name(std::string_view name);
 /// Help for an unknown kind of layer: `BatchNorm2d` is `batch_norm`, `default` is `any`. Empty if no known word is
 /// near.
 std::string help_for_kind(std::string_view written, const std::vector<std::string>& known);
+
+/// The type of a parameter that a word of other languages means: `float` is `scalar`. Empty if nobody's habit.
+std::string_view type_elsewhere(std::string_view written);
 
 /// Whether an argument of that name says dimensions elsewhere: `dim`, `axis`.
 bool is_dimension_word(std::string_view name);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "grammar/characters.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/overloaded.hpp"
@@ -34,12 +36,21 @@ bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
   return std::find(list.begin(), list.end(), quantity) != list.end();
 }
 
+// Whether a string holds a number as one writes it here: "1e-6".
+bool written_number(const std::string& text) {
+  bool plain = !text.empty() && is_digit(text.front()) && text.find_first_not_of("0123456789.e-") == std::string::npos;
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return plain && *end == '\0' && is_digit(text.back());
+}
+
 // Help that says which values of a term a clause sees, and each as an edit.
 void offer_members(Diagnostic& diagnostic, std::string_view term, Span place, Clause clause) {
   std::vector<std::string> members;
+  auto reduced = clause == Clause::map ? Quantity::x : Quantity::y;  // they are seen as one number per sample
   for (auto each : sight(clause).terms)
     for (auto& row : quantity_names)
-      if (row.quantity == each) members.push_back(filled("{}.{}", term, row.name));
+      if (row.quantity == each && each != reduced) members.push_back(filled("{}.{}", term, row.name));
   if (members.empty()) {
     diagnostic.help = filled("{} sees nothing of terms", describe(clause));
     return;
@@ -83,8 +94,13 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
   auto as_value = overloaded{
       [&](const syntax::Number& node) { return make(span, Constant{node.value}); },
       [&](const syntax::StringLiteral& node) -> ExpressionPointer {
-        reporter_.report(Code::wrong_type, span, "a string is no value here",
-                         filled("strings name parameters and modules: `param \"{}\" = 0`", node.value));
+        auto number = written_number(node.value);
+        auto& diagnostic = reporter_.report(
+            Code::wrong_type, span, "a string is no value here",
+            number                       ? filled("write `{}`", node.value)
+            : clause == Clause::argument ? filled("a list of names is written `[\"{}\"]`", node.value)
+                                         : "strings name parameters and modules: `param \"bias\" = 0`");
+        if (number) diagnostic.fixes = {{diagnostic.help, {{span, node.value}}}};
         return nullptr;
       },
       [&](const syntax::List&) -> ExpressionPointer {

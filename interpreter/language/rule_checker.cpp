@@ -39,7 +39,7 @@ const StageInfo& stage_info(Stage stage) { return stages[static_cast<std::size_t
 // `param bias`: a parameter's name that stands without quotes.
 void quote(Diagnostic& diagnostic, const syntax::Name& name) {
   auto text = filled("\"{}\"", name.text);
-  diagnostic.fixes = {{filled("write `{}`", text), {{name.span, text}}, is_parameter_name(name.text)}};
+  diagnostic.fixes = {{filled("write `{}`", text), {{name.span, text}}, true}};
 }
 
 }  // namespace
@@ -237,7 +237,8 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
         auto& diagnostic = reporter_.report(Code::wrong_type, element.span, "a parameter's name is a string",
                                             "write `param [\"weight\", \"bias\"] = …`");
         auto* word = std::get_if<syntax::Call>(&element.node);
-        if (word && !word->has_arguments && !word->path.qualifier) quote(diagnostic, word->path.name);
+        bool name = word && !word->has_arguments && !word->path.qualifier;
+        if (name && is_parameter_name(word->path.name.text)) quote(diagnostic, word->path.name);
         return {};
       }
       if (!check_parameter_name(*string, reporter_)) return {};

@@ -8,6 +8,7 @@
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/habits.hpp"
+#include "interpreter/language/kinds.hpp"
 #include "interpreter/language/definition_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
 
@@ -213,6 +214,7 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
     return {};
   }
   auto otherwise = help_for_unknown_target();
+  if (is_kind_word(name)) otherwise = filled("`{0}` is a layer kind, which stands in front: `{0} => epsilon`", name);
   if (is_pack(name)) otherwise = filled("`{0}` is an import: write `{0}.name`", name);
   for (auto& [alias, there] : aliases_)
     if (there && there->targets.contains(name)) otherwise = filled("did you mean `{}.{}`?", alias, name);
