@@ -286,6 +286,7 @@ constexpr Form forms[] = {
     {Code::engine_target, "", "write `", by_first, true},
     {Code::unstabilized_division, "", "write `", by_first},
     {Code::bad_import, "", "did you mean `", by_first},
+    {Code::bad_pack, "a pack has no", "did you mean `", by_first},
 };
 
 std::vector<std::string> quoted_in(std::string_view help) {

@@ -92,7 +92,7 @@ TEST_CASE("packs and files that are loaded together join their public names") {
   CHECK(messages(disk, {"acme", "mine.rule", "other", "mine.rule", "acme"}) == "");
   auto loaded = load({"acme", "mine.rule", "other"}, from(disk));
   CHECK(loaded.definitions->targets.size() == 3);
-  CHECK(loaded.name.empty());
+  CHECK(loaded.pack.name.empty());
   CHECK(messages(disk, {"acme", "private.rule"}) == "private.rule:1:28 A0805 `_own` stays inside its pack\n");
   CHECK(messages(disk, {"acme", "twice.rule"}) == "twice.rule:1:6 A0205 `one` is defined twice\n");
   CHECK(messages(disk, {"acme", "clash"}) == "clash/pack.rule:1:48 A0205 two of the packs define `one`\n");
