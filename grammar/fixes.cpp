@@ -48,6 +48,75 @@ template <char... text>
 Edits put_before(const Told& told) {
   return std::vector<Edit>{{{told.place.begin, told.place.begin}, std::string{text...}}};
 }
+// A word in the place of a mark, apart from its neighbours.
+Edits by_first_word(const Told& told) {
+  auto text = told.first();
+  if (!is_letter(text.empty() ? ' ' : text.front())) return replace(told, text);
+  auto end = told.place.end;
+  if (told.place.begin > 0 && is_name_character(told.text[told.place.begin - 1])) text.insert(0, " ");
+  if (end < told.text.size() && is_name_character(told.text[end])) text += ' ';
+  return replace(told, text);
+}
+// `w = max(w, 0)`: the clause that is meant, where the help shows it with a value of its own.
+Edits clause_word(const Told& told) {
+  auto help = told.first();
+  auto equals = help.find(" = ");
+  auto next = told.text.find_first_not_of(" \t", told.place.end);
+  if (equals == std::string::npos || next == std::string_view::npos || told.text[next] != '=') return {};
+  return replace(told, help.substr(0, equals));
+}
+// `fn square(z) { z ^ 2 }`: the braces.
+Edits equals_for_braces(const Told& told) {
+  auto close = told.text.find('}', told.place.end);
+  if (close == std::string_view::npos ||
+      told.text.substr(told.place.end, close - told.place.end).find_first_of("{=;#") != std::string_view::npos)
+    return {};
+  auto begin = std::min(told.text.find_first_not_of(" \n", told.place.end), close);
+  auto value = told.text.substr(begin).starts_with("return ") ? begin + 7 : told.place.end;
+  return std::vector<Edit>{{{told.place.begin, value}, value == told.place.end ? "=" : "= "}, {{close, close + 1}, ""}};
+}
+// The bounds of an expression on one line around a place: behind the `=`, `(` or `,` before it, in front of what ends it.
+Span expression_around(std::string_view text, std::size_t at) {
+  auto begin = at, end = at;
+  for (int depth = 0; begin > 0; --begin) {
+    char c = text[begin - 1];
+    if (c == ')' || c == ']') ++depth;
+    if ((c == '(' || c == '[') && depth-- == 0) break;
+    bool equals = c == '=' && begin > 1 && std::string_view("<>=!").find(text[begin - 2]) == std::string_view::npos &&
+                  text[begin] != '=' && text[begin] != '>';
+    if (depth == 0 && (equals || c == ',' || c == ';' || c == '\n')) break;
+  }
+  for (int depth = 0; end < text.size(); ++end) {
+    char c = text[end];
+    if (c == '(' || c == '[') ++depth;
+    if ((c == ')' || c == ']') && depth-- == 0) break;
+    if (depth == 0 && std::string_view(",;}\n#").find(c) != std::string_view::npos) break;
+  }
+  while (begin < at && text[begin] == ' ') ++begin;
+  while (end > at && text[end - 1] == ' ') --end;
+  return {begin, end};
+}
+// `a if c else b` and `c ? a : b`
+Edits conditional(const Told& told, std::string_view between, bool condition_first) {
+  auto whole = expression_around(told.text, told.place.begin);
+  auto second = told.text.find(between, told.place.end);
+  if (second == std::string_view::npos || second >= whole.end) return {};
+  auto trimmed = [&](std::size_t begin, std::size_t end) {
+    while (begin < end && told.text[begin] == ' ') ++begin;
+    while (end > begin && told.text[end - 1] == ' ') --end;
+    return told.text.substr(begin, end - begin);
+  };
+  auto first = trimmed(whole.begin, told.place.begin), middle = trimmed(told.place.end, second),
+       last = trimmed(second + between.size(), whole.end);
+  if (first.empty() || middle.empty() || last.empty()) return {};
+  auto text = filled("if {} then {} else {}", condition_first ? first : middle, condition_first ? middle : first, last);
+  return std::vector<Edit>{{whole, text}};
+}
+Edits of_python(const Told& told) { return conditional(told, " else ", false); }
+Edits of_c(const Told& told) { return conditional(told, ":", true); }
+Edits else_if(const Told& told) { return replace(told, "else if"); }
+// `require` of "write `require factor > 0`".
+Edits first_word(const Told& told) { return replace(told, told.first().substr(0, told.first().find(' '))); }
 Edits nothing(const Told&) { return {}; }
 Edits leave_out(const Told& told) { return std::vector<Edit>{{told.place, ""}}; }
 
@@ -157,6 +226,20 @@ constexpr Form forms[] = {
     {Code::syntax, "expected `=>`, found `->`", "", put<'=', '>'>, true},
     {Code::syntax, "expected `=`, found `->`", "", put<'='>, true},
     {Code::syntax, "expected `=`, found `=>`", "", put<'='>},
+    {Code::syntax, "expected `=`, found `==`", "", put<'='>, true},
+    {Code::syntax, "expected `=`, found `:`", "", put<' ', '='>, true},
+    {Code::syntax, "expected `=`, found `{`", "", equals_for_braces},
+    {Code::syntax, "expected `=>`, found `:`", "", put<' ', '=', '>'>, true},
+    {Code::syntax, "expected `=>`, found `==>`", "", put<'=', '>'>, true},
+    {Code::syntax, "definitions are not separated by `,`", "", leave_out},
+    {Code::syntax, "there is no `assert`", "", first_word},
+    {Code::foreign_operator, "there is no `raises`", "", put<'f', 'a', 'i', 'l', 's'>},
+    {Code::foreign_operator, "there is no `throws`", "", put<'f', 'a', 'i', 'l', 's'>},
+    {Code::malformed_number, "a number has one point", "a version is a string", by_first},
+    {Code::syntax, "expected `=>`, found `=`", "", put<'=', '>'>, true},
+    {Code::syntax, "`=` does not compare", "", put<'=', '='>},
+    {Code::syntax, "`if` stands before its values", "", of_python},
+    {Code::syntax, "`", "write `", clause_word},
     {Code::syntax, "expected `}` before", "", put_before<'}', ' '>},
     {Code::syntax, "lines of a body are not separated by `,`", "leave it out, or write `;`; layers", nothing},
     {Code::syntax, "lines of a body are not separated by `,`", "", put<';'>, true},
@@ -174,6 +257,10 @@ constexpr Form forms[] = {
     {Code::foreign_operator, "`//` begins no comment", "", put<'#'>, true},
     {Code::foreign_operator, "`//` is not an operator", "", put<'/'>},
     {Code::foreign_operator, "`:=` is not an assignment", "", put<'='>, true},
+    {Code::foreign_operator, "`--` begins no comment", "", put<'#'>, true},
+    {Code::foreign_operator, "there is no `elif`", "", else_if},
+    {Code::foreign_operator, "`? :`", "", of_c},
+    {Code::foreign_operator, "`", "write `", by_first_word, true},
     {Code::foreign_operator, "this is no plain blank", "", put<' '>, true},
     {Code::foreign_operator, "strings are written in double quotes", "", plain_quotes, true},
     {Code::malformed_number, "", "write `", plain_number, true},
@@ -184,7 +271,10 @@ constexpr Form forms[] = {
     {Code::unknown_rule, "", "a rule's alias is written `rule", other_word},
     {Code::unknown_function, "", "did you mean `", by_first},
     {Code::unknown_kind, "", "did you mean `", by_first},
-    {Code::unknown_kind, "", "write `any`", by_first},
+    {Code::unknown_kind, "", "write `", by_first},
+    {Code::unknown_kind, "", "a string has no letter in front", leave_out},
+    {Code::unknown_rule, "", "write `", by_first},
+    {Code::wrong_type, "a share lies", "write `", by_first},
     {Code::unknown_parameter_name, "", "did you mean `", by_first_string},
     {Code::wrong_type, "", "write `[\"", list_of_one, true},
     {Code::not_visible, "which term's", "write `", of_term},
@@ -196,6 +286,7 @@ constexpr Form forms[] = {
     {Code::engine_target, "", "write `", by_first, true},
     {Code::unstabilized_division, "", "write `", by_first},
     {Code::bad_import, "", "did you mean `", by_first},
+    {Code::bad_pack, "a pack has no", "did you mean `", by_first},
 };
 
 std::vector<std::string> quoted_in(std::string_view help) {

@@ -17,6 +17,7 @@ struct Habit {
   bool (*fits)(const Expectations&);
   std::string_view message, help;
   Code code = Code::foreign_operator;
+  bool assigned = false;  ///< a word that counts only where a `=` follows
 };
 
 /// Spellings of operators and other marks; the first that fits is meant.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <numeric>
 #include <utility>
 
@@ -12,6 +13,7 @@
 namespace ascribe {
 namespace {
 
+constexpr std::size_t shortest_beginning = 3;
 constexpr std::size_t longest = 64;  // nobody mistypes a longer name into one of ours
 
 // Edit distance in which exchanging two neighbours counts as one slip; `enough` stands for all from there on.
@@ -33,14 +35,33 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t enough)
 
 }  // namespace
 
+std::string letters_of(std::string_view name) {
+  std::string out;
+  for (char c : name)
+    if (c != '_') out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
 std::string nearest(std::string_view written, const std::vector<std::string>& candidates) {
   if (written.size() > longest) return "";
+  auto letters = letters_of(written);
+  for (auto& candidate : candidates)
+    if (!letters.empty() && letters_of(candidate) == letters && candidate != written) return candidate;
   std::string best;
-  auto least = std::max<std::size_t>(1, written.size() / 3) + 1;
+  // Something has to be the same: one letter is near to every other.
+  auto least = std::min(std::max<std::size_t>(1, written.size() / 3) + 1, written.size());
   for (auto& candidate : candidates)
     if (candidate.size() <= longest)
       if (auto d = distance(written, candidate, least); d < least) least = d, best = candidate;
-  return best;
+  if (!best.empty() || written.size() < shortest_beginning) return best;
+  for (auto& candidate : candidates)  // the shortest that begins so: `eps`
+    if (candidate.starts_with(written) && (best.empty() || candidate.size() < best.size())) best = candidate;
+  if (!best.empty()) return best;
+  for (auto& candidate : candidates)  // a part of the name: `kernel_size`
+    if (written.starts_with(candidate + "_") || written.ends_with("_" + candidate)) return candidate;
+  for (auto& candidate : candidates)  // the other way round: `epsilon` for `eps`
+    if (candidate.size() >= shortest_beginning && written.starts_with(candidate)) return candidate;
+  return "";
 }
 
 std::string listed(const std::vector<std::string>& names) {

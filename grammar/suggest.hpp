@@ -7,7 +7,11 @@
 
 namespace ascribe {
 
-/// The nearest candidate, or nothing where none is near enough to be a slip of the hand.
+/// A name without what spellings differ by: "epsilonplus" of "EpsilonPlus" and of "epsilon_plus".
+std::string letters_of(std::string_view name);
+
+/// The candidate that has the same letters, or is the nearest, or begins so: `EpsilonPlus`, `epsilom`, `eps`. Nothing
+/// where none is near enough to be meant.
 std::string nearest(std::string_view written, const std::vector<std::string>& candidates);
 
 /// "epsilon, gamma": the first of many.

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "grammar/characters.hpp"
+#include "grammar/clause_habits.hpp"
+#include "grammar/entry_habits.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/habits.hpp"
 #include "grammar/suggest.hpp"
@@ -54,6 +56,8 @@ class Explanation {
   Diagnostic explain() {
     if (auto found = string_without_end()) return *found;
     if (auto found = closing_mark()) return *found;
+    if (auto found = explain_entry(source_, begin_, expected_)) return *found;
+    if (auto found = explain_clause(source_, begin_, expected_)) return *found;
     if (auto found = number()) return *found;
     if (auto found = mark_habit()) return *found;
     if (auto found = word_habit()) return *found;
@@ -159,11 +163,19 @@ class Explanation {
     auto token = source_->text(token_at(text_, at_));
     for (auto& habit : word_habits()) {
       if (habit.fits && !habit.fits(expected_)) continue;
+      if (habit.assigned && !is_assigned(token.size())) continue;
       if (token == habit.written) return make(habit, at_);
       if (!habit.fits && on_line_of_previous() && previous_word() == habit.written)
         return make(habit, previous() + 1 - habit.written.size());
     }
     return {};
+  }
+
+  // Whether a word of that length, where the grammar stopped, is given a value.
+  bool is_assigned(std::size_t length) const {
+    auto next = text_.find_first_not_of(" \t", at_ + length);
+    return next != std::string_view::npos && text_[next] == '=' && text_.substr(next, 2) != "==" &&
+           text_.substr(next, 2) != "=>";
   }
 
   std::optional<Diagnostic> import_of_a_name() {
@@ -186,6 +198,12 @@ class Explanation {
           std::copy_if(letters.begin(), letters.end(), std::back_inserter(whole), is_digit);
           return make(Code::malformed_number, {at_, rest.end}, "the digits of a number stand together",
                       filled("write `{}`", whole));
+        }
+        if ((letters == "e" || letters == "E") && rest.end + 1 < text_.size() && is_digit(text_[rest.end + 1])) {
+          auto last = rest.end + 1;
+          while (last < text_.size() && is_digit(text_[last])) ++last;
+          return make(Code::malformed_number, {at_, token_at(text_, last).end}, "a number ends with its digits",
+                      filled("write `{}`", text_.substr(at_, last - at_)));
         }
         if (letters == "e" || letters == "E")
           return make(Code::malformed_number, {at_, rest.end}, "the exponent has no digits",
@@ -260,7 +278,8 @@ class Explanation {
     if (expected_.has(expecting::expression))
       return make(Code::syntax, token, "behind an operator, `if` stands in parentheses",
                   "write `2 * (if c then a else b)`");
-    if (!(expected_.has(expecting::close_brace) || expected_.has(expecting::item))) return {};
+    if (!(expected_.has(expecting::close_brace) || expected_.has(expecting::item)) || expected_.has(expecting::entry))
+      return {};
     if (on_line_of_previous() && expected_.has(expecting::operation))
       return make(Code::syntax, token, "`if` stands before its values", "write `if c then a else b`");
     return make(Code::syntax, token, "`if` is no clause", "a condition stands in a value: `map = if c then a else b`");
@@ -305,6 +324,7 @@ class Explanation {
     auto next = text_.find_first_not_of(" \t", token.end);
     if (next != std::string_view::npos && text_[next] == '=') return {};  // a field's name
     auto before = previous_word();
+    if (expected_.has(expecting::then)) return {};
     if (before.empty() || begin == '(')
       return make(Code::missing_operator, token, "an operator is missing here", "write `a * b`");
     return make(Code::missing_operator, token,
@@ -404,9 +424,19 @@ class Explanation {
                       (found == "rule" || found == "composite" || found == "fn" || found == "test" || found == "pack" ||
                        found == "import");
     bool same_line = text_.substr(begin, at_ - begin).find('\n') == std::string_view::npos;
-    if (!(at_end() || definition || (close != expecting::close_brace && expected_.has(close) && !same_line))) return;
+    bool ends = found == "}" || found == ";";
+    if (!(at_end() || definition || (close != expecting::close_brace && expected_.has(close) && (!same_line || ends))))
+      return;
     out.others.push_back({source_, {begin, begin + 1}, "opened here"});
-    if (out.help.empty() && (expected_.has(close) || definition)) out.help = filled("close it with {}", close);
+    if (out.help.empty() && (expected_.has(close) || definition)) {
+      out.help = filled("close it with {}", close);
+      // At the end of the file, all that is open.
+      std::string closing;
+      for (auto each = open.rbegin(); each != (at_end() ? open.rend() : open.rbegin() + 1); ++each)
+        closing += text_[*each] == '(' ? ")" : text_[*each] == '[' ? "]" : " }";
+      auto end = last_token().end;
+      if (expected_.has(close)) out.fixes = {{filled("add `{}`", closing), {{{end, end}, closing}}}};
+    }
     if (definition) out.message = filled("expected {} before `{}`", close, found);
   }
 

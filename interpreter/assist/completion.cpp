@@ -6,6 +6,7 @@
 #include "grammar/explanation.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/assist/hover.hpp"
+#include "interpreter/language/pack_checker.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/doc_comment.hpp"
@@ -110,7 +111,7 @@ class Completer {
         test_words();
         break;
       case Wanted::pack_field:
-        for (auto each : {"version", "language"}) add_word(each);
+        for (auto& each : language::pack_fields()) add_word(each);
         break;
       case Wanted::type:
         for (auto& each : language::type_words)

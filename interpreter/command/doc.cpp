@@ -80,7 +80,15 @@ Head head_of(const fs::path& given, const std::vector<fs::path>& units, const Pa
   if (units.size() > 1 || last.name().empty()) return {last_name(given), ""};
   std::error_code unknown;
   auto folder = fs::is_directory(units[0], unknown) ? units[0] : units[0].parent_path();
-  return {filled("{} {}", last.name(), last.version()), pack_documentation(folder)};
+  std::string introduction;
+  auto add = [&](const char* word, const std::string& text) {
+    if (!text.empty()) introduction += filled("{}{}{}", introduction.empty() ? "" : "\n\n", word, text);
+  };
+  add("", last.description());
+  add("", pack_documentation(folder));
+  add("Author: ", last.author());
+  add("Licence: ", last.licence());
+  return {filled("{} {}", last.name(), last.version()), introduction};
 }
 
 // The page of all paths. Throws Error, or gives nothing and says why in `worst`, after messages for every mistake.

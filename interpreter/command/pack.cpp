@@ -98,14 +98,18 @@ int list(const fs::path& path, const LoadOptions& options) {
   Reading reading(options);
   auto folder = folder_of_pack(reading, path);
   auto loaded = load_files({folder}, options, Inside::definitions(Pack::standard()));
-  std::cout << filled("{} {}, language {}, {}\n", loaded.name, loaded.version, loaded.language,
+  auto& pack = loaded.pack;
+  std::cout << filled("{} {}, language {}, {}\n", pack.name, pack.version, pack.language,
                       has_lock(reading, folder) ? "locked" : "not locked");
+  for (auto& [word, text] : {std::pair("description", &pack.description), std::pair("author", &pack.author),
+                             std::pair("licence", &pack.licence)})
+    if (!text->empty()) std::cout << filled("{}: {}\n", word, *text);
   std::vector<std::string> files, functions, imports;
   for (auto& each : files_of_pack(reading, folder)) files.push_back(shown(each.name));
   for (auto& [name, function] : loaded.definitions->functions) functions.push_back(name);
   for (auto& each : loaded.imports) {
-    auto pack = each.name.empty() ? "" : filled("{} {}, ", each.name, each.version);
-    imports.push_back(filled("{}: {}{}", each.alias, pack, shown(each.leads)));
+    auto leads = each.name.empty() ? "" : filled("{} {}, ", each.name, each.version);
+    imports.push_back(filled("{}: {}{}", each.alias, leads, shown(each.leads)));
   }
   print("files", files);
   print("rules", names_of<language::Rule>(*loaded.definitions));

@@ -34,9 +34,10 @@ bool NameResolver::is_term(std::string_view name) const {
 std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call) {
   auto& path = call.path;
   if (auto found = functions_.find(path, reporter_)) return *found;
+  auto foreign = help_for_foreign_call(call, *reporter_.source());
   // `x.clamp(0)` is another language's method, `acme.clipped(y)` lacks its import.
   if (path.qualifier && !is_foreign_qualifier(path.qualifier->text) &&
-      help_for_foreign_call(call, *reporter_.source()).empty() && !is_protected(path.qualifier->text) &&
+      foreign.help.empty() && !is_protected(path.qualifier->text) &&
       !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
       !local_.lets.contains(path.qualifier->text)) {
     report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
@@ -44,9 +45,13 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call)
   }
   auto known = functions_.function_names();
   for (auto& row : builtins()) known.emplace_back(row.name);
-  auto help = help_for_foreign_call(call, *reporter_.source());
+  auto help = foreign.help;
   if (help.empty()) help = did_you_mean(path.name.text, known, filled("define it: `fn {}(z) = …`", path.name.text));
-  reporter_.report(Code::unknown_function, path.span, filled("unknown function `{}`", shown(path)), help);
+  auto& diagnostic =
+      reporter_.report(Code::unknown_function, path.span, filled("unknown function `{}`", shown(path)), help);
+  if (!foreign.written.empty())
+    diagnostic.fixes = {{filled("write `{}`", foreign.written),
+                         {in_place_of(call, foreign.written, *reporter_.source())}}};
   return nullptr;
 }
 
@@ -68,24 +73,28 @@ ExpressionPointer NameResolver::builtin_call(const syntax::Call& call, const Bui
   if (own && *own == OwnNode::random) return random_call(call, clause);
   if (named != call.arguments.end() &&
       !(own && *own == OwnNode::stabilize && (named->name->text == "e" || named->name->text == "z"))) {
-    std::vector<std::string_view> values;
-    for (auto& argument : call.arguments) values.push_back(reporter_.source()->text(argument.value->span));
-    reporter_.report(Code::unknown_argument, named->name->span, filled("`{}` takes no argument by name", info.name),
-                     filled("write `{}({})`", info.name, fmt::join(values, ", ")));
+    auto written = by_position(call, info, {}, clause == Clause::param, *reporter_.source());
+    auto& diagnostic =
+        reporter_.report(Code::unknown_argument, named->name->span, filled("`{}` takes no argument by name", info.name),
+                         filled("write `{}`", written));
+    diagnostic.fixes = {{filled("write `{}`", written), {{call.span, written}}}};
     return nullptr;
   }
   auto count = call.arguments.size();
   if (count < info.least || count > info.most) {
     bool extremum = std::holds_alternative<Fold>(info.sort) && count == 1;
-    reporter_.report(
+    auto of_all = filled("quantile({}, {})", extremum ? reporter_.source()->text(call.arguments[0].value->span) : "",
+                         info.name == "max" ? 1 : 0);
+    auto& diagnostic = reporter_.report(
         Code::wrong_argument_count, call.span,
         filled("`{}` takes {}, not {}", info.name,
                info.most == any_number   ? filled("{} arguments or more", info.least)
                : info.least == info.most ? filled("{} argument{}", info.least, info.least == 1 ? "" : "s")
                                          : filled("{} or {} arguments", info.least, info.most),
                count),
-        extremum ? filled("`{0}(x, 0)` compares element by element; there is no {0} over a whole tensor", info.name)
+        extremum ? filled("`{}(x, 0)` compares element by element; for each sample's own write `{}`", info.name, of_all)
                  : filled("it is called as `{}`", info.signature));
+    if (extremum) diagnostic.fixes = {{filled("write `{}`", of_all), {{call.span, of_all}}}};
     return nullptr;
   }
   if (own) return own_node(*own, call, clause);
@@ -136,8 +145,15 @@ std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& ex
     return {};
   }
   if (!number || number->value != std::floor(number->value)) {
-    reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
-                     "write `sum(x, 1)` or `sum(x, -1)`");
+    auto* list = std::get_if<syntax::List>(&expression.node);
+    bool several = list && !list->elements.empty();
+    auto written = several ? reporter_.source()->text({list->elements.front().span.begin, list->elements.back().span.end})
+                           : std::string_view("1");
+    auto& diagnostic =
+        reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
+                         several ? filled("dimensions stand one by one: `sum(x, {})`", written)
+                                 : "write `sum(x, 1)` or `sum(x, -1)`");
+    if (several) diagnostic.fixes = {{filled("write `{}`", written), {{expression.span, std::string(written)}}, true}};
     return {};
   }
   return static_cast<std::int64_t>(unary ? -number->value : number->value);

@@ -41,6 +41,7 @@ std::optional<LayerSelector> check_selector(const syntax::Layers& written, const
   std::vector<std::string> known(std::begin(module_words), std::end(module_words));
   for (auto each : kind_words()) known.emplace_back(each);
   auto help = help_for_kind(word, known);
+  if (written.glob && word.size() == 1) help = filled("a string has no letter in front: write `\"{}\"`", *out.glob);
   reporter.report(Code::unknown_kind, written.kind->span, filled("unknown layer kind `{}`", word),
                   !help.empty() ? help
                                 : "kinds are `linear`, `convolution`, `activation`, `any`, …; a module is named by a "
@@ -147,7 +148,7 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
                     filled("the composite `{}` has {} entries, those that it leads to included; {} is the limit",
                            written.name.text, out->all_entries, limits.composite_entries),
                     "let fewer entries lead to composites");
-  if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
+  if (file.error_count() == before) report_unused(mentions, written.name, written.parameters, reporter);
   if (!sound) return {};
   file.stabilizer_uses().check_defaults(out, reporter);
   if (out->all_entries <= limits.composite_entries) file.coverage().check(*out, reporter);

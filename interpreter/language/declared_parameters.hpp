@@ -14,6 +14,10 @@ std::vector<Parameter> check_parameters(const std::vector<syntax::Parameter>& wr
                                         bool of_function);
 
 /// Reports the parameters that a definition does not mention.
-void report_unused(const Mentions& mentions, const std::vector<syntax::Parameter>& written, const Reporter& reporter);
+void report_unused(const Mentions& mentions, const syntax::Name& definition,
+                   const std::vector<syntax::Parameter>& written, const Reporter& reporter);
+
+/// Reports a let that nothing uses.
+void report_unused_let(const syntax::Let& let, const Reporter& reporter);
 
 }  // namespace ascribe::language

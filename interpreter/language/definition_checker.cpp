@@ -39,7 +39,7 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
   }
   auto mentions = collect_mentions(written).names;
   if (written.alias) collect_argument_mentions(*written.alias, mentions);
-  if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
+  if (file.error_count() == before) report_unused(mentions, written.name, written.parameters, reporter);
   if (written.alias && !out->alias) return {};  // what it leads to has its message already
   if (out->alias) out->operations = operations_of(*out->alias);
   file.stabilizer_uses().check_defaults(out, reporter);
@@ -76,7 +76,7 @@ std::shared_ptr<const Function> check_function(const syntax::Item& item, FileSco
   if (file.error_count() == before) DivisionChecker::check(*out, reporter);
   Mentions mentions;
   collect_mentions(*written.body, mentions);
-  if (file.error_count() == before) report_unused(mentions, written.parameters, reporter);
+  if (file.error_count() == before) report_unused(mentions, written.name, written.parameters, reporter);
   return out;
 }
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "grammar/characters.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/overloaded.hpp"
@@ -32,6 +34,29 @@ const QuantityName* find_quantity(std::string_view name) {
 
 bool contains(std::initializer_list<Quantity> list, Quantity quantity) {
   return std::find(list.begin(), list.end(), quantity) != list.end();
+}
+
+// Whether a string holds a number as one writes it here: "1e-6".
+bool written_number(const std::string& text) {
+  bool plain = !text.empty() && is_digit(text.front()) && text.find_first_not_of("0123456789.e-") == std::string::npos;
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return plain && *end == '\0' && is_digit(text.back());
+}
+
+// Help that says which values of a term a clause sees, and each as an edit.
+void offer_members(Diagnostic& diagnostic, std::string_view term, Span place, Clause clause) {
+  std::vector<std::string> members;
+  auto reduced = clause == Clause::map ? Quantity::x : Quantity::y;  // they are seen as one number per sample
+  for (auto each : sight(clause).terms)
+    for (auto& row : quantity_names)
+      if (row.quantity == each && each != reduced) members.push_back(filled("{}.{}", term, row.name));
+  if (members.empty()) {
+    diagnostic.help = filled("{} sees nothing of terms", describe(clause));
+    return;
+  }
+  diagnostic.help = filled("write `{}`", fmt::join(members, "` or `"));
+  for (auto& each : members) diagnostic.fixes.push_back({filled("write `{}`", each), {{place, each}}});
 }
 
 }  // namespace
@@ -69,8 +94,13 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
   auto as_value = overloaded{
       [&](const syntax::Number& node) { return make(span, Constant{node.value}); },
       [&](const syntax::StringLiteral& node) -> ExpressionPointer {
-        reporter_.report(Code::wrong_type, span, "a string is no value here",
-                         filled("strings name parameters and modules: `param \"{}\" = 0`", node.value));
+        auto number = written_number(node.value);
+        auto& diagnostic = reporter_.report(
+            Code::wrong_type, span, "a string is no value here",
+            number                       ? filled("write `{}`", node.value)
+            : clause == Clause::argument ? filled("a list of names is written `[\"{}\"]`", node.value)
+                                         : "strings name parameters and modules: `param \"bias\" = 0`");
+        if (number) diagnostic.fixes = {{diagnostic.help, {{span, node.value}}}};
         return nullptr;
       },
       [&](const syntax::List&) -> ExpressionPointer {
@@ -140,8 +170,8 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   if (auto index = parameter_index(name)) return make(path.span, ParameterReference{*index});
   if (auto found = local_.lets.find(name); found != local_.lets.end()) return let(*found->second, path.span, clause);
   if (is_term(name)) {
-    reporter_.report(Code::wrong_type, path.span, filled("`{}` is a term, not a value", name),
-                     filled("write `{0}.x`, `{0}.y` or `{0}.v`", name));
+    auto& diagnostic = reporter_.report(Code::wrong_type, path.span, filled("`{}` is a term, not a value", name));
+    offer_members(diagnostic, name, path.span, clause);
     return nullptr;
   }
   if (name == "layer") {
@@ -225,8 +255,8 @@ ExpressionPointer NameResolver::qualified_name(const syntax::Path& path, Clause 
   }
   auto* found = find_quantity(name);
   if (!found || !(name == "x" || name == "y" || name == "v")) {
-    reporter_.report(Code::unknown_name, path.name.span, filled("a term has no `{}`", name),
-                     filled("write `{0}.x`, `{0}.y` or `{0}.v`", qualifier));
+    auto& diagnostic = reporter_.report(Code::unknown_name, path.name.span, filled("a term has no `{}`", name));
+    offer_members(diagnostic, qualifier, path.span, clause);
     return nullptr;
   }
   return quantity(path, found->quantity, static_cast<int>(term - local_.terms.begin()), clause);

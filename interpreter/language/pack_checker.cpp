@@ -1,8 +1,11 @@
 #include "interpreter/language/pack_checker.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 
+#include "grammar/characters.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/reporter.hpp"
@@ -34,18 +37,68 @@ std::optional<double> whole_number(const syntax::Field& field, const SourcePoint
   return number->value;
 }
 
+const std::string* string_of(const syntax::Field& field) {
+  auto* text = std::get_if<syntax::StringLiteral>(&field.value->node);
+  return text ? &text->value : nullptr;
+}
+
+// A line of text that says something.
+bool is_text(const syntax::Field& field, const SourcePointer&) {
+  auto* text = string_of(field);
+  return text && text->find_first_not_of(" \t") != std::string::npos;
+}
+
+// An expression of SPDX: identifiers, joined by AND, OR and WITH, in parentheses or not. Which identifiers there are is
+// for its list to say.
+bool is_licence(std::string_view text) {
+  bool due = true;  // an identifier, or what opens one
+  int open = 0;
+  while (!text.empty()) {
+    auto end = std::min(text.find_first_of(" ()"), text.size());
+    auto word = text.substr(0, std::max<std::size_t>(end, 1));
+    text.remove_prefix(word.size());
+    if (word == " ") continue;
+    if (word == "(" || word == ")") {
+      if (due != (word == "(")) return false;
+      open += word == "(" ? 1 : -1;
+      if (open < 0) return false;
+      continue;
+    }
+    bool joins = word == "AND" || word == "OR" || word == "WITH";
+    bool identifier = std::all_of(word.begin(), word.end(), [](char c) {
+      return is_name_character(c) || c == '-' || c == '.' || c == '+' || c == ':';
+    });
+    if (!identifier || joins == due) return false;
+    due = joins;
+  }
+  return !due && open == 0;
+}
+
 struct FieldInfo {
   std::string_view name, example, takes;
   bool (*fits)(const syntax::Field&, const SourcePointer&);
+  std::string PackInfo::*text;  ///< where it is kept; null: a number
+  bool needed = false;
 };
 constexpr FieldInfo fields[] = {
     {"version", "version = \"1.0.0\"", "three numbers in a string",
      [](const syntax::Field& field, const SourcePointer&) {
-       auto* text = std::get_if<syntax::StringLiteral>(&field.value->node);
-       return text && is_version(text->value);
-     }},
+       auto* text = string_of(field);
+       return text && is_version(*text);
+     },
+     &PackInfo::version, true},
     {"language", "language = 2", "a whole number from 1 on",
-     [](const syntax::Field& field, const SourcePointer& source) { return whole_number(field, source).has_value(); }},
+     [](const syntax::Field& field, const SourcePointer& source) { return whole_number(field, source).has_value(); },
+     nullptr, true},
+    {"author", "author = \"Ada Lovelace <ada@example.org>\"", "a text in a string", is_text, &PackInfo::author},
+    {"licence", "licence = \"MIT\"", "an SPDX expression in a string",
+     [](const syntax::Field& field, const SourcePointer&) {
+       auto* text = string_of(field);
+       return text && is_licence(*text);
+     },
+     &PackInfo::licence},
+    {"description", "description = \"Rules for transformers\"", "a text in a string", is_text,
+     &PackInfo::description},
 };
 
 // "pack"
@@ -61,16 +114,15 @@ std::vector<const syntax::Item*> packs_of(const syntax::File& file) {
 PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
   if (pack.name.text == "std")
     reporter.report(Code::protected_name, pack.name.span, "`std` is the standard pack's name", "choose another name");
-  PackInfo info{pack.name.text, "", {reporter.source(), pack.name.span, ""}};
+  PackInfo info{.name = pack.name.text, .version = "", .named = {reporter.source(), pack.name.span, ""}};
   std::map<std::string_view, const syntax::Field*> given;
   for (auto& field : pack.fields) {
     auto& name = field.name.text;
     auto known = std::find_if(std::begin(fields), std::end(fields), [&](auto& row) { return row.name == name; });
     if (known == std::end(fields)) {
-      std::vector<std::string> names;
-      for (auto& row : fields) names.emplace_back(row.name);
+      auto names = pack_fields();
       reporter.report(Code::bad_pack, field.name.span, filled("a pack has no `{}`", name),
-                      did_you_mean(name, names, "it has `version` and `language`"));
+                      did_you_mean(name, names, filled("it has {}", fmt::join(names, ", "))));
     } else if (auto [first, fresh] = given.emplace(known->name, &field); !fresh) {
       auto& diagnostic =
           reporter.report(Code::bad_pack, field.name.span, filled("`{}` is given twice", name), "leave one out");
@@ -78,14 +130,14 @@ PackInfo check_fields(const syntax::Pack& pack, const Reporter& reporter) {
     } else if (!known->fits(field, reporter.source())) {
       reporter.report(Code::bad_pack, field.value->span, filled("`{}` takes {}", name, known->takes),
                       filled("write `{}`", known->example));
-    } else if (auto* text = std::get_if<syntax::StringLiteral>(&field.value->node)) {
-      info.version = text->value;
+    } else if (known->text) {
+      info.*known->text = *string_of(field);
     } else {
       info.language = static_cast<int>(std::min<double>(*whole_number(field, reporter.source()), language_version));
     }
   }
   for (auto& row : fields)
-    if (!given.contains(row.name))
+    if (row.needed && !given.contains(row.name))
       reporter.report(Code::bad_pack, pack.name.span, filled("the pack `{}` needs `{}`", info.name, row.name),
                       filled("write `{}`", row.example));
   return info;
@@ -107,6 +159,12 @@ PackInfo check_packs(const syntax::File& pack_file, const Reporter& reporter) {
 }
 
 }  // namespace
+
+std::vector<std::string> pack_fields() {
+  std::vector<std::string> out;
+  for (auto& row : fields) out.emplace_back(row.name);
+  return out;
+}
 
 std::optional<Diagnostic> needs_newer_language(const syntax::File& pack_file) {
   for (auto* item : packs_of(pack_file)) {

@@ -15,9 +15,13 @@ inline constexpr int language_version = 2;
 
 struct PackInfo {
   std::string name, version;
-  Label named{};     ///< where its name is written
-  int language = 0;  ///< that it is written in
+  std::string author{}, licence{}, description{};  ///< as they are written; empty where they are not
+  Label named{};                                   ///< where its name is written
+  int language = 0;                                ///< that it is written in
 };
+
+/// The words that stand in front of `=` in a `pack`.
+std::vector<std::string> pack_fields();
 
 /// The message for a pack in a newer language. Nothing else of such a pack is worth a message: ask this first.
 std::optional<Diagnostic> needs_newer_language(const syntax::File& pack_file);

@@ -7,6 +7,7 @@
 #include "grammar/overloaded.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/language/constant.hpp"
+#include "interpreter/language/declared_parameters.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/stabilization.hpp"
@@ -34,6 +35,12 @@ constexpr StageInfo stages[] = {
 };
 
 const StageInfo& stage_info(Stage stage) { return stages[static_cast<std::size_t>(stage)]; }
+
+// `param bias`: a parameter's name that stands without quotes.
+void quote(Diagnostic& diagnostic, const syntax::Name& name) {
+  auto text = filled("\"{}\"", name.text);
+  diagnostic.fixes = {{filled("write `{}`", text), {{name.span, text}}, true}};
+}
 
 }  // namespace
 
@@ -114,8 +121,7 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)
     if (mentions.unused_lets.contains(name))
-      reporter_.report(Code::unused, let->name.span, filled("the let `{}` is never used", name),
-                       "use it or leave it out");
+      report_unused_let(*let, reporter_);
   if (rule.reduce)
     for (auto* each : terms)
       if (!mentions.names.contains(each->name.text))
@@ -228,8 +234,11 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
     for (auto& element : list->elements) {
       auto* string = std::get_if<syntax::StringLiteral>(&element.node);
       if (!string) {
-        reporter_.report(Code::wrong_type, element.span, "a parameter's name is a string",
-                         "write `param [\"weight\", \"bias\"] = …`");
+        auto& diagnostic = reporter_.report(Code::wrong_type, element.span, "a parameter's name is a string",
+                                            "write `param [\"weight\", \"bias\"] = …`");
+        auto* word = std::get_if<syntax::Call>(&element.node);
+        bool name = word && !word->has_arguments && !word->path.qualifier;
+        if (name && is_parameter_name(word->path.name.text)) quote(diagnostic, word->path.name);
         return {};
       }
       if (!check_parameter_name(*string, reporter_)) return {};
@@ -251,11 +260,12 @@ std::optional<ParameterSelector> RuleChecker::selector(const syntax::Modifier& w
   for (auto& parameter : rule_->parameters)
     if (parameter.type == names) known.push_back(parameter.name);
   bool forgot_quotes = is_parameter_name(name.text);
-  reporter_.report(
+  auto& diagnostic = reporter_.report(
       Code::unknown_name, name.span, filled("unknown name `{}`", name.text),
       forgot_quotes
           ? filled("write `param \"{}\" = …`", name.text)
           : did_you_mean(name.text, known, "`param` takes a string, a list of strings, or a parameter of type names"));
+  if (forgot_quotes) quote(diagnostic, name);
   return {};
 }
 

@@ -7,6 +7,8 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/language/habits.hpp"
+#include "interpreter/language/kinds.hpp"
 #include "interpreter/language/definition_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
 
@@ -212,6 +214,7 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
     return {};
   }
   auto otherwise = help_for_unknown_target();
+  if (is_kind_word(name)) otherwise = filled("`{0}` is a layer kind, which stands in front: `{0} => epsilon`", name);
   if (is_pack(name)) otherwise = filled("`{0}` is an import: write `{0}.name`", name);
   for (auto& [alias, there] : aliases_)
     if (there && there->targets.contains(name)) otherwise = filled("did you mean `{}.{}`?", alias, name);
@@ -219,6 +222,10 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
   for (auto& row : engines) known.emplace_back(row.word);
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->targets, known);
+  if (auto foreign = help_for_foreign_rule(name); !foreign.empty() && !otherwise.starts_with("did")) {
+    reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name), std::string(foreign));
+    return {};
+  }
   reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),
                   otherwise.starts_with("did") ? otherwise : did_you_mean(name, known, otherwise));
   return {};

@@ -9,6 +9,16 @@ namespace {
 
 constexpr const char* nothing_to_reduce = "leave it out";
 
+// What is reported of a truth value that is used as a number, and the help as an edit.
+void explain_truth(Diagnostic& diagnostic) {
+  auto where = diagnostic.primary.span;
+  auto written = diagnostic.primary.source->text(where);
+  bool one_line = !written.empty() && written.find('\n') == std::string_view::npos;
+  auto text = filled("if {} then 1 else 0", one_line ? written : "c");
+  diagnostic.help = filled("write `{}`", text);
+  if (one_line) diagnostic.fixes = {{diagnostic.help, {{where, text}}}};
+}
+
 }  // namespace
 
 bool accepts(Type parameter, Type argument) {
@@ -36,8 +46,9 @@ bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::strin
     return false;
   }
   if (actual.form == wanted.form) return true;
-  reporter_.report(Code::wrong_type, where, filled("{} takes {}, this is {}", what, describe(wanted), describe(actual)),
-                   actual.form == Form::truth ? "write `if c then 1 else 0`" : "");
+  auto& diagnostic = reporter_.report(
+      Code::wrong_type, where, filled("{} takes {}, this is {}", what, describe(wanted), describe(actual)));
+  if (actual.form == Form::truth) explain_truth(diagnostic);
   return false;
 }
 
@@ -68,9 +79,9 @@ Type SpaceChecker::number(const ExpressionPointer& expression) { return number(i
 Type SpaceChecker::number(Type type, Span where) {
   if (type.is_number()) return type;
   std::string help;
-  if (type.form == Form::truth) help = "write `if c then a else b`";
   if (type.form == Form::stabilizer) help = "a stabilizer is used by `stabilize(z, …)`";
-  reporter_.report(Code::wrong_type, where, filled("{} is no number", describe(type)), help);
+  auto& diagnostic = reporter_.report(Code::wrong_type, where, filled("{} is no number", describe(type)), help);
+  if (type.form == Form::truth) explain_truth(diagnostic);
   return unknown;
 }
 
@@ -239,7 +250,8 @@ bool SpaceChecker::share(const Expression& expression) {
   auto value = evaluate_number(expression, {});
   if (is_share(value)) return true;
   reporter_.report(Code::wrong_type, expression.span, filled("a share lies between 0 and 1, this is {}", value),
-                   "for the largest tenth write `quantile(z, 0.9)`");
+                   value > 1 && value <= 100 ? filled("write `{}`", value / 100)
+                                             : "for the largest tenth write `quantile(z, 0.9)`");
   return false;
 }
 

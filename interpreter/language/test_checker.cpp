@@ -8,6 +8,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/overloaded.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/language/declared_parameters.hpp"
 #include "interpreter/language/mentions.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/spaces.hpp"
@@ -149,8 +150,7 @@ void TestChecker::report_unused(const syntax::Test& written) {
   }
   for (auto& [name, let] : local_.lets)
     if (!mentions.contains(name) && !is_reserved_in_tests(name))
-      reporter_.report(Code::unused, let->name.span, filled("the let `{}` is never used", name),
-                       "use it or leave it out");
+      report_unused_let(*let, reporter_);
 }
 
 }  // namespace ascribe::language

@@ -72,8 +72,11 @@ ExpressionPointer NameResolver::relevance_call(const syntax::Call& call, Clause 
   }
   auto* rules = std::get_if<syntax::Call>(&call.arguments.front().value->node);
   if (!rules) {
-    reporter_.report(Code::wrong_type, call.arguments.front().span, "`relevance` takes a rule or a composite",
-                     "write `relevance(epsilon(0.1))`");
+    auto& argument = *call.arguments.front().value;
+    auto& diagnostic = reporter_.report(Code::wrong_type, call.arguments.front().span,
+                                        "`relevance` takes a rule or a composite", "write `relevance(epsilon(0.1))`");
+    if (auto* quoted = std::get_if<syntax::StringLiteral>(&argument.node))
+      diagnostic.fixes = {{filled("write `{}`", quoted->value), {{argument.span, quoted->value}}}};
     return nullptr;
   }
   auto& name = rules->path.name.text;

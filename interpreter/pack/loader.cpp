@@ -201,9 +201,7 @@ void Loader::load_all(const std::vector<fs::path>& paths, Loaded& out) {
     if (joined.insert(pack.identity).second) join(all, *definitions);
   }
   if (paths.size() == 1 && !packs.empty()) {
-    out.name = packs_[packs[0].identity].name;
-    out.version = packs_[packs[0].identity].version;
-    out.language = packs_[packs[0].identity].language;
+    out.pack = packs_[packs[0].identity];
     out.imports = std::move(imports_);
   }
   // Several files together are no unit that anything could import.
@@ -482,29 +480,6 @@ Survey survey(const fs::path& path, const LoadOptions& options, const Definition
 LoadedImports load_imports(const std::vector<const syntax::File*>& entered, const PackOwners& before,
                            const LoadOptions& options, const Definitions& standard) {
   return Loader(options, standard, before).load_imports(entered);
-}
-
-Loaded load_texts(const std::vector<SourcePointer>& sources, const Definitions* standard) {
-  std::vector<Diagnostic> diagnostics;
-  std::vector<syntax::File> files;
-  std::vector<const syntax::File*> pointers;
-  for (auto& source : sources) files.push_back(parse_file(source, diagnostics));
-  for (auto& file : files) {
-    pointers.push_back(&file);
-    language::refuse_packs(file, diagnostics);
-    for (auto& item : file.items)
-      if (auto* written = std::get_if<syntax::Import>(&item.node))
-        diagnostics.push_back({.code = Code::bad_import,
-                               .message = "a text lies in no folder: its imports lead nowhere",
-                               .primary = {file.source, written->path.span, ""},
-                               .help = "write it into a file and load that"});
-  }
-  auto definitions = language::check(pointers, {standard}, diagnostics);
-  cut(diagnostics);
-  add_fixes(diagnostics);
-  if (has_errors(diagnostics)) throw Error(std::move(diagnostics));
-  return {.definitions = std::make_shared<const Definitions>(std::move(definitions)),
-          .warnings = std::move(diagnostics)};
 }
 
 }  // namespace ascribe

@@ -10,6 +10,7 @@
 #include "grammar/error.hpp"
 #include "grammar/syntax.hpp"
 #include "interpreter/language/definitions.hpp"
+#include "interpreter/language/pack_checker.hpp"
 #include "interpreter/pack/reading.hpp"
 
 namespace ascribe {
@@ -35,8 +36,7 @@ struct PackOwners {
 struct Loaded {
   std::shared_ptr<const language::Definitions> definitions;
   std::vector<Diagnostic> warnings;
-  std::string name{}, version{};        ///< of the pack, where one pack is all that was loaded
-  int language = 0;                     ///< of that pack
+  language::PackInfo pack{};            ///< of the pack, where one pack is all that was loaded
   std::vector<LoadedImport> imports{};  ///< of that pack, in the order of its files
   std::shared_ptr<const PackOwners> packs = std::make_shared<const PackOwners>();  ///< imported ones, too
 };

@@ -112,11 +112,14 @@ Pack::Pack(Loaded loaded)
     : definitions_(std::move(loaded.definitions)),
       packs_(std::move(loaded.packs)),
       warnings_(std::make_shared<const std::vector<Diagnostic>>(std::move(loaded.warnings))),
-      name_(std::move(loaded.name)),
-      version_(std::move(loaded.version)) {}
+      name_(std::move(loaded.pack.name)),
+      version_(std::move(loaded.pack.version)),
+      author_(std::move(loaded.pack.author)),
+      licence_(std::move(loaded.pack.licence)),
+      description_(std::move(loaded.pack.description)) {}
 
 const Pack& Pack::standard() {
-  static const Pack pack(Loaded{standard_definitions(), {}, "", "", 0, {}});
+  static const Pack pack(Loaded{.definitions = standard_definitions(), .warnings = {}});
   return pack;
 }
 

@@ -9,6 +9,7 @@
 #include "grammar/formatter.hpp"
 #include "grammar/overloaded.hpp"
 #include "grammar/parser.hpp"
+#include "grammar/tokens.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
 #include "interpreter/pack/files.hpp"
@@ -18,12 +19,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What sections hold, in their order.
-enum class Sort { rule, composite, function };
+// What sections hold, in their order. `inner` are private definitions of any sort that others use.
+enum class Sort { rule, composite, function, inner };
 
 constexpr struct {
   const char *title, *column;
-} section_words[] = {{"Rules", "Rule"}, {"Composites", "Composite"}, {"Functions", "Function"}};
+} section_words[] = {{"Rules", "Rule"}, {"Composites", "Composite"}, {"Functions", "Function"}, {"Private definitions", "Used by others here"}};
 
 // Sources have no controls but tabs and line ends. One that is no line end to us could be one to a page's readers.
 std::string with_plain_line_ends(std::string_view text) {
@@ -68,6 +69,17 @@ class CanonicalFile {
   }
 
   const std::vector<syntax::Item>& items() const { return file_.items; }
+
+  // The private names that an item's text has.
+  std::set<std::string> private_names(const syntax::Item& item) const {
+    std::set<std::string> out;
+    auto begin = file_.source->text().data();
+    for (auto& token : cut_into_tokens(file_).tokens) {
+      auto at = static_cast<std::size_t>(token.text.empty() ? 0 : token.text.data() - begin);
+      if (item.span.begin <= at && at < item.span.end && language::is_private(token.text)) out.emplace(token.text);
+    }
+    return out;
+  }
 
   std::string code(const syntax::Item& item) const { return std::string(file_.source->text(item.span)); }
 
@@ -124,6 +136,7 @@ struct Found {
   Sort sort;
   std::size_t source;    // from which it is
   std::string called{};  // by an alias, in the same source
+  std::set<std::string> uses{};  // private names
 };
 
 std::string file_name(const Source& source, const fs::path& folder) {
@@ -147,6 +160,8 @@ class Collector {
     };
     note(Inside::definitions(from.pack).targets);
     note(Inside::definitions(from.pack).functions);
+    for (auto& [name, place] : Inside::definitions(from.pack).hidden)
+      files.emplace(file_name(*place.source, from.folder), place.source);
     source_ = number;
     for (auto& [name, source] : files) {
       CanonicalFile file(source);
@@ -158,11 +173,12 @@ class Collector {
   void add(const syntax::Item& item, const CanonicalFile& file, const std::string& file_name) {
     auto add_written = overloaded{
         [&](const syntax::Rule& rule) {
-          if (add(Sort::rule, "rule", rule, item, file, file_name) && rule.alias) note_alias(*rule.alias, file);
+          add(Sort::rule, "rule", rule, item, file, file_name);
+          if (rule.alias) note_alias(*rule.alias, file);
         },
         [&](const syntax::Composite& composite) {
-          if (add(Sort::composite, "composite", composite, item, file, file_name) && composite.alias)
-            note_alias(*composite.alias, file);
+          add(Sort::composite, "composite", composite, item, file, file_name);
+          if (composite.alias) note_alias(*composite.alias, file);
         },
         [&](const syntax::Function& function) { add(Sort::function, "fn", function, item, file, file_name); },
         [](const OneOf<syntax::Test, syntax::Pack, syntax::Import> auto&) {}};
@@ -170,10 +186,9 @@ class Collector {
   }
 
   template <typename Written>
-  bool add(Sort sort, std::string_view keyword, const Written& written, const syntax::Item& item,
+  void add(Sort sort, std::string_view keyword, const Written& written, const syntax::Item& item,
            const CanonicalFile& file, const std::string& file_name) {
     auto& name = written.name.text;
-    if (language::is_private(name)) return false;
     found_.push_back({{.name = name,
                        .anchor = "",
                        .signature = with_plain_line_ends(file.signature(keyword, name, written.parameters)),
@@ -181,9 +196,10 @@ class Collector {
                        .documentation = language::read_doc_comment(with_plain_line_ends(item.documentation)),
                        .file = file_name,
                        .code = with_plain_line_ends(file.code(item))},
-                      sort,
-                      source_});
-    return true;
+                      language::is_private(name) ? Sort::inner : sort,
+                      source_,
+                      "",
+                      file.private_names(item)});
   }
 
   void note_alias(const syntax::Call& call, const CanonicalFile& file) {
@@ -195,12 +211,35 @@ class Collector {
   std::size_t source_ = 0;
 };
 
+// Leaves out private definitions that no public one uses, directly or through other private ones.
+void leave_out_unused(std::vector<Found>& found) {
+  using Name = std::pair<std::size_t, std::string>;
+  std::set<Name> used;
+  std::vector<Name> open;
+  auto note = [&](const Found& each) {
+    for (auto& name : each.uses)
+      if (used.emplace(each.source, name).second) open.emplace_back(each.source, name);
+  };
+  for (auto& each : found)
+    if (each.sort != Sort::inner) note(each);
+  while (!open.empty()) {
+    auto name = std::move(open.back());
+    open.pop_back();
+    for (auto& each : found)
+      if (each.sort == Sort::inner && Name(each.source, each.definition.name) == name) note(each);
+  }
+  std::erase_if(found, [&](auto& each) {
+    return each.sort == Sort::inner && !used.contains({each.source, each.definition.name});
+  });
+}
+
 }  // namespace
 
 Page make_page(std::string title, const std::string& introduction, const std::vector<PageSource>& sources) {
   std::vector<Found> found;
   for (std::size_t i = 0; i < sources.size(); ++i) Collector(found).add(sources[i], i);
 
+  leave_out_unused(found);
   std::stable_sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.sort < b.sort; });
 
   Page page{std::move(title), with_plain_line_ends(introduction), {}};
@@ -208,7 +247,7 @@ Page make_page(std::string title, const std::string& introduction, const std::ve
   anchors.add(page.title);
   std::map<std::pair<std::size_t, std::string>, std::string> targets;  // anchors of a source's rules and composites
   for (std::size_t i = 0; i < found.size(); ++i) {
-    auto& [definition, sort, source, called] = found[i];
+    auto& [definition, sort, source, called, uses] = found[i];
     if (i == 0 || sort != found[i - 1].sort) {
       auto& words = section_words[static_cast<std::size_t>(sort)];
       page.sections.push_back({words.title, anchors.add(words.title), words.column, {}});

@@ -48,7 +48,8 @@ struct PageSource {
   std::filesystem::path folder{};
 };
 
-/// Names that cannot be asked of a pack, because they begin with `_`, are left out. Anchors are what GitHub makes from
+/// Names that cannot be asked of a pack, because they begin with `_`, are left out, but for those that public definitions
+/// use: these have a section of their own, so that every name of a formula is explained on the page. Anchors are what GitHub makes from
 /// the headings of `markdown(page)`.
 Page make_page(std::string title, const std::string& introduction, const std::vector<PageSource>& sources);
 

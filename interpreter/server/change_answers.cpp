@@ -70,12 +70,10 @@ Json code_actions(const Asked& asked) {
              return kind == word || kind.starts_with(word + ".");
            });
   };
-  std::vector<Edit> all;
   for (auto* each : diagnostics_of(in.project(), *in.page())) {
     if (each->primary.source != in.page()->source) continue;
     bool here = each->primary.span.begin <= within.end && within.begin <= each->primary.span.end;
     for (auto& fix : each->fixes) {
-      if (fix.sure) all.insert(all.end(), fix.edits.begin(), fix.edits.end());
       if (!here || !wanted("quickfix")) continue;
       out.push_back({{"title", fix.title},
                      {"kind", "quickfix"},
@@ -84,14 +82,11 @@ Json code_actions(const Asked& asked) {
                      {"edit", workspace_edit(asked, {{in.uri, edits(fix.edits, in.lines)}})}});
     }
   }
-  std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.span.begin < b.span.begin; });
-  std::vector<Edit> apart;
-  for (auto& each : all)
-    if (apart.empty() || apart.back().span.end <= each.span.begin) apart.push_back(each);
-  if (!apart.empty() && wanted("source.fixAll"))
+  auto sure = sure_edits(in.project().diagnostics, *in.page()->source);
+  if (!sure.empty() && wanted("source.fixAll"))
     out.push_back({{"title", "Mend whatever is sure"},
                    {"kind", "source.fixAll"},
-                   {"edit", workspace_edit(asked, {{in.uri, edits(apart, in.lines)}})}});
+                   {"edit", workspace_edit(asked, {{in.uri, edits(sure, in.lines)}})}});
   return out;
 }
 

@@ -92,7 +92,7 @@ TEST_CASE("packs and files that are loaded together join their public names") {
   CHECK(messages(disk, {"acme", "mine.rule", "other", "mine.rule", "acme"}) == "");
   auto loaded = load({"acme", "mine.rule", "other"}, from(disk));
   CHECK(loaded.definitions->targets.size() == 3);
-  CHECK(loaded.name.empty());
+  CHECK(loaded.pack.name.empty());
   CHECK(messages(disk, {"acme", "private.rule"}) == "private.rule:1:28 A0805 `_own` stays inside its pack\n");
   CHECK(messages(disk, {"acme", "twice.rule"}) == "twice.rule:1:6 A0205 `one` is defined twice\n");
   CHECK(messages(disk, {"acme", "clash"}) == "clash/pack.rule:1:48 A0205 two of the packs define `one`\n");
@@ -181,6 +181,27 @@ TEST_CASE("pack.rule says which pack it is, which version, which language") {
   CHECK_THAT(mistakes("pack rule { version = \"1.0.0\"; language = 1 }"), Contains("A0106"));
   CHECK(mistakes("pack a { version = \"1.0.0\" language = }") ==
         "acme/pack.rule:1:39 A0101 expected an expression, found `}`\n");
+}
+
+TEST_CASE("a pack says who wrote it, its licence and what it is for") {
+  auto head = [](const std::string& more) { return "pack acme { version = \"1.0.0\"; language = 2; " + more + " }\n"; };
+  test::Folder folder;
+  folder.file("pack.rule", head("author = \"Ada <ada@example.org>\"; licence = \"MIT OR Apache-2.0\"; description = \"Soft\""));
+  auto pack = Pack::load(folder.path);
+  CHECK(pack.author() == "Ada <ada@example.org>");
+  CHECK(pack.licence() == "MIT OR Apache-2.0");
+  CHECK(pack.description() == "Soft");
+  CHECK(Pack::standard().licence().empty());
+  for (auto* licence : {"MIT", "GPL-3.0-or-later WITH GCC-exception-3.1", "(MIT OR GPL-2.0+) AND LicenseRef-ours"})
+    CHECK(mistakes(head("licence = \"" + std::string(licence) + "\"")) == "");
+  for (auto* licence : {"", "GPL 3", "MIT OR", "(MIT", "MIT, really", "OR MIT", "()"})
+    CHECK_THAT(mistakes(head("licence = \"" + std::string(licence) + "\"")),
+               Contains("A0803 `licence` takes an SPDX expression in a string"));
+  CHECK_THAT(mistakes(head("author = 3")), Contains("A0803 `author` takes a text in a string"));
+  CHECK_THAT(mistakes(head("description = \" \"")), Contains("A0803 `description` takes a text in a string"));
+  CHECK_THAT(mistakes(head("author = [\"Ada\"]")), Contains("A0803 `author` takes a text in a string"));
+  Memory american(std::map<std::string, std::string>{{"a/pack.rule", head("license = \"MIT\"")}});
+  CHECK_THROWS_WITH(load({"a"}, from(american)), Contains("did you mean `licence`?"));
 }
 
 TEST_CASE("a pack in a newer language says so, and nothing else") {

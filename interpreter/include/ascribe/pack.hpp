@@ -190,6 +190,11 @@ class ASCRIBE_EXPORT Pack {
   /// What pack.rule says: `acme`, `1.2.0`. Empty unless one pack is what was loaded.
   const std::string& name() const { return name_; }
   const std::string& version() const { return version_; }
+  /// What it says besides, as it is written: "Ada Lovelace", an SPDX expression ("MIT OR Apache-2.0"), a line on what the
+  /// pack is for. Each is empty where pack.rule leaves it out.
+  const std::string& author() const { return author_; }
+  const std::string& licence() const { return licence_; }
+  const std::string& description() const { return description_; }
 
   /// What is worth knowing about the files, imported ones included, although they are sound.
   const std::vector<Diagnostic>& warnings() const { return *warnings_; }
@@ -201,7 +206,7 @@ class ASCRIBE_EXPORT Pack {
   std::shared_ptr<const language::Definitions> definitions_;
   std::shared_ptr<const PackOwners> packs_;
   std::shared_ptr<const std::vector<Diagnostic>> warnings_;
-  std::string name_, version_;
+  std::string name_, version_, author_, licence_, description_;
   struct Origin;
   std::shared_ptr<const Origin> origin_;  // null where there is nothing to reload
 };
