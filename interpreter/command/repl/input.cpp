@@ -110,14 +110,14 @@ std::optional<Entered> InputReader::parse(bool at_end) {
   if (!text.empty() && text.back() == '\n') text.pop_back();
   auto source = std::make_shared<Source>(name, std::move(text), naming_ == Naming::by_number ? 1 : first_line_);
   std::vector<Diagnostic> mistakes;
-  auto parsed = parse_input(source, mistakes);
+  auto [parsed, indexings] = parse_session_input(source, mistakes);
   if (parsed.incomplete && !at_end) {
     tried_ = text_.size();
     return {};
   }
   ++inputs_;
   drop();
-  return Entered{source, false, std::move(parsed.input), std::move(mistakes)};
+  return Entered{source, false, std::move(parsed.input), std::move(mistakes), std::move(indexings)};
 }
 
 }  // namespace ascribe::repl

@@ -9,6 +9,7 @@
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/syntax.hpp"
+#include "interpreter/command/repl/indexing.hpp"
 
 namespace ascribe::repl {
 
@@ -18,6 +19,7 @@ struct Entered {
   bool is_command = false;  ///< the line begins with `:`
   std::optional<syntax::Input> tree{};
   std::vector<Diagnostic> mistakes{};
+  std::vector<Indexing> indexings{};
 };
 
 class InputReader {

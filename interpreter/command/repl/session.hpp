@@ -48,7 +48,8 @@ class Session {
 
  private:
   Answer guarded(const std::function<void(Answer&)>& action);
-  void run_parts(const SourcePointer& source, syntax::Input input, Answer& answer);
+  void run_parts(const SourcePointer& source, syntax::Input input, const std::vector<Indexing>& indexings,
+                 Answer& answer);
   void run_command(const SourcePointer& source, Answer& answer);
   void define(State& state, std::vector<syntax::Item> items, const SourcePointer& source, Answer& answer);
   void assign(State& state, const syntax::Name& name, Value value, const SourcePointer& source) const;

@@ -56,29 +56,6 @@ language::Definitions part_of(language::Definitions definitions, const fs::path&
   return definitions;
 }
 
-// The expression behind a command, with places in the whole line.
-syntax::Statement expression_of(const SourcePointer& line, Span argument) {
-  // Blanks in the place of the command: what is written stays where it was.
-  auto text = std::string(line->text());
-  std::fill(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(argument.begin), ' ');
-  text.resize(argument.end);
-  auto first_line = line->position(0).line;
-  auto source = std::make_shared<Source>(line->name(), std::move(text), first_line);
-  std::vector<Diagnostic> mistakes;
-  auto parsed = parse_input(source, mistakes);
-  for (auto& each : mistakes)
-    if (each.primary.source == source) each.primary.source = line;
-  if (!mistakes.empty()) throw Error(std::move(mistakes));
-  auto* statement = parsed.input && parsed.input->parts.size() == 1
-                        ? std::get_if<syntax::Statement>(&parsed.input->parts.front())
-                        : nullptr;
-  if (statement && !statement->name) return std::move(*statement);
-  throw Error({.code = Code::usage,
-               .message = "one expression is needed here",
-               .primary = {line, argument, ""},
-               .help = "definitions and values are entered by themselves"});
-}
-
 }  // namespace
 
 void Session::run_command(const SourcePointer& source, Answer& answer) {
@@ -197,8 +174,10 @@ void Session::save(const CommandLine& line, Answer& answer) {
 }
 
 void Session::type(const CommandLine& line, Answer& answer) {
-  auto statement = expression_of(line.source, line.argument);
-  answer.text = Evaluator(state_, line.source, {}).type(*statement.value) + "\n";
+  auto [statement, indexings] = expression_of(line.source, line.argument);
+  Evaluator evaluator(state_, line.source, {});
+  evaluator.prepare(statement, indexings, /*evaluated=*/false);
+  answer.text = evaluator.type(*statement.value) + "\n";
 }
 
 void Session::plan(const CommandLine& line, Answer& answer) {
@@ -232,13 +211,12 @@ void Session::plan(const CommandLine& line, Answer& answer) {
     wrong.primary = {line.source, {begin, begin + kind.size()}, ""};
     throw Error(wrong);
   }
-  auto statement = expression_of(line.source, {line.argument.begin, line.argument.begin + end});
+  auto statement = expression_of(line.source, {line.argument.begin, line.argument.begin + end}).first;
   auto rules = Evaluator(state_, line.source, {}).rules(*statement.value);
   answer.text = command::plans_as_text(rules, question);
 }
 
 void Session::time(const CommandLine& line, Answer& answer) {
-  auto statement = expression_of(line.source, line.argument);
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
   constexpr std::size_t most_runs = 10;
@@ -250,6 +228,8 @@ void Session::time(const CommandLine& line, Answer& answer) {
     auto fresh = state_;
     fresh.output = nullptr;  // what was computed before would be no time at all
     Evaluator evaluator(fresh, line.source, {screen(), guard_->stop()});
+    auto [statement, indexings] = expression_of(line.source, line.argument);
+    evaluator.prepare(statement, indexings);
     (void)evaluator.evaluate(*statement.value, /*whole=*/true);
     seconds.push_back(Seconds(Clock::now() - before).count());
     guard_->check();
