@@ -12,13 +12,14 @@ using namespace ascribe;
 using Catch::VectorContains;
 using test::Entering;
 using test::Folder;
+using test::texts;
 
 namespace {
 
 using Words = std::vector<std::string>;
 
 Words words(const Entering& entering, const std::string& line, const std::string& before = "") {
-  return repl::complete(entering.session.state(), before, line, line.size()).words;
+  return texts(repl::complete(entering.session.state(), before, line, line.size()));
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ TEST_CASE("names of everything that can be used are completed") {
   CHECK(words(enter, "").empty());
   auto found = repl::complete(enter.session.state(), "", "2 * phot + 1", 8);
   CHECK(found.begin == 4);
-  CHECK(found.words == Words{"photograph"});
+  CHECK(texts(found) == Words{"photograph"});
 }
 
 TEST_CASE("names of arguments are completed where an argument begins") {

@@ -130,23 +130,25 @@ class EditingReader : public LineReader {
     return CC_REDISPLAY;
   }
 
-  // The words below the line, in columns.
-  static void show(const std::vector<std::string>& words) {
-    constexpr std::size_t most = 120;
+  // The words below the line: in columns, or where they are few and there is something to say about them, a line each.
+  static void show(const std::vector<Completion::Word>& words) {
+    constexpr std::size_t most = 120, few = 24;
     winsize size{};
     std::size_t columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
     std::size_t width = 0;
     auto count = std::min(words.size(), most);
-    for (std::size_t i = 0; i < count; ++i) width = std::max(width, text_width(words[i]) + 2);
-    auto per_line = std::max<std::size_t>(1, columns / std::max<std::size_t>(width, 1));
+    for (std::size_t i = 0; i < count; ++i) width = std::max(width, text_width(words[i].text) + 2);
+    bool told = count <= few && std::any_of(words.begin(), words.end(), [](auto& each) { return !each.detail.empty(); });
+    auto per_line = told ? 1 : std::max<std::size_t>(1, columns / std::max<std::size_t>(width, 1));
     std::string out = "\n";
     for (std::size_t i = 0; i < count; ++i) {
+      auto& [text, detail] = words[i];
+      out += text;
       bool last = i + 1 == count || (i + 1) % per_line == 0;
-      out += words[i];
-      if (last)
-        out += "\n";
-      else
-        out.append(width - text_width(words[i]), ' ');
+      bool fits = told && width + text_width(detail) < columns;
+      if (!last || (fits && !detail.empty())) out.append(width - text_width(text), ' ');
+      if (fits) out += detail;
+      if (last) out += "\n";
     }
     if (count < words.size()) out += "… and " + std::to_string(words.size() - count) + " more\n";
     std::fputs(out.c_str(), stdout);

@@ -8,6 +8,7 @@
 #include "grammar/explanation.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/command/repl/assistance.hpp"
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
@@ -15,7 +16,6 @@
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/doc_comment.hpp"
-#include "interpreter/pack/page.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -168,57 +168,8 @@ std::string text_of(const Topic& topic) {
   return std::string(topic.text) + "\n";
 }
 
-std::vector<PageSource> sources(const State& state, bool standard) {
-  if (standard) return {{Pack::standard(), "std"}};
-  return {{state.definitions.loaded(), ""}};
-}
-
-std::string text_of(const language::DocComment& documentation) {
-  std::string out;
-  if (!documentation.description.empty()) out += "\n" + documentation.description + "\n";
-  for (auto& label : language::doc_labels())
-    for (auto text : documentation.texts(label.label)) out += filled("\n{}: {}\n", label.word, text);
-  return out;
-}
-
-// A definition that was loaded, or a standard one, as its page has it.
-std::string documented(const State& state, bool standard, const std::string& name) {
-  auto page = make_page("", "", sources(state, standard));
-  for (auto& section : page.sections)
-    for (auto& each : section.definitions)
-      if (each.name == name) return each.code + "\n" + text_of(each.documentation);
-  return "";
-}
-
 const std::string& documentation_of(const language::Definition& definition) {
   return std::visit([](auto& each) -> const std::string& { return each->documentation; }, definition);
-}
-
-// What an import leads to, `acme.zplus`: how it is called and what it says about itself.
-std::string imported(const State& state, const std::string& name) {
-  auto& imports = state.definitions.imports();
-  auto dot = std::min(name.find('.'), name.size());
-  auto found = imports.find(name.substr(0, dot));
-  if (dot == name.size() || found == imports.end()) return "";
-  auto& targets = found->second->targets;
-  auto& functions = found->second->functions;
-  if (auto target = targets.find(name.substr(dot + 1)); target != targets.end())
-    return signature(target->second) + "\n" + text_of(language::read_doc_comment(documentation_of(target->second)));
-  if (auto function = functions.find(name.substr(dot + 1)); function != functions.end())
-    return signature(*function->second) + "\n";
-  return "";
-}
-
-std::string definition(const State& state, std::string name) {
-  bool standard = name.starts_with("std.");
-  if (standard) name.erase(0, 4);
-  if (!standard) {
-    for (auto& each : state.definitions.entered())
-      if (each->name == name) return each->text + "\n";
-    if (auto found = documented(state, false, name); !found.empty()) return found;
-  }
-  if (auto found = imported(state, name); !found.empty()) return found;
-  return documented(state, true, name);
 }
 
 std::vector<Diagnostic> messages_of(const std::string& text) {
@@ -236,19 +187,18 @@ std::string page_of(const State& state, const std::string& topic) {
   for (auto& each : topics)
     if (each.name == name) return text_of(each);
   std::string out;
+  auto add = [&](const std::string& text) { out += (out.empty() || text.empty() ? "" : "\n") + text; };
+  for (auto& each : state.definitions.entered())
+    if (each->name == name && topic == name) add(each->text + "\n");
+  auto known = topic == name && out.empty() ? about(state, name) : "";
   // One word may be several things: `sum` is a function and a layer.
-  if (topic.starts_with(':') || definition(state, name).empty())
+  if (known.empty() && out.empty())
     for (auto& each : commands())
-      if (each.name == name) out += filled(":{} {}\n  {}\n", each.name, each.arguments, each.summary);
-  if (auto* call = find_session_call(name)) out += filled("{}\n  {}\n", call->signature, call->documentation);
-  if (auto* builtin = language::find_builtin(name))
-    out += filled("{}\n  {}\n", builtin->signature, builtin->documentation);
-  if (auto* layer = language::find_buildable_layer(name)) out += filled("{}\n  a layer of models\n", signature(*layer));
-  auto defined = definition(state, name);
-  if (!out.empty() && !defined.empty()) out += "\n";
-  out += defined;
+      if (each.name == name) add(filled(":{} {}\n  {}\n", each.name, each.arguments, each.summary));
+  if (auto* call = find_session_call(name)) add(filled("{}\n  {}\n", call->signature, call->documentation));
+  add(known);
   if (auto value = state.values.find(name); value != state.values.end())
-    out += filled("{}: {}\n", name, summary(value->second));
+    add(filled("{}: {}\n", name, summary(value->second)));
   return out;
 }
 

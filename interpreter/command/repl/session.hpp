@@ -10,6 +10,7 @@
 
 #include "grammar/diagnostic.hpp"
 #include "interpreter/command/repl/commands.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/input.hpp"
 #include "interpreter/command/repl/limits.hpp"
 #include "interpreter/command/repl/picture.hpp"
@@ -68,7 +69,11 @@ class Session {
   void type(const CommandLine& line, Answer& answer);
   void plan(const CommandLine& line, Answer& answer);
   void time(const CommandLine& line, Answer& answer);
+  void layers(const CommandLine& line, Answer& answer);
+  void labels(const CommandLine& line, Answer& answer);
+  void write(const CommandLine& line, Answer& answer);
   void reset(const CommandLine& line, Answer& answer);
+  Result evaluated(const CommandLine& line, Span expression, Answer& answer);
 
   SessionOptions options_;
   State state_;
