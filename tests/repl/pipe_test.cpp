@@ -22,7 +22,7 @@ TEST_CASE("what is piped in is run, without prompts") {
                            "# a script\n"
                            "rule twice {\n  backward = 2 * R\n}\n\n"
                            "layer = relu; x = [[1, 2]]\n"
-                           "relevance(twice)\n"
+                           "relevance(twice, target = \"all\")\n"
                            "sum(y) == 3");
   CHECK(outcome.code == 0);
   CHECK(outcome.err == "");

@@ -110,13 +110,13 @@ TEST_CASE("definitions are entered over several lines, replaced, and in front of
   CHECK(enter("  backward = scale * R\n}").text == "rule mine(scale = 2)\n");
   CHECK(enter("fn doubled(z) = 2 * z").text == "fn doubled(z)\n");
   enter("layer = relu; x = [[1, 2]]");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[2, 4]]"));
   CHECK_THAT(enter("doubled(x)").text, Contains("[[2, 4]]"));
   enter("rule mine { backward = 5 * R }");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[ 5, 10]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[ 5, 10]]"));
   enter("rule pass { backward = 7 * R }");
-  CHECK_THAT(enter("relevance(pass)").text, Contains("[[ 7, 14]]"));
-  CHECK_THAT(enter("relevance(std.pass)").text, Contains("[[1, 2]]"));
+  CHECK_THAT(enter("relevance(pass, target = \"all\")").text, Contains("[[ 7, 14]]"));
+  CHECK_THAT(enter("relevance(std.pass, target = \"all\")").text, Contains("[[1, 2]]"));
 }
 
 TEST_CASE("every mistake has its code and place, and changes nothing") {
@@ -185,7 +185,7 @@ TEST_CASE("every mistake has its code and place, and changes nothing") {
   CHECK(after.model == before.model);
   CHECK(tensor(enter, "x").sizes() == at::IntArrayRef({1, 2}));
   CHECK(&after.definitions.own() == &before.definitions.own());
-  CHECK_THAT(enter("relevance(all)").text, StartsWith("float64 [1, 2]"));
+  CHECK_THAT(enter("relevance(all, target = 1)").text, StartsWith("float64 [1, 2]"));
 }
 
 TEST_CASE("a definition has the messages that it has in a file") {

@@ -85,6 +85,7 @@ std::string about(const State& state, const std::string& name) {
   std::string out;
   std::set<std::string> told;
   for (auto& [before, behind] : contexts) {
+    if (std::string_view(before).ends_with(": ") && name.find('.') != std::string::npos) continue;  // no type
     auto place = place_of_text(state, before + name + behind);
     auto found = assist::hover(place.project, place.page, place.begin + std::string_view(before).size() + name.size());
     if (found && told.insert(found->text).second) out += (out.empty() ? "" : "\n") + plain(found->text);

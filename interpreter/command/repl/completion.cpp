@@ -278,6 +278,12 @@ std::string Completion::common() const {
 
 Completion complete(const State& state, std::string_view before, std::string_view line, std::size_t cursor) {
   auto text = line.substr(0, cursor);
+  if (auto end = text.rfind('\n'); end != std::string_view::npos) {  // the editor holds several lines
+    auto out = complete(state, std::string(before) + std::string(text.substr(0, end + 1)), line.substr(end + 1),
+                        cursor - end - 1);
+    out.begin += end + 1;
+    return out;
+  }
   auto colon = text.find_first_not_of(" \t");
   bool command = before.empty() && colon != std::string_view::npos && text[colon] == ':';
   if (command)

@@ -185,7 +185,7 @@ std::string page_of(const State& state, const std::string& topic) {
   if (auto number = name.starts_with('A') ? read_code(name) : std::nullopt)
     if (auto* page = find_explanation(static_cast<Code>(*number))) return render_explanation(*page, messages_of);
   for (auto& each : topics)
-    if (each.name == name) return text_of(each);
+    if (each.name == topic) return text_of(each);
   std::string out;
   auto add = [&](const std::string& text) { out += (out.empty() || text.empty() ? "" : "\n") + text; };
   for (auto& each : state.definitions.entered())

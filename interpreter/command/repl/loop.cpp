@@ -22,6 +22,16 @@ void print(const Answer& answer) {
     std::cerr << render_text(answer.messages, command::wants_colour(STDERR_FILENO)) << std::flush;
 }
 
+template <typename Visit>
+void for_each_line(std::string_view lines, const Visit& visit) {
+  while (true) {
+    auto end = lines.find('\n');
+    visit(lines.substr(0, end));
+    if (end == std::string_view::npos) return;
+    lines.remove_prefix(end + 1);
+  }
+}
+
 // ------------------------------------------------------------------------------------------------------ at a terminal
 
 class Terminal {
@@ -34,7 +44,12 @@ class Terminal {
     auto completer = [this](std::string_view line, std::size_t cursor) {
       return complete(session_.state(), input_.text(), line, cursor);
     };
-    reader_ = editing_reader(signals_, completer, history_);
+    auto is_whole = [](std::string_view lines) {
+      InputReader reader(InputReader::Naming::by_number);
+      for_each_line(lines, [&](std::string_view line) { reader.add(line); });
+      return !reader.is_open();
+    };
+    reader_ = editing_reader(signals_, completer, is_whole, history_);
     if (!reader_) reader_ = plain_reader(signals_, answers_are_seen ? STDOUT_FILENO : STDERR_FILENO);
   }
 
@@ -46,7 +61,8 @@ class Terminal {
     bool goes_on = true;
     while (goes_on && !signals_.ending()) {
       signals_.forget();
-      auto line = reader_->read(input_.is_open() ? ". " : "> ");
+      auto line = reader_->read(input_.is_open() ? ". " : "> ", entry_);
+      if (line.anew) drop();
       if (line.end == Line::End::line)
         goes_on = enter(line.text);
       else if (line.end == Line::End::interrupt)
@@ -54,19 +70,41 @@ class Terminal {
       else
         goes_on = end();
     }
+    remember();
     constexpr int by_signal = 128;
     return signals_.ending() ? by_signal + signals_.ending() : command::fine;
   }
 
  private:
-  bool enter(const std::string& line) {
-    if (history_.add(line)) reader_->remember(line);
-    auto entered = input_.add(line);
-    return !entered || show(session_.run(std::move(*entered)));
+  // A line, or the lines that were pasted as one input.
+  bool enter(const std::string& lines) {
+    std::vector<Entered> entered;
+    for_each_line(lines, [&](std::string_view line) {
+      entry_ += line;
+      entry_ += '\n';
+      if (auto whole = input_.add(line)) entered.push_back(std::move(*whole));
+    });
+    bool several = lines.find('\n') != std::string::npos;
+    if (input_.is_open() && !(several && !entered.empty())) return true;
+    if (auto rest = input_.finish()) entered.push_back(std::move(*rest));
+    remember();
+    return entered.empty() || show(session_.run(std::move(entered)));
+  }
+
+  // What was entered goes into the history as one.
+  void remember() {
+    if (history_.add(entry_)) reader_->remember(history_.entries().back());
+    entry_.clear();
+  }
+
+  void drop() {
+    input_.drop();
+    entry_.clear();
   }
 
   void clear() {
-    input_.drop();
+    remember();
+    drop();
     std::cout << "\n" << std::flush;  // the terminal, or the editor, has shown a ^C
   }
 
@@ -74,6 +112,7 @@ class Terminal {
   bool end() {
     std::cout << "\n" << std::flush;
     if (signals_.ending() || !input_.is_open()) return false;
+    remember();
     auto entered = input_.finish();
     return !entered || show(session_.run(std::move(*entered)));
   }
@@ -91,6 +130,7 @@ class Terminal {
   Signals signals_;
   Session session_;
   InputReader input_{InputReader::Naming::by_number};
+  std::string entry_;  // the lines that it has so far
   History history_;
   std::unique_ptr<LineReader> reader_;
 };

@@ -50,6 +50,27 @@ Answer Session::run(Entered entered) {
   });
 }
 
+Answer Session::run(std::vector<Entered> entered) {
+  for (auto& each : entered)
+    if (!each.mistakes.empty()) return run(std::move(each));
+  auto before = state_;
+  Answer out;
+  for (auto& each : entered) {
+    auto answer = run(std::move(each));
+    if (answer.failed || answer.interrupted) {
+      state_ = std::move(before);
+      if (answer.failed && entered.size() > 1 && answer.messages.front().note.empty())
+        answer.messages.front().note = "all that was entered with it is as if it had not been";
+      return answer;
+    }
+    out.text += answer.text;
+    out.messages.insert(out.messages.end(), answer.messages.begin(), answer.messages.end());
+    out.quits = answer.quits;
+    if (out.quits) break;
+  }
+  return out;
+}
+
 Answer Session::load(const std::vector<fs::path>& paths) {
   return guarded([&](Answer& answer) { load(paths, answer); });
 }

@@ -42,6 +42,8 @@ class Session {
   explicit Session(SessionOptions options = {});
 
   Answer run(Entered entered);
+  /// Inputs that were entered as one: where one of them has a mistake, nothing of them has changed anything.
+  Answer run(std::vector<Entered> entered);
   /// Loads rule files and packs, as `:load` does.
   Answer load(const std::vector<std::filesystem::path>& paths);
 
