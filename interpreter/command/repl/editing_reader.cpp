@@ -54,6 +54,8 @@ class EditingReader : public LineReader {
              {"ascribe-enter", &EditingReader::enter, "ends a line, or an input of several", {"^M", "^J"}},
              {"ascribe-break", &EditingReader::insert_break, "begins a new line of the same input", {"\\e^M", "\\e^J"}},
              {"ascribe-paste", &EditingReader::paste, "takes what is pasted as one piece", {"\\e[200~"}},
+             {"ascribe-begin", &EditingReader::to_begin, "to the line's begin", {"^A"}},
+             {"ascribe-end", &EditingReader::to_end, "to the line's end", {"^E"}},
              {"ascribe-up", &EditingReader::up, "to the line above, or the input before", {"\\e[A", "\\eOA", "^P"}},
              {"ascribe-down", &EditingReader::down, "to the line below, or the next input", {"\\e[B", "\\eOB", "^N"}}}) {
       el_set(editor_, EL_ADDFN, name, what, does);
@@ -230,6 +232,20 @@ class EditingReader : public LineReader {
     auto place = std::min(target + (cursor - begin), end);
     el_cursor(editor, static_cast<int>(place) - static_cast<int>(cursor));
     return true;
+  }
+
+  static unsigned char to_begin(EditLine* editor, int) {
+    auto* line = el_wline(editor);
+    int back = 0;
+    while (line->cursor - back > line->buffer && line->cursor[-back - 1] != L'\n') ++back;
+    el_cursor(editor, -back);
+    return CC_CURSOR;
+  }
+
+  static unsigned char to_end(EditLine* editor, int) {
+    auto* line = el_wline(editor);
+    el_cursor(editor, static_cast<int>(std::find(line->cursor, line->lastchar, L'\n') - line->cursor));
+    return CC_CURSOR;
   }
 
   static unsigned char up(EditLine* editor, int) {

@@ -456,8 +456,13 @@ at::Tensor Evaluator::relevance(const Composite& rules) {
 
 std::string Evaluator::string(const syntax::Expression& written, const char* what) const {
   if (auto* text = std::get_if<syntax::StringLiteral>(&written.node)) return text->value;
+  // In quotes, where it stands.
+  auto text = std::string(source_->text());
+  constexpr std::size_t short_enough = 80;
+  bool shown = text.size() <= short_enough && text.find_first_of("\n`\"") == std::string::npos;
+  text.insert(written.span.end, "\"").insert(written.span.begin, "\"");
   throw refusal(Code::wrong_type, written.span, filled("{} is a string", what),
-                "write it in double quotes: `\"net.pt2\"`");
+                shown ? filled("write `{}`", text) : "write it in double quotes");
 }
 
 bool Evaluator::is_model(const syntax::Expression& written) const {

@@ -100,12 +100,12 @@ Entered InputReader::whole(bool command) {
   if (!text.empty() && text.back() == '\n') text.pop_back();
   auto source = naming_ == Naming::by_number
                     ? std::make_shared<Source>("input:" + std::to_string(inputs_), std::move(text))
-                    : std::make_shared<Source>("<stdin>", std::move(text), first_line_);
+                    : std::make_shared<Source>(name_, std::move(text), first_line_);
   return {std::move(source), command};
 }
 
 std::optional<Entered> InputReader::parse(bool at_end) {
-  auto name = naming_ == Naming::by_number ? "input:" + std::to_string(inputs_ + 1) : "<stdin>";
+  auto name = naming_ == Naming::by_number ? "input:" + std::to_string(inputs_ + 1) : name_;
   auto text = text_;
   if (!text.empty() && text.back() == '\n') text.pop_back();
   auto source = std::make_shared<Source>(name, std::move(text), naming_ == Naming::by_number ? 1 : first_line_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/command/repl/advice.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -25,7 +26,8 @@ Answer Session::guarded(const std::function<void(Answer&)>& action) {
     answer.interrupted = guard.was_interrupted();
     if (answer.interrupted) return;
     answer.failed = true;
-    answer.messages = guard.passed_limit() ? std::vector{guard.diagnostic()} : std::move(mistakes);
+    answer.messages = guard.passed_limit() ? std::vector{guard.diagnostic()}
+                                           : advised(std::move(mistakes), state_, options_.loading);
   };
   try {
     action(answer);
