@@ -39,9 +39,10 @@ Run add_repl(CLI::App& app) {
   auto options = std::make_shared<ReplOptions>();
   command->add_option("PATH", options->paths, "rule files and packs that are loaded first")->type_name("FILE.rule|DIR");
   command
-      ->add_option("--script", options->script,
-                   "runs what stands in a file, or for - on standard input, up to the first mistake: then the exit code "
-                   "is 1. There is no prompt")
+      ->add_option(
+          "--script", options->script,
+          "runs what stands in a file, or for - on standard input, up to the first mistake: then the exit code "
+          "is 1. There is no prompt")
       ->type_name("FILE")
       ->expected(1);
   command->add_option("--time", options->seconds, "seconds that one evaluation may take (default: 300)")

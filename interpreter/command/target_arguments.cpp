@@ -38,10 +38,10 @@ std::vector<std::int64_t> position_of(const std::string& text, const TargetWords
     auto end = std::min(rest.find(','), rest.size());
     auto number = parsed_number<std::int64_t>(rest.substr(0, end));
     if (!number)
-      throw usage_error(filled("{} {} is no position", words.option("position"), files::quoted_name(text)),
-                        filled("write `{}`, or `{}` of outputs [batch, classes, height, width]",
-                               words.option("position", "-1"),
-                               words.option("position", words.of_session ? "[12, 30]" : "12,30")));
+      throw usage_error(
+          filled("{} {} is no position", words.option("position"), files::quoted_name(text)),
+          filled("write `{}`, or `{}` of outputs [batch, classes, height, width]", words.option("position", "-1"),
+                 words.option("position", words.of_session ? "[12, 30]" : "12,30")));
     out.push_back(*number);
     if (end == rest.size()) return out;
     rest.remove_prefix(end + 1);

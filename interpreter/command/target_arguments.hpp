@@ -23,8 +23,8 @@ struct TargetArguments {
   void add_to(CLI::App& command);
 };
 
-/// How messages name the options: `--target 3` on a command line, `target = 3` in a session, whose labels are those that
-/// it has read.
+/// How messages name the options: `--target 3` on a command line, `target = 3` in a session, whose labels are those
+/// that it has read.
 struct TargetWords {
   const Labels* of_session = nullptr;
 

@@ -244,7 +244,8 @@ void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
 
 Program::Inputs ExportedProgram::inputs() const {
   Inputs out{inputs_.size(), inputs_.size(), {}};
-  for (auto& each : inputs_) out.told.push_back(filled("{}, {} {}", shown_name(each.name), type_name(each.type), expected(each)));
+  for (auto& each : inputs_)
+    out.told.push_back(filled("{}, {} {}", shown_name(each.name), type_name(each.type), expected(each)));
   return out;
 }
 

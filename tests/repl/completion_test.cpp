@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "interpreter/command/repl/history.hpp"
+#include "interpreter/language/builtins.hpp"
 #include "tests/catch.hpp"
 #include "tests/folder.hpp"
 #include "tests/repl/entered.hpp"
@@ -70,8 +71,8 @@ TEST_CASE("names of arguments are completed where an argument begins") {
   CHECK(words(enter, "explain(zplus, tar") == Words{"target = "});
   CHECK(words(enter, "conv2d(3, 8, ker") == Words{"kernel = "});
   CHECK_THAT(words(enter, "epsilon("), VectorContains(std::string("zero_params = ")));
-  CHECK(words(enter, "explain(zplus,", "") == Words{"against = ", "clip = ", "colour_map = ", "of_output = ", "position = ",
-                                                     "target = ", "x = "});
+  CHECK(words(enter, "explain(zplus,", "") ==
+        Words{"against = ", "clip = ", "colour_map = ", "of_output = ", "position = ", "target = ", "x = "});
   CHECK(words(enter, "  tar", "explain(zplus,\n") == Words{"target = "});
 }
 
@@ -111,6 +112,19 @@ TEST_CASE("the history is a private file, and goes on in the next session") {
   CHECK(repl::History(path).entries() == Words{"x = 1", "y"});
 }
 
+TEST_CASE("an input of several lines is one in the history") {
+  Folder folder;
+  auto path = folder / "history";
+  Words entries{"rule a {\n  backward = R\n}", "x = 1", "\"ends with a backslash\\"};
+  {
+    repl::History history(path);
+    for (auto& each : entries) CHECK(history.add(each + "\n"));
+    CHECK(!history.add("\n\n"));
+  }
+  entries.back() += ' ';  // which would go on otherwise
+  CHECK(repl::History(path).entries() == entries);
+}
+
 TEST_CASE("the history stays short, and is never a failure") {
   Folder folder;
   std::string text;
@@ -126,5 +140,55 @@ TEST_CASE("the history stays short, and is never a failure") {
     repl::History lost(nowhere);
     CHECK(lost.add("x"));
     CHECK(lost.entries() == Words{"x"});
+  }
+}
+
+TEST_CASE("what is offered is what an editor offers, with its signature") {
+  Entering enter;
+  enter("net = relu; rule mine(amount: stabilizer = 2) { map = R / stabilize(y, amount) }; fn half(z) = z / 2");
+  auto detail = [&](const std::string& line, const std::string& word) {
+    for (auto& each : repl::complete(enter.session.state(), "", line, line.size()).words)
+      if (each.text == word) return each.detail;
+    return std::string("not offered");
+  };
+  CHECK(detail("quant", "quantile(") == std::string(language::find_builtin("quantile")->signature));
+  CHECK(detail("relevance(mi", "mine") == "rule mine(amount: stabilizer = 2)");
+  CHECK(detail("explain(mine(", "amount = ") == "amount: stabilizer = 2");
+  CHECK(detail("conv2", "conv2d(").starts_with("conv2d("));
+  CHECK(detail("compare(zplus, ne", "net") == "a model of 1 layer");
+  CHECK(detail("2 * hal", "half(") == "fn half(z)");
+  CHECK(words(enter, "  map = R / stabilize(positive.", "rule r {\n  term positive { input = max(x, 0) }\n") ==
+        Words{"x", "y"});
+  CHECK(words(enter, "  bac", "rule r {\n") == Words{"backward "});
+  CHECK(words(enter, "rule r(a: stab") == Words{"stabilizer"});
+  CHECK_THAT(words(enter, "layer = [linear(3, 2), sigm"), VectorContains(std::string("sigmoid")));
+  CHECK(words(enter, "relevance(zplus, target = ne") == Words{"net"});
+  CHECK(words(enter, "a = 1; b = quant") == Words{"quantile("});
+  CHECK(words(enter, "comp") == Words{"compare(", "composite "});
+  CHECK(words(enter, ":layers eps").size() > 1);
+  CHECK(words(enter, ":layers epsilon --") == Words{"--tree"});
+  CHECK(words(enter, "quant\nquant") == Words{"quantile("});  // of several lines, the last
+  CHECK(words(enter, "a = 1\nrule r {\n  bac") == Words{"backward "});
+  auto found = repl::complete(enter.session.state(), "", "1\nquant", 7);
+  CHECK(found.begin == 2);
+}
+
+TEST_CASE("help is what an editor shows") {
+  Entering enter;
+  enter("## Mine.\nrule mine(amount = 2) { backward = amount * R }");
+  for (auto& [topic, text] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"zplus", "of the standard pack"},
+           {"quantile", std::string(language::find_builtin("quantile")->documentation)},
+           {"convolution", "a kind of layers"},
+           {"w", "each parameter of the layer"},
+           {"merge", "batch norm"},
+           {"stabilizer", "a number ε"},
+           {"layer.x", "whatever the clauses make of it"},
+           {"std.epsilon", "rule epsilon("}}) {
+    INFO(topic);
+    auto answer = enter(":help " + topic);
+    CHECK(!answer.failed);
+    CHECK_THAT(answer.text, Catch::Contains(text));
+    CHECK_THAT(answer.text, !Catch::Contains("```") && !Catch::Contains("**"));
   }
 }

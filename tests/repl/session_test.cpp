@@ -378,6 +378,32 @@ TEST_CASE("an evaluation has limits, and the session goes on") {
   }
 }
 
+TEST_CASE("inputs that were entered as one are as if they had not been where one of them fails or is stopped") {
+  auto all_of = [](std::initializer_list<std::string_view> lines) {
+    repl::InputReader reader(repl::InputReader::Naming::by_number);
+    std::vector<repl::Entered> out;
+    for (auto line : lines)
+      if (auto entered = reader.add(line)) out.push_back(std::move(*entered));
+    return out;
+  };
+  std::atomic<bool> stops = false;
+  Entering enter({.interrupted = [&] { return stops.load(); }});
+  enter("a = 1");
+  auto answer = enter.session.run(all_of({"b = 2", "a = 5", "a + nothing"}));
+  CHECK(answer.failed);
+  CHECK(answer.text == "");
+  CHECK(enter("a").text == "1\n");
+  CHECK(enter("b").failed);
+  CHECK(enter.session.run(all_of({"b = 2", "c = )"})).failed);
+  CHECK(enter("b").failed);
+  stops = true;
+  CHECK(enter.session.run(all_of({"b = 2", "c = random(10, 10)"})).interrupted);
+  stops = false;
+  CHECK(enter("b").failed);
+  CHECK(enter.session.run(all_of({"b = 2", "a + b", ":quit", "c = 3"})).text == "b: 2\n3\n");
+  CHECK(enter("c").failed);
+}
+
 TEST_CASE("large and deep inputs work or are refused") {
   Entering enter;
   CHECK_THAT(mistake(enter(std::string(1'000, '(') + "1" + std::string(1'000, ')'))),

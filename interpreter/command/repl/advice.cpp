@@ -34,7 +34,8 @@ bool is_name(std::string_view text) {
          std::find(words.begin(), words.end(), text) == words.end();
 }
 
-// ------------------------------------------------------------------------------------ words that need brackets or colons
+// ------------------------------------------------------------------------------------ words that need brackets or
+// colons
 
 // `explain zplus` as the call that is meant.
 std::string as_call(const SessionCall& call, std::string_view arguments) {
@@ -69,7 +70,8 @@ std::string meant_input(std::string_view text) {
   return "";
 }
 
-// --------------------------------------------------------------------------------------------------------- names in reach
+// --------------------------------------------------------------------------------------------------------- names in
+// reach
 
 bool defines(const language::Definitions& definitions, const std::string& name) {
   return !language::is_private(name) && (definitions.targets.contains(name) || definitions.functions.contains(name));
@@ -127,12 +129,21 @@ struct InReach {
 
 std::string help_for_name(const std::string& name, const State& state) {
   InReach reach(state);
+  if (name == last_value) return "nothing was printed yet: `_` is the value that was printed last";
+  if (name.size() < 2) return filled("there are: {}; `:rules` lists rules and functions", listed(reach.values));
   if (auto value = nearest(name, reach.values); !value.empty()) return filled("did you mean `{}`?", value);
   if (auto rule = nearest(name, reach.rules); !rule.empty())
     return filled("did you mean the rule `{0}`? `:help {0}` is about it, `explain({0})` shows it", rule);
-  if (auto function = nearest(name, reach.functions); !function.empty())
-    return filled("did you mean `{}`?", function);
+  if (auto function = nearest(name, reach.functions); !function.empty()) return filled("did you mean `{}`?", function);
   return filled("there are: {}; `:rules` lists rules and functions", listed(reach.values));
+}
+
+// Whether a place is in a definition, which sees no values.
+bool in_a_definition(const Source& source, std::size_t place) {
+  auto text = without_outer_blanks(source.text());
+  auto before = source.text().substr(0, place);
+  return text.starts_with("fn ") || text.starts_with("rule ") || text.starts_with("composite ") ||
+         std::count(before.begin(), before.end(), '{') > std::count(before.begin(), before.end(), '}');
 }
 
 }  // namespace
@@ -146,12 +157,14 @@ std::vector<Diagnostic> advised(std::vector<Diagnostic> mistakes, const State& s
       each.help = filled("write `{}`", meant);
       continue;
     }
-    if (each.code != Code::unknown_name && each.code != Code::unknown_rule && each.code != Code::unknown_function) continue;
+    if (each.code != Code::unknown_name && each.code != Code::unknown_rule && each.code != Code::unknown_function)
+      continue;
     auto name = std::string(source.text(each.primary.span));
     if (!is_name(name)) continue;
     if (auto pack = from_a_pack(name, state, loading); !pack.empty())
       each.help = pack;
-    else if (each.message.starts_with("unknown name") && each.help.starts_with("known here"))
+    else if (each.message.starts_with("unknown name") && !in_a_definition(source, each.primary.span.begin) &&
+             (each.help.starts_with("known here") || name.size() < 2))
       each.help = help_for_name(name, state);
   }
   return mistakes;

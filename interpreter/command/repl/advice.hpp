@@ -7,8 +7,8 @@
 
 namespace ascribe::repl {
 
-/// The mistakes with better help, where there is some. Packs are looked for in the folders of the search path and in the
-/// working directory. It never throws Error.
+/// The mistakes with better help, where there is some. Packs are looked for in the folders of the search path and in
+/// the working directory. It never throws Error.
 std::vector<Diagnostic> advised(std::vector<Diagnostic> mistakes, const State& state, const LoadOptions& loading);
 
 }  // namespace ascribe::repl

@@ -37,8 +37,7 @@ Place place_of_text(const State& state, std::string_view text) {
   assist::Project project;
   project.own = pages_of(Inside::definitions(state.definitions.loaded()));
   project.own.insert(project.own.begin(), page);
-  for (auto& [alias, definitions] : state.definitions.imports())
-    project.imports[name][alias] = pages_of(*definitions);
+  for (auto& [alias, definitions] : state.definitions.imports()) project.imports[name][alias] = pages_of(*definitions);
   return {std::move(project), std::move(page), begin};
 }
 

@@ -14,8 +14,8 @@ namespace ascribe::repl {
 /// What could stand at the end of a rule file's text behind the session's definitions, and begins as the text ends.
 std::vector<assist::Offer> offers(const State& state, std::string_view text);
 
-/// What an editor says about a name, as plain text: of all that it means, in a rule or as one, of a layer, of a function.
-/// Empty where it means nothing.
+/// What an editor says about a name, as plain text: of all that it means, in a rule or as one, of a layer, of a
+/// function. Empty where it means nothing.
 std::string about(const State& state, const std::string& name);
 
 }  // namespace ascribe::repl

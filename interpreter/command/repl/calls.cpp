@@ -31,7 +31,8 @@ std::span<const SessionCall> session_calls() {
        1,
        2,
        {"target", "against", "position", "of_output", "x"},
-       "the relevance of x, in its shape; without a model, of the current one. `target` is where it starts: an index of "
+       "the relevance of x, in its shape; without a model, of the current one. `target` is where it starts: an index "
+       "of "
        "the output, a name of `:labels`, a list of them, \"top3\" or \"all\"; without it, relevance starts from R if "
        "there is one, from each sample's largest output of [batch, classes], otherwise from all outputs. `against` is "
        "an output that is taken off, `position` the place that the target is of, as in `ascribe run`"},
@@ -41,8 +42,10 @@ std::span<const SessionCall> session_calls() {
        1,
        2,
        {"target", "against", "position", "of_output", "x", "colour_map", "clip"},
-       "the relevance of x as a heatmap, and what became of it at each layer. It starts where `relevance` does, and takes "
-       "its arguments. `colour_map` is one of those of `ascribe run`, and colours are full at the magnitude that `clip` "
+       "the relevance of x as a heatmap, and what became of it at each layer. It starts where `relevance` does, and "
+       "takes "
+       "its arguments. `colour_map` is one of those of `ascribe run`, and colours are full at the magnitude that "
+       "`clip` "
        "percent of the values lie below"},
       {SessionCall::Id::compare,
        "compare",

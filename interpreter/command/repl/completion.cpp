@@ -30,7 +30,8 @@ std::string spelling(const assist::Offer& offer) {
   if (sort == SymbolSort::import || sort == SymbolSort::standard_pack) return offer.text + ".";
   bool called = sort == SymbolSort::builtin || sort == SymbolSort::function;
   if (sort == SymbolSort::layer)
-    called = !language::find_buildable_layer(offer.symbol->name)->arguments.empty() && !language::find_builtin(offer.text);
+    called =
+        !language::find_buildable_layer(offer.symbol->name)->arguments.empty() && !language::find_builtin(offer.text);
   return called ? offer.text + "(" : offer.text;
 }
 
@@ -169,10 +170,14 @@ void add_expression(Words& out, const State& state, std::string_view text) {
 
 // The last statement of what was entered, or the definition.
 void add_input(Words& out, const State& state, std::string_view text) {
-  if (is_definition(text)) return add_offers(out, state, "", text);
-  std::size_t begin = 0;
-  if (open_brackets(text).empty()) begin = text.rfind(';') + 1;
-  text.remove_prefix(begin);
+  bool open = !open_brackets(text).empty();
+  for (auto end = text.size(); end != std::string_view::npos;) {
+    auto begin = end == 0 ? 0 : text.rfind('\n', end - 1) + 1;
+    if (is_definition(text.substr(begin))) return add_offers(out, state, "", text.substr(begin));
+    if (begin == 0 || !open) break;  // otherwise a line further above began it
+    end = begin - 1;
+  }
+  if (!open) text.remove_prefix(text.find_last_of(";\n") + 1);
   if (auto value = behind_equals(text)) return add_expression(out, state, *value);
   add_expression(out, state, text);
   auto first = without_blanks(text);

@@ -57,7 +57,10 @@ class EditingReader : public LineReader {
              {"ascribe-begin", &EditingReader::to_begin, "to the line's begin", {"^A"}},
              {"ascribe-end", &EditingReader::to_end, "to the line's end", {"^E"}},
              {"ascribe-up", &EditingReader::up, "to the line above, or the input before", {"\\e[A", "\\eOA", "^P"}},
-             {"ascribe-down", &EditingReader::down, "to the line below, or the next input", {"\\e[B", "\\eOB", "^N"}}}) {
+             {"ascribe-down",
+              &EditingReader::down,
+              "to the line below, or the next input",
+              {"\\e[B", "\\eOB", "^N"}}}) {
       el_set(editor_, EL_ADDFN, name, what, does);
       for (auto* key : keys) el_set(editor_, EL_BIND, key, name, nullptr);
     }
@@ -118,6 +121,7 @@ class EditingReader : public LineReader {
         if (signals.continued()) {
           el_set(editor, EL_PREP_TERM, 0);  // it takes the terminal to be as it was before
           el_set(editor, EL_PREP_TERM, 1);
+          tell_terminal(paste_as_one);
           el_set(editor, EL_REFRESH);
         }
         if (signals.resized()) el_resize(editor);
@@ -144,7 +148,8 @@ class EditingReader : public LineReader {
     std::fflush(stdout);
   }
 
-  // ------------------------------------------------------------------------------------- what is written, in several lines
+  // ------------------------------------------------------------------------------------- what is written, in several
+  // lines
 
   static std::string text_of(EditLine* editor) {
     auto* line = el_line(editor);
@@ -182,7 +187,9 @@ class EditingReader : public LineReader {
     }
   }
 
-  static unsigned char insert_break(EditLine* editor, int) { return insert(editor, "\n") ? CC_REFRESH : CC_REFRESH_BEEP; }
+  static unsigned char insert_break(EditLine* editor, int) {
+    return insert(editor, "\n") ? CC_REFRESH : CC_REFRESH_BEEP;
+  }
 
   // What comes up to the mark of its end is text, whatever keys it would be.
   static unsigned char paste(EditLine* editor, int) {
@@ -211,7 +218,8 @@ class EditingReader : public LineReader {
     return insert(editor, out) ? CC_REFRESH : CC_REFRESH_BEEP;
   }
 
-  // ---------------------------------------------------------------------------------------------- lines above and below
+  // ---------------------------------------------------------------------------------------------- lines above and
+  // below
 
   // Moves the cursor to another line of what is written. Whether there is one.
   static bool move(EditLine* editor, bool upwards) {
@@ -303,7 +311,8 @@ class EditingReader : public LineReader {
     std::size_t width = 0;
     auto count = std::min(words.size(), most);
     for (std::size_t i = 0; i < count; ++i) width = std::max(width, text_width(words[i].text) + 2);
-    bool told = count <= few && std::any_of(words.begin(), words.end(), [](auto& each) { return !each.detail.empty(); });
+    bool told =
+        count <= few && std::any_of(words.begin(), words.end(), [](auto& each) { return !each.detail.empty(); });
     auto per_line = told ? 1 : std::max<std::size_t>(1, columns / std::max<std::size_t>(width, 1));
     std::string out = "\n";
     for (std::size_t i = 0; i < count; ++i) {

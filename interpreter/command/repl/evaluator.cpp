@@ -76,18 +76,19 @@ void visit_parts(syntax::Expression& written, const Visit& visit) {
   auto each = [&](syntax::ExpressionPointer& part) {
     if (part) visit(*part);
   };
-  std::visit(overloaded{[](syntax::Number&) {}, [](syntax::StringLiteral&) {},
-                        [&](syntax::List& it) { std::for_each(it.elements.begin(), it.elements.end(), visit); },
-                        [&](syntax::Group& it) { each(it.inner); },
-                        [&](syntax::Call& it) {
-                          for (auto& argument : it.arguments) each(argument.value);
-                        },
-                        [&](syntax::Chain& it) { std::for_each(it.operands.begin(), it.operands.end(), visit); },
-                        [&](syntax::Comparison& it) { each(it.left), each(it.right), each(it.within); },
-                        [&](syntax::Power& it) { each(it.base), each(it.exponent); },
-                        [&](syntax::Unary& it) { each(it.operand); },
-                        [&](syntax::Conditional& it) { each(it.condition), each(it.consequence), each(it.alternative); }},
-             written.node);
+  std::visit(
+      overloaded{[](syntax::Number&) {}, [](syntax::StringLiteral&) {},
+                 [&](syntax::List& it) { std::for_each(it.elements.begin(), it.elements.end(), visit); },
+                 [&](syntax::Group& it) { each(it.inner); },
+                 [&](syntax::Call& it) {
+                   for (auto& argument : it.arguments) each(argument.value);
+                 },
+                 [&](syntax::Chain& it) { std::for_each(it.operands.begin(), it.operands.end(), visit); },
+                 [&](syntax::Comparison& it) { each(it.left), each(it.right), each(it.within); },
+                 [&](syntax::Power& it) { each(it.base), each(it.exponent); },
+                 [&](syntax::Unary& it) { each(it.operand); },
+                 [&](syntax::Conditional& it) { each(it.condition), each(it.consequence), each(it.alternative); }},
+      written.node);
 }
 
 std::string parameters_of(const std::vector<language::Parameter>& parameters) {
@@ -154,7 +155,8 @@ Error Evaluator::refusal(Code code, Span where, std::string message, std::string
 }
 
 void Evaluator::warn(Diagnostic warning) {
-  bool told = std::any_of(warnings_.begin(), warnings_.end(), [&](auto& each) { return each.message == warning.message; });
+  bool told =
+      std::any_of(warnings_.begin(), warnings_.end(), [&](auto& each) { return each.message == warning.message; });
   if (!told) warnings_.push_back(std::move(warning));
 }
 
@@ -170,7 +172,8 @@ void Evaluator::note_origin(const std::string& name, const TensorValue& value, c
           .help = filled("`:reset {}` forgets it", name)});
 }
 
-// ---------------------------------------------------------------------------- what the language itself has no words for
+// ---------------------------------------------------------------------------- what the language itself has no words
+// for
 
 std::pair<syntax::Statement, std::vector<Indexing>> expression_of(const SourcePointer& source, Span span) {
   // Blanks in the place of all in front of it: what is written stays where it was.
@@ -226,7 +229,8 @@ Value Evaluator::part(Span written) {
 
 std::int64_t Evaluator::index(Span written) {
   if (auto number = command::parsed_number<std::int64_t>(std::string(source_->text(written)))) return *number;
-  auto value = written.end > written.begin ? part(written) : Value(0.5);
+  bool something = written.end > written.begin && !source_->text(written).starts_with('"');
+  auto value = something ? part(written) : Value(0.5);
   auto* number = std::get_if<double>(&value);
   constexpr double most = 1LL << 53;
   if (number && *number == std::floor(*number) && std::abs(*number) <= most) return static_cast<std::int64_t>(*number);
@@ -262,7 +266,8 @@ void Evaluator::evaluate_calls(syntax::Expression& written, bool outermost, bool
   visit_parts(written, [&](syntax::Expression& each) { evaluate_calls(each, outermost && group, evaluated); });
   auto* session = outermost ? nullptr : session_call(written);
   auto* call = as_call(written);
-  if (!session || session->id != SessionCall::Id::relevance || (call->arguments.size() == 1 && !call->arguments[0].name))
+  if (!session || session->id != SessionCall::Id::relevance ||
+      (call->arguments.size() == 1 && !call->arguments[0].name))
     return;
   auto name = filled("_relevance_{}", written.span.begin);
   while (source_->text().find(name) != std::string_view::npos) name += '_';
@@ -382,7 +387,7 @@ Result Evaluator::evaluated(const syntax::Expression& written, bool whole) {
   if (auto* session = session_call(written)) {
     auto arguments = read_arguments(*session, *as_call(written), source_);
     constexpr Result (*actions[])(Evaluator&, const CallArguments&) = {repl::load, repl::image, repl::relevance,
-                                                                             repl::explain, repl::compare};
+                                                                       repl::explain, repl::compare};
     return located(written.span, [&] { return actions[static_cast<std::size_t>(session->id)](*this, arguments); });
   }
   if (is_model(written)) return {model(written)};
@@ -398,9 +403,8 @@ Result Evaluator::evaluated(const syntax::Expression& written, bool whole) {
     if (checked.type.form == Form::truth) return truth(checked, whole);
     auto operand = evaluation_.evaluate(*checked.expression);
     if (auto* number = std::get_if<double>(&operand.value)) return {*number};
-    return {TensorValue{.tensor = std::get<at::Tensor>(operand.value).detach().contiguous(),
-                        .type = checked.type,
-                        .origin = origin_}};
+    return {TensorValue{
+        .tensor = std::get<at::Tensor>(operand.value).detach().contiguous(), .type = checked.type, .origin = origin_}};
   });
 }
 

@@ -37,12 +37,15 @@ constexpr Topic topics[] = {
   model = load("net.pt2")                 a model from torch.export (.pt2) or TorchScript (.pt)
 
 Some names mean something:
-  x   the input of the model; dimension 0 counts samples
+  x   the input of the model; dimension 0 counts samples. Further inputs of a model are x2, x3, …
   y   what the current model gives for x; it follows from both
-  R   where relevance starts: a number for all outputs, or a tensor of the output's shape. Without it, that is y
-The current model is the one that was named last, whatever its name is. `:reset R` forgets R.
+  R   where relevance starts: a number for all outputs, or a tensor of the output's shape
+  _   the value that was printed last
+The current model is the one that was named last, whatever its name is; `:model` tells what it is. `:reset R` forgets R. What
+came from another model than the current one is told where it is used.
 
-Expressions are those of test blocks: `sum(relevance(zplus)) == sum(y) within 1e-4`, `max(x, 0)`, `abs(x - y)`.
+Expressions are those of test blocks: `max(x, 0)`, `abs(x - y)`, `sum(y) == 1 within 1e-4`; and parts of tensors, as NumPy has
+them: `R[0]`, `R[:, 3]`, `R[0, 1:4]`, `x[-1, ::2]`. `:write x.npy` writes the last value, `:write map.png r` another.
 `:help layers` lists the layers, `:help functions` the built-in functions.)"},
     {"definitions", "rules, composites and functions, tests and imports",
      R"(Definitions are entered as they stand in a rule file. They may go over several lines: what is not whole continues on
@@ -60,7 +63,7 @@ ASCRIBE_PATH). `:save mine.rule` writes what was entered, `:load` and `:reload` 
 An input with a mistake changes nothing.)"},
     {"relevance", "relevance of x: as numbers, as a picture, compared",
      R"(  relevance(zplus)                        the relevance of x for the current model, as a tensor
-  relevance(epsilon(0.1))                 with arguments
+  relevance(epsilon(0.1), target = 3)     with arguments, from the output 3
   explain(epsilon_plus)                   the heatmap, and a table of what became of relevance at each layer
   explain(model, epsilon_plus, target = 3)
   compare(zplus, gamma)                   both heatmaps and their difference; of more than two, all of them
@@ -68,9 +71,11 @@ An input with a mistake changes nothing.)"},
   :plan zplus conv2d                      which operators and passes over memory a rule comes to
 
 A rule is for the only layer of a model, otherwise for all linear and convolution layers; a composite says itself what
-is for which. `relevance` starts from R, or else from y, all of it. `explain` and `compare` start from their target: an
-index of the output, a list of them, or "all"; without one from R, if there is one, from the largest output of [batch,
-classes], otherwise from all outputs. With a name, `r = explain(…)`, the relevance is kept; of `compare`, the difference.
+is for which. All three start from their target, as `ascribe run` has it: an index of the output, a name of `:labels`, a list
+of them, "top3" or "all"; `against = 5` takes an output off, `position = -1` is the place in a sequence. Without a target they
+start from R, if there is one, from each sample's largest output of [batch, classes], which they tell, otherwise from all
+outputs. (In a `test`, relevance starts from R or from all of y.) With a name, `r = explain(…)`, the relevance is kept; of
+`compare`, the difference. `:write map.png r` writes a picture of it, `.svg` and `.html`, too.
 
 In pictures, red speaks for the target and blue against it, white is zero, yellow is not finite.)"},
     {"layers", "the layers that models are built of", ""},
@@ -80,12 +85,16 @@ In pictures, red speaks for the target and blue against it, white is zero, yello
 or too much memory, is stopped with a message: `ascribe repl --time 60 --memory 2GB`. It ends where the next operator asks
 for memory, so that one long operator is waited for.)"},
     {"editing", "keys, history and completion",
-     R"(Tab completes commands, names, the names of arguments, and files inside of strings. The arrow keys go through the
-history, which is kept in $XDG_STATE_HOME/ascribe/history (otherwise ~/.local/state/ascribe/history), for its owner only.
+     R"(Tab completes what an editor would, with signatures, and values, commands and files. The arrow keys go through the
+history, in which an input of several lines is one: within it, they go up and down, Enter runs it where it is whole, Alt-Enter
+begins a line. While an input is not whole, the upward arrow goes back into its lines. What is pasted is one input: Enter runs
+it, and where there is a mistake in it, nothing of it counts. The history is kept in $XDG_STATE_HOME/ascribe/history
+(otherwise ~/.local/state/ascribe/history), for its owner only.
 Ctrl-A and Ctrl-E go to the line's begin and end, Ctrl-R searches the history, Ctrl-D at an empty line quits.
 Pictures take the terminal's width; COLORTERM=truecolor gives them all colours, NO_COLOR none.
 
-Where standard input is no terminal, there is no prompt, and the first mistake ends the session with its exit code.)"},
+Where standard input is no terminal, there is no prompt, and the first mistake ends the session with its exit code. So does
+`ascribe repl --script FILE`, with 1.)"},
 };
 
 std::string heading(std::string_view text) { return filled("{}\n\n", text); }

@@ -27,8 +27,10 @@ std::string encoded(std::string_view entry) {
   for (std::size_t i = 0; i <= entry.size(); ++i) {
     bool ends = i == entry.size() || entry[i] == '\n';
     if (ends && i > 0 && entry[i - 1] == '\\') out += ' ';  // a backslash of its own
-    if (ends) out += i == entry.size() ? "\n" : "\\\n";
-    else out += entry[i];
+    if (ends)
+      out += i == entry.size() ? "\n" : "\\\n";
+    else
+      out += entry[i];
   }
   return out;
 }

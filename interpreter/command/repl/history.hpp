@@ -24,8 +24,8 @@ class History {
   explicit History(std::filesystem::path path);
 
   const std::vector<std::string>& entries() const { return entries_; }
-  /// Adds an input and writes it at once, so that nothing is lost whatever ends the session. Whether it was added: empty
-  /// ones, repeated ones and very long ones are not.
+  /// Adds an input and writes it at once, so that nothing is lost whatever ends the session. Whether it was added:
+  /// empty ones, repeated ones and very long ones are not.
   bool add(std::string_view entry);
 
  private:

@@ -26,7 +26,8 @@ Span without_blanks_around(std::string_view text, Span span) {
   return span;
 }
 
-// Finds brackets behind what has a value. It knows strings, comments and brackets; what else is wrong, the grammar says.
+// Finds brackets behind what has a value. It knows strings, comments and brackets; what else is wrong, the grammar
+// says.
 class IndexingFinder {
  public:
   explicit IndexingFinder(std::string_view text) : text_(text) {}
@@ -60,9 +61,9 @@ class IndexingFinder {
  private:
   struct Bracket {
     char mark;
-    std::size_t begin;          // of what it is a part of
-    std::optional<Span> base;   // of an indexing
-    std::size_t piece = 0;      // where the part between two commas begins
+    std::size_t begin;         // of what it is a part of
+    std::optional<Span> base;  // of an indexing
+    std::size_t piece = 0;     // where the part between two commas begins
     std::vector<std::size_t> colons{};
     std::vector<Indexing::Place> places{};
   };
@@ -128,7 +129,8 @@ class IndexingFinder {
   }
 
   void close(Bracket& bracket, std::size_t end) {
-    if (without_blanks_around(text_, {bracket.piece, end}).end > without_blanks_around(text_, {bracket.piece, end}).begin ||
+    if (without_blanks_around(text_, {bracket.piece, end}).end >
+            without_blanks_around(text_, {bracket.piece, end}).begin ||
         !bracket.colons.empty() || bracket.places.empty())
       add_place(bracket, end);
     ++count;
@@ -212,13 +214,25 @@ SessionInput parse_session_input(const SourcePointer& source, std::vector<Diagno
     }
     return out;
   }
-  auto in_a_statement = [&](const Indexing& each) {
-    return std::any_of(parsed.input->parts.begin(), parsed.input->parts.end(), [&](auto& part) {
-      auto* statement = std::get_if<syntax::Statement>(&part);
-      return statement && statement->span.begin <= each.whole.begin && each.whole.end <= statement->span.end;
+  bool in_values = true;
+  for (auto& each : finder.found) {
+    auto stands_in = [&](Span span) { return span.begin <= each.whole.begin && each.whole.end <= span.end; };
+    auto& parts = parsed.input->parts;
+    auto statement = std::find_if(parts.begin(), parts.end(), [&](auto& part) {
+      auto* it = std::get_if<syntax::Statement>(&part);
+      return it && stands_in(it->span);
     });
-  };
-  if (!std::all_of(finder.found.begin(), finder.found.end(), in_a_statement)) return out;  // rules have no indexing
+    if (statement == parts.end()) {
+      in_values = false;  // rules have no indexing
+    } else if (!stands_in(std::get<syntax::Statement>(*statement).value->span)) {
+      diagnostics.back() = {.code = Code::foreign_operator,
+                            .message = "a part of a tensor cannot be given a value",
+                            .primary = {source, each.whole, ""},
+                            .help = "give a name to a tensor of its own: `z = if x > 1 then 1 else x`"};
+      return out;
+    }
+  }
+  if (!in_values) return out;
   diagnostics.resize(before);
   parsed.input->source = source;
   return {std::move(parsed), std::move(finder.found)};
@@ -239,7 +253,9 @@ at::Tensor part_of(const at::Tensor& tensor, const std::vector<Taken>& taken) {
     auto within = [&](std::int64_t index, std::int64_t most, const char* what) {
       if (index >= -size && index <= most) return index < 0 ? index + size : index;
       throw refuse(filled("{} {} is out of range in dimension {} of the shape {}", what, index, dimension, shape),
-                   size == 0 ? "that dimension is empty" : filled("it has the indices 0 to {}, and -1 is the last", size - 1));
+                   size == 0   ? "that dimension is empty"
+                   : size == 1 ? "it has the index 0 only"
+                               : filled("it has the indices 0 to {}, and -1 is the last", size - 1));
     };
     if (!each.is_slice) {
       out = out.select(of_result, within(each.first.value_or(0), size - 1, "index"));

@@ -40,7 +40,8 @@ std::vector<std::string> choices_in(Evaluator& evaluator, const syntax::Expressi
     return {std::to_string(whole_number(evaluator, written, *one, what, example))};
   auto* several = std::get_if<TensorValue>(&value);
   if (!several || several->type.form != language::Form::number || several->tensor.dim() != 1)
-    throw evaluator.refusal(Code::bad_target, written.span, filled("{} is a whole number, a name, or a list of them", what),
+    throw evaluator.refusal(Code::bad_target, written.span,
+                            filled("{} is a whole number, a name, or a list of them", what),
                             filled("write `{}`", example));
   auto numbers = several->tensor.to(at::kDouble);
   for (std::int64_t i = 0; i < numbers.numel(); ++i)
@@ -128,9 +129,10 @@ Attribution answer(const Evaluator& evaluator, const Question& question, const C
   auto& labels = evaluator.state().labels;
   auto classes = static_cast<std::size_t>(command::outcome_of(out, question.target, 1).classes);
   if (!labels.path.empty() && classes != 0 && classes != labels.names.size())
-    throw Error({.code = Code::usage,
-                 .message = filled("{} has {} names, and the model {} outputs", labels.path, labels.names.size(), classes),
-                 .help = "`:labels none` forgets the names"});
+    throw Error(
+        {.code = Code::usage,
+         .message = filled("{} has {} names, and the model {} outputs", labels.path, labels.names.size(), classes),
+         .help = "`:labels none` forgets the names"});
   return out;
 }
 

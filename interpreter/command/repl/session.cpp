@@ -26,8 +26,8 @@ Answer Session::guarded(const std::function<void(Answer&)>& action) {
     answer.interrupted = guard.was_interrupted();
     if (answer.interrupted) return;
     answer.failed = true;
-    answer.messages = guard.passed_limit() ? std::vector{guard.diagnostic()}
-                                           : advised(std::move(mistakes), state_, options_.loading);
+    answer.messages =
+        guard.passed_limit() ? std::vector{guard.diagnostic()} : advised(std::move(mistakes), state_, options_.loading);
   };
   try {
     action(answer);

@@ -275,16 +275,20 @@ void Session::layers(const CommandLine& line, Answer& answer) {
     written.begin += flag.size();
   else if (tree)
     written.end -= flag.size();
+  if (auto rest = line.source->text(written); rest.find("--") != std::string_view::npos)
+    throw Error({.code = Code::usage,
+                 .message = "`:layers` takes rules and `--tree`",
+                 .primary = {line.source, line.argument, ""},
+                 .help = "write `:layers epsilon_plus --tree`"});
   Evaluator evaluator(state_, line.source, {});
   auto model = evaluator.current_model();
   auto inputs = evaluator.inputs(model);
   bool with_rules = line.source->text(written).find_first_not_of(" \t") != std::string_view::npos;
-  auto report = with_rules ? ascribe::layers(
-                                 model.model,
-                                 evaluator.rules(*expression_of(line.source, written).first.value, model), inputs)
-                           : ascribe::layers(model.model, inputs);
-  answer.text =
-      command::describe_layers_as_text(report, with_rules, tree, static_cast<std::size_t>(screen().columns));
+  auto report = with_rules
+                    ? ascribe::layers(model.model,
+                                      evaluator.rules(*expression_of(line.source, written).first.value, model), inputs)
+                    : ascribe::layers(model.model, inputs);
+  answer.text = command::describe_layers_as_text(report, with_rules, tree, static_cast<std::size_t>(screen().columns));
 }
 
 void Session::labels(const CommandLine& line, Answer& answer) {
@@ -319,7 +323,8 @@ void Session::write(const CommandLine& line, Answer& answer) {
   picture.file = path;
   bool numbers = path.ends_with(".npy");
   if (!numbers && !path.ends_with(".png") && !path.ends_with(".svg") && !picture.is_page())
-    throw refuse(filled("{} is no .npy, .png, .svg or .html file", files::quoted(path)), "write `:write relevance.npy`");
+    throw refuse(filled("{} is no .npy, .png, .svg or .html file", files::quoted(path)),
+                 "write `:write relevance.npy`");
   auto begin = std::min(text.find_first_not_of(" \t", end + quoted), text.size());
   Result result;
   if (begin < text.size()) {
@@ -331,6 +336,8 @@ void Session::write(const CommandLine& line, Answer& answer) {
   }
   auto* tensor = std::get_if<TensorValue>(&result.value);
   auto* number = std::get_if<double>(&result.value);
+  if (tensor && !numbers && tensor->tensor.numel() == 0)
+    throw refuse(filled("there is nothing to see in {}", type_of(result.value)), filled("write `:write {} x`", path));
   if (!tensor && !(number && numbers))
     throw refuse(filled("{} is nothing for {}", type_of(result.value), files::quoted(path)),
                  filled("write a tensor: `:write {} x`", path));
@@ -363,14 +370,13 @@ void Session::write(const CommandLine& line, Answer& answer) {
     picture.check();
     auto relevance = tensor->tensor.cpu();
     if (relevance.scalar_type() == at::kBool) relevance = relevance.to(at::kDouble);
-    files::write_file(path, {picture.is_page()
-                                 ? command::picture_page(picture, {.attribution = known->attribution,
-                                                                   .rules = known->rules,
-                                                                   .pictures = std::move(facts),
-                                                                   .output = output,
-                                                                   .labels = state_.labels.names,
-                                                                   .model = called(*tensor->origin)})
-                                 : command::drawn(picture, relevance, facts)});
+    files::write_file(path, {picture.is_page() ? command::picture_page(picture, {.attribution = known->attribution,
+                                                                                 .rules = known->rules,
+                                                                                 .pictures = std::move(facts),
+                                                                                 .output = output,
+                                                                                 .labels = state_.labels.names,
+                                                                                 .model = called(*tensor->origin)})
+                                               : command::drawn(picture, relevance, facts)});
   }
   answer.text += filled("{}: {}\n", path, summary(result.value));
 }

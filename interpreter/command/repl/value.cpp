@@ -154,7 +154,7 @@ std::string called(const ModelValue& value) {
 std::string about_model(const ModelValue& value) {
   auto& program = *Inside::state(value.model).program;
   auto inputs = program.inputs();
-  auto out = filled("{}\nformat: {}\nparameters: {}\n", called(value), program.format(), parameters_in(value));
+  auto out = filled("{}\nformat: {}\n{}\n", called(value), program.format(), parameters_in(value));
   if (inputs.told.empty())
     out += filled("inputs: {}\n", inputs.most);
   else

@@ -40,9 +40,9 @@ struct Explanation {
 struct TensorValue {
   at::Tensor tensor;
   language::Type type;
-  std::string file{};                                  ///< from which it was read
-  std::shared_ptr<const ModelValue> origin{};          ///< the model that it came from, if any
-  std::shared_ptr<const Explanation> explanation{};    ///< of relevance
+  std::string file{};                                ///< from which it was read
+  std::shared_ptr<const ModelValue> origin{};        ///< the model that it came from, if any
+  std::shared_ptr<const Explanation> explanation{};  ///< of relevance
 };
 
 using Value = std::variant<double, bool, TensorValue, ModelValue>;
