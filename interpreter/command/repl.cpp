@@ -14,6 +14,7 @@ namespace {
 
 struct ReplOptions {
   std::vector<std::string> paths;
+  std::string script;
   std::uint64_t memory = repl::Limits{}.memory;
   double seconds = std::chrono::duration<double>(repl::Limits{}.time).count();
   LoadArguments load;
@@ -27,7 +28,8 @@ int run_session(const ReplOptions& options) {
   auto time = std::chrono::duration<double>(options.seconds);
   return repl::run({{options.paths.begin(), options.paths.end()},
                     {options.memory, std::chrono::ceil<std::chrono::milliseconds>(time)},
-                    options.load.options()});
+                    options.load.options(),
+                    options.script});
 }
 
 }  // namespace
@@ -36,6 +38,13 @@ Run add_repl(CLI::App& app) {
   auto* command = app.add_subcommand("repl", "A session to try rules in: definitions, values, relevance, heatmaps");
   auto options = std::make_shared<ReplOptions>();
   command->add_option("PATH", options->paths, "rule files and packs that are loaded first")->type_name("FILE.rule|DIR");
+  command
+      ->add_option(
+          "--script", options->script,
+          "runs what stands in a file, or for - on standard input, up to the first mistake: then the exit code "
+          "is 1. There is no prompt")
+      ->type_name("FILE")
+      ->expected(1);
   command->add_option("--time", options->seconds, "seconds that one evaluation may take (default: 300)")
       ->type_name("SECONDS");
   command->add_option("--memory", options->memory, "bytes that one evaluation may take, such as 2GB (default: 4GB)")

@@ -16,11 +16,12 @@ namespace ascribe::command {
 namespace {
 
 // An index, or a name with --labels.
-std::int64_t index_of(const std::string& text, const Labels& labels, const char* option) {
+std::int64_t index_of(const std::string& text, const Labels& labels, const char* option, const TargetWords& words) {
   if (auto index = parsed_number<std::int64_t>(text)) return *index;
   if (labels.path.empty())
-    throw usage_error(filled("{} {} is no index", option, files::quoted_name(text)),
-                      filled("give the outputs' names with --labels, or write `{} 3`", option));
+    throw usage_error(filled("{} {} is no index", words.option(option), files::quoted_name(text)),
+                      filled("give the outputs' names with {}, or write `{}`",
+                             words.of_session ? "`:labels names.txt`" : "--labels", words.option(option, "3")));
   return Target::named({text}, labels.names).indices().front();
 }
 
@@ -31,14 +32,16 @@ std::optional<std::int64_t> count_of_largest(std::string_view text) {
   return out && *out >= 1 ? out : std::nullopt;
 }
 
-std::vector<std::int64_t> position_of(const std::string& text) {
+std::vector<std::int64_t> position_of(const std::string& text, const TargetWords& words) {
   std::vector<std::int64_t> out;
   for (std::string_view rest = text;;) {
     auto end = std::min(rest.find(','), rest.size());
     auto number = parsed_number<std::int64_t>(rest.substr(0, end));
     if (!number)
-      throw usage_error(filled("--position {} is no position", files::quoted_name(text)),
-                        "write `--position -1`, or `--position 12,30` of outputs [batch, classes, height, width]");
+      throw usage_error(
+          filled("{} {} is no position", words.option("position"), files::quoted_name(text)),
+          filled("write `{}`, or `{}` of outputs [batch, classes, height, width]", words.option("position", "-1"),
+                 words.option("position", words.of_session ? "[12, 30]" : "12,30")));
     out.push_back(*number);
     if (end == rest.size()) return out;
     rest.remove_prefix(end + 1);
@@ -81,11 +84,20 @@ void TargetArguments::add_to(CLI::App& command) {
       ->group("Where relevance starts");
 }
 
-ChosenTarget::ChosenTarget(const TargetArguments& arguments) {
+std::string TargetWords::option(std::string_view name) const {
+  return of_session ? filled("`{}`", name) : filled("--{}", name);
+}
+
+std::string TargetWords::option(std::string_view name, std::string_view value) const {
+  return of_session ? filled("{} = {}", name, value) : filled("--{} {}", name, value);
+}
+
+ChosenTarget::ChosenTarget(const TargetArguments& arguments, const TargetWords& words) {
+  if (words.of_session) labels_ = *words.of_session;
   if (!arguments.labels.empty()) labels_ = Labels::read(arguments.labels);
-  if (!arguments.position.empty()) position_ = position_of(arguments.position);
+  if (!arguments.position.empty()) position_ = position_of(arguments.position, words);
   if (arguments.of_output >= 0) output_ = static_cast<std::size_t>(arguments.of_output);
-  for (auto& each : arguments.against) opposed_.push_back(index_of(each, labels_, "--against"));
+  for (auto& each : arguments.against) opposed_.push_back(index_of(each, labels_, "against", words));
   auto& targets = arguments.targets;
   from_one_ = arguments.start == "one";
   described_ = targets.empty() ? "largest" : filled("{}", fmt::join(targets, ", "));
@@ -107,7 +119,7 @@ ChosenTarget::ChosenTarget(const TargetArguments& arguments) {
     auto count = count_of_largest(text);
     bool alone = text == "all" || text.starts_with('@') || count;
     if (alone && targets.size() > 1)
-      throw usage_error(filled("--target {} stands alone", text), "leave the others out");
+      throw usage_error(filled("{} {} stands alone", words.option("target"), text), "leave the others out");
     if (text == "all") {
       target_ = Target::all();
     } else if (count) {
@@ -118,10 +130,10 @@ ChosenTarget::ChosenTarget(const TargetArguments& arguments) {
         if (line.empty())
           throw usage_error(filled("line {} of {} is empty", each_.size() + 1, files::quoted(each_from_)),
                             "give a target on each line, one for each input");
-        each_.push_back(index_of(line, labels_, "--target"));
+        each_.push_back(index_of(line, labels_, "target", words));
       }
     } else {
-      indices.push_back(index_of(text, labels_, "--target"));
+      indices.push_back(index_of(text, labels_, "target", words));
     }
   }
   for (auto index : opposed_)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "interpreter/command/outcome.hpp"
@@ -22,11 +23,20 @@ struct TargetArguments {
   void add_to(CLI::App& command);
 };
 
+/// How messages name the options: `--target 3` on a command line, `target = 3` in a session, whose labels are those
+/// that it has read.
+struct TargetWords {
+  const Labels* of_session = nullptr;
+
+  std::string option(std::string_view name) const;
+  std::string option(std::string_view name, std::string_view value) const;
+};
+
 /// Where relevance starts, of any of a run's samples.
 class ChosenTarget {
  public:
   /// Reads the files that the options name. Throws Error: usage, bad_target, unreadable_file.
-  explicit ChosenTarget(const TargetArguments& arguments);
+  explicit ChosenTarget(const TargetArguments& arguments, const TargetWords& words = {});
 
   /// Of all samples of an input.
   Target whole() const;

@@ -35,6 +35,14 @@ std::string only_program(const Archive& archive) {
   return found.front();
 }
 
+// An input's shape, `?` where any size will do.
+std::string expected(const ExportedProgram::Input& declared) {
+  std::vector<std::string> sizes;
+  for (auto& each : declared.dimensions)
+    sizes.push_back(each.fixed ? std::to_string(each.size) : each.expression ? each.expression->shown() : "?");
+  return shown_shape(sizes);
+}
+
 void check_version(const Json& program) {
   auto& version = member(program, "schema_version");
   auto major = integer(member(version, "major")), minor = integer(member(version, "minor"));
@@ -172,12 +180,6 @@ void ExportedProgram::check(const std::vector<at::Tensor>& inputs) const {
 }
 
 void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
-  auto expected = [](const Input& declared) {
-    std::vector<std::string> sizes;
-    for (auto& each : declared.dimensions)
-      sizes.push_back(each.fixed ? std::to_string(each.size) : each.expression ? each.expression->shown() : "?");
-    return shown_shape(sizes);
-  };
   auto refuse = [&](std::size_t i, const std::string& why) {
     return wrong_input(filled("input {} has the shape {}, which the model was not exported for: it takes {}{}",
                               shown_name(inputs_[i].name), shown_shape(inputs[i].sizes()), expected(inputs_[i]), why),
@@ -238,6 +240,13 @@ void ExportedProgram::check_sizes(const std::vector<at::Tensor>& inputs) const {
           throw refuse(i, filled(", where {} is {}", symbol,
                                  small ? filled("{} at least", *range.low) : filled("{} at most", *range.high)));
   }
+}
+
+Program::Inputs ExportedProgram::inputs() const {
+  Inputs out{inputs_.size(), inputs_.size(), {}};
+  for (auto& each : inputs_)
+    out.told.push_back(filled("{}, {} {}", shown_name(each.name), type_name(each.type), expected(each)));
+  return out;
 }
 
 std::optional<at::ScalarType> ExportedProgram::declared_type(std::size_t input) const {

@@ -24,6 +24,8 @@ class ExportedProgram : public Program {
   libtorch::ParameterNames parameter_names() const override;
   at::TensorOptions options() const override;
   std::unique_ptr<const Program> on(c10::Device device) const override;
+  Inputs inputs() const override;
+  std::string_view format() const override { return "an exported program"; }
   std::optional<at::ScalarType> declared_type(std::size_t input) const override;
   bool looks_up_integers() const override { return looks_up_integers_; }
 

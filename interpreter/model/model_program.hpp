@@ -6,6 +6,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "ascribe/error.hpp"
@@ -33,6 +35,15 @@ class Program {
   /// A copy with its weights on another device. Throws c10::Error where there is none.
   virtual std::unique_ptr<const Program> on(c10::Device device) const = 0;
 
+  /// How many inputs it takes, and what these are, as far as the file says it: `x, float32 [N, 3]`.
+  static constexpr auto any_number = static_cast<std::size_t>(-1);
+  struct Inputs {
+    std::size_t least = 1, most = 1;  ///< `any_number` at most: of a list
+    std::vector<std::string> told{};
+  };
+  virtual Inputs inputs() const = 0;
+  /// What sort of file it came from, in words.
+  virtual std::string_view format() const = 0;
   /// The element type of an input, where the file declares it.
   virtual std::optional<at::ScalarType> declared_type(std::size_t input) const = 0;
   /// Whether it looks entries up by integers (an embedding), so that integer inputs stay what they are.

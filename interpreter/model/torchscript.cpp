@@ -113,20 +113,27 @@ TorchScriptGraph::TorchScriptGraph(torch::jit::Module module, const std::shared_
   }
 }
 
-// Arguments with defaults get inputs only where there are enough; the first ones first.
-torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inputs) const {
+Program::Inputs TorchScriptGraph::inputs() const {
   auto& formals = module_.get_method("forward").function().getSchema().arguments();
-  std::size_t needed = 0, possible = 0;
+  Inputs out{0, 0, {}};
   bool open = false;
-  std::vector<std::string> names;
   for (auto formal = formals.begin() + 1; formal != formals.end(); ++formal) {
     auto count = count_tensors(*formal->type());
     if (!count) continue;
-    names.push_back(formal->name());
-    possible += count->tensors, open |= count->open;
-    if (!formal->default_value()) needed += count->tensors;
+    out.told.push_back(formal->name());
+    out.most += count->tensors, open |= count->open;
+    if (!formal->default_value()) out.least += count->tensors;
   }
-  if (inputs.size() < needed || (inputs.size() > possible && !open))
+  if (open) out.most = any_number;
+  return out;
+}
+
+// Arguments with defaults get inputs only where there are enough; the first ones first.
+torch::jit::Stack TorchScriptGraph::arguments(const std::vector<at::Tensor>& inputs) const {
+  auto& formals = module_.get_method("forward").function().getSchema().arguments();
+  auto [needed, possible, names] = this->inputs();
+  bool open = possible == any_number;
+  if (inputs.size() < needed || inputs.size() > possible)
     throw Error({.code = Code::wrong_input,
                  .message = filled("the model takes {}{} input{}, not {}",
                                    open                ? "at least "

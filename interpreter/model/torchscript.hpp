@@ -28,6 +28,8 @@ class TorchScriptGraph : public Program {
   libtorch::ParameterNames parameter_names() const override;
   at::TensorOptions options() const override;
   std::unique_ptr<const Program> on(c10::Device device) const override;
+  Inputs inputs() const override;
+  std::string_view format() const override { return "TorchScript"; }
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return looks_up_integers_; }
   /// Whether it writes nothing into itself.

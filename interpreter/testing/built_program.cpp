@@ -30,6 +30,8 @@ class BuiltProgram : public model::Program {
   std::unique_ptr<const model::Program> on(c10::Device) const override {
     return std::make_unique<BuiltProgram>(built_);
   }
+  Inputs inputs() const override { return {}; }
+  std::string_view format() const override { return "layers in sequence"; }
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return false; }
 

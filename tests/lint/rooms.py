@@ -45,9 +45,9 @@ ROOMS = {
         LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/files", "interpreter/libtorch",
         "interpreter/model"],
     "interpreter/command/repl": [
-        LIBTORCH, "grammar", "include", "interpreter/attribute", "interpreter/command", "interpreter/evaluate",
-        "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model", "interpreter/pack",
-        "interpreter/picture", "interpreter/testing"],
+        LIBTORCH, "grammar", "include", "interpreter/assist", "interpreter/attribute", "interpreter/command",
+        "interpreter/evaluate", "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model",
+        "interpreter/pack", "interpreter/picture", "interpreter/testing"],
     "interpreter/python": [
         LIBTORCH, "grammar", "include", "interpreter/command", "interpreter/language", "interpreter/libtorch", "interpreter/pack",
         "interpreter/testing"],

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "interpreter/command/repl/completion.hpp"
 #include "interpreter/command/repl/session.hpp"
 
 namespace test {
@@ -29,6 +30,13 @@ struct Entering {
   repl::Session session;
   repl::InputReader reader{repl::InputReader::Naming::by_number};
 };
+
+/// The words of a completion.
+inline std::vector<std::string> texts(const repl::Completion& completion) {
+  std::vector<std::string> out;
+  for (auto& each : completion.words) out.push_back(each.text);
+  return out;
+}
 
 /// "A0201 input:3:1:5 unknown name `z`": the first message of an answer that failed.
 inline std::string mistake(const repl::Answer& answer) {

@@ -22,7 +22,7 @@ TEST_CASE("what is piped in is run, without prompts") {
                            "# a script\n"
                            "rule twice {\n  backward = 2 * R\n}\n\n"
                            "layer = relu; x = [[1, 2]]\n"
-                           "relevance(twice)\n"
+                           "relevance(twice, target = \"all\")\n"
                            "sum(y) == 3");
   CHECK(outcome.code == 0);
   CHECK(outcome.err == "");
@@ -170,4 +170,59 @@ TEST_CASE("pictures are plain where nobody looks, and a session's files are kept
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.out, Contains("rules: epsilon_plus(") && Contains("for: .:+*#") && !Contains("\033"));
   CHECK(test::bytes_of(folder / "mine.rule") == "rule mine = zplus\n");
+}
+
+TEST_CASE("a script runs up to its first mistake, which has its place") {
+  Folder folder;
+  folder.file("good",
+              "layer = relu; x = [[1, 2]]\n\nrule twice {\n  backward = 2 * R\n}\nsum(relevance(twice)) == 4\n");
+  auto good = run_shell(folder, "ascribe repl --script good && ascribe repl --script - < good");
+  CHECK(good.code == 0);
+  CHECK(good.err == "");
+  CHECK_THAT(good.out, StartsWith("layer: model of 1 layer: relu\n") && Contains("true\nlayer: "));
+  struct Case {
+    const char *script, *message, *place;
+  };
+  for (auto& [script, message, place] :
+       std::initializer_list<Case>{{"1\n\n2 + z\n:quit\n", "error[A0201]: unknown name `z`\n", " --> script:3:5\n"},
+                                   {"1\nrule r {\n  map = R\n", "error[A0101]: ", " --> script:3:9\n"},
+                                   {"1\nx = load(\"nowhere.npy\")\n", "error[A0001]: ", " --> script:2:5\n"},
+                                   {"1\n:load nowhere.rule\n", "error[A0001]: ", " --> script:2:1\n"},
+                                   {"1\n:nothing\n", "error[A0705]: ", " --> script:2:1\n"},
+                                   {"1\nrandom(100000, 100000)\n", "error[A0004]: ", " --> script:2:1\n"},
+                                   {"1\n:load broken.rule\n", "error[A0201]: ", "script:2:1"},
+                                   {"1\n\x7f\x45LF\x02\x01\n", "error[A0003]: ", " --> script:2:1\n"}}) {
+    INFO(script);
+    folder.file("script", script);
+    folder.file("broken.rule", "rule r { map = Q }\n");
+    auto outcome = run_shell(folder, "ascribe repl --script script");
+    CHECK(outcome.code == 1);
+    CHECK(outcome.out == "1\n");
+    CHECK_THAT(outcome.err, StartsWith(message) && Contains(place));
+    CHECK(outcome.err.find("error[", 1) == std::string::npos);
+  }
+  CHECK(run_shell(folder, "echo '1 + zz' | ascribe repl --script -").code == 1);
+  CHECK_THAT(run_shell(folder, "echo '1 + zz' | ascribe repl --script -").err, Contains(" --> <stdin>:1:5\n"));
+  folder.file("ends", "1\n:quit\noops\n");
+  CHECK(run_shell(folder, "ascribe repl --script ends").out == "1\n");
+}
+
+TEST_CASE("a script that cannot be read is told before anything runs") {
+  Folder folder;
+  std::string junk;
+  for (int i = 0; i < 100'000; ++i) junk += static_cast<char>((i * 7919 + i / 251) % 256);
+  folder.file("junk", junk);
+  folder.file("large", std::string(3 << 20, '1'));
+  folder.file("nothing", "");
+  CHECK(run_shell(folder, "ascribe repl --script nowhere").code == 3);
+  CHECK(run_shell(folder, "ascribe repl --script .").code == 3);
+  CHECK(run_shell(folder, "ascribe repl --script").code == 2);
+  CHECK(run_shell(folder, "ascribe repl --script nothing").code == 0);
+  for (auto* file : {"junk", "large"}) {
+    auto outcome = run_shell(folder, std::string("ascribe repl --script ") + file);
+    CHECK((outcome.code == 1 || outcome.code == 4));
+    CHECK(outcome.out == "");
+    CHECK_THAT(outcome.err, StartsWith("error[A0"));
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') <= 8);
+  }
 }

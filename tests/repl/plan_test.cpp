@@ -159,7 +159,7 @@ TEST_CASE("a plan's rule and kind are completed") {
   Entering enter;
   enter("rule my_own(amount = 2) { backward = amount * R }; net = relu");
   auto words = [&](const std::string& line) {
-    return repl::complete(enter.session.state(), "", line, line.size()).words;
+    return texts(repl::complete(enter.session.state(), "", line, line.size()));
   };
   using Words = std::vector<std::string>;
   CHECK(words(":pl") == Words{":plan "});

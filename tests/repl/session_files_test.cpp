@@ -16,18 +16,18 @@ TEST_CASE("rule files are loaded, reloaded and saved") {
   Entering enter;
   enter("layer = relu; x = [[1, 2]]");
   CHECK(enter(":load " + path).text == path + ": 1 rule\n");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[2, 4]]"));
 
   folder.file("mine.rule", "rule mine { backward = 3 * R }\n");
   CHECK(!enter(":reload").failed);
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[3, 6]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[3, 6]]"));
 
   folder.file("mine.rule", "rule mine { backward = 4 * Q }\n");
   CHECK_THAT(mistake(enter(":reload")), Contains("mine.rule:1:28 unknown name `Q`"));
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[3, 6]]"));  // as before
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[3, 6]]"));  // as before
 
   enter("rule mine { backward = 5 * R }");  // in front of the file's
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[ 5, 10]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[ 5, 10]]"));
   enter("## Doubled.\nfn doubled(z)=2*z");
   auto saved = (folder / "saved.rule").string();
   CHECK(enter(":save " + saved).text == saved + ": 2 definitions\n");
@@ -48,7 +48,7 @@ TEST_CASE("a saved session is one that can be loaded") {
   Entering second;
   second("layer = relu; x = [[1, 2]]");
   REQUIRE(!second(":load " + path).failed);
-  CHECK_THAT(second("relevance(all)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(second("relevance(all, target = \"all\")").text, Contains("[[2, 4]]"));
 }
 
 TEST_CASE("files that need each other are loaded together") {
@@ -76,18 +76,18 @@ TEST_CASE("packs are imported over the search path, and read anew") {
   Entering enter({.loading = {.path = {folder.path}}});
   enter("layer = relu; x = [[1, 2]]");
   CHECK(enter("import \"acme\" as acme").text == "acme: 1 rule from acme\n");
-  CHECK_THAT(enter("relevance(acme.twice)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(enter("relevance(acme.twice, target = \"all\")").text, Contains("[[2, 4]]"));
   CHECK(enter(":help acme.twice").text == "rule twice\n\nTwice as much.\n");
   enter("rule mine = acme.twice");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[2, 4]]"));
 
   pack("acme", "acme", "rule twice { backward = 4 * R }\n");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[2, 4]]"));
   CHECK(enter(":reload").text == "acme: 1 rule\n");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[4, 8]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[4, 8]]"));
   pack("acme", "acme", "rule twice { backward = Q }\n");
   CHECK_THAT(mistake(enter(":reload")), StartsWith("A0201") && Contains("unknown name `Q`"));
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[4, 8]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[4, 8]]"));
   pack("acme", "acme", "");
   CHECK_THAT(mistake(enter(":reload")), StartsWith("A0202"));  // `mine` needs it
 

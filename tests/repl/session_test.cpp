@@ -110,13 +110,13 @@ TEST_CASE("definitions are entered over several lines, replaced, and in front of
   CHECK(enter("  backward = scale * R\n}").text == "rule mine(scale = 2)\n");
   CHECK(enter("fn doubled(z) = 2 * z").text == "fn doubled(z)\n");
   enter("layer = relu; x = [[1, 2]]");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[2, 4]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[2, 4]]"));
   CHECK_THAT(enter("doubled(x)").text, Contains("[[2, 4]]"));
   enter("rule mine { backward = 5 * R }");
-  CHECK_THAT(enter("relevance(mine)").text, Contains("[[ 5, 10]]"));
+  CHECK_THAT(enter("relevance(mine, target = \"all\")").text, Contains("[[ 5, 10]]"));
   enter("rule pass { backward = 7 * R }");
-  CHECK_THAT(enter("relevance(pass)").text, Contains("[[ 7, 14]]"));
-  CHECK_THAT(enter("relevance(std.pass)").text, Contains("[[1, 2]]"));
+  CHECK_THAT(enter("relevance(pass, target = \"all\")").text, Contains("[[ 7, 14]]"));
+  CHECK_THAT(enter("relevance(std.pass, target = \"all\")").text, Contains("[[1, 2]]"));
 }
 
 TEST_CASE("every mistake has its code and place, and changes nothing") {
@@ -185,7 +185,7 @@ TEST_CASE("every mistake has its code and place, and changes nothing") {
   CHECK(after.model == before.model);
   CHECK(tensor(enter, "x").sizes() == at::IntArrayRef({1, 2}));
   CHECK(&after.definitions.own() == &before.definitions.own());
-  CHECK_THAT(enter("relevance(all)").text, StartsWith("float64 [1, 2]"));
+  CHECK_THAT(enter("relevance(all, target = 1)").text, StartsWith("float64 [1, 2]"));
 }
 
 TEST_CASE("a definition has the messages that it has in a file") {
@@ -376,6 +376,32 @@ TEST_CASE("an evaluation has limits, and the session goes on") {
     asked = -1'000'000;
     CHECK(enter("1 + 1").text == "2\n");
   }
+}
+
+TEST_CASE("inputs that were entered as one are as if they had not been where one of them fails or is stopped") {
+  auto all_of = [](std::initializer_list<std::string_view> lines) {
+    repl::InputReader reader(repl::InputReader::Naming::by_number);
+    std::vector<repl::Entered> out;
+    for (auto line : lines)
+      if (auto entered = reader.add(line)) out.push_back(std::move(*entered));
+    return out;
+  };
+  std::atomic<bool> stops = false;
+  Entering enter({.interrupted = [&] { return stops.load(); }});
+  enter("a = 1");
+  auto answer = enter.session.run(all_of({"b = 2", "a = 5", "a + nothing"}));
+  CHECK(answer.failed);
+  CHECK(answer.text == "");
+  CHECK(enter("a").text == "1\n");
+  CHECK(enter("b").failed);
+  CHECK(enter.session.run(all_of({"b = 2", "c = )"})).failed);
+  CHECK(enter("b").failed);
+  stops = true;
+  CHECK(enter.session.run(all_of({"b = 2", "c = random(10, 10)"})).interrupted);
+  stops = false;
+  CHECK(enter("b").failed);
+  CHECK(enter.session.run(all_of({"b = 2", "a + b", ":quit", "c = 3"})).text == "b: 2\n3\n");
+  CHECK(enter("c").failed);
 }
 
 TEST_CASE("large and deep inputs work or are refused") {

@@ -120,6 +120,110 @@ TEST_CASE("the history is written at once, and read again") {
   terminal.wait_for("\n51\r\n");
 }
 
+TEST_CASE("an input of several lines comes back as one, and is edited as one") {
+  Folder folder;
+  {
+    Terminal terminal(folder);
+    terminal.enter("layer = relu; x = [[1, 2]]; R = y", "x: ");
+    for (auto* line : {"rule mine {", "  map = R", "  reduce = v", "  # twice"}) {
+      terminal.type(line + std::string("\n"));
+      terminal.wait_for(". ");
+    }
+    terminal.enter("}", "rule mine\r\n");
+    CHECK(bytes_of(folder / "state/ascribe/history") ==
+          "layer = relu; x = [[1, 2]]; R = y\nrule mine {\\\n  map = R\\\n  reduce = v\\\n  # twice\\\n}\n");
+    terminal.type(up);
+    auto shown = terminal.wait_for("}");
+    CHECK_THAT(shown, Contains("rule mine {") && Contains("  map = R") && Contains("# twice"));
+    for (int i = 0; i < 3; ++i) terminal.type(up);  // to `map = R`
+    terminal.type("\x05 * 5\n");                    // Ctrl-E, the line's end
+    terminal.wait_for("rule mine\r\n");
+    terminal.enter("relevance(mine)", "[[ 5, 10]]");
+    terminal.type(control_d);
+    CHECK(terminal.end() == 0);
+  }
+  Terminal terminal(folder);
+  terminal.type(std::string(up) + up);  // `relevance(mine)` is the last
+  terminal.wait_for("# twice");
+  terminal.type("\n");
+  terminal.wait_for("rule mine\r\n");
+}
+
+TEST_CASE("the lines that were entered can be changed while an input is not whole") {
+  Folder folder;
+  Terminal terminal(folder);
+  terminal.type("rule mine {\n");
+  terminal.wait_for(". ");
+  terminal.type(std::string("}") + up);
+  terminal.wait_for("> ");
+  terminal.wait_for("}");
+  terminal.type("\x1b[A\x05\b\bs {\n");  // the line above, its end, two characters less
+  terminal.wait_for("rule mines\r\n");
+}
+
+TEST_CASE("a pasted block is one input, whose mistakes change nothing") {
+  Folder folder;
+  Terminal terminal(folder);
+  auto paste = [&](const std::string& text) { terminal.type("\x1b[200~" + text + "\x1b[201~"); };
+  paste("a = 5\rrule mine {\r  backward = R\r}\r\ra + 2\r");
+  terminal.wait_for("a + 2");
+  terminal.type("\n");
+  auto shown = terminal.wait_for("\n7\r\n");
+  CHECK_THAT(shown, Contains("a: 5\r\nrule mine\r\n"));
+  terminal.wait_for("> ");
+  CHECK_THAT(bytes_of(folder / "state/ascribe/history"), Catch::StartsWith("a = 5\\\nrule mine {\\\n"));
+
+  paste("b = 1\na = 6\nb + nothing\n");
+  terminal.wait_for("nothing");
+  terminal.enter("", "as if it had not been");
+  terminal.enter("a", "\n5\r\n");
+  terminal.enter("b + 1", "unknown name `b`");
+
+  paste("b = 1\nb = = 2\n:quit\n");  // a mistake of the grammar: not even the first is run
+  terminal.wait_for(":quit");
+  terminal.enter("", "error[A01");
+  terminal.enter("b + 1", "unknown name `b`");
+
+  paste("sum(\n  [[1, 2]]\n");  // which is not whole: Enter goes on
+  terminal.wait_for("[[1, 2]]");
+  terminal.type("\n)\n");
+  terminal.wait_for("[3]");
+  terminal.wait_for("> ");
+  paste(
+      "1 + \x1b[31m\x07"
+      "1");  // control characters are no text
+  terminal.type("\n");
+  terminal.wait_for("> ");
+  terminal.enter("20 + 2", "\n22\r\n");
+}
+
+TEST_CASE("a large paste is one input, or refused as one") {
+  Folder folder;
+  Terminal terminal(folder);
+  std::string block = "a = [";
+  for (int i = 0; i < 300; ++i) block += "1,\n";
+  terminal.type("\x1b[200~" + block + "1]\x1b[201~\n");
+  terminal.wait_for("a: float64 [301]");
+  terminal.wait_for("> ");
+  terminal.type("\x1b[200~half of it");  // whose end does not come
+  terminal.type(control_c);
+  terminal.type("\x1b[201~");
+  terminal.type(control_c);
+  terminal.wait_for("> ");
+  terminal.enter("2 + 2", "\n4\r\n");
+}
+
+TEST_CASE("Tab tells signatures") {
+  Folder folder;
+  Terminal terminal(folder, {}, {{"NO_COLOR", "1"}});
+  terminal.type(std::string("relevance(alpha_b") + tab);
+  terminal.wait_for("eta");
+  terminal.type(std::string("(") + tab);
+  terminal.wait_for("alpha = ");
+  CHECK_THAT(terminal.wait_for("beta = "), Contains("alpha"));
+  terminal.type(control_c);
+}
+
 TEST_CASE("Tab completes commands, names and files") {
   Folder folder;
   folder.file("photograph.npy", "");

@@ -25,23 +25,34 @@ std::span<const SessionCall> session_calls() {
        "a picture (.png, .jpg, .npy, .pt) as [1, channels, height, width]; `mean` is subtracted, then `std` divided "
        "by: "
        "numbers, or lists with one for each channel"},
-      {SessionCall::Id::explain,
-       "explain",
-       "explain(model, rules, target = …, x = x, of_output = 0, colour_map = \"bwr\", clip = …)",
+      {SessionCall::Id::relevance,
+       "relevance",
+       "relevance(model, rules, target = …, against = …, position = …, of_output = 0, x = x)",
        1,
        2,
-       {"target", "x", "of_output", "colour_map", "clip"},
-       "the relevance of x as a heatmap, and what became of it at each layer; without a model, of the current one. "
-       "`target` is an index of the output, a list of them, or \"all\"; without it, relevance starts from R if there "
-       "is "
-       "one, from the largest output of [batch, classes], otherwise from all outputs. `colour_map` is one of those of "
-       "`ascribe run`, and colours are full at the magnitude that `clip` percent of the values lie below"},
+       {"target", "against", "position", "of_output", "x"},
+       "the relevance of x, in its shape; without a model, of the current one. `target` is where it starts: an index "
+       "of "
+       "the output, a name of `:labels`, a list of them, \"top3\" or \"all\"; without it, relevance starts from R if "
+       "there is one, from each sample's largest output of [batch, classes], otherwise from all outputs. `against` is "
+       "an output that is taken off, `position` the place that the target is of, as in `ascribe run`"},
+      {SessionCall::Id::explain,
+       "explain",
+       "explain(model, rules, target = …, colour_map = \"bwr\", clip = …)",
+       1,
+       2,
+       {"target", "against", "position", "of_output", "x", "colour_map", "clip"},
+       "the relevance of x as a heatmap, and what became of it at each layer. It starts where `relevance` does, and "
+       "takes "
+       "its arguments. `colour_map` is one of those of `ascribe run`, and colours are full at the magnitude that "
+       "`clip` "
+       "percent of the values lie below"},
       {SessionCall::Id::compare,
        "compare",
-       "compare(model, rules, rules, …, target = …, x = x, of_output = 0, colour_map = \"bwr\", clip = …)",
+       "compare(model, rules, rules, …, target = …, colour_map = \"bwr\", clip = …)",
        2,
        9,
-       {"target", "x", "of_output", "colour_map", "clip"},
+       {"target", "against", "position", "of_output", "x", "colour_map", "clip"},
        "the heatmaps of two rules or composites, and their difference; or of up to eight, and how alike they are"},
   };
   return table;

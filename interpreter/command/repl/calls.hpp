@@ -14,7 +14,7 @@
 namespace ascribe::repl {
 
 struct SessionCall {
-  enum class Id { load, image, explain, compare } id;
+  enum class Id { load, image, relevance, explain, compare } id;
   std::string_view name;
   std::string_view signature;
   std::size_t least, most;  ///< positional arguments

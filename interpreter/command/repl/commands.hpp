@@ -10,13 +10,23 @@
 namespace ascribe::repl {
 
 struct Command {
-  enum class Id { help, load, reload, save, type, rules, plan, time, reset, quit } id;
+  enum class Id { help, load, reload, save, type, rules, plan, time, model, layers, labels, write, reset, quit } id;
   std::string_view name;       ///< without its colon
   std::string_view arguments;  ///< as the help shows them; empty: it takes none
   bool needs_argument;
   std::string_view summary;
   /// What its argument is, for completion.
-  enum class Argument { none, topic, rule_file, expression, rule_and_kind, name } argument;
+  enum class Argument {
+    none,
+    topic,
+    rule_file,
+    file,
+    file_and_expression,
+    expression,
+    rule_and_kind,
+    rules_and_tree,
+    name
+  } argument;
 };
 
 std::span<const Command> commands();

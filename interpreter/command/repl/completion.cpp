@@ -2,147 +2,46 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "grammar/characters.hpp"
-#include "grammar/parser.hpp"
+#include "interpreter/command/repl/assistance.hpp"
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
-#include "interpreter/inside.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
-#include "interpreter/language/kinds.hpp"
-#include "interpreter/language/name_resolver.hpp"
-#include "interpreter/language/scope.hpp"
 
 namespace ascribe::repl {
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::set<std::string>;
+using Words = std::map<std::string, std::string>;  // with their details
 
-void add_definitions(Words& out, const language::Definitions& definitions) {
-  for (auto& [name, each] : definitions.targets) out.insert(name);
-  for (auto& [name, each] : definitions.functions) out.insert(name + "(");
+// As it is to be written: what has to follow a word comes with it.
+std::string spelling(const assist::Offer& offer) {
+  using SymbolSort = assist::Symbol::Sort;
+  if (offer.sort == assist::Offer::Sort::word) return offer.text + " ";
+  if (!offer.symbol || offer.sort == assist::Offer::Sort::argument) return offer.text;
+  auto sort = offer.symbol->sort;
+  if (sort == SymbolSort::import || sort == SymbolSort::standard_pack) return offer.text + ".";
+  bool called = sort == SymbolSort::builtin || sort == SymbolSort::function;
+  if (sort == SymbolSort::layer)
+    called =
+        !language::find_buildable_layer(offer.symbol->name)->arguments.empty() && !language::find_builtin(offer.text);
+  return called ? offer.text + "(" : offer.text;
 }
 
-void add_all_definitions(Words& out, const State& state) {
-  add_definitions(out, state.definitions.visible());
-  add_definitions(out, Inside::definitions(Pack::standard()));
+void add_offers(Words& out, const State& state, std::string_view before, std::string_view text) {
+  for (auto& each : offers(state, std::string(before) + std::string(text))) out.emplace(spelling(each), each.detail);
 }
 
-// Everything that an input may name.
-Words names(const State& state) {
-  Words out;
-  for (auto& [name, value] : state.values) out.insert(name);
-  for (auto name : {"x", "y", "R"}) out.insert(name);
-  for (auto& each : session_calls()) out.insert(std::string(each.name) + "(");
-  for (auto& each : language::builtins())
-    if (each.place != language::BuiltinPlace::require) out.insert(std::string(each.name) + "(");
-  for (auto& each : language::buildable_layers())
-    out.insert(std::string(each.name) + (each.arguments.empty() || language::find_builtin(each.name) ? "" : "("));
-  for (auto& [name, import] : state.definitions.imports()) out.insert(name + ".");
-  add_all_definitions(out, state);
-  for (auto word : reserved_words())
-    if (word.size() > 2) out.insert(std::string(word) + " ");
-  return out;
-}
-
-// What the clauses of a rule, or the entries of a composite, name besides.
-void add_words_of_definition(Words& out, std::string_view text) {
-  auto begin = text.find_first_not_of(" \t\n");
-  if (begin == std::string_view::npos) return;
-  text.remove_prefix(begin);
-  if (text.starts_with("rule ")) {
-    for (auto each : language::quantity_words()) out.insert(std::string(each));
-    out.insert("layer.");
-  } else if (text.starts_with("composite ")) {
-    for (auto each : language::kind_words()) out.insert(std::string(each));
-    for (auto each : language::module_words) out.insert(std::string(each) + " \"");
-    for (auto each : language::engine_words()) out.insert(std::string(each));
-  }
-}
-
-// What may stand in `relevance(…)`, `explain(…)` and `compare(…)`: rules, composites and models.
-bool takes_rules(std::string_view called) {
-  return called == "relevance" || called == "explain" || called == "compare";
-}
-
-Words rules(const State& state) {
-  Words out{"std."};
-  for (auto* place : {&state.definitions.visible(), &Inside::definitions(Pack::standard())})
-    for (auto& [name, each] : place->targets) out.insert(name);
-  for (auto& [name, import] : state.definitions.imports()) out.insert(name + ".");
+void add_values(Words& out, const State& state, bool models_only) {
   for (auto& [name, value] : state.values)
-    if (std::holds_alternative<ModelValue>(value)) out.insert(name);
-  return out;
-}
-
-// What stands behind `acme.`.
-Words names_of(const State& state, const std::string& pack) {
-  Words out;
-  if (pack == "std") add_definitions(out, Inside::definitions(Pack::standard()));
-  auto& imports = state.definitions.imports();
-  if (auto found = imports.find(pack); found != imports.end()) add_definitions(out, *found->second);
-  return out;
-}
-
-// The name in front of the innermost parenthesis that is open.
-std::optional<std::string> open_call(std::string_view text) {
-  std::vector<std::size_t> open;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') {
-      for (++i; i < text.size() && text[i] != '"' && text[i] != '\n'; ++i)
-        if (text[i] == '\\') ++i;
-    } else if (text[i] == '#') {
-      i = std::min(text.find('\n', i), text.size());
-    } else if (std::string_view("([{").find(text[i]) != std::string_view::npos) {
-      open.push_back(i);
-    } else if (std::string_view(")]}").find(text[i]) != std::string_view::npos && !open.empty()) {
-      open.pop_back();
-    }
-  }
-  if (open.empty() || text[open.back()] != '(') return {};
-  auto end = open.back(), begin = end;
-  while (begin > 0 && (is_name_character(text[begin - 1]) || text[begin - 1] == '.')) --begin;
-  return std::string(text.substr(begin, end - begin));
-}
-
-// `epsilon = `, for what is called.
-Words argument_names(const State& state, std::string called) {
-  Words out;
-  if (auto* call = find_session_call(called))
-    for (auto each : call->named) out.insert(std::string(each) + " = ");
-  if (auto* layer = language::find_buildable_layer(called); layer && !language::find_builtin(called))
-    for (auto& each : layer->arguments) out.insert(std::string(each.name) + " = ");
-  if (called == "random") out.insert("seed = ");
-  std::vector<const language::Definitions*> places{&state.definitions.visible(),
-                                                   &Inside::definitions(Pack::standard())};
-  if (auto dot = called.find('.'); dot != std::string::npos) {
-    auto pack = called.substr(0, dot);
-    called.erase(0, dot + 1);
-    auto& imports = state.definitions.imports();
-    auto found = imports.find(pack);
-    places = {found != imports.end() ? found->second.get() : &Inside::definitions(Pack::standard())};
-  }
-  for (auto* place : places) {
-    if (auto found = place->targets.find(called); found != place->targets.end()) {
-      std::visit(
-          [&](auto& each) {
-            for (auto& parameter : each->parameters) out.insert(parameter.name + " = ");
-          },
-          found->second);
-      return out;
-    }
-    if (auto found = place->functions.find(called); found != place->functions.end()) {
-      for (auto& parameter : found->second->parameters) out.insert(parameter.name + " = ");
-      return out;
-    }
-  }
-  return out;
+    if (!models_only || std::holds_alternative<ModelValue>(value)) out.emplace(name, type_of(value));
 }
 
 // Files whose path begins so; folders end with `/`. An import's path has no home.
@@ -165,15 +64,15 @@ Words files(const std::string& begun, Wanted wanted) {
     if (wanted != Wanted::all && !is_folder && entry->path().extension() != ".rule") continue;
     if (std::any_of(found.begin(), found.end(), [](unsigned char c) { return c < 0x20 || c == '"' || c == '\\'; }))
       continue;
-    out.insert(folder + found + (is_folder ? "/" : ""));
+    out.emplace(folder + found + (is_folder ? "/" : ""), "");
   }
   return out;
 }
 
 Completion among(const Words& words, std::string_view begun, std::size_t begin) {
   Completion out{begin, {}};
-  for (auto& each : words)
-    if (std::string_view(each).starts_with(begun)) out.words.push_back(each);
+  for (auto& [word, detail] : words)
+    if (std::string_view(word).starts_with(begun)) out.words.push_back({word, detail});
   return out;
 }
 
@@ -190,12 +89,139 @@ std::optional<std::size_t> open_string(std::string_view text) {
   return {};
 }
 
-// Nothing where an expression stands behind the command.
+// The brackets that are open at the end of a text, and where the argument that is being written begins in each.
+struct OpenBracket {
+  std::size_t at, argument;
+};
+std::vector<OpenBracket> open_brackets(std::string_view text) {
+  std::vector<OpenBracket> out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      for (++i; i < text.size() && text[i] != '"' && text[i] != '\n'; ++i)
+        if (text[i] == '\\') ++i;
+    } else if (text[i] == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (std::string_view("([{").find(text[i]) != std::string_view::npos) {
+      out.push_back({i, i + 1});
+    } else if (std::string_view(")]}").find(text[i]) != std::string_view::npos && !out.empty()) {
+      out.pop_back();
+    } else if (text[i] == ',' && !out.empty()) {
+      out.back().argument = i + 1;
+    }
+  }
+  return out;
+}
+
+std::string_view name_before(std::string_view text, std::size_t end) {
+  auto begin = end;
+  while (begin > 0 && is_name_character(text[begin - 1])) --begin;
+  return text.substr(begin, end - begin);
+}
+
+std::string_view without_blanks(std::string_view text) {
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.front()) != std::string_view::npos)
+    text.remove_prefix(1);
+  return text;
+}
+
+// What stands behind `name =`, if it begins so.
+std::optional<std::string_view> behind_equals(std::string_view text) {
+  text = without_blanks(text);
+  auto end = std::find_if_not(text.begin(), text.end(), is_name_character) - text.begin();
+  auto rest = without_blanks(text.substr(static_cast<std::size_t>(end)));
+  if (end == 0 || !rest.starts_with('=') || rest.starts_with("==") || rest.starts_with("=>")) return {};
+  return rest.substr(1);
+}
+
+bool is_definition(std::string_view text) {
+  text = without_blanks(text);
+  constexpr std::string_view beginnings[] = {"rule ", "composite ", "fn ", "test ", "import ", "pack ", "##"};
+  return std::any_of(std::begin(beginnings), std::end(beginnings), [&](auto each) { return text.starts_with(each); });
+}
+
+constexpr std::string_view in_a_test = "test \"\" { let _ = ", as_a_model = "test \"\" { model = ",
+                           as_rules = "rule _ = ", in_relevance = "test \"\" { let _ = relevance(";
+
+// What an expression could go on with.
+void add_expression(Words& out, const State& state, std::string_view text) {
+  auto brackets = open_brackets(text);
+  auto call = std::find_if(brackets.rbegin(), brackets.rend(), [&](auto& each) {
+    return text[each.at] == '(' && find_session_call(name_before(text, each.at));
+  });
+  if (call == brackets.rend()) {
+    add_offers(out, state, in_a_test, text);
+    add_offers(out, state, as_a_model, text);
+    add_offers(out, state, as_rules, text);
+    add_values(out, state, /*models_only=*/false);
+    for (auto& each : session_calls()) out[std::string(each.name) + "("] = each.signature;
+    return;
+  }
+  auto& session = *find_session_call(name_before(text, call->at));
+  auto argument = text.substr(call->argument);
+  if (auto value = behind_equals(argument)) {
+    add_offers(out, state, in_a_test, *value);
+    return add_values(out, state, /*models_only=*/false);
+  }
+  add_offers(out, state, in_relevance, argument);
+  if (brackets.back().at != call->at) return;  // within a rule's own arguments
+  add_values(out, state, /*models_only=*/true);
+  for (auto each : session.named) out.emplace(std::string(each) + " = ", "");
+}
+
+// The last statement of what was entered, or the definition.
+void add_input(Words& out, const State& state, std::string_view text) {
+  bool open = !open_brackets(text).empty();
+  for (auto end = text.size(); end != std::string_view::npos;) {
+    auto begin = end == 0 ? 0 : text.rfind('\n', end - 1) + 1;
+    if (is_definition(text.substr(begin))) return add_offers(out, state, "", text.substr(begin));
+    if (begin == 0 || !open) break;  // otherwise a line further above began it
+    end = begin - 1;
+  }
+  if (!open) text.remove_prefix(text.find_last_of(";\n") + 1);
+  if (auto value = behind_equals(text)) return add_expression(out, state, *value);
+  add_expression(out, state, text);
+  auto first = without_blanks(text);
+  if (std::all_of(first.begin(), first.end(), is_name_character)) add_offers(out, state, "", text);
+}
+
+Completion in_input(const State& state, std::string_view before, std::string_view line) {
+  auto begin = line.size();
+  while (begin > 0 && is_name_character(line[begin - 1])) --begin;
+  auto begun = line.substr(begin);
+  auto text = std::string(before) + std::string(line);
+  if (without_blanks(text).empty()) return {begin, {}};
+  Words words;
+  add_input(words, state, text);
+  // With nothing written yet, the arguments' names say more than all that there is.
+  auto is_argument = [](auto& each) { return each.first.ends_with(" = "); };
+  if (begun.empty() && std::any_of(words.begin(), words.end(), is_argument))
+    std::erase_if(words, [&](auto& each) { return !is_argument(each); });
+  else if (begun.empty() && !is_definition(text))
+    words.clear();
+  return among(words, begun, begin);
+}
+
+void add_topics(Words& words, const State& state, bool all) {
+  if (all) {
+    for (auto& each : help_topics()) words.emplace(each, "");
+    for (auto& each : commands()) words.emplace(std::string(each.name), each.summary);
+    for (auto& each : session_calls()) words.emplace(std::string(each.name), each.signature);
+    for (auto before : {in_a_test, as_a_model, std::string_view("composite _ { "), std::string_view("rule _ { map = ")})
+      for (auto& each : offers(state, before))
+        if (each.symbol) words.emplace(each.text, each.detail);
+  }
+  for (auto before : {as_rules, in_a_test})
+    for (auto& each : offers(state, before))
+      if (each.symbol && each.symbol->is_written()) words.emplace(each.text, each.detail);
+}
+
+// Nothing where an input stands behind the command.
 std::optional<Completion> of_command(const State& state, std::string_view text, std::size_t colon) {
   auto end = text.find(' ', colon);
   Words words;
   if (end == std::string_view::npos) {
-    for (auto& each : commands()) words.insert(":" + std::string(each.name) + (each.arguments.empty() ? "" : " "));
+    for (auto& each : commands())
+      words.emplace(":" + std::string(each.name) + (each.arguments.empty() ? "" : " "), each.summary);
     return among(words, text.substr(colon), colon);
   }
   auto typed = text.substr(colon + 1, end - colon - 1);
@@ -204,38 +230,36 @@ std::optional<Completion> of_command(const State& state, std::string_view text, 
   if (command == table.end()) return Completion{text.size(), {}};
   auto begin = text.find_last_of(" \"") + 1;
   auto begun = text.substr(begin);
+  bool first = without_blanks(text.substr(end, begin - end)).empty();
+  auto rules = [&] {
+    add_offers(words, state, as_rules, text.substr(end));
+    auto name = begun.size();
+    while (name > 0 && is_name_character(begun[name - 1])) --name;
+    return among(words, begun.substr(name), begin + name);
+  };
   switch (command->argument) {
     case Command::Argument::rule_file:
       return among(files(std::string(begun), Wanted::rules), begun, begin);
+    case Command::Argument::file:
+      return among(files(std::string(begun), Wanted::all), begun, begin);
+    case Command::Argument::file_and_expression:
+      if (first) return among(files(std::string(begun), Wanted::all), begun, begin);
+      add_values(words, state, /*models_only=*/false);
+      return among(words, begun, begin);
     case Command::Argument::topic:
-      if (command->id == Command::Id::help) {
-        for (auto& each : help_topics()) words.insert(each);
-        for (auto& each : commands()) words.insert(std::string(each.name));
-        for (auto& each : session_calls()) words.insert(std::string(each.name));
-        for (auto& each : language::builtins()) words.insert(std::string(each.name));
-        for (auto& each : language::buildable_layers()) words.insert(std::string(each.name));
-      }
-      for (auto* place : {&state.definitions.visible(), &Inside::definitions(Pack::standard())}) {
-        for (auto& [name, each] : place->targets) words.insert(name);
-        for (auto& [name, each] : place->functions) words.insert(name);
-      }
+      add_topics(words, state, command->id == Command::Id::help);
       return among(words, begun, begin);
-    case Command::Argument::rule_and_kind: {
-      auto so_far = text.substr(end);
-      if (auto called = open_call(so_far); called && !called->empty()) return {};  // its arguments
-      if (so_far.substr(0, begin - end).find_first_not_of(' ') == std::string_view::npos) {
-        if (begun.find('.') != std::string_view::npos) return {};  // what stands behind `std.`
-        words = rules(state);
-        std::erase_if(words, [&](auto& each) { return state.values.contains(each); });  // models
-      } else {
-        for (auto each : language::kind_words()) words.insert(std::string(each));
-        words.insert("nonnegative");
-      }
+    case Command::Argument::rule_and_kind:
+      if (first || !open_brackets(text).empty()) return rules();
+      for (auto& each : offers(state, "composite _ { ")) words.emplace(each.text, each.detail);
+      words.emplace("nonnegative", "");
       return among(words, begun, begin);
-    }
+    case Command::Argument::rules_and_tree:
+      words.emplace("--tree", "");
+      return begun.starts_with('-') ? among(words, begun, begin) : rules();
     case Command::Argument::name:
-      for (auto& [name, each] : state.values) words.insert(name);
-      for (auto& each : state.definitions.entered()) words.insert(each->name);
+      add_values(words, state, /*models_only=*/false);
+      for (auto& each : state.definitions.entered()) words.emplace(each->name, "");
       return among(words, begun, begin);
     case Command::Argument::expression:
       return {};
@@ -249,9 +273,9 @@ std::optional<Completion> of_command(const State& state, std::string_view text, 
 
 std::string Completion::common() const {
   if (words.empty()) return "";
-  auto out = words.front();
+  auto out = words.front().text;
   for (auto& each : words) {
-    auto end = std::mismatch(out.begin(), out.end(), each.begin(), each.end()).first;
+    auto end = std::mismatch(out.begin(), out.end(), each.text.begin(), each.text.end()).first;
     out.erase(end, out.end());
   }
   return out;
@@ -259,8 +283,15 @@ std::string Completion::common() const {
 
 Completion complete(const State& state, std::string_view before, std::string_view line, std::size_t cursor) {
   auto text = line.substr(0, cursor);
+  if (auto end = text.rfind('\n'); end != std::string_view::npos) {  // the editor holds several lines
+    auto out = complete(state, std::string(before) + std::string(text.substr(0, end + 1)), line.substr(end + 1),
+                        cursor - end - 1);
+    out.begin += end + 1;
+    return out;
+  }
   auto colon = text.find_first_not_of(" \t");
-  if (before.empty() && colon != std::string_view::npos && text[colon] == ':')
+  bool command = before.empty() && colon != std::string_view::npos && text[colon] == ':';
+  if (command)
     if (auto found = of_command(state, text, colon)) return *found;
   if (auto begin = open_string(text)) {
     auto begun = std::string(text.substr(*begin));
@@ -268,31 +299,14 @@ Completion complete(const State& state, std::string_view before, std::string_vie
     auto found = among(files(begun, imports ? Wanted::imported_rules : Wanted::all), begun, *begin);
     // A file that was found whole ends its string.
     for (auto& each : found.words)
-      if (!each.ends_with('/')) each += '"';
+      if (!each.text.ends_with('/')) each.text += '"';
     return found;
   }
-  auto begin = cursor;
-  while (begin > 0 && is_name_character(text[begin - 1])) --begin;
-  auto begun = text.substr(begin);
-  if (begin > 0 && text[begin - 1] == '.') {
-    auto pack_end = begin - 1, pack_begin = pack_end;
-    while (pack_begin > 0 && is_name_character(text[pack_begin - 1])) --pack_begin;
-    return among(names_of(state, std::string(text.substr(pack_begin, pack_end - pack_begin))), begun, begin);
-  }
-  auto words = names(state);
-  auto so_far = std::string(before) + std::string(text.substr(0, begin));
-  add_words_of_definition(words, so_far);
-  if (auto called = open_call(so_far); called && !called->empty()) {
-    auto last = so_far.find_last_not_of(" \t\n");
-    bool at_argument = last != std::string::npos && (so_far[last] == '(' || so_far[last] == ',');
-    if (at_argument && takes_rules(*called)) words = rules(state);
-    if (at_argument) words.merge(argument_names(state, *called));
-    // With nothing written yet, the arguments' names say more than all names that there are.
-    if (at_argument && begun.empty())
-      if (auto own = argument_names(state, *called); !own.empty()) return among(own, begun, begin);
-  }
-  if (begun.empty()) return {begin, {}};
-  return among(words, begun, begin);
+  if (!command) return in_input(state, before, text);
+  auto expression = std::min(text.find(' ', colon) + 1, text.size());
+  auto out = in_input(state, "", text.substr(expression));
+  out.begin += expression;
+  return out;
 }
 
 }  // namespace ascribe::repl

@@ -1,4 +1,5 @@
-// What Tab offers: commands, names, the names of arguments, files inside of strings.
+// What Tab offers: what assist/ offers in an editor, and what only the session has: its values and models, commands,
+// files inside of strings.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,11 @@ namespace ascribe::repl {
 /// The words that could stand at the cursor. They begin where `begin` says, and replace what stands from there to the
 /// cursor.
 struct Completion {
+  struct Word {
+    std::string text, detail{};  ///< a signature, a type, or nothing
+  };
   std::size_t begin = 0;
-  std::vector<std::string> words{};  ///< in order, each one once
+  std::vector<Word> words{};  ///< in order, each one once
 
   /// What all of them begin with.
   std::string common() const;

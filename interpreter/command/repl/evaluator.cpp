@@ -4,9 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/overloaded.hpp"
 #include "interpreter/attribute/target.hpp"
+#include "interpreter/command/parsed_number.hpp"
+#include "interpreter/command/repl/question.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
@@ -57,14 +61,34 @@ class InputScope : public language::FileScope {
 
 const syntax::Call* as_call(const syntax::Expression& written) { return std::get_if<syntax::Call>(&written.node); }
 
-// What the model takes of x: as attribution has it, floating numbers in the model's type.
-at::Tensor as_input(const ModelValue& model, const at::Tensor& x) {
+// What the model takes of an input: as attribution has it, floating numbers in the model's type.
+at::Tensor as_input(const ModelValue& model, const at::Tensor& x, std::size_t index) {
   auto& program = *Inside::state(model.model).program;
-  auto declared = program.declared_type(0);
+  auto declared = program.declared_type(index);
   if (!x.is_floating_point() && (program.looks_up_integers() || (declared && !at::isFloatingType(*declared))))
     return declared ? x.to(*declared) : x;
   auto options = program.options();
   return x.to(options.has_dtype() || x.is_floating_point() ? options : options.dtype(at::kFloat));
+}
+
+template <typename Visit>
+void visit_parts(syntax::Expression& written, const Visit& visit) {
+  auto each = [&](syntax::ExpressionPointer& part) {
+    if (part) visit(*part);
+  };
+  std::visit(
+      overloaded{[](syntax::Number&) {}, [](syntax::StringLiteral&) {},
+                 [&](syntax::List& it) { std::for_each(it.elements.begin(), it.elements.end(), visit); },
+                 [&](syntax::Group& it) { each(it.inner); },
+                 [&](syntax::Call& it) {
+                   for (auto& argument : it.arguments) each(argument.value);
+                 },
+                 [&](syntax::Chain& it) { std::for_each(it.operands.begin(), it.operands.end(), visit); },
+                 [&](syntax::Comparison& it) { each(it.left), each(it.right), each(it.within); },
+                 [&](syntax::Power& it) { each(it.base), each(it.exponent); },
+                 [&](syntax::Unary& it) { each(it.operand); },
+                 [&](syntax::Conditional& it) { each(it.condition), each(it.consequence), each(it.alternative); }},
+      written.node);
 }
 
 std::string parameters_of(const std::vector<language::Parameter>& parameters) {
@@ -130,6 +154,128 @@ Error Evaluator::refusal(Code code, Span where, std::string message, std::string
   return Error({.code = code, .message = std::move(message), .primary = {source_, where, ""}, .help = std::move(help)});
 }
 
+void Evaluator::warn(Diagnostic warning) {
+  bool told =
+      std::any_of(warnings_.begin(), warnings_.end(), [&](auto& each) { return each.message == warning.message; });
+  if (!told) warnings_.push_back(std::move(warning));
+}
+
+void Evaluator::note_origin(const std::string& name, const TensorValue& value, const ModelValue* model) {
+  if (!value.origin) return;
+  bool foreign = model && !value.origin->is(*model);
+  if (!origin_ || foreign) origin_ = value.origin;
+  if (foreign)
+    warn({.code = Code::wrong_input,
+          .severity = Severity::warning,
+          .message = filled("`{}` came from another model, {}; the current one is {}", name, called(*value.origin),
+                            called(*model)),
+          .help = filled("`:reset {}` forgets it", name)});
+}
+
+// ---------------------------------------------------------------------------- what the language itself has no words
+// for
+
+std::pair<syntax::Statement, std::vector<Indexing>> expression_of(const SourcePointer& source, Span span) {
+  // Blanks in the place of all in front of it: what is written stays where it was.
+  auto text = std::string(source->text());
+  std::fill(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(span.begin), ' ');
+  text.resize(span.end);
+  auto part = std::make_shared<Source>(source->name(), std::move(text), source->position(0).line);
+  std::vector<Diagnostic> mistakes;
+  auto [parsed, indexings] = parse_session_input(part, mistakes);
+  for (auto& each : mistakes)
+    if (each.primary.source == part) each.primary.source = source;
+  if (!mistakes.empty()) throw Error(std::move(mistakes));
+  auto* statement = parsed.input && parsed.input->parts.size() == 1
+                        ? std::get_if<syntax::Statement>(&parsed.input->parts.front())
+                        : nullptr;
+  if (statement && !statement->name) return {std::move(*statement), std::move(indexings)};
+  throw Error({.code = Code::usage,
+               .message = "one expression is needed here",
+               .primary = {source, span, ""},
+               .help = "definitions and values are entered by themselves"});
+}
+
+void Evaluator::add_part(const std::string& name, Value value) {
+  language::SessionValue known{language::unknown, {}};
+  if (auto* number = std::get_if<double>(&value)) known = {language::scalar, *number};
+  if (auto* holds = std::get_if<bool>(&value)) known = {language::truth, *holds ? 1.0 : 0.0};
+  if (auto* tensor = std::get_if<TensorValue>(&value)) known.type = tensor->type;
+  local_.values.insert_or_assign(name, known);
+  parts_.insert_or_assign(name, std::move(value));
+}
+
+void Evaluator::prepare(syntax::Statement& statement, const std::vector<Indexing>& indexings, bool evaluated) {
+  for (auto& each : indexings) {
+    if (each.whole.begin < statement.span.begin || each.whole.end > statement.span.end) continue;
+    indexings_.push_back(each);
+    add_part(each.name, evaluated ? indexed(each) : TensorValue{{}, Type::number(Space::input)});
+  }
+  evaluate_calls(*statement.value, /*outermost=*/true, evaluated);
+}
+
+// A part of the source by itself.
+Value Evaluator::part(Span written) {
+  auto [statement, indexings] = expression_of(source_, written);
+  Evaluator inner(state_, source_, surroundings_);
+  inner.output_ = output_;
+  inner.prepare(statement, indexings);
+  auto out = inner.evaluate(*statement.value, /*whole=*/false).value;
+  output_ = inner.output_;
+  if (inner.origin_) origin_ = inner.origin_;
+  for (auto& each : inner.warnings_) warn(each);
+  return out;
+}
+
+std::int64_t Evaluator::index(Span written) {
+  if (auto number = command::parsed_number<std::int64_t>(std::string(source_->text(written)))) return *number;
+  bool something = written.end > written.begin && !source_->text(written).starts_with('"');
+  auto value = something ? part(written) : Value(0.5);
+  auto* number = std::get_if<double>(&value);
+  constexpr double most = 1LL << 53;
+  if (number && *number == std::floor(*number) && std::abs(*number) <= most) return static_cast<std::int64_t>(*number);
+  throw refusal(Code::wrong_type, written, "an index is a whole number", "write `R[0]`, `R[:, 3]` or `R[0, 1:4]`");
+}
+
+Value Evaluator::indexed(const Indexing& indexing) {
+  auto value = part(indexing.base);
+  auto* tensor = std::get_if<TensorValue>(&value);
+  if (!tensor)
+    throw refusal(Code::wrong_type, indexing.base,
+                  filled("`{}` is {}, and has no elements", source_->text(indexing.base), type_of(value)),
+                  "tensors have: `x[0]`, `y[:, 3]`");
+  std::vector<Taken> taken;
+  for (auto& each : indexing.places) {
+    auto given = [&](Span written) {
+      return written.end > written.begin ? std::optional(index(written)) : std::nullopt;
+    };
+    if (each.is_slice)
+      taken.push_back({true, given(each.first), given(each.last), given(each.step)});
+    else
+      taken.push_back({false, index(each.first), {}, {}});
+  }
+  auto out = located(indexing.whole, [&] { return part_of(tensor->tensor, taken).contiguous(); });
+  bool truth = tensor->type.form == Form::truth;
+  if (out.dim() == 0) return truth ? Value(out.item<bool>()) : Value(out.to(at::kDouble).item<double>());
+  return TensorValue{.tensor = std::move(out), .type = tensor->type, .origin = tensor->origin};
+}
+
+// `relevance(…)` with more than rules is a call of sessions; within an expression it is evaluated first.
+void Evaluator::evaluate_calls(syntax::Expression& written, bool outermost, bool evaluated) {
+  bool group = std::holds_alternative<syntax::Group>(written.node);
+  visit_parts(written, [&](syntax::Expression& each) { evaluate_calls(each, outermost && group, evaluated); });
+  auto* session = outermost ? nullptr : session_call(written);
+  auto* call = as_call(written);
+  if (!session || session->id != SessionCall::Id::relevance ||
+      (call->arguments.size() == 1 && !call->arguments[0].name))
+    return;
+  auto name = filled("_relevance_{}", written.span.begin);
+  while (source_->text().find(name) != std::string_view::npos) name += '_';
+  indexings_.push_back({.name = name, .whole = written.span, .base = written.span, .places = {}});
+  add_part(name, evaluated ? evaluate(written, /*whole=*/false).value : TensorValue{{}, Type::number(Space::input)});
+  written.node = syntax::Call{{{}, {name, written.span}, written.span}, false, {}, written.span};
+}
+
 // ----------------------------------------------------------------------------------------------------------- checking
 
 Evaluator::Checked Evaluator::check(const syntax::Expression& written) {
@@ -179,7 +325,8 @@ std::string Evaluator::type(const syntax::Expression& written) {
     if (!call->has_arguments && !call->path.qualifier)
       if (auto found = state_.values.find(call->path.name.text); found != state_.values.end())
         return type_of(found->second);
-    if (auto* session = session_call(written)) {
+    if (auto* session = session_call(written);
+        session && (session->id != SessionCall::Id::relevance || call->arguments.size() != 1)) {
       (void)read_arguments(*session, *call, source_);
       return session->id == SessionCall::Id::load ? "a model or a tensor, whatever is in the file" : "a tensor";
     }
@@ -225,20 +372,39 @@ const SessionCall* Evaluator::session_call(const syntax::Expression& written) co
 }
 
 Result Evaluator::evaluate(const syntax::Expression& written, bool whole) {
-  if (auto* group = std::get_if<syntax::Group>(&written.node)) return evaluate(*group->inner, whole);
+  try {
+    return evaluated(written, whole);
+  } catch (const Error& error) {
+    if (indexings_.empty()) throw;
+    auto mistakes = error.diagnostics();
+    show_as_written(mistakes, source_, indexings_);
+    throw Error(std::move(mistakes));
+  }
+}
+
+Result Evaluator::evaluated(const syntax::Expression& written, bool whole) {
+  if (auto* group = std::get_if<syntax::Group>(&written.node)) return evaluated(*group->inner, whole);
   if (auto* session = session_call(written)) {
     auto arguments = read_arguments(*session, *as_call(written), source_);
-    constexpr Result (*actions[])(Evaluator&, const CallArguments&) = {load, image, explain, compare};
+    constexpr Result (*actions[])(Evaluator&, const CallArguments&) = {repl::load, repl::image, repl::relevance,
+                                                                       repl::explain, repl::compare};
     return located(written.span, [&] { return actions[static_cast<std::size_t>(session->id)](*this, arguments); });
   }
   if (is_model(written)) return {model(written)};
   refuse_rules(written);
   auto checked = check(written);
+  if (auto* named = std::get_if<language::NamedValue>(&checked.expression->node))
+    if (auto found = state_.values.find(named->name); found != state_.values.end() && !parts_.contains(named->name)) {
+      auto value = std::get<TensorValue>(found->second);
+      value.tensor = named_value(named->name);
+      if (value.type.form == Form::number || !whole) return {std::move(value)};
+    }
   return located(written.span, [&]() -> Result {
     if (checked.type.form == Form::truth) return truth(checked, whole);
     auto operand = evaluation_.evaluate(*checked.expression);
     if (auto* number = std::get_if<double>(&operand.value)) return {*number};
-    return {TensorValue{std::get<at::Tensor>(operand.value).detach().contiguous(), checked.type}};
+    return {TensorValue{
+        .tensor = std::get<at::Tensor>(operand.value).detach().contiguous(), .type = checked.type, .origin = origin_}};
   });
 }
 
@@ -262,8 +428,11 @@ Result Evaluator::truth(const Checked& checked, bool whole) {
   return {false, filled("false: {}\n", testing::describe_difference(*comparison, left, right))};
 }
 
-at::Tensor Evaluator::named_value(const std::string& name) const {
-  auto& held = std::get<TensorValue>(state_.values.find(name)->second);
+at::Tensor Evaluator::named_value(const std::string& name) {
+  auto part = parts_.find(name);
+  auto& held = std::get<TensorValue>(part != parts_.end() ? part->second : state_.values.find(name)->second);
+  auto current = state_.values.find(state_.model);
+  note_origin(name, held, current == state_.values.end() ? nullptr : std::get_if<ModelValue>(&current->second));
   // Whole numbers would stay whole where they are divided.
   bool converted = held.type.form == Form::number && !held.tensor.is_floating_point();
   return converted ? held.tensor.to(at::kDouble) : held.tensor;
@@ -272,27 +441,32 @@ at::Tensor Evaluator::named_value(const std::string& name) const {
 at::Tensor Evaluator::quantity(Quantity quantity) {
   if (quantity == Quantity::x) return x();
   auto model = current_model();
-  auto output = y(model, x());
+  auto output = y(model, inputs(model));
   if (quantity == Quantity::R)
-    if (auto given = R(output)) return *given;
+    if (auto given = R(output, model)) return *given;
+  if (!origin_) origin_ = std::make_shared<const ModelValue>(model);
   return output;
 }
 
 at::Tensor Evaluator::relevance(const Composite& rules) {
-  auto model = current_model();
-  auto input = x();
-  auto target = Target::all();
-  if (state_.values.contains("R"))
-    if (auto given = R(y(model, input))) target = Target::from(*given);
-  return attribute(model.model, rules, input, target, {.sums = false, .stop = surroundings_.stop}).relevance;
+  Question asked{.model = current_model(), .inputs = {}};
+  asked.inputs = inputs(asked.model);
+  asked.target = usual_target(*this, asked.model, asked.inputs);
+  if (!origin_) origin_ = std::make_shared<const ModelValue>(asked.model);
+  return answer(*this, asked, rules, /*sums=*/false).relevance;
 }
 
 // ------------------------------------------------------------------------------------ models, and what they are given
 
 std::string Evaluator::string(const syntax::Expression& written, const char* what) const {
   if (auto* text = std::get_if<syntax::StringLiteral>(&written.node)) return text->value;
+  // In quotes, where it stands.
+  auto text = std::string(source_->text());
+  constexpr std::size_t short_enough = 80;
+  bool shown = text.size() <= short_enough && text.find_first_of("\n`\"") == std::string::npos;
+  text.insert(written.span.end, "\"").insert(written.span.begin, "\"");
   throw refusal(Code::wrong_type, written.span, filled("{} is a string", what),
-                "write it in double quotes: `\"net.pt2\"`");
+                shown ? filled("write `{}`", text) : "write it in double quotes");
 }
 
 bool Evaluator::is_model(const syntax::Expression& written) const {
@@ -374,24 +548,55 @@ at::Tensor Evaluator::x() const {
                .help = "give the model an input: `x = random(1, 3, seed = 1)`, or `x = image(\"cat.png\")`"});
 }
 
-std::optional<at::Tensor> Evaluator::R(const at::Tensor& y) const {
+std::vector<at::Tensor> Evaluator::inputs(const ModelValue& model, std::optional<at::Tensor> x) const {
+  std::vector<at::Tensor> out{x ? *x : this->x()};
+  auto takes = Inside::state(model.model).program->inputs();
+  for (auto i = out.size() + 1; i <= takes.most; ++i) {
+    auto name = filled("x{}", i);
+    auto found = state_.values.find(name);
+    auto* tensor = found == state_.values.end() ? nullptr : std::get_if<TensorValue>(&found->second);
+    if (tensor) {
+      out.push_back(tensor->tensor);
+      continue;
+    }
+    if (i > takes.least) break;
+    throw Error({.code = Code::wrong_input,
+                 .message = filled("the model takes {} inputs, and there is no {} yet", takes.least, name),
+                 .help = filled("`{} = load(\"mask.npy\")` gives it; `:model` tells which inputs there are", name)});
+  }
+  return out;
+}
+
+std::optional<at::Tensor> Evaluator::R(const at::Tensor& y, const ModelValue& model) {
   auto found = state_.values.find("R");
   if (found == state_.values.end()) return {};
   if (auto* number = std::get_if<double>(&found->second)) return at::full_like(y, *number);
-  auto& given = std::get<TensorValue>(found->second).tensor;
-  if (given.sizes() == y.sizes()) return given.to(y.options());
-  throw Error({.code = Code::bad_target,
-               .message = filled("R has the shape {}, the model's output {}", shown_shape(given.sizes()),
-                                 shown_shape(y.sizes())),
-               .help = "give one value for each output, one number for all, or `:reset R`"});
+  auto& given = std::get<TensorValue>(found->second);
+  auto& origin = given.origin;
+  if (given.tensor.sizes() != y.sizes())
+    throw Error({.code = Code::bad_target,
+                 .message = filled("R has the shape {}, the model's output {}", shown_shape(given.tensor.sizes()),
+                                   shown_shape(y.sizes())),
+                 .note = origin && !origin->is(model) ? filled("R came from another model, {}", called(*origin)) : "",
+                 .help = "give one value for each output, one number for all, or `:reset R`"});
+  note_origin("R", given, &model);
+  return given.tensor.to(y.options());
 }
 
-at::Tensor Evaluator::y(const ModelValue& model, const at::Tensor& x) {
-  if (output_ && &Inside::state(output_->model) == &Inside::state(model.model) && output_->x.is_same(x))
-    return output_->y;
+at::Tensor Evaluator::y(const ModelValue& model, const std::vector<at::Tensor>& inputs,
+                        std::optional<std::size_t> output) {
+  auto known = [&] {
+    return output_ && output_->model.is(model) &&
+           std::equal(inputs.begin(), inputs.end(), output_->inputs.begin(), output_->inputs.end(),
+                      [](auto& a, auto& b) { return a.is_same(b); });
+  };
+  if (!output && known()) return output_->y;
   at::NoGradGuard no_grad;
-  auto found = attributing::chosen_output(model.model.run({as_input(model, x)}), Target::all());
-  output_ = std::make_shared<const Output>(Output{model.model, x, found});
+  std::vector<at::Tensor> given;
+  for (std::size_t i = 0; i < inputs.size(); ++i) given.push_back(as_input(model, inputs[i], i));
+  auto target = Target::all();
+  auto found = attributing::chosen_output(model.model.run(given), output ? target.of_output(*output) : target);
+  if (!output) output_ = std::make_shared<const Output>(Output{model, inputs, found});
   return found;
 }
 

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ascribe/attribute.hpp"
 #include "interpreter/command/repl/calls.hpp"
+#include "interpreter/command/repl/indexing.hpp"
 #include "interpreter/command/repl/picture.hpp"
 #include "interpreter/command/repl/state.hpp"
 #include "interpreter/language/scope.hpp"
@@ -28,6 +31,7 @@ struct Surroundings {
 struct Result {
   Value value;
   std::string text{};  ///< instead of the value itself; empty: nothing besides it
+  std::string note{};  ///< in front of either
 };
 
 class Evaluator {
@@ -36,6 +40,9 @@ class Evaluator {
   Evaluator(const Evaluator&) = delete;
   Evaluator& operator=(const Evaluator&) = delete;
 
+  /// Before an expression with parts that the language has no words for, `R[0]` and `2 * relevance(zplus, target = 3)`:
+  /// evaluates these, so that they are values with names in it. With `evaluated` off, they are what they would be.
+  void prepare(syntax::Statement& statement, const std::vector<Indexing>& indexings, bool evaluated = true);
   /// The value of an expression, which may be a model, or one of the calls that only sessions have. With `whole`, truth
   /// is whether all of it holds, as tests have it; otherwise it is kept element by element. Throws Error.
   Result evaluate(const syntax::Expression& written, bool whole);
@@ -43,6 +50,8 @@ class Evaluator {
   std::string type(const syntax::Expression& written);
   /// What was computed of the current model's output, for the next input.
   const std::shared_ptr<const Output>& output() const { return output_; }
+  /// What is worth knowing about what was evaluated; each of it once.
+  const std::vector<Diagnostic>& warnings() const { return warnings_; }
 
   // For the calls that only sessions have. All throw Error.
   Value value(const syntax::Expression& written) { return evaluate(written, false).value; }
@@ -51,9 +60,13 @@ class Evaluator {
   bool is_model(const syntax::Expression& written) const;
   ModelValue model(const syntax::Expression& written);
   ModelValue current_model() const;
-  at::Tensor x() const;
-  std::optional<at::Tensor> R(const at::Tensor& y) const;
-  at::Tensor y(const ModelValue& model, const at::Tensor& x);
+  /// `x`, or what is given in its place, and for models of several inputs `x2`, `x3`, ….
+  std::vector<at::Tensor> inputs(const ModelValue& model, std::optional<at::Tensor> x = {}) const;
+  /// Where relevance starts by its value; nothing where R has none.
+  std::optional<at::Tensor> R(const at::Tensor& y, const ModelValue& model);
+  at::Tensor y(const ModelValue& model, const std::vector<at::Tensor>& inputs, std::optional<std::size_t> output = {});
+  void warn(Diagnostic warning);
+  const State& state() const { return state_; }
   Composite rules(const syntax::Expression& written, const ModelValue& model);
   /// For no model: a rule is for every kind of layer.
   Composite rules(const syntax::Expression& written);
@@ -75,7 +88,16 @@ class Evaluator {
   Result truth(const Checked& checked, bool whole);
   void refuse_rules(const syntax::Expression& written);
   ModelValue built(const syntax::Expression& written);
-  at::Tensor named_value(const std::string& name) const;
+  at::Tensor x() const;
+  at::Tensor named_value(const std::string& name);
+  void add_part(const std::string& name, Value value);
+  void evaluate_calls(syntax::Expression& written, bool outermost, bool evaluated);
+  Value part(Span written);
+  std::int64_t index(Span written);
+  Value indexed(const Indexing& indexing);
+  Result evaluated(const syntax::Expression& written, bool whole);
+  /// Tells where a value came from that is not of this model, and remembers it.
+  void note_origin(const std::string& name, const TensorValue& value, const ModelValue* model);
   at::Tensor quantity(language::Quantity quantity);
   at::Tensor relevance(const Composite& rules);
   const SessionCall* session_call(const syntax::Expression& written) const;
@@ -91,7 +113,15 @@ class Evaluator {
   language::TestExpressions expressions_;
   testing::Evaluation evaluation_;
   std::shared_ptr<const Output> output_;
+  std::map<std::string, Value, std::less<>> parts_;  // values that have no name but in the tree
+  std::vector<Indexing> indexings_;
+  std::shared_ptr<const ModelValue> origin_;  // of what is evaluated
+  std::vector<Diagnostic> warnings_;
 };
+
+/// The expression that stands in a part of a source, with places in all of it, and its indexings. Throws Error where it
+/// is none.
+std::pair<syntax::Statement, std::vector<Indexing>> expression_of(const SourcePointer& source, Span span);
 
 /// `rule zplus(epsilon: stabilizer = 1e-06)`
 std::string signature(const language::Definition& definition);
@@ -100,6 +130,7 @@ std::string signature(const language::Function& function);
 // The calls that only sessions have.
 Result load(Evaluator& evaluator, const CallArguments& arguments);
 Result image(Evaluator& evaluator, const CallArguments& arguments);
+Result relevance(Evaluator& evaluator, const CallArguments& arguments);
 Result explain(Evaluator& evaluator, const CallArguments& arguments);
 Result compare(Evaluator& evaluator, const CallArguments& arguments);
 

@@ -8,6 +8,7 @@
 #include "grammar/explanation.hpp"
 #include "grammar/filled_text.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/command/repl/assistance.hpp"
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
@@ -15,7 +16,6 @@
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/doc_comment.hpp"
-#include "interpreter/pack/page.hpp"
 
 namespace ascribe::repl {
 namespace {
@@ -37,12 +37,15 @@ constexpr Topic topics[] = {
   model = load("net.pt2")                 a model from torch.export (.pt2) or TorchScript (.pt)
 
 Some names mean something:
-  x   the input of the model; dimension 0 counts samples
+  x   the input of the model; dimension 0 counts samples. Further inputs of a model are x2, x3, …
   y   what the current model gives for x; it follows from both
-  R   where relevance starts: a number for all outputs, or a tensor of the output's shape. Without it, that is y
-The current model is the one that was named last, whatever its name is. `:reset R` forgets R.
+  R   where relevance starts: a number for all outputs, or a tensor of the output's shape
+  _   the value that was printed last
+The current model is the one that was named last, whatever its name is; `:model` tells what it is. `:reset R` forgets R. What
+came from another model than the current one is told where it is used.
 
-Expressions are those of test blocks: `sum(relevance(zplus)) == sum(y) within 1e-4`, `max(x, 0)`, `abs(x - y)`.
+Expressions are those of test blocks: `max(x, 0)`, `abs(x - y)`, `sum(y) == 1 within 1e-4`; and parts of tensors, as NumPy has
+them: `R[0]`, `R[:, 3]`, `R[0, 1:4]`, `x[-1, ::2]`. `:write x.npy` writes the last value, `:write map.png r` another.
 `:help layers` lists the layers, `:help functions` the built-in functions.)"},
     {"definitions", "rules, composites and functions, tests and imports",
      R"(Definitions are entered as they stand in a rule file. They may go over several lines: what is not whole continues on
@@ -60,7 +63,7 @@ ASCRIBE_PATH). `:save mine.rule` writes what was entered, `:load` and `:reload` 
 An input with a mistake changes nothing.)"},
     {"relevance", "relevance of x: as numbers, as a picture, compared",
      R"(  relevance(zplus)                        the relevance of x for the current model, as a tensor
-  relevance(epsilon(0.1))                 with arguments
+  relevance(epsilon(0.1), target = 3)     with arguments, from the output 3
   explain(epsilon_plus)                   the heatmap, and a table of what became of relevance at each layer
   explain(model, epsilon_plus, target = 3)
   compare(zplus, gamma)                   both heatmaps and their difference; of more than two, all of them
@@ -68,9 +71,11 @@ An input with a mistake changes nothing.)"},
   :plan zplus conv2d                      which operators and passes over memory a rule comes to
 
 A rule is for the only layer of a model, otherwise for all linear and convolution layers; a composite says itself what
-is for which. `relevance` starts from R, or else from y, all of it. `explain` and `compare` start from their target: an
-index of the output, a list of them, or "all"; without one from R, if there is one, from the largest output of [batch,
-classes], otherwise from all outputs. With a name, `r = explain(…)`, the relevance is kept; of `compare`, the difference.
+is for which. All three start from their target, as `ascribe run` has it: an index of the output, a name of `:labels`, a list
+of them, "top3" or "all"; `against = 5` takes an output off, `position = -1` is the place in a sequence. Without a target they
+start from R, if there is one, from each sample's largest output of [batch, classes], which they tell, otherwise from all
+outputs. (In a `test`, relevance starts from R or from all of y.) With a name, `r = explain(…)`, the relevance is kept; of
+`compare`, the difference. `:write map.png r` writes a picture of it, `.svg` and `.html`, too.
 
 In pictures, red speaks for the target and blue against it, white is zero, yellow is not finite.)"},
     {"layers", "the layers that models are built of", ""},
@@ -80,12 +85,16 @@ In pictures, red speaks for the target and blue against it, white is zero, yello
 or too much memory, is stopped with a message: `ascribe repl --time 60 --memory 2GB`. It ends where the next operator asks
 for memory, so that one long operator is waited for.)"},
     {"editing", "keys, history and completion",
-     R"(Tab completes commands, names, the names of arguments, and files inside of strings. The arrow keys go through the
-history, which is kept in $XDG_STATE_HOME/ascribe/history (otherwise ~/.local/state/ascribe/history), for its owner only.
+     R"(Tab completes what an editor would, with signatures, and values, commands and files. The arrow keys go through the
+history, in which an input of several lines is one: within it, they go up and down, Enter runs it where it is whole, Alt-Enter
+begins a line. While an input is not whole, the upward arrow goes back into its lines. What is pasted is one input: Enter runs
+it, and where there is a mistake in it, nothing of it counts. The history is kept in $XDG_STATE_HOME/ascribe/history
+(otherwise ~/.local/state/ascribe/history), for its owner only.
 Ctrl-A and Ctrl-E go to the line's begin and end, Ctrl-R searches the history, Ctrl-D at an empty line quits.
 Pictures take the terminal's width; COLORTERM=truecolor gives them all colours, NO_COLOR none.
 
-Where standard input is no terminal, there is no prompt, and the first mistake ends the session with its exit code.)"},
+Where standard input is no terminal, there is no prompt, and the first mistake ends the session with its exit code. So does
+`ascribe repl --script FILE`, with 1.)"},
 };
 
 std::string heading(std::string_view text) { return filled("{}\n\n", text); }
@@ -168,57 +177,8 @@ std::string text_of(const Topic& topic) {
   return std::string(topic.text) + "\n";
 }
 
-std::vector<PageSource> sources(const State& state, bool standard) {
-  if (standard) return {{Pack::standard(), "std"}};
-  return {{state.definitions.loaded(), ""}};
-}
-
-std::string text_of(const language::DocComment& documentation) {
-  std::string out;
-  if (!documentation.description.empty()) out += "\n" + documentation.description + "\n";
-  for (auto& label : language::doc_labels())
-    for (auto text : documentation.texts(label.label)) out += filled("\n{}: {}\n", label.word, text);
-  return out;
-}
-
-// A definition that was loaded, or a standard one, as its page has it.
-std::string documented(const State& state, bool standard, const std::string& name) {
-  auto page = make_page("", "", sources(state, standard));
-  for (auto& section : page.sections)
-    for (auto& each : section.definitions)
-      if (each.name == name) return each.code + "\n" + text_of(each.documentation);
-  return "";
-}
-
 const std::string& documentation_of(const language::Definition& definition) {
   return std::visit([](auto& each) -> const std::string& { return each->documentation; }, definition);
-}
-
-// What an import leads to, `acme.zplus`: how it is called and what it says about itself.
-std::string imported(const State& state, const std::string& name) {
-  auto& imports = state.definitions.imports();
-  auto dot = std::min(name.find('.'), name.size());
-  auto found = imports.find(name.substr(0, dot));
-  if (dot == name.size() || found == imports.end()) return "";
-  auto& targets = found->second->targets;
-  auto& functions = found->second->functions;
-  if (auto target = targets.find(name.substr(dot + 1)); target != targets.end())
-    return signature(target->second) + "\n" + text_of(language::read_doc_comment(documentation_of(target->second)));
-  if (auto function = functions.find(name.substr(dot + 1)); function != functions.end())
-    return signature(*function->second) + "\n";
-  return "";
-}
-
-std::string definition(const State& state, std::string name) {
-  bool standard = name.starts_with("std.");
-  if (standard) name.erase(0, 4);
-  if (!standard) {
-    for (auto& each : state.definitions.entered())
-      if (each->name == name) return each->text + "\n";
-    if (auto found = documented(state, false, name); !found.empty()) return found;
-  }
-  if (auto found = imported(state, name); !found.empty()) return found;
-  return documented(state, true, name);
 }
 
 std::vector<Diagnostic> messages_of(const std::string& text) {
@@ -234,21 +194,20 @@ std::string page_of(const State& state, const std::string& topic) {
   if (auto number = name.starts_with('A') ? read_code(name) : std::nullopt)
     if (auto* page = find_explanation(static_cast<Code>(*number))) return render_explanation(*page, messages_of);
   for (auto& each : topics)
-    if (each.name == name) return text_of(each);
+    if (each.name == topic) return text_of(each);
   std::string out;
+  auto add = [&](const std::string& text) { out += (out.empty() || text.empty() ? "" : "\n") + text; };
+  for (auto& each : state.definitions.entered())
+    if (each->name == name && topic == name) add(each->text + "\n");
+  auto known = topic == name && out.empty() ? about(state, name) : "";
   // One word may be several things: `sum` is a function and a layer.
-  if (topic.starts_with(':') || definition(state, name).empty())
+  if (known.empty() && out.empty())
     for (auto& each : commands())
-      if (each.name == name) out += filled(":{} {}\n  {}\n", each.name, each.arguments, each.summary);
-  if (auto* call = find_session_call(name)) out += filled("{}\n  {}\n", call->signature, call->documentation);
-  if (auto* builtin = language::find_builtin(name))
-    out += filled("{}\n  {}\n", builtin->signature, builtin->documentation);
-  if (auto* layer = language::find_buildable_layer(name)) out += filled("{}\n  a layer of models\n", signature(*layer));
-  auto defined = definition(state, name);
-  if (!out.empty() && !defined.empty()) out += "\n";
-  out += defined;
+      if (each.name == name) add(filled(":{} {}\n  {}\n", each.name, each.arguments, each.summary));
+  if (auto* call = find_session_call(name)) add(filled("{}\n  {}\n", call->signature, call->documentation));
+  add(known);
   if (auto value = state.values.find(name); value != state.values.end())
-    out += filled("{}: {}\n", name, summary(value->second));
+    add(filled("{}: {}\n", name, summary(value->second)));
   return out;
 }
 

@@ -15,9 +15,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_text(std::string_view line) {
-  return find_invalid_utf8(line) == std::string_view::npos &&
-         std::none_of(line.begin(), line.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; });
+bool is_text(std::string_view entry) {
+  return find_invalid_utf8(entry) == std::string_view::npos &&
+         std::none_of(entry.begin(), entry.end(),
+                      [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7F; });
+}
+
+// An input as lines of the file.
+std::string encoded(std::string_view entry) {
+  std::string out;
+  for (std::size_t i = 0; i <= entry.size(); ++i) {
+    bool ends = i == entry.size() || entry[i] == '\n';
+    if (ends && i > 0 && entry[i - 1] == '\\') out += ' ';  // a backslash of its own
+    if (ends)
+      out += i == entry.size() ? "\n" : "\\\n";
+    else
+      out += entry[i];
+  }
+  return out;
 }
 
 // The folders above the file, for their owner only where they are made here.
@@ -49,27 +64,34 @@ History::History(fs::path path) : path_(std::move(path)) {
   bool cut = size > most_bytes;
   if (cut) file.seekg(static_cast<std::streamoff>(size - most_bytes));
   std::size_t found = 0;
+  std::string entry;
   for (std::string line; std::getline(file, line);) {
     if (cut && found++ == 0) continue;  // half a line
-    if (is_text(line) && !line.empty() && line.size() <= longest_line) lines_.push_back(std::move(line));
+    bool goes_on = line.ends_with('\\');
+    if (goes_on) line.back() = '\n';
+    entry += line;
+    if (goes_on) continue;
+    if (is_text(entry) && !entry.empty() && entry.size() <= longest_entry) entries_.push_back(std::move(entry));
+    entry.clear();
   }
-  if (lines_.size() <= most_lines && !cut) return;
-  if (lines_.size() > most_lines) lines_.erase(lines_.begin(), lines_.end() - most_lines);
+  if (entries_.size() <= most_entries && !cut) return;
+  if (entries_.size() > most_entries) entries_.erase(entries_.begin(), entries_.end() - most_entries);
   std::string text;
-  for (auto& line : lines_) text += line + "\n";
+  for (auto& each : entries_) text += encoded(each);
   write(text, /*anew=*/true);
 }
 
-bool History::add(std::string_view line) {
-  if (line.find_first_not_of(" \t") == std::string_view::npos || line.size() > longest_line || !is_text(line))
+bool History::add(std::string_view entry) {
+  while (entry.ends_with('\n')) entry.remove_suffix(1);
+  if (entry.find_first_not_of(" \t\n") == std::string_view::npos || entry.size() > longest_entry || !is_text(entry))
     return false;
-  if (!lines_.empty() && lines_.back() == line) return false;
-  lines_.emplace_back(line);
-  write(std::string(line) + "\n", /*anew=*/false);
+  if (!entries_.empty() && entries_.back() == entry) return false;
+  entries_.emplace_back(entry);
+  write(encoded(entry), /*anew=*/false);
   return true;
 }
 
-// One write for a line, at the file's end: sessions beside each other do not mix their lines.
+// One write for an input, at the file's end: sessions beside each other do not mix theirs.
 void History::write(std::string_view text, bool anew) const {
   if (path_.empty()) return;
   make_folders(path_);

@@ -1,4 +1,4 @@
-// The lines that were entered, kept in a file of the user's own from session to session.
+// The inputs that were entered, kept in a file of the user's own from session to session.
 #pragma once
 
 #include <cstddef>
@@ -12,25 +12,27 @@ namespace ascribe::repl {
 /// `$XDG_STATE_HOME/ascribe/history`, otherwise `~/.local/state/ascribe/history`; empty where neither is known.
 std::filesystem::path history_file();
 
-/// Lines, the oldest first. Nothing fails: where the file cannot be read or written, the history is that of the
-/// session.
+/// Inputs, the oldest first; one may have several lines. Nothing fails: where the file cannot be read or written, the
+/// history is that of the session.
+///
+/// In the file, a line of an input that goes on ends with `\`.
 class History {
  public:
-  static constexpr std::size_t most_lines = 1'000, longest_line = 10'000;
+  static constexpr std::size_t most_entries = 1'000, longest_entry = 10'000;
 
   /// Reads the file, and shortens it where it has become long.
   explicit History(std::filesystem::path path);
 
-  const std::vector<std::string>& lines() const { return lines_; }
-  /// Adds a line and writes it at once, so that nothing is lost whatever ends the session. Whether it was added: empty
-  /// lines, repeated ones and very long ones are not.
-  bool add(std::string_view line);
+  const std::vector<std::string>& entries() const { return entries_; }
+  /// Adds an input and writes it at once, so that nothing is lost whatever ends the session. Whether it was added:
+  /// empty ones, repeated ones and very long ones are not.
+  bool add(std::string_view entry);
 
  private:
   void write(std::string_view text, bool anew) const;
 
   std::filesystem::path path_;
-  std::vector<std::string> lines_;
+  std::vector<std::string> entries_;
 };
 
 }  // namespace ascribe::repl

@@ -100,24 +100,24 @@ Entered InputReader::whole(bool command) {
   if (!text.empty() && text.back() == '\n') text.pop_back();
   auto source = naming_ == Naming::by_number
                     ? std::make_shared<Source>("input:" + std::to_string(inputs_), std::move(text))
-                    : std::make_shared<Source>("<stdin>", std::move(text), first_line_);
+                    : std::make_shared<Source>(name_, std::move(text), first_line_);
   return {std::move(source), command};
 }
 
 std::optional<Entered> InputReader::parse(bool at_end) {
-  auto name = naming_ == Naming::by_number ? "input:" + std::to_string(inputs_ + 1) : "<stdin>";
+  auto name = naming_ == Naming::by_number ? "input:" + std::to_string(inputs_ + 1) : name_;
   auto text = text_;
   if (!text.empty() && text.back() == '\n') text.pop_back();
   auto source = std::make_shared<Source>(name, std::move(text), naming_ == Naming::by_number ? 1 : first_line_);
   std::vector<Diagnostic> mistakes;
-  auto parsed = parse_input(source, mistakes);
+  auto [parsed, indexings] = parse_session_input(source, mistakes);
   if (parsed.incomplete && !at_end) {
     tried_ = text_.size();
     return {};
   }
   ++inputs_;
   drop();
-  return Entered{source, false, std::move(parsed.input), std::move(mistakes)};
+  return Entered{source, false, std::move(parsed.input), std::move(mistakes), std::move(indexings)};
 }
 
 }  // namespace ascribe::repl

@@ -9,6 +9,7 @@
 
 #include "grammar/diagnostic.hpp"
 #include "grammar/syntax.hpp"
+#include "interpreter/command/repl/indexing.hpp"
 
 namespace ascribe::repl {
 
@@ -18,14 +19,15 @@ struct Entered {
   bool is_command = false;  ///< the line begins with `:`
   std::optional<syntax::Input> tree{};
   std::vector<Diagnostic> mistakes{};
+  std::vector<Indexing> indexings{};
 };
 
 class InputReader {
  public:
-  /// How messages call an input: `input:3`, the third that was entered, its lines counted from 1; or `<stdin>`, with
-  /// the lines of all that was read.
+  /// How messages call an input: `input:3`, the third that was entered, its lines counted from 1; or by the name of all
+  /// that was read, with the lines of that.
   enum class Naming { by_number, by_line };
-  explicit InputReader(Naming naming) : naming_(naming) {}
+  explicit InputReader(Naming naming, std::string name = "<stdin>") : naming_(naming), name_(std::move(name)) {}
 
   /// Adds a line, without its line end. Nothing where more are needed, or where it says nothing.
   std::optional<Entered> add(std::string_view line);
@@ -51,6 +53,7 @@ class InputReader {
   std::optional<Entered> parse(bool at_end);
 
   Naming naming_;
+  std::string name_;
   std::size_t inputs_ = 0, lines_ = 0;  // whole ones, and all
   std::size_t first_line_ = 1;          // of the input that is open
   std::string text_;

@@ -20,7 +20,7 @@ std::string ending_of(const std::string& path) {
 }
 
 TensorValue tensor_from(const std::string& path) {
-  return {files::read_tensor(path), language::Type::number(language::Space::input)};
+  return {files::read_tensor(path), language::Type::number(language::Space::input), path};
 }
 
 // A `.pt` file holds a model or a tensor; whoever knows what is in it says so.

@@ -13,10 +13,12 @@ struct LoopOptions {
   std::vector<std::filesystem::path> paths{};  ///< rule files and packs that are loaded first
   Limits limits{};
   LoadOptions loading{};
+  std::filesystem::path script{};  ///< whose inputs are run, instead of those of standard input; `-` for these
 };
 
-/// Runs a session on standard input until it ends, and gives the exit code: at a terminal mistakes end nothing;
-/// otherwise the first one does, with its code.
+/// Runs a session until it ends, and gives the exit code. At a terminal, mistakes end nothing. Of a script and of
+/// standard input from elsewhere, the first one is the end: with 1 of a script, otherwise with its own code. Throws
+/// Error: a script that cannot be read.
 int run(const LoopOptions& options);
 
 }  // namespace ascribe::repl

@@ -11,7 +11,7 @@ class PlainReader : public LineReader {
  public:
   PlainReader(const Signals& signals, int prompts) : signals_(signals), prompts_(prompts) {}
 
-  Line read(const std::string& prompt) override {
+  Line read(const std::string& prompt, const std::string&) override {
     [[maybe_unused]] auto written = ::write(prompts_, prompt.data(), prompt.size());
     while (true) {
       if (auto end = pending_.find('\n'); end != std::string::npos || pending_.size() > limits.source_bytes + 1) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
+#include "interpreter/command/repl/advice.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -25,7 +26,8 @@ Answer Session::guarded(const std::function<void(Answer&)>& action) {
     answer.interrupted = guard.was_interrupted();
     if (answer.interrupted) return;
     answer.failed = true;
-    answer.messages = guard.passed_limit() ? std::vector{guard.diagnostic()} : std::move(mistakes);
+    answer.messages =
+        guard.passed_limit() ? std::vector{guard.diagnostic()} : advised(std::move(mistakes), state_, options_.loading);
   };
   try {
     action(answer);
@@ -46,8 +48,29 @@ Answer Session::run(Entered entered) {
     if (entered.is_command)
       run_command(entered.source, answer);
     else
-      run_parts(entered.source, std::move(*entered.tree), answer);
+      run_parts(entered.source, std::move(*entered.tree), entered.indexings, answer);
   });
+}
+
+Answer Session::run(std::vector<Entered> entered) {
+  for (auto& each : entered)
+    if (!each.mistakes.empty()) return run(std::move(each));
+  auto before = state_;
+  Answer out;
+  for (auto& each : entered) {
+    auto answer = run(std::move(each));
+    if (answer.failed || answer.interrupted) {
+      state_ = std::move(before);
+      if (answer.failed && entered.size() > 1 && answer.messages.front().note.empty())
+        answer.messages.front().note = "all that was entered with it is as if it had not been";
+      return answer;
+    }
+    out.text += answer.text;
+    out.messages.insert(out.messages.end(), answer.messages.begin(), answer.messages.end());
+    out.quits = answer.quits;
+    if (out.quits) break;
+  }
+  return out;
 }
 
 Answer Session::load(const std::vector<fs::path>& paths) {
@@ -62,7 +85,8 @@ LoadOptions Session::loading() const {
 
 // -------------------------------------------------------------------------------------------- definitions and values
 
-void Session::run_parts(const SourcePointer& source, syntax::Input input, Answer& answer) {
+void Session::run_parts(const SourcePointer& source, syntax::Input input, const std::vector<Indexing>& indexings,
+                        Answer& answer) {
   auto next = state_;
   std::vector<syntax::Item> items;  // definitions that follow each other are checked together
   for (auto& part : input.parts) {
@@ -75,10 +99,14 @@ void Session::run_parts(const SourcePointer& source, syntax::Input input, Answer
     auto& statement = std::get<syntax::Statement>(part);
     guard_->check();
     Evaluator evaluator(next, source, {screen(), guard_->stop()});
+    evaluator.prepare(statement, indexings);
     auto result = evaluator.evaluate(*statement.value, /*whole=*/!statement.name);
     next.output = evaluator.output();
+    for (auto& each : evaluator.warnings()) answer.messages.push_back(each);
+    answer.text += result.note;
     if (!statement.name) {
       answer.text += result.text.empty() ? describe(result.value) : result.text;
+      next.values.insert_or_assign(std::string(last_value), std::move(result.value));
       continue;
     }
     answer.text += result.text + filled("{}: {}\n", statement.name->text, summary(result.value));
@@ -127,6 +155,8 @@ void Session::assign(State& state, const syntax::Name& name, Value value, const 
     throw refuse(Code::protected_name, "`y` cannot be redefined", "it is the output of the current model for x");
   if (name.text != "x" && name.text != "R" && name.text != "layer" && language::is_protected(name.text))
     throw refuse(Code::protected_name, filled("`{}` cannot be redefined", name.text), "choose another name");
+  if (name.text == last_value)
+    throw refuse(Code::protected_name, "`_` cannot be redefined", "it is the value that was printed last");
   if (name.text == "x" && !(numbers && tensor->tensor.dim() > 0))
     throw refuse(Code::wrong_input, filled("`x` is numbers with a batch dimension, not {}", type_of(value)),
                  "write `x = [[1]]`: one sample with one value");

@@ -10,6 +10,7 @@
 
 #include "grammar/diagnostic.hpp"
 #include "interpreter/command/repl/commands.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/input.hpp"
 #include "interpreter/command/repl/limits.hpp"
 #include "interpreter/command/repl/picture.hpp"
@@ -41,6 +42,8 @@ class Session {
   explicit Session(SessionOptions options = {});
 
   Answer run(Entered entered);
+  /// Inputs that were entered as one: where one of them has a mistake, nothing of them has changed anything.
+  Answer run(std::vector<Entered> entered);
   /// Loads rule files and packs, as `:load` does.
   Answer load(const std::vector<std::filesystem::path>& paths);
 
@@ -48,7 +51,8 @@ class Session {
 
  private:
   Answer guarded(const std::function<void(Answer&)>& action);
-  void run_parts(const SourcePointer& source, syntax::Input input, Answer& answer);
+  void run_parts(const SourcePointer& source, syntax::Input input, const std::vector<Indexing>& indexings,
+                 Answer& answer);
   void run_command(const SourcePointer& source, Answer& answer);
   void define(State& state, std::vector<syntax::Item> items, const SourcePointer& source, Answer& answer);
   void assign(State& state, const syntax::Name& name, Value value, const SourcePointer& source) const;
@@ -67,7 +71,11 @@ class Session {
   void type(const CommandLine& line, Answer& answer);
   void plan(const CommandLine& line, Answer& answer);
   void time(const CommandLine& line, Answer& answer);
+  void layers(const CommandLine& line, Answer& answer);
+  void labels(const CommandLine& line, Answer& answer);
+  void write(const CommandLine& line, Answer& answer);
   void reset(const CommandLine& line, Answer& answer);
+  Result evaluated(const CommandLine& line, Span expression, Answer& answer);
 
   SessionOptions options_;
   State state_;

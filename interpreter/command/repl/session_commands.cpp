@@ -8,12 +8,15 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/parser.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/command/picture_page.hpp"
 #include "interpreter/command/plan_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
 #include "interpreter/command/repl/session.hpp"
+#include "interpreter/command/report_table.hpp"
 #include "interpreter/files/atomic_file.hpp"
+#include "interpreter/files/npy.hpp"
 #include "interpreter/inside.hpp"
 
 namespace ascribe::repl {
@@ -54,29 +57,6 @@ language::Definitions part_of(language::Definitions definitions, const fs::path&
   std::erase_if(definitions.functions, [&](auto& each) { return is_elsewhere(language::place_of(each.second)); });
   std::erase_if(definitions.tests, [&](auto& each) { return is_elsewhere(each->place); });
   return definitions;
-}
-
-// The expression behind a command, with places in the whole line.
-syntax::Statement expression_of(const SourcePointer& line, Span argument) {
-  // Blanks in the place of the command: what is written stays where it was.
-  auto text = std::string(line->text());
-  std::fill(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(argument.begin), ' ');
-  text.resize(argument.end);
-  auto first_line = line->position(0).line;
-  auto source = std::make_shared<Source>(line->name(), std::move(text), first_line);
-  std::vector<Diagnostic> mistakes;
-  auto parsed = parse_input(source, mistakes);
-  for (auto& each : mistakes)
-    if (each.primary.source == source) each.primary.source = line;
-  if (!mistakes.empty()) throw Error(std::move(mistakes));
-  auto* statement = parsed.input && parsed.input->parts.size() == 1
-                        ? std::get_if<syntax::Statement>(&parsed.input->parts.front())
-                        : nullptr;
-  if (statement && !statement->name) return std::move(*statement);
-  throw Error({.code = Code::usage,
-               .message = "one expression is needed here",
-               .primary = {line, argument, ""},
-               .help = "definitions and values are entered by themselves"});
 }
 
 }  // namespace
@@ -132,6 +112,18 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
       break;
     case Command::Id::time:
       time(line, answer);
+      break;
+    case Command::Id::model:
+      answer.text = about_model(Evaluator(state_, source, {}).current_model());
+      break;
+    case Command::Id::layers:
+      layers(line, answer);
+      break;
+    case Command::Id::labels:
+      labels(line, answer);
+      break;
+    case Command::Id::write:
+      write(line, answer);
       break;
     case Command::Id::reset:
       reset(line, answer);
@@ -197,8 +189,10 @@ void Session::save(const CommandLine& line, Answer& answer) {
 }
 
 void Session::type(const CommandLine& line, Answer& answer) {
-  auto statement = expression_of(line.source, line.argument);
-  answer.text = Evaluator(state_, line.source, {}).type(*statement.value) + "\n";
+  auto [statement, indexings] = expression_of(line.source, line.argument);
+  Evaluator evaluator(state_, line.source, {});
+  evaluator.prepare(statement, indexings, /*evaluated=*/false);
+  answer.text = evaluator.type(*statement.value) + "\n";
 }
 
 void Session::plan(const CommandLine& line, Answer& answer) {
@@ -232,13 +226,12 @@ void Session::plan(const CommandLine& line, Answer& answer) {
     wrong.primary = {line.source, {begin, begin + kind.size()}, ""};
     throw Error(wrong);
   }
-  auto statement = expression_of(line.source, {line.argument.begin, line.argument.begin + end});
+  auto statement = expression_of(line.source, {line.argument.begin, line.argument.begin + end}).first;
   auto rules = Evaluator(state_, line.source, {}).rules(*statement.value);
   answer.text = command::plans_as_text(rules, question);
 }
 
 void Session::time(const CommandLine& line, Answer& answer) {
-  auto statement = expression_of(line.source, line.argument);
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
   constexpr std::size_t most_runs = 10;
@@ -250,6 +243,8 @@ void Session::time(const CommandLine& line, Answer& answer) {
     auto fresh = state_;
     fresh.output = nullptr;  // what was computed before would be no time at all
     Evaluator evaluator(fresh, line.source, {screen(), guard_->stop()});
+    auto [statement, indexings] = expression_of(line.source, line.argument);
+    evaluator.prepare(statement, indexings);
     (void)evaluator.evaluate(*statement.value, /*whole=*/true);
     seconds.push_back(Seconds(Clock::now() - before).count());
     guard_->check();
@@ -260,6 +255,130 @@ void Session::time(const CommandLine& line, Answer& answer) {
                : middle < 1  ? filled("{:.3g} ms", middle * 1e3)
                              : filled("{:.3g} s", middle);
   answer.text = seconds.size() == 1 ? shown + "\n" : filled("{}, the median of {} runs\n", shown, seconds.size());
+}
+
+Result Session::evaluated(const CommandLine& line, Span expression, Answer& answer) {
+  auto [statement, indexings] = expression_of(line.source, expression);
+  Evaluator evaluator(state_, line.source, {screen(), guard_->stop()});
+  evaluator.prepare(statement, indexings);
+  auto out = evaluator.evaluate(*statement.value, /*whole=*/false);
+  for (auto& each : evaluator.warnings()) answer.messages.push_back(each);
+  return out;
+}
+
+void Session::layers(const CommandLine& line, Answer& answer) {
+  constexpr std::string_view flag = "--tree";
+  auto written = line.argument;
+  auto text = line.text();
+  bool tree = text.starts_with(flag) || text.ends_with(flag);
+  if (text.starts_with(flag))
+    written.begin += flag.size();
+  else if (tree)
+    written.end -= flag.size();
+  if (auto rest = line.source->text(written); rest.find("--") != std::string_view::npos)
+    throw Error({.code = Code::usage,
+                 .message = "`:layers` takes rules and `--tree`",
+                 .primary = {line.source, line.argument, ""},
+                 .help = "write `:layers epsilon_plus --tree`"});
+  Evaluator evaluator(state_, line.source, {});
+  auto model = evaluator.current_model();
+  auto inputs = evaluator.inputs(model);
+  bool with_rules = line.source->text(written).find_first_not_of(" \t") != std::string_view::npos;
+  auto report = with_rules
+                    ? ascribe::layers(model.model,
+                                      evaluator.rules(*expression_of(line.source, written).first.value, model), inputs)
+                    : ascribe::layers(model.model, inputs);
+  answer.text = command::describe_layers_as_text(report, with_rules, tree, static_cast<std::size_t>(screen().columns));
+}
+
+void Session::labels(const CommandLine& line, Answer& answer) {
+  auto words = words_of(line.text());
+  if (words.size() > 1)
+    throw Error({.code = Code::usage,
+                 .message = "`:labels` takes one file",
+                 .primary = {line.source, line.argument, ""},
+                 .help = "a name with blanks stands in double quotes"});
+  if (words == std::vector<std::string>{"none"})
+    state_.labels = {};
+  else if (!words.empty())
+    state_.labels = command::Labels::read(with_home(words.front()).string());
+  answer.text = state_.labels.path.empty()
+                    ? "the outputs have no names\n"
+                    : filled("{}: {}\n", state_.labels.path, counted(state_.labels.names.size(), "name"));
+}
+
+// As `ascribe run` writes `--output` and `--heatmap`.
+void Session::write(const CommandLine& line, Answer& answer) {
+  auto refuse = [&](std::string message, std::string help) {
+    return Error({.code = Code::usage,
+                  .message = std::move(message),
+                  .primary = {line.source, line.argument, ""},
+                  .help = std::move(help)});
+  };
+  auto text = line.text();
+  bool quoted = text.starts_with('"');
+  auto end = std::min(quoted ? text.find('"', 1) : text.find_first_of(" \t"), text.size());
+  auto path = with_home(std::string(text.substr(quoted, end - quoted))).string();
+  command::PictureArguments picture;
+  picture.file = path;
+  bool numbers = path.ends_with(".npy");
+  if (!numbers && !path.ends_with(".png") && !path.ends_with(".svg") && !picture.is_page())
+    throw refuse(filled("{} is no .npy, .png, .svg or .html file", files::quoted(path)),
+                 "write `:write relevance.npy`");
+  auto begin = std::min(text.find_first_not_of(" \t", end + quoted), text.size());
+  Result result;
+  if (begin < text.size()) {
+    result = evaluated(line, {line.argument.begin + begin, line.argument.end}, answer);
+  } else if (auto last = state_.values.find(last_value); last != state_.values.end()) {
+    result.value = last->second;
+  } else {
+    throw refuse("nothing was printed yet that could be written", filled("write `:write {} x`", path));
+  }
+  auto* tensor = std::get_if<TensorValue>(&result.value);
+  auto* number = std::get_if<double>(&result.value);
+  if (tensor && !numbers && tensor->tensor.numel() == 0)
+    throw refuse(filled("there is nothing to see in {}", type_of(result.value)), filled("write `:write {} x`", path));
+  if (!tensor && !(number && numbers))
+    throw refuse(filled("{} is nothing for {}", type_of(result.value), files::quoted(path)),
+                 filled("write a tensor: `:write {} x`", path));
+  for (auto& [name, value] : state_.values) {
+    std::error_code missing;
+    auto* other = std::get_if<TensorValue>(&value);
+    auto* model = std::get_if<ModelValue>(&value);
+    auto& read = other ? other->file : model ? model->file : path;
+    if ((other || model) && !read.empty() && fs::equivalent(read, path, missing) && !missing)
+      throw refuse(filled("{} is what `{}` was read from, and would be overwritten", files::quoted(path), name),
+                   "write a file of another name");
+  }
+  files::check_writable(path);
+  if (numbers) {
+    files::write_npy(path, tensor ? tensor->tensor.cpu() : at::scalar_tensor(*number, at::kDouble));
+  } else {
+    auto& known = tensor->explanation;
+    command::PictureFacts facts{};
+    at::Tensor output;
+    if (known) {
+      picture.heatmap = known->colours;
+      facts.input = known->x;
+      output = command::chosen_among(known->attribution.output, known->attribution, known->target);
+      command::tell_targets(facts, output, known->target, state_.labels.names,
+                            tensor->tensor.dim() == 0 ? 1 : tensor->tensor.size(0));
+    }
+    if (picture.is_page() && !known)
+      throw refuse("a page is of relevance, with all that is known of it",
+                   "`r = explain(epsilon_plus)` is, and `:write page.html r` writes it");
+    picture.check();
+    auto relevance = tensor->tensor.cpu();
+    if (relevance.scalar_type() == at::kBool) relevance = relevance.to(at::kDouble);
+    files::write_file(path, {picture.is_page() ? command::picture_page(picture, {.attribution = known->attribution,
+                                                                                 .rules = known->rules,
+                                                                                 .pictures = std::move(facts),
+                                                                                 .output = output,
+                                                                                 .labels = state_.labels.names,
+                                                                                 .model = called(*tensor->origin)})
+                                               : command::drawn(picture, relevance, facts)});
+  }
+  answer.text += filled("{}: {}\n", path, summary(result.value));
 }
 
 void Session::reset(const CommandLine& line, Answer& answer) {

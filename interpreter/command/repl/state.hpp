@@ -4,16 +4,20 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "interpreter/command/outcome.hpp"
 #include "interpreter/command/repl/definitions.hpp"
 #include "interpreter/command/repl/value.hpp"
 
 namespace ascribe::repl {
 
-/// What the current model gives for x, until either changes.
+/// What the current model gives for its inputs, until either changes.
 struct Output {
-  Model model;
-  at::Tensor x, y;
+  ModelValue model;
+  std::vector<at::Tensor> inputs;
+  at::Tensor y;
 };
 
 struct State {
@@ -21,6 +25,10 @@ struct State {
   std::map<std::string, Value, std::less<>> values;
   std::string model;  ///< the name of the current model, which was named last; empty: there is none
   std::shared_ptr<const Output> output{};
+  command::Labels labels{};  ///< of the model's outputs
 };
+
+/// The name of the value that was printed last.
+inline constexpr std::string_view last_value = "_";
 
 }  // namespace ascribe::repl

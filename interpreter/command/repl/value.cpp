@@ -106,23 +106,19 @@ std::string data_of(const at::Tensor& tensor) {
 
 // -------------------------------------------------------------------------------------------------------------- models
 
-std::string summary_of(const ModelValue& value) {
-  if (!value.layers.empty()) {
-    std::vector<std::string_view> kinds;
-    for (auto& layer : value.layers) kinds.push_back(layer.layer->name);
-    constexpr std::size_t most = 8;
-    bool more = kinds.size() > most;
-    auto count = kinds.size();
-    if (more) kinds.resize(most);
-    return filled("model of {}: {}{}", with_count(static_cast<std::int64_t>(count), "layer"), fmt::join(kinds, ", "),
-                  more ? ", …" : "");
-  }
+// `15338 parameters in 8 tensors, float32`
+std::string parameters_in(const ModelValue& value) {
   std::int64_t numbers = 0;
   auto& held = Inside::state(value.model).names->held;
   for (auto& each : held) numbers += each.numel();
-  return filled("model from {}: {} in {}, {}", value.file, with_count(numbers, "parameter"),
+  return filled("{} in {}, {}", with_count(numbers, "parameter"),
                 with_count(static_cast<std::int64_t>(held.size()), "tensor"),
                 type_name(at::empty({0}, value.model.options().device(at::kCPU))));
+}
+
+std::string summary_of(const ModelValue& value) {
+  if (value.layers.empty()) return filled("model from {}: {}", value.file, parameters_in(value));
+  return "model of " + called(value);
 }
 
 std::string layers_of(const ModelValue& value) {
@@ -142,6 +138,31 @@ std::string layers_of(const ModelValue& value) {
 }
 
 }  // namespace
+
+std::string called(const ModelValue& value) {
+  if (value.layers.empty()) return value.file;
+  std::vector<std::string_view> kinds;
+  for (auto& layer : value.layers) kinds.push_back(layer.layer->name);
+  constexpr std::size_t most = 8;
+  bool more = kinds.size() > most;
+  auto count = kinds.size();
+  if (more) kinds.resize(most);
+  return filled("{}: {}{}", with_count(static_cast<std::int64_t>(count), "layer"), fmt::join(kinds, ", "),
+                more ? ", …" : "");
+}
+
+std::string about_model(const ModelValue& value) {
+  auto& program = *Inside::state(value.model).program;
+  auto inputs = program.inputs();
+  auto out = filled("{}\nformat: {}\n{}\n", called(value), program.format(), parameters_in(value));
+  if (inputs.told.empty())
+    out += filled("inputs: {}\n", inputs.most);
+  else
+    for (std::size_t i = 0; i < inputs.told.size(); ++i)
+      out += filled("{}{}: {}{}\n", i == 0 ? "input x" : "input x", i == 0 ? "" : std::to_string(i + 1), inputs.told[i],
+                    i >= inputs.least ? " (may be left out)" : "");
+  return out;
+}
 
 std::string number(double value) { return filled("{:.6g}", without_idle_sign(value)); }
 
