@@ -41,6 +41,8 @@ class HostProgram : public model::Program {
   std::unique_ptr<const Program> on(c10::Device) const override {
     throw std::runtime_error("the model belongs to the host, which moves it itself");
   }
+  Inputs inputs() const override { return {.least = 1, .most = any_number}; }
+  std::string_view format() const override { return "a model of the host's"; }
   std::optional<at::ScalarType> declared_type(std::size_t) const override { return {}; }
   bool looks_up_integers() const override { return model_.looks_up_integers; }
   const HostModel* host() const override { return &model_; }

@@ -1,7 +1,7 @@
 // A session of the language server: a text is opened and edited, and everything is asked of it at places that the input
-// draws. Each request has an answer that is no fault of ours; places lie in the text; formatting gives what the formatter
-// gives; a renaming leaves the program the same, and can be taken back; what is offered as an edit can be made. The wire
-// reads whatever comes.
+// draws. Each request has an answer that is no fault of ours; places lie in the text; formatting gives what the
+// formatter gives; a renaming leaves the program the same, and can be taken back; what is offered as an edit can be
+// made. The wire reads whatever comes.
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -160,9 +160,8 @@ class Session {
     auto range = lines().range({begin, end});
     auto span = lines().span(range);
     text_ = edited(text_, {{span, piece}});
-    client().tell("textDocument/didChange",
-                  {{"textDocument", {{"uri", uri}, {"version", ++version_}}},
-                   {"contentChanges", Json::array({{{"range", range}, {"text", piece}}})}});
+    client().tell("textDocument/didChange", {{"textDocument", {{"uri", uri}, {"version", ++version_}}},
+                                             {"contentChanges", Json::array({{{"range", range}, {"text", piece}}})}});
   }
 
   void everything() {
@@ -174,14 +173,14 @@ class Session {
     auto here = lines().range({place(), text_.size()});
     for (auto* method : {"documentSymbol", "foldingRange", "semanticTokens/full", "semanticTokens/range", "inlayHint",
                          "documentLink", "codeLens", "selectionRange", "rangeFormatting"})
-      client().ask(std::string("textDocument/") + method,
-                   {{"textDocument", document()},
-                    {"range", here},
-                    {"options", {{"tabSize", 2}, {"insertSpaces", true}}},
-                    {"positions", Json::array({lines().position(place())})}});
+      client().ask(std::string("textDocument/") + method, {{"textDocument", document()},
+                                                           {"range", here},
+                                                           {"options", {{"tabSize", 2}, {"insertSpaces", true}}},
+                                                           {"positions", Json::array({lines().position(place())})}});
     client().ask("workspace/symbol", {{"query", text_.substr(0, draw_.below(3))}});
     // What is no place, and no request.
-    client().ask("textDocument/hover", {{"textDocument", document()}, {"position", {{"line", -1}, {"character", 1e300}}}});
+    client().ask("textDocument/hover",
+                 {{"textDocument", document()}, {"position", {{"line", -1}, {"character", 1e300}}}});
     client().ask("textDocument/completion", {{"textDocument", draw_.below(9)}, {"position", text_.substr(0, 3)}});
   }
 
@@ -208,7 +207,8 @@ class Session {
     if (sound) fuzz::require(before == after, "a renamed program is the same", renamed);
     auto name = text_.substr(edits.front().span.begin, edits.front().span.end - edits.front().span.begin);
     for (auto& each : edits)
-      fuzz::require(text_.substr(each.span.begin, each.span.end - each.span.begin) == name, "one name is renamed", name);
+      fuzz::require(text_.substr(each.span.begin, each.span.end - each.span.begin) == name, "one name is renamed",
+                    name);
     for (auto at = renamed.find("fresh_and_new"); at != std::string::npos; at = renamed.find("fresh_and_new", at))
       renamed.replace(at, 13, name);
     if (text_.find("fresh_and_new") == std::string::npos)
@@ -217,10 +217,10 @@ class Session {
 
   void actions() {
     auto begin = place();
-    auto told = client().ask("textDocument/codeAction",
-                             {{"textDocument", document()},
-                              {"range", lines().range({begin, std::min(text_.size(), begin + 80)})},
-                              {"context", {{"diagnostics", Json::array()}}}});
+    auto told =
+        client().ask("textDocument/codeAction", {{"textDocument", document()},
+                                                 {"range", lines().range({begin, std::min(text_.size(), begin + 80)})},
+                                                 {"context", {{"diagnostics", Json::array()}}}});
     if (!told) return;
     for (auto& each : *told) edited(text_, edits_of(each.at("edit").at("changes").at(uri), text_));
   }
@@ -250,7 +250,8 @@ class Session {
 void frame(const std::string& bytes) {
   auto descriptor = ::memfd_create("wire", 0);
   if (descriptor < 0) return;
-  fuzz::require(::write(descriptor, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "a file in memory");
+  fuzz::require(::write(descriptor, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()),
+                "a file in memory");
   ::lseek(descriptor, 0, SEEK_SET);
   server::Input input(descriptor);
   std::size_t messages = 0;

@@ -33,9 +33,9 @@ struct Picture {
 
 /// PNG (8 and 16 bits, palettes, interlaced) or JPEG (baseline and progressive; grey, colour, CMYK and YCCK). Samples
 /// are taken as stored, divided by the largest: no gamma, no colour profile. Alpha is dropped, never applied. What
-/// EXIF says of the orientation is applied; CMYK becomes red, green, blue without a profile, inverted where Adobe's mark says so.
-/// Other formats, and animated PNG, are refused by their names. `name` is what messages call the picture. A service has
-/// a limit of its own for pixels, which cannot be beyond 2^26.
+/// EXIF says of the orientation is applied; CMYK becomes red, green, blue without a profile, inverted where Adobe's
+/// mark says so. Other formats, and animated PNG, are refused by their names. `name` is what messages call the picture.
+/// A service has a limit of its own for pixels, which cannot be beyond 2^26.
 ASCRIBE_EXPORT Picture decode_picture(std::string_view bytes, const std::string& name = "the picture",
                                       std::uint64_t most_pixels = 1 << 26);
 
