@@ -7,7 +7,8 @@
 namespace ascribe {
 namespace {
 
-constexpr std::array<std::string_view, 7> types_in_front{"float", "int", "double", "scalar", "stabilizer", "names", "str"};
+constexpr std::array<std::string_view, 7> types_in_front{"float",      "int",   "double", "scalar",
+                                                         "stabilizer", "names", "str"};
 
 constexpr std::array<std::string_view, 6> operators{"then", "and", "or", "is", "in", "within"};
 
@@ -18,10 +19,11 @@ class UnreadClause : UnreadText {
   std::optional<Diagnostic> explain() const {
     if (auto found = import_without_name()) return found;
     if (at_ >= text_.size()) return {};
-    for (auto each : {&UnreadClause::conditional, &UnreadClause::param_selector, &UnreadClause::tuple,
-                      &UnreadClause::alias_with_body, &UnreadClause::braces, &UnreadClause::definition_without_kind,
-                      &UnreadClause::without_quotes, &UnreadClause::code_in_quotes, &UnreadClause::term,
-                      &UnreadClause::function, &UnreadClause::type_in_front})
+    for (auto each :
+         {&UnreadClause::conditional, &UnreadClause::param_selector, &UnreadClause::tuple,
+          &UnreadClause::alias_with_body, &UnreadClause::braces, &UnreadClause::definition_without_kind,
+          &UnreadClause::without_quotes, &UnreadClause::code_in_quotes, &UnreadClause::term, &UnreadClause::function,
+          &UnreadClause::type_in_front, &UnreadClause::import_of_a_name, &UnreadClause::indexing})
       if (auto found = (this->*each)()) return found;
     return {};
   }
@@ -68,8 +70,9 @@ class UnreadClause : UnreadText {
     auto last = begin + name.size() + (quoted ? 2 : 0) + (text_[at_] == '(' ? 1 : 0);
     if (!is_name(name) || !is_assigned(last)) return {};
     auto text = filled("param \"{}\"", name);
-    return with_fix(make({at_, last}, "a parameter's name stands behind `param`, in quotes", filled("write `{}`", text)),
-                    {end - 5, last}, text, true);
+    return with_fix(
+        make({at_, last}, "a parameter's name stands behind `param`, in quotes", filled("write `{}`", text)),
+        {end - 5, last}, text, true);
   }
 
   // `sum(y, (1, 2))`
@@ -123,6 +126,23 @@ class UnreadClause : UnreadText {
                 filled("write `{}`, and `{}()` where it is used", text, name));
   }
 
+  // `import torch`
+  std::optional<Diagnostic> import_of_a_name() const {
+    auto name = word_at(at_);
+    if (word_before(before_blanks(at_)) != "import" || !is_name(name)) return {};
+    return make({at_, at_ + name.size()}, "`import` takes a path in double quotes",
+                "write `import \"../acme\" as acme`; functions such as `abs` need no import");
+  }
+
+  // `x[0]`
+  std::optional<Diagnostic> indexing() const {
+    if (text_[at_] != '[' || before_blanks(at_) != at_ || !expected_.has(expecting::operation)) return {};
+    auto out =
+        make({at_, at_ + 1}, "there is no indexing", "expressions work on whole tensors: `sum(x, 1)`, `mean(x)`");
+    out.code = Code::foreign_operator;
+    return out;
+  }
+
   // `import "acme"`, `test a { … }`
   std::optional<Diagnostic> import_without_name() const {
     if (!expected_.has(expecting::as)) return {};
@@ -135,8 +155,8 @@ class UnreadClause : UnreadText {
     auto name = path.substr(path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1);
     if (!is_name(name)) return {};
     auto text = filled("as {}", name);
-    return with_fix(make({open, end}, "an import has a name", filled("write `{}` behind it", text)), {end, end}, " " + text,
-                    true);
+    return with_fix(make({open, end}, "an import has a name", filled("write `{}` behind it", text)), {end, end},
+                    " " + text, true);
   }
   std::optional<Diagnostic> without_quotes() const {
     auto name = word_at(at_);
@@ -152,8 +172,8 @@ class UnreadClause : UnreadText {
     bool quoted = text_[at_] == '"' && is_name(name) && text_.substr(at_ + 1 + name.size()).starts_with('"');
     if (!quoted || word_before(before_blanks(at_)) != "fails") return {};
     Span span{at_, at_ + name.size() + 2};
-    return with_fix(make(span, "a code stands without quotes", filled("write `fails {}`", name)), span, std::string(name),
-                    true);
+    return with_fix(make(span, "a code stands without quotes", filled("write `fails {}`", name)), span,
+                    std::string(name), true);
   }
 
   // `term { … }`, `term positive = max(x, 0)`, `positive { … }`, `reduce` in a term
@@ -162,9 +182,10 @@ class UnreadClause : UnreadText {
     auto before_end = before_blanks(at_);
     auto before = word_before(before_end);
     if (text_[at_] == '{' && before == "term")
-      return with_fix(make({at_, at_ + 1}, "a term has a name", "write `term positive { … }`"), {before_end, before_end},
-                      " positive", false);
-    if (text_[at_] == '=' && expected_.has(expecting::open_brace) && word_before(before_blanks(before_end - before.size())) == "term")
+      return with_fix(make({at_, at_ + 1}, "a term has a name", "write `term positive { … }`"),
+                      {before_end, before_end}, " positive", false);
+    if (text_[at_] == '=' && expected_.has(expecting::open_brace) &&
+        word_before(before_blanks(before_end - before.size())) == "term")
       return make({at_, at_ + 1}, "a term's clauses stand in braces",
                   filled("write `term {} {{ input = max(x, 0) }}`", before));
     bool body = text_.substr(behind_blanks(at_ + word.size())).starts_with('{');
@@ -187,7 +208,8 @@ class UnreadClause : UnreadText {
     Span span{before_blanks(at_), at_ + name.size()};
     if (!text_.substr(begin_).starts_with("fn")) return {};
     auto text = filled("({})", name);
-    return with_fix(make({at_, span.end}, "parameters stand in parentheses", filled("write `{}`", text)), span, text, true);
+    return with_fix(make({at_, span.end}, "parameters stand in parentheses", filled("write `{}`", text)), span, text,
+                    true);
   }
 
   // `rule a(float epsilon)`
@@ -200,7 +222,8 @@ class UnreadClause : UnreadText {
     auto meant = type == "names" || type == "str" ? "names" : type == "stabilizer" ? "stabilizer" : "scalar";
     auto text = filled("{}: {}", name, meant);
     Span span{end - type.size(), at_ + name.size()};
-    return with_fix(make(span, "a parameter's type stands behind its name", filled("write `{}`", text)), span, text, false);
+    return with_fix(make(span, "a parameter's type stands behind its name", filled("write `{}`", text)), span, text,
+                    false);
   }
 };
 

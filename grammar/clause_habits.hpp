@@ -1,5 +1,5 @@
-// What people write out of habit in the clauses of rules and tests, and between definitions: brackets, words and order of
-// other languages.
+// What people write out of habit in the clauses of rules and tests, and between definitions: brackets, words and order
+// of other languages.
 #pragma once
 
 #include <cstddef>

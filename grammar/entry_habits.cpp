@@ -18,11 +18,25 @@ struct Kind {
   std::string_view in_pytorch, kind;
 };
 constexpr Kind kinds[] = {
-    {"Linear", "linear"},       {"Conv1d", "conv1d"},           {"Conv2d", "conv2d"},           {"Conv3d", "conv3d"},
-    {"ReLU", "relu"},           {"GELU", "gelu"},               {"SiLU", "silu"},               {"Sigmoid", "sigmoid"},
-    {"Tanh", "tanh"},           {"Softmax", "softmax"},         {"LayerNorm", "layer_norm"},    {"RMSNorm", "rms_norm"},
-    {"GroupNorm", "group_norm"}, {"BatchNorm1d", "batch_norm"}, {"BatchNorm2d", "batch_norm"},  {"BatchNorm3d", "batch_norm"},
-    {"MaxPool2d", "max_pool2d"}, {"AvgPool2d", "avg_pool2d"},   {"Embedding", "embedding"},
+    {"Linear", "linear"},
+    {"Conv1d", "conv1d"},
+    {"Conv2d", "conv2d"},
+    {"Conv3d", "conv3d"},
+    {"ReLU", "relu"},
+    {"GELU", "gelu"},
+    {"SiLU", "silu"},
+    {"Sigmoid", "sigmoid"},
+    {"Tanh", "tanh"},
+    {"Softmax", "softmax"},
+    {"LayerNorm", "layer_norm"},
+    {"RMSNorm", "rms_norm"},
+    {"GroupNorm", "group_norm"},
+    {"BatchNorm1d", "batch_norm"},
+    {"BatchNorm2d", "batch_norm"},
+    {"BatchNorm3d", "batch_norm"},
+    {"MaxPool2d", "max_pool2d"},
+    {"AvgPool2d", "avg_pool2d"},
+    {"Embedding", "embedding"},
 };
 constexpr std::array<std::string_view, 6> between_kinds{"and", "or", "|", "&", "+", "/"};
 
@@ -66,11 +80,12 @@ class UnreadEntry : UnreadText {
   std::optional<Diagnostic> explain() const {
     if (at_ >= text_.size()) return {};
     if (auto found = target()) return found;
-    bool of_layers = expected_.has(expecting::entry) || expected_.has(expecting::layers) ||
-                     expected_.has(expecting::arrow);
+    bool of_layers =
+        expected_.has(expecting::entry) || expected_.has(expecting::layers) || expected_.has(expecting::arrow);
     if (!of_layers || expected_.has(expecting::expression) || expected_.has(expecting::item)) return {};
     if (expected_.has(expecting::entry) && word_at(at_) == "if")
-      return make({at_, at_ + 2}, "an entry has no condition", "the first that fits wins: `first convolution => epsilon`");
+      return make({at_, at_ + 2}, "an entry has no condition",
+                  "the first that fits wins: `first convolution => epsilon`");
     if (auto found = word_between()) return found;
     if (auto found = in_brackets()) return found;
     if (auto found = list_mark()) return found;
@@ -145,7 +160,8 @@ class UnreadEntry : UnreadText {
     if (inside.empty() || inside.find_first_of("()[]{}=>\n") != std::string::npos) return {};
     Span span{at_, close + 1};
     return with_arrow(
-        with_fix(make(span, "layers stand without brackets", filled("write `{}`", inside)), span, inside, true), close + 1);
+        with_fix(make(span, "layers stand without brackets", filled("write `{}`", inside)), span, inside, true),
+        close + 1);
   }
 
   // `1 linear`, `linear 3`, `linear[3]`, `first(2) linear`, `layer 3`
@@ -169,14 +185,14 @@ class UnreadEntry : UnreadText {
     auto next = behind_blanks(end);
     if (expected_.has(expecting::entry) && !bracket && next > end && next < text_.size() && is_letter(text_[next])) {
       auto text = filled("first {}", digits);
-      return with_fix(make({at_, end}, "a count says from which end: `first` or `last`",
-                           filled("write `{}`", text)),
+      return with_fix(make({at_, end}, "a count says from which end: `first` or `last`", filled("write `{}`", text)),
                       {at_, end}, text, false);
     }
     if (!expected_.has(expecting::arrow) || word.empty() || !is_arrow(end)) return {};
     if (is_one_of(word, words_for_layer)) {
       auto text = word == "module" ? filled("module \"{}\"", digits) : filled("\"{}\"", digits);
-      return with_fix(make(span, "a module is named by a string", filled("write `{}`, or `first {} convolution` for calls of a kind", text, digits)),
+      return with_fix(make(span, "a module is named by a string",
+                           filled("write `{}`, or `first {} convolution` for calls of a kind", text, digits)),
                       span, text, false);
     }
     auto first = filled("first {} {}", digits == "0" ? "1" : digits, word), named = filled("{} \"{}\"", word, digits);
@@ -232,7 +248,9 @@ class UnreadEntry : UnreadText {
 
   // `features.0 =>`, `conv* =>`, `/features.*/ =>`
   std::optional<Diagnostic> without_quotes() const {
-    auto is_part = [&](char c) { return is_name_character(c) || std::string_view(".*?[]-/\\+^$|()").find(c) != std::string_view::npos; };
+    auto is_part = [&](char c) {
+      return is_name_character(c) || std::string_view(".*?[]-/\\+^$|()").find(c) != std::string_view::npos;
+    };
     auto begin = at_, end = at_;
     while (begin > begin_ && is_part(text_[begin - 1])) --begin;
     while (end < text_.size() && is_part(text_[end]) && text_.substr(end, 2) != "->") ++end;
@@ -274,8 +292,8 @@ class UnreadEntry : UnreadText {
       ++last;
     Span span{at_, last};
     auto text = filled("{}({})", word, text_.substr(at_, last - at_));
-    return with_fix(make(span, "arguments stand in parentheses", filled("write `{}`", text)),
-                    {end - word.size(), last}, text, false);
+    return with_fix(make(span, "arguments stand in parentheses", filled("write `{}`", text)), {end - word.size(), last},
+                    text, false);
   }
 };
 

@@ -75,7 +75,8 @@ Edits equals_for_braces(const Told& told) {
   auto value = told.text.substr(begin).starts_with("return ") ? begin + 7 : told.place.end;
   return std::vector<Edit>{{{told.place.begin, value}, value == told.place.end ? "=" : "= "}, {{close, close + 1}, ""}};
 }
-// The bounds of an expression on one line around a place: behind the `=`, `(` or `,` before it, in front of what ends it.
+// The bounds of an expression on one line around a place: behind the `=`, `(` or `,` before it, in front of what ends
+// it.
 Span expression_around(std::string_view text, std::size_t at) {
   auto begin = at, end = at;
   for (int depth = 0; begin > 0; --begin) {

@@ -40,7 +40,8 @@ constexpr std::string_view let_help = "a value gets a name by `let`: `let share 
 constexpr std::string_view parameter_help =
     "a parameter stands behind the rule's name: `rule name(epsilon: stabilizer = 1e-6) { … }`";
 constexpr std::string_view made_of_help =
-    "write `rule mine = epsilon(1e-3)` for one with other arguments, and else all clauses that differ from the defaults";
+    "write `rule mine = epsilon(1e-3)` for one with other arguments, and else all clauses that differ from the "
+    "defaults";
 constexpr std::string_view loop_help = "expressions work on whole tensors; `sum(z)` adds up each sample";
 
 constexpr Habit marks[] = {

@@ -26,7 +26,9 @@ class UnreadText {
   /// With an edit that puts a text there.
   static Diagnostic with_fix(Diagnostic out, Span span, const std::string& text, bool sure) {
     auto put = text.substr(std::min(text.find_first_not_of(' '), text.size()));
-    std::string title = text.empty() ? "leave it out" : span.begin == span.end ? filled("add `{}`", put) : filled("write `{}`", put);
+    std::string title = text.empty()             ? "leave it out"
+                        : span.begin == span.end ? filled("add `{}`", put)
+                                                 : filled("write `{}`", put);
     out.fixes.push_back({title, {{span, text}}, sure});
     return out;
   }

@@ -6,12 +6,12 @@
 #include "grammar/explanation.hpp"
 #include "grammar/filled_text.hpp"
 #include "interpreter/assist/hover.hpp"
-#include "interpreter/language/pack_checker.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
 #include "interpreter/language/doc_comment.hpp"
 #include "interpreter/language/kinds.hpp"
 #include "interpreter/language/name_resolver.hpp"
+#include "interpreter/language/pack_checker.hpp"
 #include "interpreter/language/scope.hpp"
 #include "interpreter/pack/pack_folder.hpp"
 

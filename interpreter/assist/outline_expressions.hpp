@@ -1,5 +1,5 @@
-// Reading expressions of any text, also a broken one, for the outline: names that are mentioned, calls and their arguments,
-// and what could stand where the text ends. outline.cpp reads with it what stands around them.
+// Reading expressions of any text, also a broken one, for the outline: names that are mentioned, calls and their
+// arguments, and what could stand where the text ends. outline.cpp reads with it what stands around them.
 #pragma once
 
 #include <optional>

@@ -36,9 +36,8 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call)
   if (auto found = functions_.find(path, reporter_)) return *found;
   auto foreign = help_for_foreign_call(call, *reporter_.source());
   // `x.clamp(0)` is another language's method, `acme.clipped(y)` lacks its import.
-  if (path.qualifier && !is_foreign_qualifier(path.qualifier->text) &&
-      foreign.help.empty() && !is_protected(path.qualifier->text) &&
-      !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
+  if (path.qualifier && !is_foreign_qualifier(path.qualifier->text) && foreign.help.empty() &&
+      !is_protected(path.qualifier->text) && !is_term(path.qualifier->text) && !parameter_index(path.qualifier->text) &&
       !local_.lets.contains(path.qualifier->text)) {
     report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
     return nullptr;
@@ -50,8 +49,8 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call)
   auto& diagnostic =
       reporter_.report(Code::unknown_function, path.span, filled("unknown function `{}`", shown(path)), help);
   if (!foreign.written.empty())
-    diagnostic.fixes = {{filled("write `{}`", foreign.written),
-                         {in_place_of(call, foreign.written, *reporter_.source())}}};
+    diagnostic.fixes = {
+        {filled("write `{}`", foreign.written), {in_place_of(call, foreign.written, *reporter_.source())}}};
   return nullptr;
 }
 
@@ -147,12 +146,12 @@ std::optional<std::int64_t> NameResolver::dimension(const syntax::Expression& ex
   if (!number || number->value != std::floor(number->value)) {
     auto* list = std::get_if<syntax::List>(&expression.node);
     bool several = list && !list->elements.empty();
-    auto written = several ? reporter_.source()->text({list->elements.front().span.begin, list->elements.back().span.end})
-                           : std::string_view("1");
-    auto& diagnostic =
-        reporter_.report(Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
-                         several ? filled("dimensions stand one by one: `sum(x, {})`", written)
-                                 : "write `sum(x, 1)` or `sum(x, -1)`");
+    auto written = several
+                       ? reporter_.source()->text({list->elements.front().span.begin, list->elements.back().span.end})
+                       : std::string_view("1");
+    auto& diagnostic = reporter_.report(
+        Code::bad_dimension, expression.span, "a dimension is a whole number, written out",
+        several ? filled("dimensions stand one by one: `sum(x, {})`", written) : "write `sum(x, 1)` or `sum(x, -1)`");
     if (several) diagnostic.fixes = {{filled("write `{}`", written), {{expression.span, std::string(written)}}, true}};
     return {};
   }

@@ -27,11 +27,13 @@ Parameter check_parameter(const syntax::Parameter& written, FileScope& file, boo
       std::vector<std::string> known;
       for (auto& row : type_words) known.emplace_back(row.word);
       auto meant = type_elsewhere(written.type->text);
-      reporter.report(Code::unknown_name, written.type->span, filled("unknown type `{}`", written.type->text),
-                      meant.empty() ? did_you_mean(written.type->text, known,
-                                                   filled("the types are {}; a tensor is `input`, `output` or `param`, by where it is used",
-                                                          fmt::join(known, ", ")))
-                                    : filled("did you mean `{}`?", meant));
+      reporter.report(
+          Code::unknown_name, written.type->span, filled("unknown type `{}`", written.type->text),
+          meant.empty()
+              ? did_you_mean(written.type->text, known,
+                             filled("the types are {}; a tensor is `input`, `output` or `param`, by where it is used",
+                                    fmt::join(known, ", ")))
+              : filled("did you mean `{}`?", meant));
       out.type = unknown;
       return out;  // its default has the type that is unknown
     } else {
@@ -106,9 +108,9 @@ void report_unused(const Mentions& mentions, const syntax::Name& definition,
   for (std::size_t i = 0; i < written.size(); ++i) {
     auto& each = written[i];
     if (mentions.contains(each.name.text) || is_protected(each.name.text)) continue;
-    auto& diagnostic = reporter.report(Code::unused, each.name.span,
-                                       filled("the parameter `{}` is never used", each.name.text),
-                                       "use it or leave it out");
+    auto& diagnostic =
+        reporter.report(Code::unused, each.name.span, filled("the parameter `{}` is never used", each.name.text),
+                        "use it or leave it out");
     // A call may give it.
     if (count_of_word(reporter.source()->text(), definition.text) > 1) continue;
     auto span = i + 1 < written.size() ? Span{each.span.begin, written[i + 1].span.begin}
@@ -128,7 +130,8 @@ void report_unused_let(const syntax::Let& let, const Reporter& reporter) {
   auto text = reporter.source()->text();
   auto end = text.find_first_not_of(" \t", let.span.end);
   bool separated = end != std::string_view::npos && text[end] == ';';
-  diagnostic.fixes = {{filled("leave out `{}`", let.name.text), {{{let.span.begin, separated ? end + 1 : let.span.end}, ""}}}};
+  diagnostic.fixes = {
+      {filled("leave out `{}`", let.name.text), {{{let.span.begin, separated ? end + 1 : let.span.end}, ""}}}};
 }
 
 }  // namespace ascribe::language

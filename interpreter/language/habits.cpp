@@ -81,19 +81,21 @@ constexpr ForeignCall foreign_calls[] = {
 // What has no counterpart.
 constexpr std::string_view all_functions =
     "there are abs, sign, sqrt, exp, log, tanh, sigmoid, min, max, stabilize, sum, mean and quantile";
-constexpr std::string_view layer_itself = "the layer itself is applied by the rule: `y` is its output, `v` the gradient";
-constexpr std::string_view whole_tensors = "expressions work on whole tensors; `quantile(z, 0.9)` is what a tenth lies above";
+constexpr std::string_view layer_itself =
+    "the layer itself is applied by the rule: `y` is its output, `v` the gradient";
+constexpr std::string_view whole_tensors =
+    "expressions work on whole tensors; `quantile(z, 0.9)` is what a tenth lies above";
 
 struct ForeignName {
   std::string_view name, help;
 };
 constexpr ForeignName functions_without_counterpart[] = {
-    {"round", all_functions},    {"floor", all_functions},     {"ceil", all_functions},      {"erf", all_functions},
-    {"sin", all_functions},      {"cos", all_functions},       {"softmax", all_functions},   {"nan_to_num", all_functions},
-    {"cumsum", all_functions},   {"prod", all_functions},      {"any", all_functions},       {"all", all_functions},
-    {"matmul", layer_itself},    {"linear", layer_itself},     {"conv2d", layer_itself},     {"dot", layer_itself},
-    {"einsum", layer_itself},    {"forward", layer_itself},    {"argmax", whole_tensors},    {"argmin", whole_tensors},
-    {"topk", whole_tensors},     {"sort", whole_tensors},      {"masked_fill", whole_tensors},
+    {"round", all_functions},  {"floor", all_functions},  {"ceil", all_functions},        {"erf", all_functions},
+    {"sin", all_functions},    {"cos", all_functions},    {"softmax", all_functions},     {"nan_to_num", all_functions},
+    {"cumsum", all_functions}, {"prod", all_functions},   {"any", all_functions},         {"all", all_functions},
+    {"matmul", layer_itself},  {"linear", layer_itself},  {"conv2d", layer_itself},       {"dot", layer_itself},
+    {"einsum", layer_itself},  {"forward", layer_itself}, {"argmax", whole_tensors},      {"argmin", whole_tensors},
+    {"topk", whole_tensors},   {"sort", whole_tensors},   {"masked_fill", whole_tensors},
 };
 constexpr std::string_view leave_entry_out = "leave the entry out: a layer that no entry is for keeps its gradient";
 constexpr ForeignName foreign_rules[] = {
@@ -214,7 +216,7 @@ constexpr ForeignName foreign_types[] = {
     {"list", "names"},   {"string", "names"}, {"str", "names"},     {"strings", "names"},
 };
 constexpr std::string_view dimension_words[] = {"dim", "axis", "dims", "dimension", "dimensions"};
-constexpr std::string_view words_elsewhere[] = {"keepdim", "keepdims", "dtype",      "out",    "inplace",
+constexpr std::string_view words_elsewhere[] = {"keepdim",  "keepdims",  "dtype",      "out",    "inplace",
                                                 "unbiased", "keep_dims", "correction", "device", "interpolation"};
 constexpr std::string_view modules[] = {"torch", "np", "numpy", "nn", "F", "math", "tf", "jnp", "self", "Tensor"};
 
@@ -359,10 +361,12 @@ Edit in_place_of(const syntax::Call& call, const std::string& text, const Source
   auto whole = source.text();
   auto before = whole.substr(0, call.span.begin).find_last_not_of(" \t\r\n");
   auto behind = whole.find_first_not_of(" \t\r\n", call.span.end);
-  bool begins = before != std::string_view::npos && std::string_view("(,[").find(whole[before]) != std::string_view::npos;
+  bool begins =
+      before != std::string_view::npos && std::string_view("(,[").find(whole[before]) != std::string_view::npos;
   begins = begins || (before != std::string_view::npos && whole[before] == '=' && before > 0 &&
                       std::string_view("=!<>").find(whole[before - 1]) == std::string_view::npos);
-  bool ends = behind == std::string_view::npos || std::string_view("),];}").find(whole[behind]) != std::string_view::npos;
+  bool ends =
+      behind == std::string_view::npos || std::string_view("),];}").find(whole[behind]) != std::string_view::npos;
   return {call.span, is_whole(text) || (begins && ends) ? text : filled("({})", text)};
 }
 

@@ -95,11 +95,11 @@ ExpressionPointer NameResolver::resolve(const syntax::Expression& expression, Cl
       [&](const syntax::Number& node) { return make(span, Constant{node.value}); },
       [&](const syntax::StringLiteral& node) -> ExpressionPointer {
         auto number = written_number(node.value);
-        auto& diagnostic = reporter_.report(
-            Code::wrong_type, span, "a string is no value here",
-            number                       ? filled("write `{}`", node.value)
-            : clause == Clause::argument ? filled("a list of names is written `[\"{}\"]`", node.value)
-                                         : "strings name parameters and modules: `param \"bias\" = 0`");
+        auto& diagnostic = reporter_.report(Code::wrong_type, span, "a string is no value here",
+                                            number ? filled("write `{}`", node.value)
+                                            : clause == Clause::argument
+                                                ? filled("a list of names is written `[\"{}\"]`", node.value)
+                                                : "strings name parameters and modules: `param \"bias\" = 0`");
         if (number) diagnostic.fixes = {{diagnostic.help, {{span, node.value}}}};
         return nullptr;
       },

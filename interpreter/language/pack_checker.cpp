@@ -97,8 +97,7 @@ constexpr FieldInfo fields[] = {
        return text && is_licence(*text);
      },
      &PackInfo::licence},
-    {"description", "description = \"Rules for transformers\"", "a text in a string", is_text,
-     &PackInfo::description},
+    {"description", "description = \"Rules for transformers\"", "a text in a string", is_text, &PackInfo::description},
 };
 
 // "pack"

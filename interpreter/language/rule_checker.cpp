@@ -120,8 +120,7 @@ void RuleChecker::check(const syntax::Rule& written, Rule& rule) {
   if (reporter_.error_count() > before) return;  // what a mistake keeps from being used is no second one
   auto mentions = collect_mentions(written);
   for (auto& [name, let] : local_.lets)
-    if (mentions.unused_lets.contains(name))
-      report_unused_let(*let, reporter_);
+    if (mentions.unused_lets.contains(name)) report_unused_let(*let, reporter_);
   if (rule.reduce)
     for (auto* each : terms)
       if (!mentions.names.contains(each->name.text))

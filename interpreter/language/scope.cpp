@@ -7,9 +7,9 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/limits.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/language/definition_checker.hpp"
 #include "interpreter/language/habits.hpp"
 #include "interpreter/language/kinds.hpp"
-#include "interpreter/language/definition_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
 
 namespace ascribe::language {
@@ -223,7 +223,8 @@ std::optional<Definition> FileScope::find_target(const syntax::Path& path, const
   for (auto* there : {scope_.surroundings_.beside, standard()})
     if (there) collect(there->targets, known);
   if (auto foreign = help_for_foreign_rule(name); !foreign.empty() && !otherwise.starts_with("did")) {
-    reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name), std::string(foreign));
+    reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),
+                    std::string(foreign));
     return {};
   }
   reporter.report(Code::unknown_rule, path.span, filled("unknown rule or composite `{}`", name),

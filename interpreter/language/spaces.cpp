@@ -46,8 +46,8 @@ bool SpaceChecker::expect(Type actual, Type wanted, Span where, const std::strin
     return false;
   }
   if (actual.form == wanted.form) return true;
-  auto& diagnostic = reporter_.report(
-      Code::wrong_type, where, filled("{} takes {}, this is {}", what, describe(wanted), describe(actual)));
+  auto& diagnostic = reporter_.report(Code::wrong_type, where,
+                                      filled("{} takes {}, this is {}", what, describe(wanted), describe(actual)));
   if (actual.form == Form::truth) explain_truth(diagnostic);
   return false;
 }
@@ -249,9 +249,9 @@ bool SpaceChecker::share(const Expression& expression) {
   if (!is_constant(expression)) return true;  // decided where its value is known
   auto value = evaluate_number(expression, {});
   if (is_share(value)) return true;
-  reporter_.report(Code::wrong_type, expression.span, filled("a share lies between 0 and 1, this is {}", value),
-                   value > 1 && value <= 100 ? filled("write `{}`", value / 100)
-                                             : "for the largest tenth write `quantile(z, 0.9)`");
+  reporter_.report(
+      Code::wrong_type, expression.span, filled("a share lies between 0 and 1, this is {}", value),
+      value > 1 && value <= 100 ? filled("write `{}`", value / 100) : "for the largest tenth write `quantile(z, 0.9)`");
   return false;
 }
 

@@ -149,8 +149,7 @@ void TestChecker::report_unused(const syntax::Test& written) {
     if (auto found = local_.lets.find(name); found != local_.lets.end()) mention(*found->second->value);
   }
   for (auto& [name, let] : local_.lets)
-    if (!mentions.contains(name) && !is_reserved_in_tests(name))
-      report_unused_let(*let, reporter_);
+    if (!mentions.contains(name) && !is_reserved_in_tests(name)) report_unused_let(*let, reporter_);
 }
 
 }  // namespace ascribe::language

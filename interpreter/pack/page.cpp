@@ -24,7 +24,10 @@ enum class Sort { rule, composite, function, inner };
 
 constexpr struct {
   const char *title, *column;
-} section_words[] = {{"Rules", "Rule"}, {"Composites", "Composite"}, {"Functions", "Function"}, {"Private definitions", "Used by others here"}};
+} section_words[] = {{"Rules", "Rule"},
+                     {"Composites", "Composite"},
+                     {"Functions", "Function"},
+                     {"Private definitions", "Used by others here"}};
 
 // Sources have no controls but tabs and line ends. One that is no line end to us could be one to a page's readers.
 std::string with_plain_line_ends(std::string_view text) {
@@ -134,8 +137,8 @@ class CanonicalFile {
 struct Found {
   DocumentedDefinition definition;
   Sort sort;
-  std::size_t source;    // from which it is
-  std::string called{};  // by an alias, in the same source
+  std::size_t source;            // from which it is
+  std::string called{};          // by an alias, in the same source
   std::set<std::string> uses{};  // private names
 };
 

@@ -48,9 +48,9 @@ struct PageSource {
   std::filesystem::path folder{};
 };
 
-/// Names that cannot be asked of a pack, because they begin with `_`, are left out, but for those that public definitions
-/// use: these have a section of their own, so that every name of a formula is explained on the page. Anchors are what GitHub makes from
-/// the headings of `markdown(page)`.
+/// Names that cannot be asked of a pack, because they begin with `_`, are left out, but for those that public
+/// definitions use: these have a section of their own, so that every name of a formula is explained on the page.
+/// Anchors are what GitHub makes from the headings of `markdown(page)`.
 Page make_page(std::string title, const std::string& introduction, const std::vector<PageSource>& sources);
 
 /// The page of the rules that come with Ascribe: the same wherever it is made.

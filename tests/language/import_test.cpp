@@ -186,7 +186,8 @@ TEST_CASE("pack.rule says which pack it is, which version, which language") {
 TEST_CASE("a pack says who wrote it, its licence and what it is for") {
   auto head = [](const std::string& more) { return "pack acme { version = \"1.0.0\"; language = 2; " + more + " }\n"; };
   test::Folder folder;
-  folder.file("pack.rule", head("author = \"Ada <ada@example.org>\"; licence = \"MIT OR Apache-2.0\"; description = \"Soft\""));
+  folder.file("pack.rule",
+              head("author = \"Ada <ada@example.org>\"; licence = \"MIT OR Apache-2.0\"; description = \"Soft\""));
   auto pack = Pack::load(folder.path);
   CHECK(pack.author() == "Ada <ada@example.org>");
   CHECK(pack.licence() == "MIT OR Apache-2.0");

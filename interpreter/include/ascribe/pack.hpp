@@ -190,8 +190,8 @@ class ASCRIBE_EXPORT Pack {
   /// What pack.rule says: `acme`, `1.2.0`. Empty unless one pack is what was loaded.
   const std::string& name() const { return name_; }
   const std::string& version() const { return version_; }
-  /// What it says besides, as it is written: "Ada Lovelace", an SPDX expression ("MIT OR Apache-2.0"), a line on what the
-  /// pack is for. Each is empty where pack.rule leaves it out.
+  /// What it says besides, as it is written: "Ada Lovelace", an SPDX expression ("MIT OR Apache-2.0"), a line on what
+  /// the pack is for. Each is empty where pack.rule leaves it out.
   const std::string& author() const { return author_; }
   const std::string& licence() const { return licence_; }
   const std::string& description() const { return description_; }
