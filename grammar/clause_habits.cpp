@@ -19,10 +19,11 @@ class UnreadClause : UnreadText {
   std::optional<Diagnostic> explain() const {
     if (auto found = import_without_name()) return found;
     if (at_ >= text_.size()) return {};
-    for (auto each : {&UnreadClause::conditional, &UnreadClause::param_selector, &UnreadClause::tuple,
-                      &UnreadClause::alias_with_body, &UnreadClause::braces, &UnreadClause::definition_without_kind,
-                      &UnreadClause::without_quotes, &UnreadClause::code_in_quotes, &UnreadClause::term,
-                      &UnreadClause::function, &UnreadClause::type_in_front})
+    for (auto each :
+         {&UnreadClause::conditional, &UnreadClause::param_selector, &UnreadClause::tuple,
+          &UnreadClause::alias_with_body, &UnreadClause::braces, &UnreadClause::definition_without_kind,
+          &UnreadClause::without_quotes, &UnreadClause::code_in_quotes, &UnreadClause::term, &UnreadClause::function,
+          &UnreadClause::type_in_front, &UnreadClause::import_of_a_name, &UnreadClause::indexing})
       if (auto found = (this->*each)()) return found;
     return {};
   }
@@ -123,6 +124,23 @@ class UnreadClause : UnreadText {
     auto text = filled("fn {}() = {}", name, value);
     return make({at_, at_ + word.size()}, "a value stands in a rule, a test, or a function",
                 filled("write `{}`, and `{}()` where it is used", text, name));
+  }
+
+  // `import torch`
+  std::optional<Diagnostic> import_of_a_name() const {
+    auto name = word_at(at_);
+    if (word_before(before_blanks(at_)) != "import" || !is_name(name)) return {};
+    return make({at_, at_ + name.size()}, "`import` takes a path in double quotes",
+                "write `import \"../acme\" as acme`; functions such as `abs` need no import");
+  }
+
+  // `x[0]`
+  std::optional<Diagnostic> indexing() const {
+    if (text_[at_] != '[' || before_blanks(at_) != at_ || !expected_.has(expecting::operation)) return {};
+    auto out =
+        make({at_, at_ + 1}, "there is no indexing", "expressions work on whole tensors: `sum(x, 1)`, `mean(x)`");
+    out.code = Code::foreign_operator;
+    return out;
   }
 
   // `import "acme"`, `test a { … }`

@@ -242,6 +242,24 @@ bool readable(const SourcePointer& source, std::vector<Diagnostic>& diagnostics)
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
+// A source that is one piece as a whole.
+struct Whole {
+  std::vector<Span> comments{};
+  std::unique_ptr<Node> root{};  // null after a mistake
+  bool reached_end = false;      // whether the grammar came as far
+};
+template <typename Rule>
+Whole read_whole(const SourcePointer& source, std::vector<Diagnostic>& diagnostics, std::string_view whole) {
+  if (!readable(source, diagnostics)) return {};
+  auto text = source->text();
+  Progress progress{text.data(), {}};
+  TextInput in(text.data(), text.data() + text.size(), "");
+  Whole out{find_comments(text)};
+  out.root = parse_piece<Rule>(in, 0, source, progress, diagnostics, whole);
+  out.reached_end = progress.expectations.offset() == text.size();
+  return out;
+}
+
 }  // namespace
 
 syntax::File parse_file(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
@@ -293,34 +311,24 @@ syntax::File parse_file(const SourcePointer& source, std::vector<Diagnostic>& di
 }
 
 std::optional<syntax::Call> parse_call(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
-  if (!readable(source, diagnostics)) return {};
-  auto text = source->text();
-  auto comments = find_comments(text);
-  Progress progress{text.data(), {}};
-  TextInput in(text.data(), text.data() + text.size(), "");
   auto before = diagnostics.size();
-  auto root = parse_piece<grammar::single_call>(in, 0, source, progress, diagnostics, "the call");
-  if (!root) return {};
-  auto call = build_call(*root->children.at(0), source, comments, diagnostics);
+  auto read = read_whole<grammar::single_call>(source, diagnostics, "the call");
+  if (!read.root) return {};
+  auto call = build_call(*read.root->children.at(0), source, read.comments, diagnostics);
   if (diagnostics.size() > before) return {};
   return call;
 }
 
 ParsedInput parse_input(const SourcePointer& source, std::vector<Diagnostic>& diagnostics) {
-  if (!readable(source, diagnostics)) return {};
-  auto text = source->text();
-  auto comments = find_comments(text);
-  Progress progress{text.data(), {}};
-  TextInput in(text.data(), text.data() + text.size(), "");
   auto before = diagnostics.size();
-  auto root = parse_piece<grammar::session_input>(in, 0, source, progress, diagnostics, "the input");
-  if (!root) return {{}, progress.expectations.offset() == text.size() && diagnostics.back().code == Code::syntax};
+  auto read = read_whole<grammar::session_input>(source, diagnostics, "the input");
+  if (!read.root) return {{}, read.reached_end && diagnostics.back().code == Code::syntax};
   syntax::Input out{source, {}};
-  for (auto& part : root->children) {
+  for (auto& part : read.root->children) {
     if (part->is_type<grammar::statement>())
-      out.parts.emplace_back(build_statement(*part, source, comments, diagnostics));
+      out.parts.emplace_back(build_statement(*part, source, read.comments, diagnostics));
     else
-      out.parts.emplace_back(build_item(*part, source, comments, diagnostics));
+      out.parts.emplace_back(build_item(*part, source, read.comments, diagnostics));
   }
   if (diagnostics.size() > before) return {};
   return {std::move(out), false};

@@ -58,12 +58,11 @@ class Explanation {
     if (auto found = closing_mark()) return *found;
     if (auto found = explain_entry(source_, begin_, expected_)) return *found;
     if (auto found = explain_clause(source_, begin_, expected_)) return *found;
+    if (auto found = session_habit()) return *found;
     if (auto found = number()) return *found;
     if (auto found = mark_habit()) return *found;
     if (auto found = word_habit()) return *found;
-    if (auto found = import_of_a_name()) return *found;
     if (auto found = chained_comparison()) return *found;
-    if (auto found = indexing()) return *found;
     if (auto found = path()) return *found;
     if (auto found = misplaced_if()) return *found;
     if (auto found = comment_with_dashes()) return *found;
@@ -158,6 +157,23 @@ class Explanation {
     return {};
   }
 
+  // `explain zplus`, `zplus?`: in a session, commands have a colon and functions parentheses.
+  std::optional<Diagnostic> session_habit() const {
+    auto before = previous_word();
+    bool first = text_.substr(0, previous() + 1 - before.size()).find_first_not_of(" \t\n") == std::string_view::npos;
+    if (whole_ != "the input" || at_end() || before.empty() || !first || !expected_.has(expecting::operation))
+      return {};
+    auto token = token_at(text_, at_);
+    auto found = source_->text(token);
+    if (found == "?" && text_.find(':', at_) == std::string_view::npos)
+      return make(Code::foreign_operator, token, "`?` asks nothing here", filled("write `:help {}`", before));
+    bool asks = before == "help" || before == "doc" || before == "man";
+    if (!is_letter(found[0]) || std::find(reserved_.begin(), reserved_.end(), found) != reserved_.end()) return {};
+    return make(Code::missing_operator, token, filled("an operator is missing between `{}` and `{}`", before, found),
+                asks ? filled("write `:help {}`", found)
+                     : filled("write `{0}({1})`, or `{0} * {1}`; commands begin with a colon: `:help`", before, found));
+  }
+
   // A word that the grammar took for a name counts, too, if it stopped right behind it.
   std::optional<Diagnostic> word_habit() const {
     auto token = source_->text(token_at(text_, at_));
@@ -176,13 +192,6 @@ class Explanation {
     auto next = text_.find_first_not_of(" \t", at_ + length);
     return next != std::string_view::npos && text_[next] == '=' && text_.substr(next, 2) != "==" &&
            text_.substr(next, 2) != "=>";
-  }
-
-  std::optional<Diagnostic> import_of_a_name() {
-    auto token = token_at(text_, at_);
-    if (previous_word() != "import" || token.begin >= text_.size() || !is_letter(text_[token.begin])) return {};
-    return make(Code::syntax, token, "`import` takes a path in double quotes",
-                "write `import \"../acme\" as acme`; functions such as `abs` need no import");
   }
 
   std::optional<Diagnostic> number() {
@@ -243,13 +252,6 @@ class Explanation {
         return make(Code::chained_comparison, {at_, at_ + op.size()}, "comparisons do not chain",
                     "write `0 < y and y < 1`");
     return {};
-  }
-
-  std::optional<Diagnostic> indexing() {
-    if (at_ >= text_.size() || text_[at_] != '[' || previous() + 1 != at_ || !expected_.has(expecting::operation))
-      return {};
-    return make(Code::foreign_operator, {at_, at_ + 1}, "there is no indexing",
-                "expressions work on whole tensors: `sum(x, 1)`, `mean(x)`");
   }
 
   std::optional<Diagnostic> path() {

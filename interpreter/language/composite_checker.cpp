@@ -112,11 +112,7 @@ std::optional<Definition> check_composite(const syntax::Composite& written, cons
                                           const Place& place, FileScope& file) {
   auto reporter = file.reporter();
   auto before = file.error_count();
-  auto out = std::make_shared<Composite>();
-  out->name = written.name.text;
-  out->documentation = documentation;
-  out->place = place;
-  out->parameters = check_parameters(written.parameters, file, false);
+  auto out = with_head<Composite>(written, documentation, place, file);
   LocalNames local{.parameters = &out->parameters};
   bool sound = true;  // a definition that leads to an unsound one is unsound, too: that one has its message already
   if (written.alias) {

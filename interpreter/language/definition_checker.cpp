@@ -17,11 +17,7 @@ std::optional<Definition> check_rule(const syntax::Rule& written, const std::str
                                      FileScope& file) {
   auto reporter = file.reporter();
   auto before = file.error_count();
-  auto out = std::make_shared<Rule>();
-  out->name = written.name.text;
-  out->documentation = documentation;
-  out->place = place;
-  out->parameters = check_parameters(written.parameters, file, false);
+  auto out = with_head<Rule>(written, documentation, place, file);
   LocalNames local{.parameters = &out->parameters};
   if (written.alias) {
     auto leads = check_target_call(*written.alias, file, local, Clause::argument, file.reporter());
