@@ -4,12 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "grammar/filled_text.hpp"
-#include "grammar/overloaded.hpp"
 #include "interpreter/attribute/target.hpp"
-#include "interpreter/command/parsed_number.hpp"
 #include "interpreter/command/repl/question.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/call_checker.hpp"
@@ -59,8 +56,6 @@ class InputScope : public language::FileScope {
   }
 };
 
-const syntax::Call* as_call(const syntax::Expression& written) { return std::get_if<syntax::Call>(&written.node); }
-
 // What the model takes of an input: as attribution has it, floating numbers in the model's type.
 at::Tensor as_input(const ModelValue& model, const at::Tensor& x, std::size_t index) {
   auto& program = *Inside::state(model.model).program;
@@ -69,26 +64,6 @@ at::Tensor as_input(const ModelValue& model, const at::Tensor& x, std::size_t in
     return declared ? x.to(*declared) : x;
   auto options = program.options();
   return x.to(options.has_dtype() || x.is_floating_point() ? options : options.dtype(at::kFloat));
-}
-
-template <typename Visit>
-void visit_parts(syntax::Expression& written, const Visit& visit) {
-  auto each = [&](syntax::ExpressionPointer& part) {
-    if (part) visit(*part);
-  };
-  std::visit(
-      overloaded{[](syntax::Number&) {}, [](syntax::StringLiteral&) {},
-                 [&](syntax::List& it) { std::for_each(it.elements.begin(), it.elements.end(), visit); },
-                 [&](syntax::Group& it) { each(it.inner); },
-                 [&](syntax::Call& it) {
-                   for (auto& argument : it.arguments) each(argument.value);
-                 },
-                 [&](syntax::Chain& it) { std::for_each(it.operands.begin(), it.operands.end(), visit); },
-                 [&](syntax::Comparison& it) { each(it.left), each(it.right), each(it.within); },
-                 [&](syntax::Power& it) { each(it.base), each(it.exponent); },
-                 [&](syntax::Unary& it) { each(it.operand); },
-                 [&](syntax::Conditional& it) { each(it.condition), each(it.consequence), each(it.alternative); }},
-      written.node);
 }
 
 std::string parameters_of(const std::vector<language::Parameter>& parameters) {
@@ -172,110 +147,6 @@ void Evaluator::note_origin(const std::string& name, const TensorValue& value, c
           .help = filled("`:reset {}` forgets it", name)});
 }
 
-// ---------------------------------------------------------------------------- what the language itself has no words
-// for
-
-std::pair<syntax::Statement, std::vector<Indexing>> expression_of(const SourcePointer& source, Span span) {
-  // Blanks in the place of all in front of it: what is written stays where it was.
-  auto text = std::string(source->text());
-  std::fill(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(span.begin), ' ');
-  text.resize(span.end);
-  auto part = std::make_shared<Source>(source->name(), std::move(text), source->position(0).line);
-  std::vector<Diagnostic> mistakes;
-  auto [parsed, indexings] = parse_session_input(part, mistakes);
-  for (auto& each : mistakes)
-    if (each.primary.source == part) each.primary.source = source;
-  if (!mistakes.empty()) throw Error(std::move(mistakes));
-  auto* statement = parsed.input && parsed.input->parts.size() == 1
-                        ? std::get_if<syntax::Statement>(&parsed.input->parts.front())
-                        : nullptr;
-  if (statement && !statement->name) return {std::move(*statement), std::move(indexings)};
-  throw Error({.code = Code::usage,
-               .message = "one expression is needed here",
-               .primary = {source, span, ""},
-               .help = "definitions and values are entered by themselves"});
-}
-
-void Evaluator::add_part(const std::string& name, Value value) {
-  language::SessionValue known{language::unknown, {}};
-  if (auto* number = std::get_if<double>(&value)) known = {language::scalar, *number};
-  if (auto* holds = std::get_if<bool>(&value)) known = {language::truth, *holds ? 1.0 : 0.0};
-  if (auto* tensor = std::get_if<TensorValue>(&value)) known.type = tensor->type;
-  local_.values.insert_or_assign(name, known);
-  parts_.insert_or_assign(name, std::move(value));
-}
-
-void Evaluator::prepare(syntax::Statement& statement, const std::vector<Indexing>& indexings, bool evaluated) {
-  for (auto& each : indexings) {
-    if (each.whole.begin < statement.span.begin || each.whole.end > statement.span.end) continue;
-    indexings_.push_back(each);
-    add_part(each.name, evaluated ? indexed(each) : TensorValue{{}, Type::number(Space::input)});
-  }
-  evaluate_calls(*statement.value, /*outermost=*/true, evaluated);
-}
-
-// A part of the source by itself.
-Value Evaluator::part(Span written) {
-  auto [statement, indexings] = expression_of(source_, written);
-  Evaluator inner(state_, source_, surroundings_);
-  inner.output_ = output_;
-  inner.prepare(statement, indexings);
-  auto out = inner.evaluate(*statement.value, /*whole=*/false).value;
-  output_ = inner.output_;
-  if (inner.origin_) origin_ = inner.origin_;
-  for (auto& each : inner.warnings_) warn(each);
-  return out;
-}
-
-std::int64_t Evaluator::index(Span written) {
-  if (auto number = command::parsed_number<std::int64_t>(std::string(source_->text(written)))) return *number;
-  bool something = written.end > written.begin && !source_->text(written).starts_with('"');
-  auto value = something ? part(written) : Value(0.5);
-  auto* number = std::get_if<double>(&value);
-  constexpr double most = 1LL << 53;
-  if (number && *number == std::floor(*number) && std::abs(*number) <= most) return static_cast<std::int64_t>(*number);
-  throw refusal(Code::wrong_type, written, "an index is a whole number", "write `R[0]`, `R[:, 3]` or `R[0, 1:4]`");
-}
-
-Value Evaluator::indexed(const Indexing& indexing) {
-  auto value = part(indexing.base);
-  auto* tensor = std::get_if<TensorValue>(&value);
-  if (!tensor)
-    throw refusal(Code::wrong_type, indexing.base,
-                  filled("`{}` is {}, and has no elements", source_->text(indexing.base), type_of(value)),
-                  "tensors have: `x[0]`, `y[:, 3]`");
-  std::vector<Taken> taken;
-  for (auto& each : indexing.places) {
-    auto given = [&](Span written) {
-      return written.end > written.begin ? std::optional(index(written)) : std::nullopt;
-    };
-    if (each.is_slice)
-      taken.push_back({true, given(each.first), given(each.last), given(each.step)});
-    else
-      taken.push_back({false, index(each.first), {}, {}});
-  }
-  auto out = located(indexing.whole, [&] { return part_of(tensor->tensor, taken).contiguous(); });
-  bool truth = tensor->type.form == Form::truth;
-  if (out.dim() == 0) return truth ? Value(out.item<bool>()) : Value(out.to(at::kDouble).item<double>());
-  return TensorValue{.tensor = std::move(out), .type = tensor->type, .origin = tensor->origin};
-}
-
-// `relevance(…)` with more than rules is a call of sessions; within an expression it is evaluated first.
-void Evaluator::evaluate_calls(syntax::Expression& written, bool outermost, bool evaluated) {
-  bool group = std::holds_alternative<syntax::Group>(written.node);
-  visit_parts(written, [&](syntax::Expression& each) { evaluate_calls(each, outermost && group, evaluated); });
-  auto* session = outermost ? nullptr : session_call(written);
-  auto* call = as_call(written);
-  if (!session || session->id != SessionCall::Id::relevance ||
-      (call->arguments.size() == 1 && !call->arguments[0].name))
-    return;
-  auto name = filled("_relevance_{}", written.span.begin);
-  while (source_->text().find(name) != std::string_view::npos) name += '_';
-  indexings_.push_back({.name = name, .whole = written.span, .base = written.span, .places = {}});
-  add_part(name, evaluated ? evaluate(written, /*whole=*/false).value : TensorValue{{}, Type::number(Space::input)});
-  written.node = syntax::Call{{{}, {name, written.span}, written.span}, false, {}, written.span};
-}
-
 // ----------------------------------------------------------------------------------------------------------- checking
 
 Evaluator::Checked Evaluator::check(const syntax::Expression& written) {
@@ -343,10 +214,9 @@ std::string Evaluator::type(const syntax::Expression& written) {
 
 // --------------------------------------------------------------------------------------------------------- evaluating
 
-template <typename Action>
-auto Evaluator::located(Span where, Action action) -> decltype(action()) {
+void Evaluator::rethrow_located(Span where) const {
   try {
-    return action();
+    throw;
   } catch (const Error& error) {
     auto diagnostics = error.diagnostics();
     for (auto& each : diagnostics) {

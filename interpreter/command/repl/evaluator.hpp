@@ -84,7 +84,14 @@ class Evaluator {
   Composite rules(const syntax::Expression& written, const std::function<std::string()>& only_kind);
   /// Does what may fail while something at `where` is evaluated: failures get that place.
   template <typename Action>
-  auto located(Span where, Action action) -> decltype(action());
+  auto located(Span where, Action action) -> decltype(action()) {
+    try {
+      return action();
+    } catch (...) {
+      rethrow_located(where);
+    }
+  }
+  [[noreturn]] void rethrow_located(Span where) const;
   Result truth(const Checked& checked, bool whole);
   void refuse_rules(const syntax::Expression& written);
   ModelValue built(const syntax::Expression& written);
@@ -122,6 +129,11 @@ class Evaluator {
 /// The expression that stands in a part of a source, with places in all of it, and its indexings. Throws Error where it
 /// is none.
 std::pair<syntax::Statement, std::vector<Indexing>> expression_of(const SourcePointer& source, Span span);
+
+/// Null where it is none.
+inline const syntax::Call* as_call(const syntax::Expression& written) {
+  return std::get_if<syntax::Call>(&written.node);
+}
 
 /// `rule zplus(epsilon: stabilizer = 1e-06)`
 std::string signature(const language::Definition& definition);
