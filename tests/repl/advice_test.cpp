@@ -49,6 +49,7 @@ TEST_CASE("what a help line says to write works") {
       {"softest", "import \"acme\" as acme"},
       {"explain(zplus, targt = 3)", "target"},
       {":labls x", ":labels"},
+      {"let z = x", "z = x"},
       {"y[", ""},
       {"_", ""},
   }));

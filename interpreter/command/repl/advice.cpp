@@ -62,7 +62,10 @@ std::string meant_input(std::string_view text) {
   if (end == std::string_view::npos) return "";
   auto word = text.substr(0, end), rest = without_outer_blanks(text.substr(end));
   if (std::string_view("(=<>!+*/^,;:").find(rest[0]) != std::string_view::npos) return "";
-  bool rules = rest.ends_with(".rule") || rest.ends_with("pack.rule");
+  // Other languages have a word in front of what gets a name.
+  if ((word == "let" || word == "var" || word == "auto" || word == "const") && rest.find('=') != std::string_view::npos)
+    return std::string(rest);
+  bool rules = rest.ends_with(".rule");
   auto* call = find_session_call(word);
   if (call && !(call->id == SessionCall::Id::load && rules)) return as_call(*call, rest);
   for (auto& each : commands())
