@@ -12,6 +12,7 @@
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attribute/integer_inputs.hpp"
+#include "interpreter/attribute/own_derivatives.hpp"
 #include "interpreter/attribute/target.hpp"
 #include "interpreter/attribute/warnings.hpp"
 #include "interpreter/inside.hpp"
@@ -313,6 +314,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   auto& state = ran.state;
   auto y = attributing::chosen_output(ran.outputs, target);
   check_entries(state->report(), rules);
+  auto own = attributing::own_derivatives(y);  // before the graph is used up
   Attribution out;
   out.output = y.detach().clone();
   auto layout = attributing::layout_of(y.sizes(), inputs);
@@ -362,7 +364,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
       out.report[row].below = 0;
     }
   out.warnings = attributing::warnings_of(out.report, Inside::bound(rules),
-                                          {state->modules().paths(), state->modules().classes()}, last);
+                                          {state->modules().paths(), state->modules().classes()}, last, own);
   return out;
 }
 

@@ -125,6 +125,20 @@ void find_kept_gradients(const Report& report, std::vector<Diagnostic>& out) {
        .help = "give them an entry: `product, matmul, quotient, operator => norm`"});
 }
 
+void find_own_derivatives(const Report& report, const std::vector<std::string>& own, std::vector<Diagnostic>& out) {
+  if (own.empty() ||
+      std::none_of(report.begin(), report.end(), [](auto& row) { return has_weights(row) && row.rule != "gradient"; }))
+    return;
+  std::vector<std::string> names;
+  for (auto& each : own) names.push_back(filled("'{}'", each));
+  out.push_back(
+      {.code = Code::kept_gradient,
+       .severity = Severity::warning,
+       .message = filled("functions with a derivative of their own keep it, below them nothing is relevance: {}",
+                         listed_at_most_three(names)),
+       .help = "give the module that calls it an entry, `module \"act\" => pass`, or compute it by operators"});
+}
+
 void find_softmax_at_the_end(const Report& report, std::optional<std::size_t> of_output, std::vector<Diagnostic>& out) {
   if (!of_output || *of_output >= report.size()) return;
   auto& last = report[*of_output];
@@ -176,10 +190,12 @@ void find_lookups(const Report& report, std::vector<Diagnostic>& out) {
 }  // namespace
 
 std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
-                                    const CalledModules& modules, std::optional<std::size_t> last) {
+                                    const CalledModules& modules, std::optional<std::size_t> last,
+                                    const std::vector<std::string>& own) {
   std::vector<Diagnostic> out;
   find_unused_entries(report, rules, modules, out);
   find_kept_gradients(report, out);
+  find_own_derivatives(report, own, out);
   find_softmax_at_the_end(report, last, out);
   find_cut_off(report, out);
   find_lookups(report, out);

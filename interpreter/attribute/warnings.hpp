@@ -17,8 +17,9 @@ struct CalledModules {
   std::set<std::string> paths, classes;
 };
 
-/// `last`: the row of the layer that made the explained output; empty: none is known to have.
+/// `last`: the row of the layer that made the explained output; empty: none is known to have. `own`: own_derivatives().
 std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
-                                    const CalledModules& modules, std::optional<std::size_t> last);
+                                    const CalledModules& modules, std::optional<std::size_t> last,
+                                    const std::vector<std::string>& own);
 
 }  // namespace ascribe::attributing

@@ -1,4 +1,7 @@
 // What an attribution is warned of: what is no mistake, and hardly meant.
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "ascribe/host_model.hpp"
 #include "tests/attach/scripts.hpp"
 
 using namespace ascribe;
@@ -40,6 +43,32 @@ TEST_CASE("an operator of several inputs that keeps its gradient is warned of") 
   CHECK(codes(network("x = x * torch.sin(x)"), "linear => epsilon\nproduct => norm").empty());
   CHECK(codes(network("x = torch.sin(x)"), "linear => epsilon").empty());
   CHECK(codes(network("x = torch.relu(x) + x"), "relu => relu_guided_backprop").empty());  // a gradient is wanted
+}
+
+namespace {
+
+struct Tripled : torch::autograd::Function<Tripled> {
+  static at::Tensor forward(torch::autograd::AutogradContext*, const at::Tensor& x) { return x.exp(); }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
+                                                 const torch::autograd::variable_list& above) {
+    return {3 * above.at(0)};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a function with a derivative of its own is warned of, by its name") {
+  auto first = test::weights({4, 3}), last = test::weights({2, 4});
+  auto model = host_model({.run =
+                               [=](const std::vector<at::Tensor>& inputs) {
+                                 auto x = Tripled::apply(at::linear(inputs.at(0), first.weight, first.bias));
+                                 return std::vector<at::Tensor>{at::linear(x, last.weight, last.bias)};
+                               },
+                           .tensors = {{"first.weight", first.weight}, {"last.weight", last.weight}}});
+  auto found = attribute(model, test::entries("linear => epsilon"), random({3, 3}), Target::all());
+  REQUIRE(found.warnings.size() == 1);
+  CHECK(code_name(found.warnings[0].code) == std::string("A0506"));
+  CHECK_THAT(found.warnings[0].message, Catch::Contains("Tripled'"));
 }
 
 TEST_CASE("a softmax at the end is warned of, one within the model is not") {

@@ -192,3 +192,26 @@ def test_large_results_go_without_the_interpreters_lock():
     over.set()
     thread.join()
     assert counted[0] > 20, counted
+
+
+class Tripled(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.exp()
+
+    @staticmethod
+    def backward(context, above):
+        return 3 * above
+
+
+class Wrapped(torch.nn.Module):
+    def forward(self, x):
+        return Tripled.apply(x)
+
+
+def test_a_function_with_a_derivative_of_its_own_is_warned_of():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), Wrapped(), torch.nn.Linear(4, 2)).eval()
+    (warning,) = ascribe.attribute(model, "epsilon_plus", torch.ones(2, 3)).warnings
+    assert warning.code == "A0506" and "'Tripled'" in warning.message
+    rules = ascribe.parse('composite mine { module "1" => pass; linear => std.epsilon }').composite("mine")
+    assert not ascribe.attribute(model, rules, torch.ones(2, 3)).warnings
