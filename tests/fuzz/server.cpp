@@ -128,7 +128,7 @@ std::vector<std::string> mistakes_in(const std::string& text) {
 bool can_go_on(const std::string& text) {
   std::vector<Diagnostic> diagnostics;
   auto parsed = parse_input(std::make_shared<const Source>("fuzz.rule", text), diagnostics);
-  return parsed.input || parsed.incomplete;
+  return parsed.input || parsed.incomplete || (!diagnostics.empty() && diagnostics.back().code == Code::too_deep);
 }
 
 // Whether it is whole: other words are offered behind it than in a session.
@@ -160,8 +160,7 @@ class Session {
   Json document() const { return {{"uri", uri}}; }
   std::size_t place() {
     auto out = draw_.below(text_.size() + 1);
-    while (out > 0 && out < text_.size() && (static_cast<unsigned char>(text_[out]) & 0xC0) == 0x80) --out;
-    return out;
+    return lines().offset(lines().position(out));  // neither within a character nor within a line's end
   }
   server::Lines lines() const { return {text_, server::Encoding::utf16}; }
   Json at(std::size_t offset) const { return {{"textDocument", document()}, {"position", lines().position(offset)}}; }
