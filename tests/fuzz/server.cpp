@@ -124,11 +124,12 @@ std::vector<std::string> mistakes_in(const std::string& text) {
   return out;
 }
 
-// Whether a definition that is being written can be read as far as it goes.
-bool can_go_on(const std::string& text) {
+// Whether a definition that is being written can be read as far as it goes; `deep`: or ends at the limit of nesting.
+bool can_go_on(const std::string& text, bool deep) {
   std::vector<Diagnostic> diagnostics;
   auto parsed = parse_input(std::make_shared<const Source>("fuzz.rule", text), diagnostics);
-  return parsed.input || parsed.incomplete || (!diagnostics.empty() && diagnostics.back().code == Code::too_deep);
+  return parsed.input || parsed.incomplete ||
+         (deep && !diagnostics.empty() && diagnostics.back().code == Code::too_deep);
 }
 
 // Whether it is whole: other words are offered behind it than in a session.
@@ -256,8 +257,9 @@ class Session {
     auto begin = before.rfind("\nrule ");
     begin = begin == std::string::npos ? 0 : begin + 1;
     before.erase(0, begin);
-    if (before.starts_with("rule ") && can_go_on(before) && !has_ended(before))
-      fuzz::require(can_go_on(before + edit.front().text), "what is offered can be read", before + edit.front().text);
+    if (before.starts_with("rule ") && can_go_on(before, false) && !has_ended(before))
+      fuzz::require(can_go_on(before + edit.front().text, true), "what is offered can be read",
+                    before + edit.front().text);
   }
 
   std::string text_;
