@@ -257,7 +257,8 @@ class Session {
     auto begin = before.rfind("\nrule ");
     begin = begin == std::string::npos ? 0 : begin + 1;
     before.erase(0, begin);
-    if (before.starts_with("rule ") && can_go_on(before, false) && !has_ended(before))
+    bool inside = std::count(before.begin(), before.end(), '{') > std::count(before.begin(), before.end(), '}');
+    if (inside && before.starts_with("rule ") && can_go_on(before, false) && !has_ended(before))
       fuzz::require(can_go_on(before + edit.front().text, true), "what is offered can be read",
                     before + edit.front().text);
   }
