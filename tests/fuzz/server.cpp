@@ -124,11 +124,12 @@ std::vector<std::string> mistakes_in(const std::string& text) {
   return out;
 }
 
-// Whether a definition that is being written can be read as far as it goes.
-bool can_go_on(const std::string& text) {
+// Whether a definition that is being written can be read as far as it goes; `deep`: or ends at the limit of nesting.
+bool can_go_on(const std::string& text, bool deep) {
   std::vector<Diagnostic> diagnostics;
   auto parsed = parse_input(std::make_shared<const Source>("fuzz.rule", text), diagnostics);
-  return parsed.input || parsed.incomplete;
+  return parsed.input || parsed.incomplete ||
+         (deep && !diagnostics.empty() && diagnostics.back().code == Code::too_deep);
 }
 
 // Whether it is whole: other words are offered behind it than in a session.
@@ -160,8 +161,7 @@ class Session {
   Json document() const { return {{"uri", uri}}; }
   std::size_t place() {
     auto out = draw_.below(text_.size() + 1);
-    while (out > 0 && out < text_.size() && (static_cast<unsigned char>(text_[out]) & 0xC0) == 0x80) --out;
-    return out;
+    return lines().offset(lines().position(out));  // neither within a character nor within a line's end
   }
   server::Lines lines() const { return {text_, server::Encoding::utf16}; }
   Json at(std::size_t offset) const { return {{"textDocument", document()}, {"position", lines().position(offset)}}; }
@@ -257,8 +257,10 @@ class Session {
     auto begin = before.rfind("\nrule ");
     begin = begin == std::string::npos ? 0 : begin + 1;
     before.erase(0, begin);
-    if (before.starts_with("rule ") && can_go_on(before) && !has_ended(before))
-      fuzz::require(can_go_on(before + edit.front().text), "what is offered can be read", before + edit.front().text);
+    bool inside = std::count(before.begin(), before.end(), '{') > std::count(before.begin(), before.end(), '}');
+    if (inside && before.starts_with("rule ") && can_go_on(before, false) && !has_ended(before))
+      fuzz::require(can_go_on(before + edit.front().text, true), "what is offered can be read",
+                    before + edit.front().text);
   }
 
   std::string text_;
