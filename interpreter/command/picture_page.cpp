@@ -20,6 +20,7 @@
 #include "grammar/shown_shape.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/binding.hpp"
+#include "interpreter/language/definition_text.hpp"
 #include "interpreter/language/doc_comment.hpp"
 #include "interpreter/pack/sha256.hpp"
 #include "interpreter/picture/figure.hpp"
@@ -274,17 +275,6 @@ std::string layers_section(const Report& report) {
   return out + "</tbody>\n</table></div>\n";
 }
 
-// A definition as it is written in its file.
-std::string definition_at(const language::Place& place) {
-  if (!place.source) return "";
-  std::vector<Diagnostic> none;
-  auto file = parse_file(place.source, none);
-  for (auto& item : file.items)
-    if (item.span.begin <= place.span.begin && place.span.begin < item.span.end)
-      return std::string(place.source->text(item.span));
-  return "";
-}
-
 std::string rules_section(const PageFacts& facts) {
   auto& composite = Inside::bound(facts.rules);
   auto out = filled("<h2>Rules</h2>\n<p><code>{}</code></p>\n", escaped_line(composite.description));
@@ -297,7 +287,7 @@ std::string rules_section(const PageFacts& facts) {
     out += filled("<details>\n<summary><code>{}</code> {}</summary>\n", escaped_line(rule.name),
                   escaped_line(documentation.summary()));
     if (!rule.documentation.empty()) out += filled("<pre>{}</pre>\n", escaped_lines(rule.documentation));
-    auto code = definition_at(rule.place);
+    auto code = language::definition_text(rule.place);
     if (!code.empty()) out += filled("<pre>{}</pre>\n", escaped_lines(code));
     out += "</details>\n";
   }

@@ -6,6 +6,7 @@
 namespace ascribe::python {
 
 void bind_rules(py::module_& module);
+void bind_notebook(py::module_& module);
 void bind_models(py::module_& module);
 void bind_pictures(py::module_& module);
 void bind_commands(py::module_& module);

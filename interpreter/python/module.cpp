@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("version") = ascribe::version();
   ascribe::python::bind_errors(module);
   ascribe::python::bind_rules(module);
+  ascribe::python::bind_notebook(module);
   ascribe::python::bind_models(module);
   ascribe::python::bind_pictures(module);
   ascribe::python::bind_commands(module);

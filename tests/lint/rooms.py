@@ -49,8 +49,8 @@ ROOMS = {
         "interpreter/evaluate", "interpreter/files", "interpreter/language", "interpreter/libtorch", "interpreter/model",
         "interpreter/pack", "interpreter/picture", "interpreter/testing"],
     "interpreter/python": [
-        LIBTORCH, "grammar", "include", "interpreter/command", "interpreter/language", "interpreter/libtorch", "interpreter/pack",
-        "interpreter/testing"],
+        LIBTORCH, "grammar", "include", "interpreter/assist", "interpreter/command", "interpreter/language", "interpreter/libtorch",
+        "interpreter/pack", "interpreter/testing"],
 }
 
 

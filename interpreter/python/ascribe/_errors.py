@@ -89,5 +89,12 @@ class Error(Exception):
         """What to do; may be empty."""
         return self._first().help
 
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook: the message with its place, without the way through the module to it."""
+        lines = str(self).splitlines()
+        if self.__cause__ is not None:
+            lines.append(f"because of {type(self.__cause__).__name__}: {self.__cause__}")
+        return lines
+
     def __reduce__(self) -> tuple:
         return Error, (str(self), self.diagnostics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from typing import Any, Iterable, Union
 
@@ -30,6 +31,12 @@ class Rules:
 
     def __repr__(self) -> str:
         return self.description
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the call, and the definitions that it comes from."""
+        texts = _core.definitions_in_colours(self._composite)
+        pre = '<pre style="line-height:1.35">{}</pre>'
+        return f"<p><code>{html.escape(self.description)}</code></p>" + pre.format("\n\n".join(texts))
 
 
 def _argument(value: Any) -> Any:
