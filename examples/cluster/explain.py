@@ -111,7 +111,9 @@ def main() -> int:
         folder, file = folder.resolve(), given["rules"].rpartition(":")[0]
         rules = os.path.abspath(file) + given["rules"][len(file):] if file.endswith(".rule") else given["rules"]
         question = Question(**given | {"model": os.path.abspath(given["model"]), "rules": rules})
-        question.read_rules()  # a mistake is told before anything is started
+        question.read_rules(), ascribe.Model.load(question.model)  # a mistake is told before anything is started
+        if folder.is_relative_to(pathlib.Path(where).resolve()):
+            raise SystemExit("explain.py: --output lies in --input: its files would be inputs of the next run")
         inputs = sources(where)
         rows = parts_to_do(folder, inputs, question)
     except (ascribe.Error, OSError) as error:

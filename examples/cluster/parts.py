@@ -67,7 +67,10 @@ def sources(given: str) -> list[Source]:
         if file.suffix == ".parquet":
             import pyarrow.parquet
 
-            count = pyarrow.parquet.ParquetFile(file).metadata.num_rows
+            try:
+                count = pyarrow.parquet.ParquetFile(file).metadata.num_rows
+            except (OSError, pyarrow.ArrowException) as error:
+                raise SystemExit(f"explain.py: {file} is no Parquet file: {str(error).splitlines()[0]}") from None
             out += [Source(f"{name}:{row}", str(file.resolve()), row) for row in range(count)]
         else:
             out.append(Source(name, str(file.resolve())))
@@ -88,8 +91,13 @@ def read(source: Source, question: Question) -> torch.Tensor:
         content = rows_of(source.path, question.column)[source.row].as_py()
         if isinstance(content, dict):  # as Hugging Face's datasets store pictures
             content = content["bytes"]
+    if not isinstance(content, bytes):
+        raise ValueError(f"column {question.column} holds {type(content).__name__}, and not the bytes of a picture")
     if content.startswith(b"\x93NUMPY"):
-        return torch.from_numpy(numpy.load(io.BytesIO(content), allow_pickle=False))
+        x = torch.from_numpy(numpy.load(io.BytesIO(content), allow_pickle=False))
+        if x.dim() == 0 or x.shape[0] != 1:
+            raise ValueError(f"an array of shape {list(x.shape)} is no input of one sample: [1, …]")
+        return x
     return ascribe.read_picture(content, name=source.name, imagenet=question.prepare == "imagenet")
 
 
@@ -123,7 +131,7 @@ class Explainer:
         for places in alike(read_inputs):
             try:
                 relevance |= self.relevance_of(places, read_inputs, lines)
-            except ascribe.Error:  # which of them it is
+            except Exception:  # which of them it is
                 for place in places:
                     with self.told(lines[place]):
                         relevance |= self.relevance_of([place], read_inputs, lines)
@@ -145,10 +153,10 @@ class Explainer:
         """What fails is the input's, and told."""
         try:
             yield
-        except (ascribe.Error, OSError, ValueError, KeyError) as error:
+        except Exception as error:  # whatever a library says of a broken file
             if not self.question.skip_broken:
                 raise Broken(f"{line['name']}: {error}") from None
-            line["error"] = str(error).splitlines()[0]
+            line["error"] = (str(error) or type(error).__name__).splitlines()[0]
 
 
 def alike(inputs: dict[int, torch.Tensor]) -> list[list[int]]:

@@ -87,7 +87,12 @@ at::Tensor chosen(const at::Tensor& output, const Target& target, const Layout& 
   auto out = chosen_for(output, target, layout);
   for (auto index : target.opposed()) {
     check_index(index, layout.choices ? output.size(*layout.choices) : 1);
-    (layout.choices ? out.select(*layout.choices, index) : out) -= 1;
+    auto part = layout.choices ? out.select(*layout.choices, index) : out;
+    if (part.gt(0).any().item<bool>())
+      throw bad_target(filled("output {} is {}, and what it is against: nothing would be left", index,
+                              target.choice() == Target::Choice::largest ? "the largest of a sample" : "the target"),
+                       "choose the target as well, and another output that it is against");
+    part -= 1;
   }
   return out;
 }

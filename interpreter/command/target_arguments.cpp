@@ -17,7 +17,14 @@ namespace {
 
 // An index, or a name with --labels.
 std::int64_t index_of(const std::string& text, const Labels& labels, const char* option, const TargetWords& words) {
-  if (auto index = parsed_number<std::int64_t>(text)) return *index;
+  auto named = std::find(labels.names.begin(), labels.names.end(), text);
+  if (auto index = parsed_number<std::int64_t>(text)) {
+    auto of_name = named - labels.names.begin();
+    if (named != labels.names.end() && of_name != *index)
+      throw usage_error(filled("{} {} is an index, and the name of output {}", words.option(option), text, of_name),
+                        filled("write `{}`, or leave the labels out", words.option(option, std::to_string(of_name))));
+    return *index;
+  }
   if (labels.path.empty())
     throw usage_error(filled("{} {} is no index", words.option(option), files::quoted_name(text)),
                       filled("give the outputs' names with {}, or write `{}`",

@@ -130,7 +130,10 @@ TEST_CASE("a target against others starts with their negatives") {
   auto found = net.run(x, Target(3).against({1}));
   CHECK(difference(found.relevance, expected) <= exact);
   CHECK(difference(found.start, expected) <= exact);
-  CHECK(difference(net.run(x, Target(3).against({3})).relevance, at::zeros_like(x)) <= exact);
+  CHECK(net.fails(x, Target(3).against({3})) ==
+        "A0704 output 3 is the target, and what it is against: nothing would be left");
+  auto largest = net.run(x.narrow(0, 0, 1), Target::largest()).start.argmax().item<std::int64_t>();
+  CHECK_THAT(net.fails(x, Target::largest().against({largest})), Catch::Contains("is the largest of a sample"));
   CHECK(net.fails(x, Target(3).against({5})) == "A0704 target 5 is out of range: the model has 5 outputs");
   CHECK_THROWS_AS(Target::all().against({1}), Error);
   CHECK_THROWS_AS(Target::from(x).against({1}), Error);

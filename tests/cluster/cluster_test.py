@@ -109,13 +109,36 @@ def test_what_is_wrong_is_told_in_a_line():
     assert code == 1 and "0100.npy: " in err and "--skip-broken" in err and "Traceback" not in err, err
     code, out, err = explain("one", "--target", "3")
     assert code == 1 and "is of another run: not the same question" in err, err
-    for wrong in (["--rules", "epsilon_pluss"], ["--model", "none.pt2"]):
+    pathlib.Path("garbage.pt2").write_bytes(b"no model")
+    for wrong in (["--rules", "epsilon_pluss"], ["--model", "none.pt2"], ["--model", "garbage.pt2"]):
         code, out, err = explain("wrong", *wrong)
         assert code == 2 and "Traceback" not in err, err
     code, out, err = explain("strict", actors=2)
     assert code == 1 and "0100.npy: " in err and "--skip-broken" in err and "Traceback" not in err, err
     code, out, err = explain("wrong", given="nowhere")
     assert code == 1 and "there are no pictures" in err, err
+
+
+def test_every_broken_input_is_counted():
+    folder = pathlib.Path("broken")
+    folder.mkdir()
+    digit = numpy.load(DIGITS / "three.npy")
+    numpy.save(folder / "a.npy", digit)
+    numpy.save(folder / "b_two_samples.npy", numpy.concatenate([digit, digit]))
+    numpy.save(folder / "c_no_dimensions.npy", numpy.float32(3))
+    numpy.save(folder / "d_records.npy", numpy.zeros(3, dtype=[("a", "f4"), ("b", "i2")]))
+    numpy.save(folder / "e_short.npy", numpy.zeros((1, 1, 1), numpy.float32))
+    pyarrow.parquet.write_table(pyarrow.table({"image": [None, b"no picture"]}), folder / "f.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"image": ["a path"]}), folder / "g.parquet")
+    code, out, err = explain("counted", "--skip-broken", given=folder)
+    assert code == 1 and "8 inputs, 8 of them explained now, 7 broken" in out and "Traceback" not in err, (code, out, err)
+    rows = [row for part in sorted(pathlib.Path("counted").glob("part-*")) for row in pyarrow.parquet.read_table(part).to_pylist()]
+    assert [row["name"] for row in rows if row["error"] is None] == ["a.npy"]
+    (folder / "h.parquet").write_bytes(b"no parquet")
+    code, out, err = explain("counted_too", "--skip-broken", given=folder)
+    assert code == 1 and "h.parquet is no Parquet file" in err and "Traceback" not in err, err
+    code, out, err = explain("in/out")
+    assert code == 1 and "would be inputs" in err
 
 
 def test_pictures_in_parquet_are_explained_as_in_files():

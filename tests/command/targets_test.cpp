@@ -45,6 +45,10 @@ TEST_CASE("what speaks for one output rather than for another is the difference 
   CHECK(at::allclose(difference, three.relevance("--target 3") - three.relevance("--target 8"), 1e-4, 1e-5));
   CHECK(at::equal(difference, three.relevance("--target three --against eight --labels labels.txt")));
   CHECK_THAT(three.run("--target all --against 8").err, Contains("error[A0704]"));
+  CHECK_THAT(three.run("--against 3").err, Contains("error[A0704]: output 3 is the largest of a sample"));
+  three.file("turned.txt", "9\n8\n7\n6\n5\n4\n3\n2\n1\n0\n");
+  CHECK_THAT(three.run("--target 3 --labels turned.txt").err,
+             Contains("--target 3 is an index, and the name of output 6") && Contains("write `--target 6`"));
   CHECK_THAT(three.run("--against 10").err, Contains("target 10 is out of range: the model has 10 outputs"));
 }
 

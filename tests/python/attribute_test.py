@@ -215,3 +215,32 @@ def test_a_function_with_a_derivative_of_its_own_is_warned_of():
     assert warning.code == "A0506" and "'Tripled'" in warning.message
     rules = ascribe.parse('composite mine { module "1" => pass; linear => std.epsilon }').composite("mine")
     assert not ascribe.attribute(model, rules, torch.ones(2, 3)).warnings
+
+
+def test_indices_are_numbers_of_anybodys_and_nothing_else():
+    model, x = network()
+
+    def start(target):
+        return ascribe.attribute(model, "epsilon_plus", x, target).start
+
+    for same in (numpy.int64(1), torch.tensor(1), ascribe.Target(numpy.int64(1)), ascribe.Target(torch.tensor(1)), [1], range(1, 2)):
+        close(start(same), start(1))
+    close(start(numpy.array([3, 1])), start(torch.tensor([3, 1])))
+    for wrong in (True, [True, False], torch.tensor([True, False]), numpy.array([True, False]), "cat", ["cat"], 10**30, 1.5, numpy.bool_(True)):
+        with refused("A0704", "the target is of the type"):
+            start(wrong)
+    for wrong in (lambda: ascribe.Target("cat"), lambda: ascribe.Target.largest("a"), lambda: ascribe.Target.of([1.0]), lambda: ascribe.Target(1).of_output(-1)):
+        with refused("A0704"):
+            wrong()
+    with refused("A0705", "`layers`"):
+        ascribe.attribute(model, "epsilon_plus", x, layers=[0])
+    with refused("A0705", "`progress`"):
+        ascribe.attribute(model, "epsilon_plus", x, progress=3)
+
+
+def test_torchscript_in_training_mode_is_refused_as_modules_are():
+    model, x = network(dtype=torch.float32)
+    scripted = torch.jit.script(model.train())
+    with refused("A0605", "training mode"):
+        ascribe.attribute(scripted, "epsilon_plus", x)
+    assert ascribe.attribute(scripted.eval(), "epsilon_plus", x).relevance is not None

@@ -152,3 +152,50 @@ def test_entries_that_took_nothing_are_told():
     model, x = cubes()
     found = ascribe.attribute(model, rules('class "Cubes" => pass'), x)
     assert any("Cubes" in each.message for each in found.warnings), found.warnings
+
+
+def test_a_wrapper_that_somebody_leaves_over_module_calls_does_not_turn_into_a_circle():
+    model, x = network()
+    expected, _ = relevance("epsilon_plus", model, x)
+    before = nn.Module.__call__
+    try:
+        with ascribe.attach("epsilon_plus", model):
+            ours = nn.Module.__call__
+            nn.Module.__call__ = lambda *args, **kwargs: ours(*args, **kwargs)
+        for _ in range(3):
+            found, attached = relevance("epsilon_plus", model, x)
+            close(found, expected)
+            assert attached.report[0].name == "0"
+    finally:
+        nn.Module.__call__ = before
+
+
+def test_a_compiled_model_that_is_called_where_rules_are_attached_is_told():
+    model, x = network()
+    compiled = torch.compile(model, backend="eager")
+    with ascribe.attach("epsilon_plus", model), refused("A0701", "compiled"):
+        compiled(x)
+
+
+class Box:
+    def __init__(self, x):
+        self.x = x
+
+
+class Boxed(nn.Module):
+    def forward(self, box):
+        return box.x * 2
+
+
+class Outer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.boxed = nn.Linear(3, 3), Boxed()
+
+    def forward(self, x):
+        return self.boxed(Box(self.first(x)))
+
+
+def test_a_module_whose_tensors_cannot_be_seen_is_no_layer_in_silence():
+    with refused("A0601", "gets no tensor that can be seen"):
+        ascribe.attribute(Outer().eval(), rules('module "boxed" => norm;'), torch.ones(1, 3))

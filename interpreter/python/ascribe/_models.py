@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import operator
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from ._pictures import heatmap
 from ._report import Report
 from ._rules import Rules, rules_of
 
-WRONG_MODEL, WRONG_INPUT, BAD_TARGET = 701, 703, 704  # grammar/code.hpp
+TRAINING_MODE, WRONG_MODEL, WRONG_INPUT, BAD_TARGET, USAGE = 605, 701, 703, 704, 705  # grammar/code.hpp
 
 
 def _refuse(what: str, help: str) -> NoReturn:
@@ -178,7 +179,7 @@ class Target:
     """
 
     def __init__(self, index: Union[int, Sequence[int]]) -> None:
-        self._target = _core.Target([index] if isinstance(index, int) else [int(each) for each in index])
+        self._target = _core.Target(_indices(index))
 
     @classmethod
     def _of(cls, target: Any) -> "Target":
@@ -189,12 +190,12 @@ class Target:
     @classmethod
     def largest(cls, count: int = 1) -> "Target":
         """Each sample's largest outputs, so many of them."""
-        return cls._of(_core.Target.largest(count))
+        return cls._of(_core.Target.largest(_index(count)))
 
     @classmethod
     def one_per_sample(cls, indices: Union[Sequence[int], torch.Tensor]) -> "Target":
         """Another index for each sample."""
-        return cls._of(_core.Target.one_per_sample([int(each) for each in indices]))
+        return cls._of(_core.Target.one_per_sample(_indices(indices)))
 
     @classmethod
     def named(cls, names: Sequence[str], labels: Sequence[str]) -> "Target":
@@ -209,6 +210,8 @@ class Target:
     @classmethod
     def of(cls, relevance: torch.Tensor) -> "Target":
         """A tensor of the output's shape: how much relevance each output has."""
+        if not isinstance(relevance, torch.Tensor):
+            _bad_target(relevance)
         return cls._of(_core.Target.of(relevance))
 
     def from_one(self) -> "Target":
@@ -217,16 +220,52 @@ class Target:
 
     def against(self, *indices: int) -> "Target":
         """Less these outputs: `Target(3).against(5)` is what speaks for 3 rather than for 5."""
-        return self._of(self._target.against(list(indices)))
+        return self._of(self._target.against(_indices(indices)))
 
     def at_position(self, *position: int) -> "Target":
         """At one position of outputs [batch, positions, classes] (one number), or [batch, classes, height, width] (as
         many as dimensions behind the classes). Negative ones count from the end."""
-        return self._of(self._target.at_position(list(position)))
+        return self._of(self._target.at_position(_indices(position)))
 
     def of_output(self, number: int) -> "Target":
         """Of the model's outputs, this one; needed where there are several."""
-        return self._of(self._target.of_output(number))
+        if (output := _index(number)) < 0:
+            _core.fail(BAD_TARGET, f"there is no output {output}", "outputs count from 0")
+        return self._of(self._target.of_output(output))
+
+
+def _bad_target(given: Any) -> NoReturn:
+    kind = f"{given.dtype} " if isinstance(given, torch.Tensor) else ""
+    _core.fail(
+        BAD_TARGET,
+        f"the target is of the type {kind}{type(given).__name__}",
+        "give an index, several of them, a tensor of relevance in the output's shape, or an ascribe.Target",
+    )
+    raise AssertionError
+
+
+def _index(given: Any) -> int:
+    """A number of Python's, NumPy's or PyTorch's; what is true or false is none."""
+    if isinstance(given, torch.Tensor) and given.dim() == 0 and not given.is_floating_point() and given.dtype != torch.bool:
+        given = int(given)
+    try:
+        index = operator.index(given)
+    except TypeError:
+        _bad_target(given)
+    if isinstance(given, bool) or type(given).__name__ in ("bool_", "bool") or not -(2**63) <= index < 2**63:
+        _bad_target(given)
+    return index
+
+
+def _indices(given: Any) -> list[int]:
+    """One index, or several of them in whatever holds them."""
+    if isinstance(given, torch.Tensor):
+        if given.is_floating_point() or given.dtype == torch.bool or given.dim() > 1:
+            _bad_target(given)
+        return [int(each) for each in given.reshape(-1).tolist()]
+    if isinstance(given, (list, tuple, range)) or (type(given).__module__ == "numpy" and getattr(given, "ndim", 0) == 1):
+        return [_index(each) for each in given]
+    return [_index(given)]
 
 
 def _target_of(given: Any) -> Any:
@@ -234,22 +273,13 @@ def _target_of(given: Any) -> Any:
         return _core.Target.largest(1)
     if isinstance(given, Target):
         return given._target
-    if isinstance(given, torch.Tensor):
-        if given.is_floating_point():
-            return _core.Target.of(given)
-        if given.dim() == 1:
-            return _core.Target.one_per_sample(given.tolist())
-        if given.dim() == 0:
-            return _core.Target([int(given)])
-    elif isinstance(given, int) and not isinstance(given, bool):
-        return _core.Target([given])
-    elif isinstance(given, (list, tuple)) and all(isinstance(each, int) for each in given):
-        return _core.Target(list(given))
-    _core.fail(
-        BAD_TARGET,
-        f"the target is of the type {type(given).__name__}",
-        "give an index, several of them, a tensor of relevance in the output's shape, or an ascribe.Target",
-    )
+    if type(given).__module__ == "numpy" and getattr(given, "ndim", 0) > 0:
+        given = torch.as_tensor(given) if given.dtype.kind in "fiu" else _bad_target(given)
+    if isinstance(given, torch.Tensor) and given.is_floating_point():
+        return _core.Target.of(given)
+    if isinstance(given, torch.Tensor) and given.dim() == 1:
+        return _core.Target.one_per_sample(_indices(given))
+    return _core.Target(_indices(given))
 
 
 Inputs = Union[torch.Tensor, Sequence[torch.Tensor], Mapping[str, torch.Tensor]]
@@ -308,6 +338,9 @@ def _running(model: Any, names: Optional[list[str]]) -> Iterator[Any]:
     elif isinstance(model, (torch.jit.ScriptModule, torch.export.ExportedProgram)):
         with tempfile.TemporaryDirectory() as folder:
             if isinstance(model, torch.jit.ScriptModule):
+                by_chance = ("BatchNorm", "Dropout", "AlphaDropout", "FeatureAlphaDropout", "RReLU")
+                if any(each.training and str(getattr(each, "original_name", "")).startswith(by_chance) for each in model.modules()):
+                    _core.fail(TRAINING_MODE, "the TorchScript model is in training mode", "call eval() on the model first")
                 path = os.path.join(folder, "model.pt")
                 torch.jit.save(model, path)
             else:
@@ -413,6 +446,11 @@ def attribute(
     A0610 where the rules are for none of the model's layers. What the model's own code raises is the `__cause__`.
     """
     composite, (tensors, names), start = rules_of(rules), _inputs_of(inputs), _target_of(target)
+    if isinstance(layers, str) or not all(isinstance(each, str) for each in layers):
+        _core.fail(USAGE, "`layers` holds something else than names", 'give names of layers, or globs: ["features.*"]')
+    if progress is not None and not callable(progress):
+        _core.fail(USAGE, f"`progress` is of the type {type(progress).__name__}", "give a function, or leave it out")
+    to_input, sum_embeddings, sums, profile, create_graph = map(bool, (to_input, sum_embeddings, sums, profile, create_graph))
     with _running(model, names) as running:
         found = _core.attribute(
             running, composite, tensors, start, list(layers), to_input, sum_embeddings, sums, profile, create_graph, progress

@@ -7,7 +7,7 @@ rules, it does what it did before.
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import torch
 from torch.utils import _pytree
@@ -46,22 +46,45 @@ class OnThread(threading.local):
 
 on_thread = OnThread()
 lock = threading.Lock()
-watching = 0
-plain_call: Callable[..., Any] = torch.nn.Module.__call__
+Call = Callable[..., Any]
 
 
-def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
-    for names in reversed(on_thread.names):
-        entry = names.get(id(module))
-        if entry is None:
-            continue
-        own = entry.own
-        wanted = own.enter()
-        try:
-            return call_whole(entry, args, kwargs) if wanted else plain_call(module, *args, **kwargs)
-        finally:
-            own.leave()
-    return plain_call(module, *args, **kwargs)
+class Installed:
+    """What stands in for `torch.nn.Module.__call__`, over what stood there before, as long as somebody watches. Where
+    somebody has put theirs over it, it stays, and does nothing."""
+
+    def __init__(self) -> None:
+        self.watching = 1
+        self.plain: Call = torch.nn.Module.__call__
+
+        def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+            return self.called(module, args, kwargs) if self.watching and on_thread.names else self.plain(module, *args, **kwargs)
+
+        self.call = call
+        torch.nn.Module.__call__ = call  # type: ignore[method-assign]
+
+    def called(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> Any:
+        if type(module).__name__ == "OptimizedModule":
+            _core.fail(701, "a compiled model is called where rules are attached: its layers are no operators any more",
+                       "call the model from before torch.compile(model)")
+        for names in reversed(on_thread.names):
+            entry = names.get(id(module))
+            if entry is None:
+                continue
+            own = entry.own
+            wanted = own.enter()
+            try:
+                return call_whole(entry, self.plain, args, kwargs) if wanted else self.plain(module, *args, **kwargs)
+            finally:
+                own.leave()
+        return self.plain(module, *args, **kwargs)
+
+    def remove(self) -> None:
+        if torch.nn.Module.__call__ is self.call:
+            torch.nn.Module.__call__ = self.plain  # type: ignore[method-assign]
+
+
+installed: Optional[Installed] = None
 
 
 class Slot(int):
@@ -74,7 +97,7 @@ class Fixed(NamedTuple):
     value: Any
 
 
-def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
+def call_whole(entry: Entry, plain: Call, args: tuple, kwargs: dict) -> Any:
     """A module as one layer."""
     module, path, class_name, own = entry
     leaves, structure = _pytree.tree_flatten((args, kwargs))
@@ -86,6 +109,9 @@ def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
                 places[id(leaf)] = Slot(len(inputs))
                 inputs.append(leaf)
             leaves[number] = places[id(leaf)]
+    if not inputs:
+        _core.fail(601, f"module '{path}' ({class_name}) gets no tensor that can be seen, so that it cannot be one layer",
+                   f'give its parts an entry: `any "{path}.*" => norm`')
     memory = [each.data_ptr() for each in inputs]
     shape: list[Any] = []  # of the result: what is no tensor, and how it hangs together
     written: dict[int, bool] = {}  # inputs into whose copies it writes, and whether the result is that copy
@@ -95,7 +121,7 @@ def call_whole(entry: Entry, args: tuple, kwargs: dict) -> Any:
         own_args, own_kwargs = _pytree.tree_unflatten(
             [given[leaf] if isinstance(leaf, Slot) else leaf for leaf in leaves], structure
         )
-        result, result_structure = _pytree.tree_flatten(plain_call(module, *own_args, **own_kwargs))
+        result, result_structure = _pytree.tree_flatten(plain(module, *own_args, **own_kwargs))
         for number, (each, version) in enumerate(zip(given, versions)):
             if each._version != version and each.data_ptr() != memory[number]:
                 written[number] = len(result) == 1 and result[0] is each
@@ -125,24 +151,27 @@ class Watch:
     """The modules of a model tell where this thread is, until `end()`. On the thread that made it."""
 
     def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
-        global watching, plain_call
+        global installed
         self._names = Names(modules)
         self._ended = False
         with lock:
-            if watching == 0 and torch.nn.Module.__call__ is not call:
-                plain_call = torch.nn.Module.__call__
-                torch.nn.Module.__call__ = call  # type: ignore[method-assign]
-            watching += 1
-        on_thread.names = (*on_thread.names, self._names)
+            if installed is None:
+                installed = Installed()
+            else:
+                installed.watching += 1
+        # What another thread ended is empty.
+        on_thread.names = (*(each for each in on_thread.names if each), self._names)
 
     def end(self) -> None:
-        global watching
+        global installed
         if self._ended:
             return
         self._ended = True
         on_thread.names = tuple(each for each in on_thread.names if each is not self._names)
         self._names.clear()  # whatever thread ends it
         with lock:
-            watching -= 1
-            if watching == 0 and torch.nn.Module.__call__ is call:  # else somebody has put theirs over it
-                torch.nn.Module.__call__ = plain_call  # type: ignore[method-assign]
+            assert installed is not None
+            installed.watching -= 1
+            if installed.watching == 0:
+                installed.remove()
+                installed = None

@@ -18,8 +18,8 @@ UNREADABLE_FILE, WRONG_TENSOR, USAGE = 1, 702, 705  # grammar/code.hpp
 
 
 def _tensor(given: Any, what: str) -> torch.Tensor:
-    if type(given).__module__ == "numpy":
-        given = torch.from_numpy(given)
+    if type(given).__module__ == "numpy" and getattr(getattr(given, "dtype", None), "kind", "") in "fiub":
+        given = torch.from_numpy(given.copy())  # strides of any sign
     if not isinstance(given, torch.Tensor):
         _core.fail(
             WRONG_TENSOR,
@@ -167,8 +167,14 @@ def read_picture(
             _core.fail(UNREADABLE_FILE, f"cannot read '{path}': {error.strerror}", "give a picture's path, or its bytes")
     options: dict[str, Any] = {key: True for key, value in dict(imagenet=imagenet, grey=grey, colour=colour).items() if value}
     for key, value in dict(resize=resize, crop=crop, mean=mean, deviation=deviation).items():
-        if value is not None:
-            options[key] = list(value) if isinstance(value, (list, tuple)) else [value]
+        if value is None:
+            continue
+        numbers = value.tolist() if hasattr(value, "tolist") else value
+        numbers = list(numbers) if isinstance(numbers, (list, tuple)) else [numbers]
+        wanted = int if key in ("resize", "crop") else (int, float)
+        if not all(isinstance(each, wanted) and not isinstance(each, bool) for each in numbers):
+            _core.fail(USAGE, f"`{key}` is {value!r}", f"give {'pixels' if wanted is int else 'numbers'}, one or several")
+        options[key] = numbers
     return _core.read_picture(content, shown, options)
 
 

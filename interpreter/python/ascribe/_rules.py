@@ -111,6 +111,8 @@ def load(*paths: Path, path: Iterable[Path] = (), require_lock: bool = False) ->
     """
     if not paths:
         _core.fail(705, "no rule file is named", 'ascribe.load("mine.rule")')
+    if isinstance(path, (str, os.PathLike)):
+        path = [path]
     return Pack(_core.Pack.load([os.fspath(each) for each in paths], [os.fspath(each) for each in path], require_lock))
 
 

@@ -42,6 +42,8 @@ class LRP:
         if additional_forward_args is not None:
             _core.fail(WRONG_TARGET, "additional_forward_args are no inputs that get relevance", "make a module that has them: class With(torch.nn.Module): …")
         found = attribute(self.model, self.rules, list(given), _target_of(target, given[0].shape[0]))
+        if target is None and found.output.dim() > 1 and found.output.numel() > given[0].shape[0]:
+            _core.fail(WRONG_TARGET, f"the output has the shape {list(found.output.shape)}: which of them?", "attribute(x, target=3)")
         relevance = tuple(torch.zeros_like(x) if each is None else each for each, x in zip(found.relevances, given))
         if verbose:
             print(found.report)
@@ -57,7 +59,10 @@ def _target_of(target: Any, samples: int) -> Any:
         return Target.all() if target is None else target
     if isinstance(target, tuple):
         return Target(target[0]).at_position(*target[1:])
-    indices = [int(each) for each in (target.flatten().tolist() if isinstance(target, torch.Tensor) else target)]
+    listed = target.flatten().tolist() if isinstance(target, torch.Tensor) else list(target)
+    if not all(isinstance(each, int) and not isinstance(each, bool) for each in listed):
+        _core.fail(WRONG_TARGET, "the targets are no indices", "give an index for each sample; positions, for all samples at once: (3, 12, 30)")
+    indices = listed
     if len(indices) == 1:
         return indices[0]
     if len(indices) != samples:

@@ -114,7 +114,7 @@ def _shown(value: Any, name: str, tensors: list[torch.Tensor]) -> str:
     if isinstance(value, str):
         return f'["{value}"]' if name == "zero_params" else value  # a stabilizer as text
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return repr(value)
+        return repr(float(value)) if isinstance(value, float) else repr(value)
     if isinstance(value, torch.Tensor):
         tensors.append(value)
         return f"p{len(tensors)}"
@@ -240,6 +240,8 @@ def _layer_entries(layer_map: Optional[LayerMap], count: str = "") -> list[Entry
 
 def _name_entries(name_map: Optional[Sequence[tuple[Sequence[str], Any]]]) -> list[Entry]:
     def glob(name: str) -> str:
+        if '"' in name or "\n" in name:
+            _core.fail(WRONG_ARGUMENT, f"the module's name {name!r} has no place in a rule file", "give names without quotes and line ends")
         return '"' + "".join(f"[{each}]" if each in "*?[" else each for each in name) + '"'
 
     return [(", ".join(map(glob, names)), _is_rule(rule)) for names, rule in name_map or [] if names]
