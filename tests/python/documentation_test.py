@@ -30,7 +30,7 @@ def test_the_example_of_the_readme():
 
 
 def listing(name):
-    return re.search(rf"```python network {name}\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    return re.search(rf"```python file {name}\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
 
 
 def in_a_new_folder(text):
