@@ -42,7 +42,9 @@ std::size_t Lines::units(std::string_view piece) const {
 
 Json Lines::position(std::size_t offset) const {
   offset = std::min(offset, text_.size());
-  while (offset > 0 && offset < text_.size() && continues(text_[offset])) --offset;
+  auto begin = offset;  // of the character that the place is in; stray bytes are characters of their own
+  for (int longest = 3; longest > 0 && begin > 0 && begin < text_.size() && continues(text_[begin]); --longest) --begin;
+  if (begin < offset && begin + bytes_of(static_cast<unsigned char>(text_[begin])) > offset) offset = begin;
   auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
   auto line = static_cast<std::size_t>(next - starts_.begin()) - 1;
   auto bytes = offset - starts_[line];
