@@ -56,28 +56,33 @@ class Installed:
     def __init__(self) -> None:
         self.watching = 1
         self.plain: Call = torch.nn.Module.__call__
+        plain = self.plain
 
         def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
-            return self.called(module, args, kwargs) if self.watching and on_thread.names else self.plain(module, *args, **kwargs)
+            names = on_thread.names
+            if not names or not self.watching:
+                return plain(module, *args, **kwargs)
+            for each in reversed(names):
+                entry = each.get(id(module))
+                if entry is None:
+                    continue
+                own = entry[3]
+                if own.enter():
+                    try:
+                        return call_whole(entry, plain, args, kwargs)
+                    finally:
+                        own.leave()
+                try:
+                    return plain(module, *args, **kwargs)
+                finally:
+                    own.leave()
+            if type(module).__name__ == "OptimizedModule":
+                _core.fail(701, "a compiled model is called where rules are attached: its layers are no operators any more",
+                           "call the model from before torch.compile(model)")
+            return plain(module, *args, **kwargs)
 
         self.call = call
         torch.nn.Module.__call__ = call  # type: ignore[method-assign]
-
-    def called(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> Any:
-        if type(module).__name__ == "OptimizedModule":
-            _core.fail(701, "a compiled model is called where rules are attached: its layers are no operators any more",
-                       "call the model from before torch.compile(model)")
-        for names in reversed(on_thread.names):
-            entry = names.get(id(module))
-            if entry is None:
-                continue
-            own = entry.own
-            wanted = own.enter()
-            try:
-                return call_whole(entry, self.plain, args, kwargs) if wanted else self.plain(module, *args, **kwargs)
-            finally:
-                own.leave()
-        return self.plain(module, *args, **kwargs)
 
     def remove(self) -> None:
         if torch.nn.Module.__call__ is self.call:
