@@ -50,6 +50,8 @@ TEST_CASE("what a help line says to write works") {
       {"explain(zplus, targt = 3)", "target"},
       {":labls x", ":labels"},
       {"let z = x", "z = x"},
+      {"x += 1", "x = x + 1"},
+      {"x*=2", "x = x * 2"},
       {"y[", ""},
       {"_", ""},
   }));

@@ -58,6 +58,12 @@ std::string meant_input(std::string_view text) {
   asked = without_outer_blanks(asked);
   if (asked.size() < text.size())
     return asked.empty() || asked.find_first_of(" \t(") != std::string_view::npos ? ":help" : filled(":help {}", asked);
+  // `x += 1`
+  if (auto at = text.find('=');
+      at != std::string_view::npos && at > 0 && std::string_view("+-*/").find(text[at - 1]) != std::string_view::npos) {
+    auto name = without_outer_blanks(text.substr(0, at - 1)), by = without_outer_blanks(text.substr(at + 1));
+    if (is_name(name) && !by.empty()) return filled("{0} = {0} {1} {2}", name, text[at - 1], by);
+  }
   auto end = text.find_first_of(" \t");
   if (end == std::string_view::npos) return "";
   auto word = text.substr(0, end), rest = without_outer_blanks(text.substr(end));
