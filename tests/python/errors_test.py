@@ -246,3 +246,13 @@ def test_modules_that_are_scripted_or_quantised():
         relevance("epsilon", quantised, torch.randn(1, 3))
     with refused("A0701", "no derivative", "before it was quantised"):
         ascribe.attribute(quantised, "epsilon", torch.randn(1, 3))
+
+
+def test_rules_are_copied_as_they_are_and_not_pickled():
+    import copy
+    import pickle
+
+    rules = ascribe.rule("epsilon")
+    assert copy.copy(rules) is rules and copy.deepcopy({"rules": rules})["rules"] is rules
+    with refused("A0705", "cannot be pickled"):
+        pickle.dumps(rules)

@@ -157,6 +157,9 @@ def attach(rules: Union[Rules, str], model: torch.nn.Module, *, sums: bool = Tru
     the input that requires a gradient, in its shape. Dimension 0 counts samples, whose relevance does not mix. No
     parameter gets a gradient.
 
+    What a model recomputes in the backward pass (torch.utils.checkpoint) is outside of the `with` then, and keeps its
+    gradient or fails: disable it, as with transformers' `model.gradient_checkpointing_disable()`.
+
     Nothing of the model changes, and other threads may use it meanwhile, with other rules or none. All operators of this
     thread in the `with` count as the model's; those behind it, such as the choice of an output, are better outside.
 

@@ -32,6 +32,15 @@ class Rules:
     def __repr__(self) -> str:
         return self.description
 
+    def __copy__(self) -> "Rules":
+        return self  # nothing of it changes
+
+    def __deepcopy__(self, memo: dict) -> "Rules":
+        return self
+
+    def __reduce__(self) -> Any:
+        _core.fail(705, "rules cannot be pickled", "make them where they are used: give the path of the file, or the call as text")
+
     def _repr_html_(self) -> str:
         """In a notebook: the call, and the definitions that it comes from."""
         texts = _core.definitions_in_colours(self._composite)
