@@ -93,6 +93,13 @@ class Terminal {
     return "";
   }
 
+  /// Until nothing is shown any more; what was shown is gone.
+  void settle() {
+    while (more(std::chrono::steady_clock::now() + std::chrono::milliseconds(300))) {
+    }
+    shown_.clear();
+  }
+
   void resize(unsigned short columns) {
     winsize size{.ws_row = 40, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
     REQUIRE(::ioctl(master_, TIOCSWINSZ, &size) == 0);
