@@ -12,6 +12,14 @@ std::size_t bytes_of(unsigned char first) {
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
+// Bytes of the character at a place; those of a broken one are characters of their own.
+std::size_t bytes_at(std::string_view text, std::size_t at) {
+  auto wanted = bytes_of(static_cast<unsigned char>(text[at]));
+  for (std::size_t i = 1; i < wanted; ++i)
+    if (at + i >= text.size() || !continues(text[at + i])) return 1;
+  return wanted;
+}
+
 int hex(char c) {
   return c >= '0' && c <= '9'   ? c - '0'
          : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -33,7 +41,7 @@ std::size_t Lines::units(std::string_view piece) const {
   if (encoding_ == Encoding::utf8) return piece.size();
   std::size_t out = 0;
   for (std::size_t i = 0; i < piece.size();) {
-    auto bytes = bytes_of(static_cast<unsigned char>(piece[i]));
+    auto bytes = bytes_at(piece, i);
     out += bytes == 4 ? 2 : 1;
     i += bytes;
   }
@@ -44,7 +52,7 @@ Json Lines::position(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   auto begin = offset;  // of the character that the place is in; stray bytes are characters of their own
   for (int longest = 3; longest > 0 && begin > 0 && begin < text_.size() && continues(text_[begin]); --longest) --begin;
-  if (begin < offset && begin + bytes_of(static_cast<unsigned char>(text_[begin])) > offset) offset = begin;
+  if (begin < offset && begin + bytes_at(text_, begin) > offset) offset = begin;
   auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
   auto line = static_cast<std::size_t>(next - starts_.begin()) - 1;
   auto bytes = offset - starts_[line];
@@ -59,7 +67,7 @@ std::size_t Lines::offset(std::size_t line, std::size_t character) const {
   auto at = begin;
   if (plain_[line]) return begin + std::min(character, end - begin);
   for (std::size_t left = character; at < end;) {
-    auto bytes = std::min(bytes_of(static_cast<unsigned char>(text_[at])), end - at);
+    auto bytes = bytes_at(text_, at);
     auto size = encoding_ == Encoding::utf8 ? bytes : bytes == 4 ? 2 : 1;
     if (left < size) break;
     left -= size;
