@@ -1,5 +1,6 @@
 // Relevance as pictures.
 #include <ATen/ATen.h>
+#include <pybind11/stl/filesystem.h>
 
 #include <utility>
 
@@ -36,6 +37,17 @@ HeatmapOptions options_of(const py::dict& given) {
   return out;
 }
 
+Preparation preparation_of(const py::dict& given) {
+  auto out = given.contains("imagenet") ? Preparation::imagenet() : Preparation{};
+  take(given, "grey", out.grey);
+  take(given, "colour", out.colour);
+  take(given, "resize", out.resize);
+  take(given, "crop", out.crop);
+  take(given, "mean", out.mean);
+  take(given, "deviation", out.deviation);
+  return out;
+}
+
 }  // namespace
 
 void bind_pictures(py::module_& module) {
@@ -56,17 +68,15 @@ void bind_pictures(py::module_& module) {
     py::gil_scoped_release unlocked;
     return figure(relevance, options);
   });
-  module.def("read_picture", [](const std::string& content, const std::string& name, const py::dict& given) {
-    auto preparation = given.contains("imagenet") ? Preparation::imagenet() : Preparation{};
-    take(given, "grey", preparation.grey);
-    take(given, "colour", preparation.colour);
-    take(given, "resize", preparation.resize);
-    take(given, "crop", preparation.crop);
-    take(given, "mean", preparation.mean);
-    take(given, "deviation", preparation.deviation);
+  module.def("decode_picture", [](const std::string& content, const std::string& name, const py::dict& given) {
+    auto preparation = preparation_of(given);
     py::gil_scoped_release unlocked;
-    auto picture = decode_picture(content, name);
-    return prepared(picture.pixels, preparation);
+    return prepared(decode_picture(content, name).pixels, preparation);
+  });
+  module.def("read_picture", [](const std::filesystem::path& path, const py::dict& given) {
+    auto preparation = preparation_of(given);
+    py::gil_scoped_release unlocked;
+    return prepared(read_picture(path).pixels, preparation);
   });
   module.def("encode_png", [](const at::Tensor& pixels) {
     std::string out;

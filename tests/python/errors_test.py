@@ -249,10 +249,24 @@ def test_modules_that_are_scripted_or_quantised():
 
 
 def test_rules_are_copied_as_they_are_and_not_pickled():
-    import copy
-    import pickle
-
     rules = ascribe.rule("epsilon")
     assert copy.copy(rules) is rules and copy.deepcopy({"rules": rules})["rules"] is rules
     with refused("A0705", "cannot be pickled"):
         pickle.dumps(rules)
+
+
+def test_pictures_are_read_from_files_and_from_bytes_alike():
+    content = ascribe.heatmap(torch.rand(1, 1, 8, 8), format="png", size=300)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.png")
+        path.write_bytes(content)
+        for options in ({}, {"imagenet": True}, {"resize": 64, "crop": [32, 48], "grey": True, "mean": 0.5, "deviation": [0.2]}):
+            assert torch.equal(ascribe.read_picture(path, **options), ascribe.read_picture(content, **options))
+        assert ascribe.read_picture(path, imagenet=True).shape == (1, 3, 224, 224)
+        with refused("A0001", "none.png"):
+            ascribe.read_picture(Path(folder, "none.png"))
+    with refused("A0702", "row 3"):
+        ascribe.read_picture(b"no picture", name="row 3")
+    for wrong in ({"resize": "64"}, {"crop": 1.5}, {"mean": ["a"]}):
+        with refused("A0705", f"`{next(iter(wrong))}`"):
+            ascribe.read_picture(content, **wrong)

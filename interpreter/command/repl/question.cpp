@@ -150,9 +150,7 @@ std::string told_start(const Evaluator& evaluator, const Question& question, con
 
 TensorValue as_value(const Question& question, const Attribution& answer, const Composite& rules,
                      const HeatmapOptions& colours) {
-  auto x = question.inputs.front();
-  for (std::size_t i = 0; i < question.inputs.size(); ++i)
-    if (answer.relevances.at(i).defined() && answer.relevances[i].is_same(answer.relevance)) x = question.inputs[i];
+  auto x = command::first_explained(question.inputs, answer);
   return {.tensor = answer.relevance,
           .type = language::Type::number(Space::input),
           .origin = std::make_shared<const ModelValue>(question.model),

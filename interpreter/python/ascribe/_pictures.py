@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy
     from typing_extensions import Unpack
 
-UNREADABLE_FILE, WRONG_TENSOR, USAGE = 1, 702, 705  # grammar/code.hpp
+WRONG_TENSOR, USAGE = 702, 705  # grammar/code.hpp
 
 
 def _tensor(given: Any, what: str) -> torch.Tensor:
@@ -143,7 +143,7 @@ def read_picture(
 ) -> torch.Tensor:
     """A PNG or JPEG as a model takes it: what `ascribe run --input` reads, with the same options.
 
-    `source`: a path, or the file's bytes, which messages call `name`. Returns float32 [1, C, H, W], upright, in [0, 1]
+    `source`: a path, or the file's bytes, which messages call `name` then. Returns float32 [1, C, H, W], upright, in [0, 1]
     until `mean` is subtracted and it is divided by `deviation`. `imagenet`: a shorter side of 256, the middle 224×224, in
     colour, with ImageNet's mean and deviation. `resize`: the shorter side, or [height, width]; bilinear, with antialias,
     as torchvision does it. `crop`: of the middle. `grey`, `colour`: one channel, or three.
@@ -155,16 +155,6 @@ def read_picture(
     Raises Error: A0001 for a file that cannot be read, A0702 for what is no picture, A0004 where it is too large, A0705
     for options that do not fit together.
     """
-    if isinstance(source, bytes):
-        content, shown = source, name or "the picture"
-    else:
-        path = os.fspath(source)
-        shown = name or f"'{path}'"
-        try:
-            with open(path, "rb") as file:
-                content = file.read()
-        except OSError as error:
-            _core.fail(UNREADABLE_FILE, f"cannot read '{path}': {error.strerror}", "give a picture's path, or its bytes")
     options: dict[str, Any] = {key: True for key, value in dict(imagenet=imagenet, grey=grey, colour=colour).items() if value}
     for key, value in dict(resize=resize, crop=crop, mean=mean, deviation=deviation).items():
         if value is None:
@@ -175,7 +165,9 @@ def read_picture(
         if not all(isinstance(each, wanted) and not isinstance(each, bool) for each in numbers):
             _core.fail(USAGE, f"`{key}` is {value!r}", f"give {'pixels' if wanted is int else 'numbers'}, one or several")
         options[key] = numbers
-    return _core.read_picture(content, shown, options)
+    if isinstance(source, bytes):
+        return _core.decode_picture(source, name or "the picture", options)
+    return _core.read_picture(os.fspath(source), options)
 
 
 def colour_maps() -> list[str]:
