@@ -205,6 +205,10 @@ TEST_CASE("a large paste is one input, or refused as one") {
   terminal.type("\x1b[200~" + block + "1]\x1b[201~\n");
   terminal.wait_for("a: float64 [301]");
   terminal.wait_for("> ");
+  terminal.type("\x1b[200~" + std::string((1 << 20) + 100, 'a') + "\x1b[201~\n");
+  terminal.wait_for("error");
+  terminal.wait_for("> ");
+  terminal.settle();
   terminal.type("\x1b[200~half of it");  // whose end does not come
   terminal.settle();                     // a terminal drops what is typed, and not read, in the moment of Ctrl-C
   terminal.type(control_c);

@@ -196,17 +196,17 @@ class EditingReader : public LineReader {
     auto& signals = self(editor).signals_;
     const std::string_view end = end_of_paste;
     std::string text;
+    bool too_long = false;  // to be meant; the end has to be found all the same
     while (!std::string_view(text).ends_with(end)) {
       char byte = 0;
       if (!wait_for_input(signals) || ::read(STDIN_FILENO, &byte, 1) != 1) return CC_REFRESH_BEEP;
-      if (text.size() <= limits.source_bytes + end.size()) {
-        text += byte;
-      } else {  // too long to be meant; the end has to be found all the same
-        text.erase(text.begin(), text.end() - static_cast<std::ptrdiff_t>(end.size()) + 1);
-        text = std::string(limits.source_bytes + 1, ' ') + text + byte;
-      }
+      text += byte;
+      if (text.size() <= limits.source_bytes + end.size()) continue;
+      too_long = true;
+      text.erase(0, text.size() - end.size());
     }
     text.resize(text.size() - end.size());
+    if (too_long) text.assign(limits.source_bytes + 1, ' ');  // which is refused, as one
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
       auto c = text[i];

@@ -6,15 +6,12 @@
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
-#include "interpreter/attribute/target.hpp"
 #include "interpreter/command/repl/question.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/call_checker.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/language/spaces.hpp"
 #include "interpreter/libtorch/failure.hpp"
-#include "interpreter/model/model_state.hpp"
-#include "interpreter/testing/built_program.hpp"
 #include "interpreter/testing/comparison.hpp"
 
 namespace ascribe::repl {
