@@ -1,14 +1,10 @@
 #include "interpreter/attach/selection.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 
-namespace ascribe::attaching {
+#include "grammar/glob.hpp"
 
-bool matches_glob(const std::string& glob, const std::string& name) {
-  return fnmatch(glob.c_str(), name.c_str(), 0) == 0;
-}
+namespace ascribe::attaching {
 
 void add_counts(Counts& counts, const Counts& others) {
   if (counts.size() < others.size()) counts.resize(others.size());

@@ -47,7 +47,4 @@ bool names_kind(const language::BoundComposite& composite, std::string_view kind
 /// The entry that a layer gets once the forward pass is over, or null.
 const language::BoundEntry* settle(const std::vector<Choice>& choices, std::uint64_t place, const Counts& counts);
 
-/// `*` stands for any characters, dots included.
-bool matches_glob(const std::string& glob, const std::string& name);
-
 }  // namespace ascribe::attaching

@@ -9,6 +9,7 @@
 
 #include "ascribe/host_model.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/glob.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
 #include "interpreter/attribute/integer_inputs.hpp"
@@ -217,7 +218,7 @@ std::vector<std::string> names_of(const std::vector<std::string>& layers, const 
     }
     auto before = out.size();
     for (auto& row : attachment.report())
-      if (attaching::matches_glob(layer, row.name) && !attachment.outputs_of(row.name).empty()) add(row.name);
+      if (matches_glob(layer, row.name) && !attachment.outputs_of(row.name).empty()) add(row.name);
     if (out.size() == before)
       throw Error({.code = Code::unknown_layer,
                    .message = filled("no layer of the model is called '{}'", layer),

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/glob.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/selection.hpp"
 #include "interpreter/language/kinds.hpp"
@@ -23,8 +24,7 @@ bool covers(const std::string& word, const std::string& reported) {
 
 bool took(const LayerSelector& selector, const Report& report, const CalledModules& modules) {
   auto fits = [&](auto& names) {
-    return std::any_of(names.begin(), names.end(),
-                       [&](auto& name) { return attaching::matches_glob(*selector.glob, name); });
+    return std::any_of(names.begin(), names.end(), [&](auto& name) { return matches_glob(*selector.glob, name); });
   };
   switch (selector.selects) {
     case LayerSelector::Selects::module:
@@ -33,8 +33,7 @@ bool took(const LayerSelector& selector, const Report& report, const CalledModul
       return fits(modules.classes);
     case LayerSelector::Selects::layers:
       return !selector.glob || std::any_of(report.begin(), report.end(), [&](auto& row) {
-        return attaching::matches_glob(*selector.glob, row.name) &&
-               (selector.kind.empty() || covers(selector.kind, row.kind));
+        return matches_glob(*selector.glob, row.name) && (selector.kind.empty() || covers(selector.kind, row.kind));
       });
   }
   return true;

@@ -2,7 +2,6 @@
 #include <ATen/ATen.h>
 #include <unistd.h>
 
-#include <fnmatch.h>
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -10,6 +9,7 @@
 
 #include "ascribe/attribute.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/glob.hpp"
 #include "interpreter/command/command_tree.hpp"
 #include "interpreter/command/commands.hpp"
 #include "interpreter/command/exit_codes.hpp"
@@ -118,7 +118,7 @@ std::vector<Result> results(const RunOptions& options, const std::vector<InnerLa
   for (auto& asked : inner) {
     bool reached = false;
     for (auto& [layer, calls] : attribution.layers) {
-      if (asked.are_several() ? fnmatch(asked.layers.c_str(), layer.c_str(), 0) != 0 : layer != asked.layers) continue;
+      if (asked.are_several() ? !matches_glob(asked.layers, layer) : layer != asked.layers) continue;
       auto path = asked.path_of(layer);
       auto dot = path.rfind('.');
       for (std::size_t i = 0; i < calls.size(); ++i) {

@@ -1,5 +1,4 @@
 // `ascribe test`: the `test` blocks of rule files.
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -7,6 +6,7 @@
 
 #include "ascribe/pack.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/glob.hpp"
 #include "grammar/json.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/command_tree.hpp"
@@ -101,7 +101,7 @@ int test(const TestOptions& options) {
         guarded([&] {
           auto pack = Pack::load(path, options.load.options());
           for (auto& each : Inside::definitions(pack).tests)
-            if (fnmatch(options.filter.c_str(), each->name.c_str(), 0) == 0) tests.push_back(each);
+            if (matches_glob(options.filter, each->name)) tests.push_back(each);
         });
     });
   if (tests.empty() && worst == fine)

@@ -69,6 +69,10 @@ class CanonicalFile {
     auto text = format_source(source, none);
     // One whose canonical text would be too large is shown as it is written.
     file_ = parse_file(text ? std::make_shared<Source>(source->name(), *text) : source, none);
+    auto begin = file_.source->text().data();
+    for (auto& token : cut_into_tokens(file_).tokens)
+      if (language::is_private(token.text))
+        private_.emplace(static_cast<std::size_t>(token.text.data() - begin), token.text);
   }
 
   const std::vector<syntax::Item>& items() const { return file_.items; }
@@ -76,11 +80,8 @@ class CanonicalFile {
   // The private names that an item's text has.
   std::set<std::string> private_names(const syntax::Item& item) const {
     std::set<std::string> out;
-    auto begin = file_.source->text().data();
-    for (auto& token : cut_into_tokens(file_).tokens) {
-      auto at = static_cast<std::size_t>(token.text.empty() ? 0 : token.text.data() - begin);
-      if (item.span.begin <= at && at < item.span.end && language::is_private(token.text)) out.emplace(token.text);
-    }
+    for (auto it = private_.lower_bound(item.span.begin); it != private_.end() && it->first < item.span.end; ++it)
+      out.emplace(it->second);
     return out;
   }
 
@@ -132,6 +133,7 @@ class CanonicalFile {
   }
 
   syntax::File file_;
+  std::map<std::size_t, std::string_view> private_;  // names, by their places
 };
 
 struct Found {

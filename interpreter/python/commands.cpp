@@ -1,11 +1,11 @@
 // Tests of rule files, and the command itself.
-#include <fnmatch.h>
 #include <pybind11/stl/filesystem.h>
 
 #include <memory>
 #include <utility>
 
 #include "ascribe/pack.hpp"
+#include "grammar/glob.hpp"
 #include "interpreter/command/command_line.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/definitions.hpp"
@@ -24,7 +24,7 @@ py::list run_tests(const std::filesystem::path& given, const std::string& filter
     for (auto& path : pack_paths(given)) {
       auto pack = Pack::load(path);
       for (auto& each : Inside::definitions(pack).tests)
-        if (fnmatch(filter.c_str(), each->name.c_str(), 0) == 0) {
+        if (matches_glob(filter, each->name)) {
           note_interruption();
           out.push_back(testing::run(each));
         }

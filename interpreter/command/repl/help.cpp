@@ -1,12 +1,12 @@
 #include "interpreter/command/repl/help.hpp"
 
 #include <fmt/ranges.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 
 #include "grammar/explanation.hpp"
 #include "grammar/filled_text.hpp"
+#include "grammar/glob.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/command/repl/assistance.hpp"
 #include "interpreter/command/repl/calls.hpp"
@@ -249,7 +249,7 @@ std::string list_rules(const State& state, const std::string& glob) {
     Rows rows;
     bool any = false;
     auto add = [&](const std::string& name, const std::string& left, const std::string& right) {
-      if (!glob.empty() && fnmatch(glob.c_str(), name.c_str(), 0) != 0) return;
+      if (!glob.empty() && !matches_glob(glob, name)) return;
       rows.add(left, right);
       any = true;
     };
