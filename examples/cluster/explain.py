@@ -51,7 +51,6 @@ def parts_to_do(folder: pathlib.Path, inputs: list[Source], question: Question) 
 
 
 def by_ray(rows: list[dict[str, Any]], question: Question, folder: pathlib.Path, actors: int, address: Optional[str]) -> Iterator[dict[str, Any]]:
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
     import ray.data
