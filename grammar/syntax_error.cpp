@@ -58,7 +58,6 @@ class Explanation {
     if (auto found = closing_mark()) return *found;
     if (auto found = explain_entry(source_, begin_, expected_)) return *found;
     if (auto found = explain_clause(source_, begin_, expected_)) return *found;
-    if (auto found = session_habit()) return *found;
     if (auto found = number()) return *found;
     if (auto found = mark_habit()) return *found;
     if (auto found = word_habit()) return *found;
@@ -155,23 +154,6 @@ class Explanation {
           return make(habit, begin);
     }
     return {};
-  }
-
-  // `explain zplus`, `zplus?`: in a session, commands have a colon and functions parentheses.
-  std::optional<Diagnostic> session_habit() const {
-    auto before = previous_word();
-    bool first = text_.substr(0, previous() + 1 - before.size()).find_first_not_of(" \t\n") == std::string_view::npos;
-    if (whole_ != "the input" || at_end() || before.empty() || !first || !expected_.has(expecting::operation))
-      return {};
-    auto token = token_at(text_, at_);
-    auto found = source_->text(token);
-    if (found == "?" && text_.find(':', at_) == std::string_view::npos)
-      return make(Code::foreign_operator, token, "`?` asks nothing here", filled("write `:help {}`", before));
-    bool asks = before == "help" || before == "doc" || before == "man";
-    if (!is_letter(found[0]) || std::find(reserved_.begin(), reserved_.end(), found) != reserved_.end()) return {};
-    return make(Code::missing_operator, token, filled("an operator is missing between `{}` and `{}`", before, found),
-                asks ? filled("write `:help {}`", found)
-                     : filled("write `{0}({1})`, or `{0} * {1}`; commands begin with a colon: `:help`", before, found));
   }
 
   // A word that the grammar took for a name counts, too, if it stopped right behind it.
