@@ -25,13 +25,15 @@ from parts import Broken, Explainer, Question, Source, part_file, sources, write
 
 
 locks = []
+MOST_DEATHS = 10  # of one actor, and at one part: then it is the input's, and no accident
+
 
 
 def parts_to_do(folder: pathlib.Path, inputs: list[Source], question: Question) -> list[dict[str, Any]]:
     """The parts that are not there yet. Refuses to go on with what another question began."""
     folder.mkdir(parents=True, exist_ok=True)
     run = folder / "run.json"
-    asked = {"question": question.digest(), "inputs": hashlib.sha256("\n".join(each.name for each in inputs).encode()).hexdigest()}
+    asked = {"question": question.digest(), "inputs": hashlib.sha256("\n".join(f"{each.name} {each.size}" for each in inputs).encode()).hexdigest()}
     lock = open(folder / ".lock", "w")  # until this process ends
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +65,8 @@ def by_ray(rows: list[dict[str, Any]], question: Question, folder: pathlib.Path,
     ray.data.DataContext.get_current().enable_progress_bars = False
     # Ray starts a dead actor again, and what it was at is done once more; a broken input is no reason to try again.
     explained = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        Explainer, fn_constructor_args=(question, str(folder)), compute=ray.data.ActorPoolStrategy(size=actors), num_cpus=1)
+        Explainer, fn_constructor_args=(question, str(folder)), compute=ray.data.ActorPoolStrategy(size=actors), num_cpus=1,
+        max_restarts=MOST_DEATHS, max_task_retries=MOST_DEATHS)
     try:
         yield from explained.iter_rows()
     finally:

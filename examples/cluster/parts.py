@@ -48,9 +48,11 @@ class Question:
 class Source:
     """An input: a file, or a row of a Parquet file."""
 
-    name: str
+        name: str
     path: str
+    size: int  # of the file, in bytes
     row: Optional[int] = None
+
 
 
 def sources(given: str) -> list[Source]:
@@ -71,9 +73,9 @@ def sources(given: str) -> list[Source]:
                 count = pyarrow.parquet.ParquetFile(file).metadata.num_rows
             except (OSError, pyarrow.ArrowException) as error:
                 raise SystemExit(f"explain.py: {file} is no Parquet file: {str(error).splitlines()[0]}") from None
-            out += [Source(f"{name}:{row}", str(file.resolve()), row) for row in range(count)]
+            out += [Source(f"{name}:{row}", str(file.resolve()), file.stat().st_size, row) for row in range(count)]
         else:
-            out.append(Source(name, str(file.resolve())))
+            out.append(Source(name, str(file.resolve()), file.stat().st_size))
     return out
 
 

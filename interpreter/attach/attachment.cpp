@@ -60,8 +60,13 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
   } calling(calls_);
   try {
     if (supervisor) supervisor->before_operator(server_.ledger.last());
-    // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
-    if (!at::GradMode::is_enabled() || torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
+        // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
+    if (torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
+    if (!at::GradMode::is_enabled()) {
+      note_without_gradients(op, stack);
+      return op.callBoxed(stack);
+    }
+
     try {
       server_.samples.wanted() ? follow_samples(op, keys, stack) : intercept(op, keys, stack);
     } catch (const Error&) {
@@ -89,6 +94,20 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
     libtorch::last_error() = std::current_exception();
     throw;
   }
+}
+
+void Attachment::State::note_without_gradients(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  if (!without_gradients_.empty() || calls_ > 1) return;
+  auto patterns = layering::find_patterns(op.operator_name().name, op.operator_name().overload_name);
+  if (patterns.empty() || patterns.front().kind.empty()) return;
+  bool depends = false;
+  for (auto& argument : libtorch::arguments_of(op, stack))
+    libtorch::for_each_tensor(
+        argument, [&](const at::Tensor& each) { depends = depends || server_.passes.of(each) != nullptr; });
+  if (!depends) return;
+  auto& module = libtorch::current_module();
+  without_gradients_ = module.empty() ? filled("a layer ({})", patterns.front().kind)
+                                      : shown_layer(module, patterns.front().kind);
 }
 
 std::string Attachment::State::serving() const {
@@ -263,7 +282,7 @@ void Attachment::State::other_operator(const OperatorCall& call, c10::DispatchKe
   if (floats)
     throw Error({.code = Code::wrong_model,
                  .message = filled("{} has no derivative: no relevance goes through it", serving()),
-                 .help = "explain the model before it was quantised, or save it from this layer on"});
+                 .help = "explain the model before it was quantised, or from this layer on"});
 }
 
 // ------------------------------------------------------------------------------------------------------ what is known

@@ -50,7 +50,7 @@ LayerCall Recorder::begin(const Ledger::Row& row, const layering::Call& call, st
   out.order = row.number;
   out.operation = call.operation;
   out.merges_behind = call.merges_behind;
-  if (watch_.has_input) out.written = libtorch::Written::noticeably;  // nobody else has a saved model's parameters
+  out.written = watch_.parameters;
   return out;
 }
 

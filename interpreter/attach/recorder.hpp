@@ -23,7 +23,8 @@ struct Watch {
   bool profile = false;  ///< what each layer takes
   /// Nobody asks for gradients, of layers or of relevance: what a rule does not need is not kept.
   bool only_relevance = false;
-  bool has_input = false;                    ///< the model is a saved one, whose input requires a gradient
+  bool has_input = false;  ///< the input is known, and requires a gradient
+  libtorch::Written parameters = libtorch::Written::anyhow;
   std::shared_ptr<Supervisor> supervisor{};  ///< null: nobody can stop it
 };
 

@@ -162,6 +162,8 @@ Forward forward(const Model& model, const Composite& rules, const std::vector<at
   Forward out{.given = prepared(*Inside::state(model).program, inputs, way, keeps_history)};
   if (watch.supervisor) watch.supervisor->before_operator(nullptr);
   watch.has_input = true;
+  // Nobody else has a saved model's parameters.
+  watch.parameters = Inside::state(model).program->host() ? libtorch::Written::anyhow : libtorch::Written::noticeably;
   out.state = attaching::make_state(rules, Inside::state(model).names, watch);
   out.state->begin(out.given.tensors);
   out.turns_floating = way == Integers::until_they_turn_floating;
@@ -227,7 +229,13 @@ std::vector<std::string> names_of(const std::vector<std::string>& layers, const 
   return out;
 }
 
-Error no_dependence(std::size_t inputs, const Report& report) {
+Error no_dependence(std::size_t inputs, const Attachment::State& attachment) {
+  if (auto& layer = attachment.without_gradients(); !layer.empty())
+    return Error({.code = Code::wrong_model,
+                  .message = filled("no relevance reaches the input: the model computes {} where it disables gradients",
+                                    layer),
+                  .help = "take `torch.no_grad()` out of its forward"});
+  auto report = attachment.report();
   auto stopped = std::find_if(report.begin(), report.end(), [](auto& row) { return row.rule == "stop"; });
   if (stopped != report.end())
     return Error(
@@ -237,7 +245,7 @@ Error no_dependence(std::size_t inputs, const Report& report) {
          .help = "give it a rule instead of `stop`"});
   return Error({.code = Code::wrong_model,
                 .message = filled("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
-                .help = "save a model that computes with its input"});
+                .help = "let the model compute with its input"});
 }
 
 void refuse_inference_mode() {
@@ -270,7 +278,7 @@ Edges ends(const Forward& ran) {
     throw Error({.code = Code::wrong_input,
                  .message = "no input can get relevance: they are integers, and nothing that is looked up by one of "
                             "them leads back to it",
-                 .help = "ask for relevance at a layer, or save the model from its embedding on"});
+                 .help = "ask for relevance at a layer, or explain the model from its embedding on"});
   return out;
 }
 
@@ -299,7 +307,7 @@ void bring_back(const std::vector<at::Tensor>& arrived, const Forward& ran, cons
                  .message = "several embeddings look the integer input up, or parts of it, each with relevance of its "
                             "own",
                  .help = "sum them (sum_embeddings), or ask for them as layers"});
-  throw no_dependence(inputs.size(), ran.state->report());
+  throw no_dependence(inputs.size(), *ran.state);
 }
 
 Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
@@ -320,7 +328,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   out.output = y.detach().clone();
   auto layout = attributing::layout_of(y.sizes(), inputs);
   out.sample_dimension = layout.samples;
-  if (!y.requires_grad()) throw no_dependence(inputs.size(), state->report());
+  if (!y.requires_grad()) throw no_dependence(inputs.size(), *state);
   auto start = attributing::start(options.create_graph ? y : out.output, target, layout);
   out.start = start.detach();
 

@@ -20,7 +20,7 @@ Error leads_nowhere(const c10::OperatorHandle& op) {
                 .message = filled("the model computes with its integer input (`{}`) in a way that no relevance comes "
                                   "back from, and with floating numbers it would compute something else",
                                   base_name(op.operator_name().name)),
-                .help = "save the model from where its numbers are floating on, with these as its input"});
+                .help = "explain the model from where its numbers are floating on, with these as its input"});
 }
 
 std::vector<c10::IValue> results_of(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments) {

@@ -260,7 +260,7 @@ at::Tensor attributing::chosen_output(const std::vector<at::Tensor>& outputs, co
   if (outputs.empty())
     throw Error({.code = Code::wrong_model,
                  .message = "the model returns no tensor",
-                 .help = "save a model that returns what it computes"});
+                 .help = "let the model return what it computes"});
   if (!target.output() && outputs.size() > 1)
     throw bad_target(
         filled("the model has {} outputs: which one?", outputs.size()),

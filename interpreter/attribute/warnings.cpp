@@ -148,8 +148,8 @@ void find_softmax_at_the_end(const Report& report, std::optional<std::size_t> of
       {.code = Code::explained_softmax,
        .severity = Severity::warning,
        .message = filled("the model ends in a {}, '{}', which is explained with it{}", last.kind, last.name, arrived),
-       .help = "explain what it is given: save the model without it, or add an entry `softmax, log_softmax => "
-               "pass` and start from one (`--start one`)"});
+       .help = "explain what it is given: take a model without it, or add an entry `softmax, log_softmax => pass` and "
+               "start from 1 (`--start one`, `from_one()`)"});
 }
 
 void find_cut_off(const Report& report, std::vector<Diagnostic>& out) {

@@ -86,7 +86,7 @@ Diagnostic describe(const std::exception& failure, const std::string& what, Code
   auto why = reason(failure);
   if (why.find("modified by an inplace operation") != why.npos) {  // then, how to look for it in Python
     why = "an operator writes into a tensor that the derivative of another one needs";
-    help = "save the model without it (`x = x * y` instead of `x *= y`), or by torch.export, which takes it away";
+    help = "write `x = x * y` instead of `x *= y` in the model, or take it from torch.export, which does so";
   }
   return {.code = code, .message = filled("{} {}: {}", what, so, why), .help = std::move(help)};
 }

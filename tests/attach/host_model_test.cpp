@@ -77,6 +77,22 @@ TEST_CASE("without an entry, a host's module is what its operators are") {
   CHECK(std::none_of(a.report.begin(), a.report.end(), [](auto& row) { return row.kind == "module"; }));
 }
 
+TEST_CASE("a host may write into its parameters behind autograd's back, as optimizers do") {
+  at::manual_seed(83);
+  Host host;
+  auto x = random({2, 3});
+  auto rules = everything_else_by_epsilon("linear => zplus  class \"Cube\" => pass");
+  auto model = host_model(host.model());
+  auto before = attribute(model, rules, x, Target::all()).relevance;
+  auto drawn = random({4, 3});
+  host.first.variable_data().copy_(drawn);  // moves no version
+  auto after = attribute(model, rules, x, Target::all()).relevance;
+
+  Host other{.first = drawn.clone(), .second = host.second.clone()};
+  CHECK(difference(after, attribute(host_model(other.model()), rules, x, Target::all()).relevance) <= exact);
+  CHECK(difference(after, before) > 1e-3);
+}
+
 struct Translated : std::exception {
   explicit Translated(Code code) : code(code) {}
   Code code;

@@ -3,11 +3,14 @@
 import copy
 import gc
 import threading
+import warnings
 import weakref
 
 import torch
+import torch._dynamo.testing
 from helpers import Block, close, network, refused, relevance
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import ascribe
 
@@ -242,6 +245,55 @@ def test_tables_for_people():
             assert "pip install pandas" in str(missing)
     else:
         assert list(report.to_pandas().name) == [layer.name for layer in report]
+
+
+def test_what_would_be_computed_once_more_in_the_backward_pass_has_its_rules():
+    model, x = network()
+    expected, _ = relevance("epsilon_plus", model, x)
+
+    class Checkpointed(nn.Module):
+        def __init__(self, reentrant):
+            super().__init__()
+            self.inner, self.reentrant = model, reentrant
+
+        def forward(self, x):
+            return checkpoint(self.inner, x, use_reentrant=self.reentrant)
+
+    for reentrant in (True, False):
+        outer = Checkpointed(reentrant)
+        found, attached = relevance("epsilon_plus", outer, x)
+        close(found, expected)
+        assert attached.report[0].name == "inner.0"
+        leaf = x.clone().requires_grad_()
+        outer(leaf).sum().backward()  # without rules, it is as it was
+        assert "Checkpoint" in type(outer(leaf).grad_fn).__name__ or not reentrant
+
+
+def test_functions_that_were_compiled_have_their_rules():
+    model, x = network()
+    expected, _ = relevance("epsilon_plus", model, x)
+    counter = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(lambda x: model(x), backend=counter)
+    compiled(x)
+    leaf = x.clone().requires_grad_()
+    with ascribe.attach("epsilon_plus", model):
+        y = compiled(leaf)
+    close(torch.autograd.grad(y, leaf, torch.ones_like(y))[0], expected)
+    count = counter.frame_count
+    torch.compile(lambda x: x * 2, backend=counter)(x)
+    assert counter.frame_count == count + 1  # compiles again
+
+
+def test_a_with_in_which_nothing_was_called_is_warned_of():
+    model, x = network()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with ascribe.attach("zplus", model):
+            model(x)
+        assert not told
+        with ascribe.attach("zplus", model):
+            pass
+    assert len(told) == 1 and "nothing of the model was called" in str(told[0].message) and told[0].filename == __file__
 
 
 def test_no_gradients_no_rules():

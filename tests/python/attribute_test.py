@@ -1,6 +1,8 @@
 """Attributions in one call: of modules, of saved models, of what one of them becomes."""
 
+import copy
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
@@ -75,6 +77,54 @@ def test_inputs_by_name_and_several_outputs():
     assert found.relevances[1].shape == ids.shape and found.output.shape == (1, 3)
     with refused("A0704"):
         ascribe.attribute(model, "epsilon", {"mask": mask, "ids": ids}, 1)
+
+
+@dataclass
+class Answer:
+    logits: torch.Tensor
+    loss: object = None
+
+
+def test_outputs_in_a_dataclass():
+    model, x = network()
+
+    class Answering(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = model
+
+        def forward(self, x):
+            return Answer(self.inner(x))
+
+    close(ascribe.attribute(Answering(), "epsilon_plus", x, 3).relevance, ascribe.attribute(model, "epsilon_plus", x, 3).relevance)
+
+
+def test_forwards_without_gradients_and_inputs_without_numbers_are_told():
+    model, x = network()
+
+    class Disabling(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = model
+
+        @torch.no_grad()
+        def forward(self, x):
+            return self.inner(x)
+
+    with refused("A0701", "the model computes layer 'inner.0' ("):
+        ascribe.attribute(Disabling(), "epsilon_plus", x)
+    with refused("A0703", "input 0 is on the device `meta`"):
+        ascribe.attribute(model, "epsilon_plus", x.to("meta"))
+
+
+def test_parameters_that_an_optimizer_wrote_into_behind_autograds_back():
+    model, x = network()
+    before = ascribe.attribute(model, "epsilon_plus", x, 3)
+    for parameter in model.parameters():
+        parameter.data.mul_(torch.rand_like(parameter))  # moves no version
+    found = ascribe.attribute(model, "epsilon_plus", x, 3)
+    close(found.relevance, ascribe.attribute(copy.deepcopy(model), "epsilon_plus", x, 3).relevance)
+    assert not torch.allclose(found.relevance, before.relevance)
 
 
 def test_inner_layers_and_profiles():

@@ -7,9 +7,11 @@ import html
 import operator
 import os
 import tempfile
+import warnings
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from types import FunctionType
 from typing import Any, Callable, NoReturn, Optional, Union
 
@@ -111,8 +113,14 @@ class Attached:
     def __enter__(self) -> "Attached":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+        def __exit__(self, kind: Any = None, *exception: object) -> None:
+        if kind is None and self._watch is not None and not self._watch.called:
+            warnings.warn(
+                "ascribe: nothing of the model was called in the `with`, and what it computes outside of it has no rules",
+                stacklevel=2,
+            )
         self.remove()
+
 
     def __del__(self) -> None:
         if self._watch is not None:
@@ -157,8 +165,8 @@ def attach(rules: Union[Rules, str], model: torch.nn.Module, *, sums: bool = Tru
     the input that requires a gradient, in its shape. Dimension 0 counts samples, whose relevance does not mix. No
     parameter gets a gradient.
 
-    What a model recomputes in the backward pass (torch.utils.checkpoint) is outside of the `with` then, and keeps its
-    gradient or fails: disable it, as with transformers' `model.gradient_checkpointing_disable()`.
+    In the `with`, torch.utils.checkpoint keeps what it would compute once more in the backward pass, and functions that
+    torch.compile has compiled before run as they were written (on other threads, too).
 
     Nothing of the model changes, and other threads may use it meanwhile, with other rules or none. All operators of this
     thread in the `with` count as the model's; those behind it, such as the choice of an output, are better outside.
@@ -303,9 +311,11 @@ def _inputs_of(given: Any) -> tuple[list[torch.Tensor], Optional[list[str]]]:
             ),
         )
     for number, each in enumerate(inputs):
+        name = f"'{names[number]}'" if names else number
         if not isinstance(each, torch.Tensor):
-            name = f"'{names[number]}'" if names else number
             _core.fail(WRONG_INPUT, f"input {name} is of the type {type(each).__name__}, and no tensor", "give torch.Tensors")
+        if each.is_meta:
+            _core.fail(WRONG_INPUT, f"input {name} is on the device `meta`, which has no numbers", "give torch.Tensors with numbers")
     return list(inputs), names
 
 
@@ -329,6 +339,17 @@ class Model:
         """What the model computes, as the file says it."""
         outputs = self._model.run(_inputs_of(list(inputs))[0])
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def _tensors_in(result: Any) -> list[torch.Tensor]:
+    """In order. Dataclasses are read by their fields, which PyTorch does of those only that are registered."""
+    out: list[torch.Tensor] = []
+    for leaf in _pytree.tree_leaves(result):
+        if isinstance(leaf, torch.Tensor):
+            out.append(leaf)
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            out += _tensors_in([getattr(leaf, each.name) for each in fields(leaf)])
+    return out
 
 
 @contextmanager
@@ -355,8 +376,7 @@ def _running(model: Any, names: Optional[list[str]]) -> Iterator[Any]:
         survey = Survey(model)
 
         def run(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-            result = model(**dict(zip(names, inputs))) if names else model(*inputs)
-            return [each for each in _pytree.tree_leaves(result) if isinstance(each, torch.Tensor)]
+            return _tensors_in(model(**dict(zip(names, inputs))) if names else model(*inputs))
 
         looks_up = any(isinstance(each, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for _, each in survey.modules)
         watch = Watch(survey.modules)

@@ -1,16 +1,18 @@
 """Where in a model a thread is: modules say so while they are called, and nothing of the model is changed.
 
-While something is attached, `torch.nn.Module.__call__` is ours, as PyTorch's own tracers do it. On threads without
-rules, it does what it did before.
+While something is attached, `torch.nn.Module.__call__` is ours, as PyTorch's own tracers do it, and so are two parts of
+torch.utils.checkpoint. On threads without rules, they do what they did before.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
 import torch
-from torch.utils import _pytree
+from torch.utils import _pytree, checkpoint
 
 from . import _core
 
@@ -31,7 +33,10 @@ def operators_of(module: torch.nn.Module) -> int:
 
 
 class Names(dict):
-    """The modules of a model, by their ids."""
+        """The modules of a model, by their ids, and whether one of them was called."""
+
+    called = False
+
 
     def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         super().__init__()
@@ -50,22 +55,47 @@ Call = Callable[..., Any]
 
 
 class Installed:
-    """What stands in for `torch.nn.Module.__call__`, over what stood there before, as long as somebody watches. Where
-    somebody has put theirs over it, it stays, and does nothing."""
+    """What stands in for parts of PyTorch, over what stood there before, as long as somebody watches. Where somebody has
+    put theirs over it, it stays, and does nothing."""
 
     def __init__(self) -> None:
         self.watching = 1
-        self.plain: Call = torch.nn.Module.__call__
-        plain = self.plain
+        self.replaced: list[tuple[Any, str, Any, Any]] = []
+        self.replace(torch.nn.Module, "__call__", self.call_of_module)
+        self.replace(checkpoint, "CheckpointFunction", self.checkpoint_by_function)
+        self.replace(checkpoint, "_checkpoint_without_reentrant_generator", self.checkpoint_by_hooks)
+        # Of functions that were compiled before, the parts are no operators. Other threads do without, too.
+        self.eager = None
+        if dynamo := sys.modules.get("torch._dynamo"):
+            self.eager = dynamo.set_stance("force_eager")
 
+    def replace(self, owner: Any, name: str, stand_in: Callable[[Any], Any]) -> None:
+        plain = getattr(owner, name)
+        ours = stand_in(plain)
+        self.replaced.append((owner, name, plain, ours))
+        setattr(owner, name, ours)
+
+    def remove(self) -> None:
+        for owner, name, plain, ours in self.replaced:
+            if getattr(owner, name) is ours:
+                setattr(owner, name, plain)
+        if self.eager is not None:
+            self.eager.__exit__(None, None, None)
+
+    def idle(self) -> bool:
+        """Whether this thread has no rules."""
+        return not on_thread.names or not self.watching
+
+    def call_of_module(self, plain: Call) -> Call:
         def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
             names = on_thread.names
             if not names or not self.watching:
                 return plain(module, *args, **kwargs)
             for each in reversed(names):
                 entry = each.get(id(module))
-                if entry is None:
+                                if entry is None:
                     continue
+                each.called = True
                 own = entry[3]
                 if own.enter():
                     try:
@@ -81,12 +111,26 @@ class Installed:
                            "call the model from before torch.compile(model)")
             return plain(module, *args, **kwargs)
 
-        self.call = call
-        torch.nn.Module.__call__ = call  # type: ignore[method-assign]
+        return call
 
-    def remove(self) -> None:
-        if torch.nn.Module.__call__ is self.call:
-            torch.nn.Module.__call__ = self.plain  # type: ignore[method-assign]
+    # What torch.utils.checkpoint would compute once more in the backward pass would have no rules there: it is kept.
+
+    def checkpoint_by_function(self, plain: Any) -> type:
+        class Kept(plain):  # type: ignore[misc]
+            @classmethod
+            def apply(cls, function: Call, preserve: bool, *args: Any) -> Any:
+                return plain.apply(function, preserve, *args) if self.idle() else function(*args)
+
+        return Kept
+
+    def checkpoint_by_hooks(self, plain: Call) -> Call:
+        def steps(*args: Any, **kwargs: Any) -> Iterator[None]:
+            if self.idle():
+                yield from plain(*args, **kwargs)
+            else:
+                yield
+
+        return steps
 
 
 installed: Optional[Installed] = None
@@ -166,6 +210,10 @@ class Watch:
                 installed.watching += 1
         # What another thread ended is empty.
         on_thread.names = (*(each for each in on_thread.names if each), self._names)
+
+        @property
+    def called(self) -> bool:
+        return self._names.called
 
     def end(self) -> None:
         global installed
