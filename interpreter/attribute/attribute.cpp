@@ -230,11 +230,6 @@ std::vector<std::string> names_of(const std::vector<std::string>& layers, const 
 }
 
 Error no_dependence(std::size_t inputs, const Attachment::State& attachment) {
-  if (auto& layer = attachment.without_gradients(); !layer.empty())
-    return Error({.code = Code::wrong_model,
-                  .message = filled("no relevance reaches the input: the model computes {} where it disables gradients",
-                                    layer),
-                  .help = "take `torch.no_grad()` out of its forward"});
   auto report = attachment.report();
   auto stopped = std::find_if(report.begin(), report.end(), [](auto& row) { return row.rule == "stop"; });
   if (stopped != report.end())
@@ -243,6 +238,11 @@ Error no_dependence(std::size_t inputs, const Attachment::State& attachment) {
          .message = filled("no relevance reaches the input: stops such as that of layer '{}' ({}) cut every path",
                            stopped->name, stopped->kind),
          .help = "give it a rule instead of `stop`"});
+  if (auto& layer = attachment.without_gradients(); !layer.empty())
+    return Error({.code = Code::wrong_model,
+                  .message = filled("no relevance reaches the input: the model computes {} where it disables gradients",
+                                    layer),
+                  .help = "take `torch.no_grad()` out of its forward"});
   return Error({.code = Code::wrong_model,
                 .message = filled("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
                 .help = "let the model compute with its input"});

@@ -93,6 +93,29 @@ TEST_CASE("a host may write into its parameters behind autograd's back, as optim
   CHECK(difference(after, before) > 1e-3);
 }
 
+TEST_CASE("a model that disables gradients around a layer is told so, and one that computes a constant there works") {
+  auto weight = random({4, 3}), x = random({1, 3});
+  auto explain = [&](auto run) {
+    return attribute(host_model({.run = run, .tensors = {{"weight", weight}}}), Pack::standard().composite("epsilon_plus"),
+                     x);
+  };
+  auto hidden = [&](const std::vector<at::Tensor>& inputs) {
+    at::NoGradGuard no_grad;
+    return std::vector{at::linear(inputs.at(0), weight)};
+  };
+  CHECK(failure([&] { explain(hidden); }) ==
+        "A0701 no relevance reaches the input: the model computes a layer (linear) where it disables gradients");
+  auto beside = [&](const std::vector<at::Tensor>& inputs) {
+    at::Tensor mean;
+    {
+      at::NoGradGuard no_grad;
+      mean = at::mean(inputs.at(0));
+    }
+    return std::vector{at::linear(inputs.at(0), weight) / (1 + mean * mean)};
+  };
+  CHECK(explain(beside).relevance.defined());
+}
+
 struct Translated : std::exception {
   explicit Translated(Code code) : code(code) {}
   Code code;

@@ -113,14 +113,13 @@ class Attached:
     def __enter__(self) -> "Attached":
         return self
 
-        def __exit__(self, kind: Any = None, *exception: object) -> None:
+    def __exit__(self, kind: Any = None, *exception: object) -> None:
         if kind is None and self._watch is not None and not self._watch.called:
             warnings.warn(
                 "ascribe: nothing of the model was called in the `with`, and what it computes outside of it has no rules",
                 stacklevel=2,
             )
         self.remove()
-
 
     def __del__(self) -> None:
         if self._watch is not None:

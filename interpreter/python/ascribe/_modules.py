@@ -33,10 +33,9 @@ def operators_of(module: torch.nn.Module) -> int:
 
 
 class Names(dict):
-        """The modules of a model, by their ids, and whether one of them was called."""
+    """The modules of a model, by their ids, and whether one of them was called."""
 
     called = False
-
 
     def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         super().__init__()
@@ -93,7 +92,7 @@ class Installed:
                 return plain(module, *args, **kwargs)
             for each in reversed(names):
                 entry = each.get(id(module))
-                                if entry is None:
+                if entry is None:
                     continue
                 each.called = True
                 own = entry[3]
@@ -211,7 +210,7 @@ class Watch:
         # What another thread ended is empty.
         on_thread.names = (*(each for each in on_thread.names if each), self._names)
 
-        @property
+    @property
     def called(self) -> bool:
         return self._names.called
 
