@@ -60,7 +60,7 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
   } calling(calls_);
   try {
     if (supervisor) supervisor->before_operator(server_.ledger.last());
-        // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
+    // Inside a backward pass, autograd's own `add` and `sum` are nobody's layer.
     if (torch::autograd::get_current_graph_task_id() != -1) return op.callBoxed(stack);
     if (!at::GradMode::is_enabled()) {
       note_without_gradients(op, stack);
@@ -102,12 +102,12 @@ void Attachment::State::note_without_gradients(const c10::OperatorHandle& op, co
   if (patterns.empty() || patterns.front().kind.empty()) return;
   bool depends = false;
   for (auto& argument : libtorch::arguments_of(op, stack))
-    libtorch::for_each_tensor(
-        argument, [&](const at::Tensor& each) { depends = depends || server_.passes.of(each) != nullptr; });
+    libtorch::for_each_tensor(argument,
+                              [&](const at::Tensor& each) { depends = depends || server_.passes.of(each) != nullptr; });
   if (!depends) return;
   auto& module = libtorch::current_module();
-  without_gradients_ = module.empty() ? filled("a layer ({})", patterns.front().kind)
-                                      : shown_layer(module, patterns.front().kind);
+  without_gradients_ =
+      module.empty() ? filled("a layer ({})", patterns.front().kind) : shown_layer(module, patterns.front().kind);
 }
 
 std::string Attachment::State::serving() const {
@@ -123,7 +123,13 @@ OperatorCall Attachment::State::describe(const c10::OperatorHandle& op, const st
     pass = ForwardPasses::join(pass, found);
     return libtorch::is_leaf_or_view_of_one(tensor) ? Dependence::leaf : Dependence::input;
   };
-  return {op, arguments, dependence, *names_, libtorch::current_module(), server_.recorder.watch().has_input};
+  return {op,
+          arguments,
+          layering::find_patterns(op.operator_name().name, op.operator_name().overload_name),
+          dependence,
+          *names_,
+          libtorch::current_module(),
+          server_.recorder.watch().has_input};
 }
 
 void Attachment::State::follow_samples(const c10::OperatorHandle& op, c10::DispatchKeySet keys,
@@ -144,7 +150,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   Pass pass;
   auto call = describe(op, arguments, pass);
   // What is no operator of layers (the marks of modules in TorchScript) comes between nothing.
-  bool known = !layering::find_patterns(op.operator_name().name, op.operator_name().overload_name).empty();
+  bool known = !call.patterns.empty();
   auto product = known ? std::exchange(product_, std::nullopt) : std::nullopt;
   std::optional<layering::Call> found;
   if (product && (found = layering::with_product(call, product->call, product->output))) {

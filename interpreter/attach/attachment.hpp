@@ -42,7 +42,7 @@ class Attachment::State : public libtorch::Interceptor {
   std::vector<std::pair<std::size_t, torch::autograd::Edge>> embeddings() const;
   /// The number among the report's rows of the layer that made a tensor; empty: none of them did.
   std::optional<std::size_t> row_of(const at::Tensor& tensor) const;
-    /// The first layer that was computed of an input where the model disables gradients: "layer '0' (linear)"; or empty.
+  /// The first layer that was computed of an input where the model disables gradients: "layer '0' (linear)"; or empty.
   const std::string& without_gradients() const { return without_gradients_; }
   /// Above zero: nothing is intercepted, and what was recorded answers with gradients.
   const std::shared_ptr<std::atomic<int>>& inactive() const { return inactive_; }
@@ -70,7 +70,7 @@ class Attachment::State : public libtorch::Interceptor {
   /// Notes a product that a bias may follow.
   void note_product(const layering::Call& call, const Pass& pass, attaching::LayerServer::Served served,
                     const at::Tensor& output);
-    /// Gradients are disabled: whether relevance would have gone through the operator is noted.
+  /// Gradients are disabled: whether relevance would have gone through the operator is noted.
   void note_without_gradients(const c10::OperatorHandle& op, const torch::jit::Stack& stack);
   layering::OperatorCall describe(const c10::OperatorHandle& op, const std::vector<c10::IValue>& arguments, Pass& pass);
 

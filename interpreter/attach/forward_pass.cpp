@@ -32,18 +32,24 @@ std::shared_ptr<ForwardPass> ForwardPasses::join(std::shared_ptr<ForwardPass> a,
   return a;
 }
 
+ForwardPass* ForwardPasses::pass_of(torch::autograd::Node* node) const {
+  auto* own = RuleNode::of(node);
+  return own && own->pass()->attachment == attachment_ ? own->pass().get() : nullptr;
+}
+
 // From the tensor back through autograd's graph, until `visit` says that it is enough. The walk ends at nodes of ours,
 // which come with their pass, so that it is short wherever rules are at work.
 template <typename Visit>
 void ForwardPasses::walk(const at::Tensor& tensor, const Visit& visit) const {
-  if (!tensor.grad_fn()) return;
-  std::vector<torch::autograd::Node*> open{tensor.grad_fn().get()};
+  auto* last = tensor.grad_fn().get();
+  if (!last) return;
+  if (auto* pass = pass_of(last)) return void(visit(last, pass));  // mostly
+  std::vector<torch::autograd::Node*> open{last};
   std::unordered_set<torch::autograd::Node*> seen(open.begin(), open.end());
   while (!open.empty()) {
     auto* node = open.back();
     open.pop_back();
-    auto* own = RuleNode::of(node);
-    auto* pass = own && own->pass()->attachment == attachment_ ? own->pass().get() : nullptr;
+    auto* pass = pass_of(node);
     if (!visit(node, pass)) return;
     if (pass) continue;
     for (auto& edge : node->next_edges())

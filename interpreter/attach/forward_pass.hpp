@@ -43,6 +43,8 @@ class ForwardPasses {
   static std::shared_ptr<ForwardPass> join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b);
 
  private:
+  /// Of a node of this attachment's; else null.
+  ForwardPass* pass_of(torch::autograd::Node* node) const;
   template <typename Visit>
   void walk(const at::Tensor& tensor, const Visit& visit) const;
 

@@ -76,6 +76,7 @@ at::Tensor HookedImpl::run(const at::Tensor& x) {
   call.report = std::make_shared<LayerReport>();
   call.report->name = name_;
   call.report->kind = "module";
+  call.report_mutex = std::make_shared<std::mutex>();
   call.owner = std::make_shared<const Rule>(rule_);
   call.inactive = inactive_;
   call.gets_relevance = {true};

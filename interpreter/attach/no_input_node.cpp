@@ -25,7 +25,7 @@ bool leave_no_input_node(const layering::OperatorCall& call, torch::jit::Stack& 
                          const std::shared_ptr<std::atomic<bool>>& has_input,
                          const std::shared_ptr<Supervisor>& supervisor) {
   if (*has_input) return false;
-  auto patterns = layering::find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
+  auto& patterns = call.patterns;
   if (patterns.empty() || patterns.front().parameters.empty()) return false;
   auto* kind = layering::kind_of(patterns.front(), call.arguments);
   auto& weight = call.arguments[patterns.front().parameters.front().first];

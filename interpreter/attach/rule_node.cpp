@@ -58,7 +58,7 @@ bool is_refuse(const language::BoundEntry& entry) { return leads_to(entry, langu
 bool is_stop(const language::BoundEntry& entry) { return leads_to(entry, language::Engine::stop); }
 
 void describe_entry(LayerReport& report, const language::BoundEntry* entry) {
-  report.entry = entry ? language::describe(entry->place) : "";
+  report.entry = entry ? entry->shown_place : "";
   auto* rule = entry ? std::get_if<language::BoundRule>(&entry->target) : nullptr;
   report.rule = !entry             ? "gradient"
                 : rule             ? rule->description

@@ -24,7 +24,7 @@ using libtorch::KeptTensor;
 struct LayerCall {
   std::shared_ptr<LayerReport> report;
   /// Held while the report is written or read.
-  std::shared_ptr<std::mutex> report_mutex = std::make_shared<std::mutex>();
+  std::shared_ptr<std::mutex> report_mutex;
   std::shared_ptr<const void> owner;          ///< keeps the rule alive
   const language::BoundRule* rule = nullptr;  ///< null: settled when the forward pass is over, from `choices`
   language::Place place{};                    ///< of the entry

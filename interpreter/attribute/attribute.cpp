@@ -239,10 +239,10 @@ Error no_dependence(std::size_t inputs, const Attachment::State& attachment) {
                            stopped->name, stopped->kind),
          .help = "give it a rule instead of `stop`"});
   if (auto& layer = attachment.without_gradients(); !layer.empty())
-    return Error({.code = Code::wrong_model,
-                  .message = filled("no relevance reaches the input: the model computes {} where it disables gradients",
-                                    layer),
-                  .help = "take `torch.no_grad()` out of its forward"});
+    return Error(
+        {.code = Code::wrong_model,
+         .message = filled("no relevance reaches the input: the model computes {} where it disables gradients", layer),
+         .help = "take `torch.no_grad()` out of its forward"});
   return Error({.code = Code::wrong_model,
                 .message = filled("the model's output does not depend on its input{}", inputs == 1 ? "" : "s"),
                 .help = "let the model compute with its input"});

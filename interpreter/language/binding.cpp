@@ -174,13 +174,13 @@ void flatten(const Target& target, std::span<const Value> values, const std::vec
              const Place& place, std::vector<BoundEntry>& out, Budget& budget) {
   auto arguments_of = [&](auto& callee) { return evaluate_arguments(target, callee, values, place.source, budget); };
   auto add = overloaded{[&](Engine engine) {
-                          out.push_back({conditions, engine, place});
+                          out.push_back({conditions, engine, place, describe(place)});
                         },
                         [&](const std::shared_ptr<const Rule>& rule) {
                           auto arguments = arguments_of(*rule);
                           auto bound = in_call(place.source, target,
                                                [&] { return bind_values(rule, std::move(arguments), budget); });
-                          out.push_back({conditions, std::move(bound), place});
+                          out.push_back({conditions, std::move(bound), place, describe(place)});
                         },
                         [&](const std::shared_ptr<const Composite>& composite) {
                           flatten(composite, arguments_of(*composite), conditions, out, budget);
@@ -305,7 +305,8 @@ BoundComposite bind(const Target& target) {
 BoundComposite for_linear_layers(BoundRule rule) {
   BoundComposite out{rule.description, {}};
   auto place = rule.rule->place;
-  out.entries.push_back({{{Entry::Count::all, 1, {{"linear", {}}, {"convolution", {}}}}}, std::move(rule), place});
+  out.entries.push_back(
+      {{{Entry::Count::all, 1, {{"linear", {}}, {"convolution", {}}}}}, std::move(rule), place, describe(place)});
   return out;
 }
 

@@ -35,7 +35,8 @@ struct BoundEntry {
   };
   std::vector<Condition> conditions;  ///< outermost first
   std::variant<BoundRule, Engine> target;
-  Place place;  ///< of the innermost entry
+  Place place;              ///< of the innermost entry
+  std::string shown_place;  ///< the same for people: each call of a layer tells it
 };
 
 struct BoundComposite {

@@ -219,7 +219,7 @@ const language::Kind* kind_of(const Pattern& pattern, const std::vector<c10::IVa
 }
 
 std::optional<Recognized> recognize(const OperatorCall& call) {
-  auto patterns = find_patterns(call.op.operator_name().name, call.op.operator_name().overload_name);
+  auto& patterns = call.patterns;
   if (patterns.empty()) return {};
   auto depends = dependences(call);
   auto found = std::find_if(patterns.begin(), patterns.end(),

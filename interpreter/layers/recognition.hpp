@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ enum class Dependence {
 struct OperatorCall {
   const c10::OperatorHandle& op;
   const std::vector<c10::IValue>& arguments;
+  std::span<const Pattern> patterns;  ///< what find_patterns() has for the operator
   std::function<Dependence(const at::Tensor&)> dependence;
   const libtorch::ParameterNames& names;
   std::string module;  ///< that the running model says it is in; empty: the parameters tell

@@ -8,6 +8,18 @@
 
 namespace ascribe::libtorch {
 
+namespace {
+
+// A dense tensor that is nothing but memory: of its copies without history, LibTorch need not be asked through the
+// dispatcher, which takes a microsecond for each.
+bool is_plain(const at::Tensor& tensor) {
+  static const auto plain = c10::DispatchKeySet({c10::DispatchKey::CPU, c10::DispatchKey::CUDA}) |
+                            c10::autograd_dispatch_keyset_with_ADInplaceOrView | c10::autocast_dispatch_keyset;
+  return (tensor.key_set() | plain) == plain && tensor.has_storage();
+}
+
+}  // namespace
+
 KeptTensor KeptTensor::copy(const at::Tensor& tensor) {
   KeptTensor out;
   at::NoGradGuard no_grad;
@@ -16,13 +28,15 @@ KeptTensor KeptTensor::copy(const at::Tensor& tensor) {
 }
 
 KeptTensor KeptTensor::result(const at::Tensor& tensor) {
+  if (!is_plain(tensor)) return copy(tensor);
+  // As at::_lazy_clone does it. A storage with a deleter of its own (memory of somebody else's) has no such clone.
+  auto storage = c10::impl::cow::lazy_clone_storage(*tensor.storage().unsafeGetStorageImpl());
+  if (!storage) return copy(tensor);
+  auto clone = tensor.unsafeGetTensorImpl()->shallow_copy_and_detach(c10::VariableVersion(0),
+                                                                     /*allow_tensor_metadata_change=*/true);
+  clone->set_storage_keep_dtype(c10::Storage(std::move(storage)));
   KeptTensor out;
-  at::NoGradGuard no_grad;
-  auto plain = tensor.detach();
-  // A storage with a deleter of its own (memory of somebody else's) cannot be cloned lazily.
-  auto& storage = *plain.storage().unsafeGetStorageImpl();
-  bool lazy = c10::impl::cow::has_simple_data_ptr(storage) || c10::impl::cow::is_cow_data_ptr(storage.data_ptr());
-  out.tensor_ = lazy ? at::_lazy_clone(plain) : plain.clone();
+  out.tensor_ = at::Tensor(std::move(clone));
   return out;
 }
 
@@ -36,7 +50,10 @@ KeptTensor KeptTensor::shape(const at::Tensor& tensor) {
 KeptTensor KeptTensor::reference(const at::Tensor& tensor) {
   KeptTensor out;
   if (!tensor.defined()) return out;
-  out.tensor_ = tensor.detach();  // shares the version counter
+  // Shares the version counter.
+  out.tensor_ = is_plain(tensor) ? at::Tensor(tensor.unsafeGetTensorImpl()->shallow_copy_and_detach(
+                                       tensor.unsafeGetTensorImpl()->version_counter(), false))
+                                 : tensor.detach();
   if (!tensor.is_inference()) out.version_ = static_cast<std::int64_t>(tensor._version());
   return out;
 }

@@ -4,7 +4,7 @@ namespace ascribe::libtorch {
 
 void ParameterNames::add(const std::string& name, const at::Tensor& parameter) {
   if (!parameter.defined() || !parameter.has_storage()) return;
-  by_place.emplace(std::pair(parameter.storage().unsafeGetStorageImpl(), parameter.storage_offset()), name);
+  by_place.emplace(Place{parameter.storage().unsafeGetStorageImpl(), parameter.storage_offset()}, name);
   names.insert(name);
   parameters.insert(parameter.unsafeGetTensorImpl());
   held.push_back(parameter);
@@ -12,7 +12,7 @@ void ParameterNames::add(const std::string& name, const at::Tensor& parameter) {
 
 const std::string* ParameterNames::find(const at::Tensor& tensor) const {
   if (!tensor.has_storage()) return nullptr;
-  auto found = by_place.find({tensor.storage().unsafeGetStorageImpl(), tensor.storage_offset()});
+  auto found = by_place.find(Place{tensor.storage().unsafeGetStorageImpl(), tensor.storage_offset()});
   return found == by_place.end() ? nullptr : &found->second;
 }
 

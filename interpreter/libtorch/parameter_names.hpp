@@ -3,8 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <map>
+#include <functional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -14,7 +15,17 @@ namespace ascribe::libtorch {
 /// The names of a model's modules, by the parameters and buffers that they hold.
 struct ParameterNames {
   /// `features.0.weight` for a parameter, by its place in memory: a transposed weight is found, too.
-  std::map<std::pair<const c10::StorageImpl*, std::int64_t>, std::string> by_place;
+  struct Place {
+    const c10::StorageImpl* memory;
+    std::int64_t offset;
+    bool operator==(const Place&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Place& place) const {
+      return std::hash<const void*>()(place.memory) ^ std::hash<std::int64_t>()(place.offset);
+    }
+  };
+  std::unordered_map<Place, std::string, Hash> by_place;
   std::unordered_set<std::string> names;
   std::unordered_set<const c10::TensorImpl*> parameters;
   std::vector<at::Tensor> held;  ///< kept alive: an address of the past would be mistaken for a parameter

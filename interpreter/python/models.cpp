@@ -8,14 +8,12 @@
 
 #include "ascribe/attribute.hpp"
 #include "ascribe/host_model.hpp"
-#include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/python/bindings.hpp"
 #include "interpreter/python/errors.hpp"
 
 namespace ascribe::python {
 namespace {
 
-using Tensors = std::vector<at::Tensor>;
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 using WithoutLock = py::call_guard<py::gil_scoped_release>;
 
@@ -33,39 +31,9 @@ py::list as_rows(const Report& report) {
   return out;
 }
 
-// A function of Python's from tensors to tensors.
-auto callback(py::object function) {
-  return [held = hold(std::move(function))](const Tensors& inputs) {
-    py::gil_scoped_acquire lock;
-    try {
-      return py::cast<Tensors>((*held)(inputs));
-    } catch (py::error_already_set& thrown) {
-      throw_from_callback(thrown);
-    }
-  };
-}
-
 // One pause of an attachment, which Python ends.
 struct Pausing {
   std::optional<Inactive> pause;
-};
-
-// A module of a model. Where it is entered, those that are not left yet are kept for this thread.
-struct Module {
-  HostModule module;
-
-  bool enter() const {
-    entered().push_back(enter_module(module.path));
-    return wants_module(module);
-  }
-  static void leave() {
-    enter_module(std::move(entered().back()));
-    entered().pop_back();
-  }
-  static std::vector<std::string>& entered() {
-    thread_local std::vector<std::string> before;
-    return before;
-  }
 };
 
 Attachment attach_to(const Composite& rules, NamedTensors tensors, bool sums) {
@@ -150,6 +118,17 @@ void bind_targets(py::module_& module) {
 
 }  // namespace
 
+TensorFunction callback(py::object function) {
+  return [held = hold(std::move(function))](const Tensors& inputs) {
+    py::gil_scoped_acquire lock;
+    try {
+      return py::cast<Tensors>((*held)(inputs));
+    } catch (py::error_already_set& thrown) {
+      throw_from_callback(thrown);
+    }
+  };
+}
+
 void bind_models(py::module_& module) {
   bind_targets(module);
   py::class_<Pausing>(module, "Pausing").def("end", [](Pausing& pausing) { pausing.pause.reset(); });
@@ -162,25 +141,6 @@ void bind_models(py::module_& module) {
         return out;
       });
   module.def("attach", &attach_to, WithoutLock());
-
-  py::class_<Module>(module, "Module")
-      .def(py::init([](std::string path, std::string class_name, std::size_t operators) {
-        return Module{{std::move(path), std::move(class_name), operators}};
-      }))
-      .def("enter", &Module::enter)
-      .def("leave", [](const Module&) { Module::leave(); })
-      .def("call", [](const Module& called, const Tensors& inputs, const NamedTensors& parameters, py::object run) {
-        auto function = callback(std::move(run));
-        return guarded([&] { return call_module(called.module, inputs, parameters, function); });
-      });
-  // What a module that was taken as a whole has written into its input, which others read.
-  module.def(
-      "write",
-      [](const at::Tensor& written, const at::Tensor& result) {
-        libtorch::Pause pause;
-        (void)written.copy_(result);
-      },
-      WithoutLock());
 
   py::class_<Model>(module, "Model")
       .def_static("load", &Model::load, WithoutLock())

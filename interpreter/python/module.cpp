@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
   ascribe::python::bind_rules(module);
   ascribe::python::bind_notebook(module);
   ascribe::python::bind_models(module);
+  ascribe::python::bind_modules(module);
   ascribe::python::bind_pictures(module);
   ascribe::python::bind_commands(module);
 }

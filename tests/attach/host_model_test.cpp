@@ -96,8 +96,8 @@ TEST_CASE("a host may write into its parameters behind autograd's back, as optim
 TEST_CASE("a model that disables gradients around a layer is told so, and one that computes a constant there works") {
   auto weight = random({4, 3}), x = random({1, 3});
   auto explain = [&](auto run) {
-    return attribute(host_model({.run = run, .tensors = {{"weight", weight}}}), Pack::standard().composite("epsilon_plus"),
-                     x);
+    return attribute(host_model({.run = run, .tensors = {{"weight", weight}}}),
+                     Pack::standard().composite("epsilon_plus"), x);
   };
   auto hidden = [&](const std::vector<at::Tensor>& inputs) {
     at::NoGradGuard no_grad;

@@ -20,35 +20,11 @@ from . import _core
 SEVERAL_OPERATORS = ("Softsign", "Tanhshrink", "LocalResponseNorm")
 
 
-class Entry(NamedTuple):
-    module: torch.nn.Module  # kept, so that nothing else gets its id
-    path: str
-    class_name: str
-    own: Any  # C++'s
-
-
 def operators_of(module: torch.nn.Module) -> int:
     own = type(module)
     return 1 if own.__module__.startswith("torch.nn.") and own.__name__ not in SEVERAL_OPERATORS else 2
 
 
-class Names(dict):
-    """The modules of a model, by their ids, and whether one of them was called."""
-
-    called = False
-
-    def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
-        super().__init__()
-        for path, module in modules:
-            name = type(module).__name__
-            self[id(module)] = Entry(module, path, name, _core.Module(path, name, operators_of(module)))
-
-
-class OnThread(threading.local):
-    names: tuple[Names, ...] = ()
-
-
-on_thread = OnThread()
 lock = threading.Lock()
 Call = Callable[..., Any]
 
@@ -60,7 +36,9 @@ class Installed:
     def __init__(self) -> None:
         self.watching = 1
         self.replaced: list[tuple[Any, str, Any, Any]] = []
-        self.replace(torch.nn.Module, "__call__", self.call_of_module)
+        self.of_modules = self.replace(
+            torch.nn.Module, "__call__", lambda plain: _core.stand_in(plain, call_whole, refuse_compiled)
+        )
         self.replace(checkpoint, "CheckpointFunction", self.checkpoint_by_function)
         self.replace(checkpoint, "_checkpoint_without_reentrant_generator", self.checkpoint_by_hooks)
         # Of functions that were compiled before, the parts are no operators. Other threads do without, too.
@@ -68,49 +46,24 @@ class Installed:
         if dynamo := sys.modules.get("torch._dynamo"):
             self.eager = dynamo.set_stance("force_eager")
 
-    def replace(self, owner: Any, name: str, stand_in: Callable[[Any], Any]) -> None:
+    def replace(self, owner: Any, name: str, stand_in: Callable[[Any], Any]) -> Any:
         plain = getattr(owner, name)
         ours = stand_in(plain)
         self.replaced.append((owner, name, plain, ours))
         setattr(owner, name, ours)
+        return ours
 
     def remove(self) -> None:
+        _core.retire(self.of_modules)
         for owner, name, plain, ours in self.replaced:
             if getattr(owner, name) is ours:
                 setattr(owner, name, plain)
         if self.eager is not None:
             self.eager.__exit__(None, None, None)
 
-    def idle(self) -> bool:
-        """Whether this thread has no rules."""
-        return not on_thread.names or not self.watching
-
-    def call_of_module(self, plain: Call) -> Call:
-        def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
-            names = on_thread.names
-            if not names or not self.watching:
-                return plain(module, *args, **kwargs)
-            for each in reversed(names):
-                entry = each.get(id(module))
-                if entry is None:
-                    continue
-                each.called = True
-                own = entry[3]
-                if own.enter():
-                    try:
-                        return call_whole(entry, plain, args, kwargs)
-                    finally:
-                        own.leave()
-                try:
-                    return plain(module, *args, **kwargs)
-                finally:
-                    own.leave()
-            if type(module).__name__ == "OptimizedModule":
-                _core.fail(701, "a compiled model is called where rules are attached: its layers are no operators any more",
-                           "call the model from before torch.compile(model)")
-            return plain(module, *args, **kwargs)
-
-        return call
+    def works(self) -> bool:
+        """Whether this thread has rules."""
+        return self.watching > 0 and _core.watches()
 
     # What torch.utils.checkpoint would compute once more in the backward pass would have no rules there: it is kept.
 
@@ -118,16 +71,16 @@ class Installed:
         class Kept(plain):  # type: ignore[misc]
             @classmethod
             def apply(cls, function: Call, preserve: bool, *args: Any) -> Any:
-                return plain.apply(function, preserve, *args) if self.idle() else function(*args)
+                return function(*args) if self.works() else plain.apply(function, preserve, *args)
 
         return Kept
 
     def checkpoint_by_hooks(self, plain: Call) -> Call:
         def steps(*args: Any, **kwargs: Any) -> Iterator[None]:
-            if self.idle():
-                yield from plain(*args, **kwargs)
-            else:
+            if self.works():
                 yield
+            else:
+                yield from plain(*args, **kwargs)
 
         return steps
 
@@ -145,9 +98,14 @@ class Fixed(NamedTuple):
     value: Any
 
 
-def call_whole(entry: Entry, plain: Call, args: tuple, kwargs: dict) -> Any:
+def refuse_compiled() -> None:
+    _core.fail(701, "a compiled model is called where rules are attached: its layers are no operators any more",
+               "call the model from before torch.compile(model)")
+
+
+def call_whole(module: torch.nn.Module, own: _core.Module, plain: Call, args: tuple, kwargs: dict) -> Any:
     """A module as one layer."""
-    module, path, class_name, own = entry
+    path, class_name = own.path, own.class_name
     leaves, structure = _pytree.tree_flatten((args, kwargs))
     inputs: list[torch.Tensor] = []
     places: dict[int, Slot] = {}
@@ -200,18 +158,18 @@ class Watch:
 
     def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         global installed
-        self._names = Names(modules)
+        self._names = _core.Names([(each, path, type(each).__name__, operators_of(each)) for path, each in modules])
         self._ended = False
         with lock:
             if installed is None:
                 installed = Installed()
             else:
                 installed.watching += 1
-        # What another thread ended is empty.
-        on_thread.names = (*(each for each in on_thread.names if each), self._names)
+        self._names.watch()
 
     @property
     def called(self) -> bool:
+        """Whether a module of the model was called."""
         return self._names.called
 
     def end(self) -> None:
@@ -219,8 +177,7 @@ class Watch:
         if self._ended:
             return
         self._ended = True
-        on_thread.names = tuple(each for each in on_thread.names if each is not self._names)
-        self._names.clear()  # whatever thread ends it
+        self._names.unwatch()  # whatever thread ends it
         with lock:
             assert installed is not None
             installed.watching -= 1
