@@ -19,6 +19,12 @@ using libtorch::output_of;
 
 namespace {
 
+// Of its own output, relu gives that output, and has the same gradient.
+bool is_relu(const layering::Operation& operation) {
+  return operation.steps.size() == 1 &&
+         libtorch::functional_name(operation.steps.front().op.operator_name().name) == "relu";
+}
+
 // Where a rule that `last` may choose replaces the layer's output.
 void refuse_forward(const LayerCall& call) {
   for (auto& choice : call.choices)
@@ -69,6 +75,9 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
   // What `last` will choose is not known yet: then everything is kept that any rule needs.
   if (!call.rule) refuse_forward(call);
   bool only_shapes = watch_.only_relevance && call.rule && !call.batch_norm && !call.execution->needs_inputs();
+  // What is kept is for the layer's own gradient, and the numbers that it writes over need no copy for that.
+  bool by_output =
+      found.in_place && is_relu(*found.operation) && call.rule && !call.batch_norm && !call.execution->needs_inputs();
   torch::autograd::edge_list edges;
   for (std::size_t i = 0; i < found.inputs.size(); ++i) {
     if (folded) {
@@ -79,7 +88,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
     auto& x = found.inputs[i];
     // The model's own input is shared with the caller, perhaps with other threads: no lazy clone may touch it, be it a
     // leaf or the result of what ran before.
-    call.inputs.push_back(only_shapes                                      ? KeptTensor::shape(x)
+    call.inputs.push_back(only_shapes || by_output                         ? KeptTensor::shape(x)
                           : x.requires_grad() && is_leaf_or_view_of_one(x) ? KeptTensor::reference(x)
                           : passes_.made_here(x)                           ? KeptTensor::result(x)
                                                                            : KeptTensor::copy(x));
@@ -92,6 +101,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
 
   if (watch_.profile) call.report->cost.emplace();
   auto output = measured(row, run);
+  if (by_output && !only_shapes) call.inputs = {KeptTensor::result(output)};
   layer.samples = call.samples = samples_.of_layer(found.inputs, output);
   try {
     if (call.rule) call.execution->check_fit(layer, output.sizes());

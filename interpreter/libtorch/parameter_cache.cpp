@@ -1,6 +1,7 @@
 #include "interpreter/libtorch/parameter_cache.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -13,6 +14,23 @@ namespace ascribe::libtorch {
 namespace {
 
 std::uint64_t number_of(const void* address) { return reinterpret_cast<std::uintptr_t>(address); }
+
+// Of large ones, that of the hashes of their pieces, which several threads make.
+std::array<std::uint64_t, 2> hash_of(const void* data, std::size_t bytes) {
+  constexpr std::size_t piece = 1 << 20;
+  auto* first = static_cast<const char*>(data);
+  auto hash = [](const void* from, std::size_t size) {
+    auto found = XXH3_128bits(from, size);
+    return std::array<std::uint64_t, 2>{found.low64, found.high64};
+  };
+  if (bytes <= piece) return hash(data, bytes);
+  std::vector<std::array<std::uint64_t, 2>> pieces((bytes + piece - 1) / piece);
+  at::parallel_for(0, static_cast<std::int64_t>(pieces.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      pieces[i] = hash(first + i * piece, std::min(piece, bytes - i * piece));
+  });
+  return hash(pieces.data(), pieces.size() * sizeof(pieces.front()));
+}
 
 // Nothing where its numbers cannot be read at once.
 std::optional<Content> content_of(const at::Tensor& tensor, Written written) {
@@ -27,8 +45,7 @@ std::optional<Content> content_of(const at::Tensor& tensor, Written written) {
     return out;
   }
   if (!tensor.device().is_cpu() || !tensor.is_non_overlapping_and_dense()) return {};
-  auto hash = XXH3_128bits(tensor.const_data_ptr(), tensor.nbytes());
-  out.identity = {hash.low64, hash.high64};
+  out.identity = hash_of(tensor.const_data_ptr(), tensor.nbytes());
   out.offset = 0;
   return out;
 }

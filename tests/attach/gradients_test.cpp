@@ -154,6 +154,26 @@ TEST_CASE("while an attachment is inactive, nothing is intercepted and recorded 
   CHECK(same_bits(relevance(), before));
 }
 
+TEST_CASE("relu in place copies nothing for rules that need none of its numbers, and has its gradient back") {
+  torch::nn::Linear first(3, 4), second(4, 2);
+  first->to(at::kDouble), second->to(at::kDouble);
+  auto x = at::randn({5, 3}, at::kDouble).requires_grad_();
+  auto rules = Pack::parse("composite c { linear => std.zplus  activation => std.pass }").composite("c");
+  torch::nn::Sequential net(first, second);
+  auto attached = attach(rules, *net);
+  auto hidden = first(x);
+  auto* memory = hidden.const_data_ptr();
+  hidden.relu_();
+  CHECK(hidden.const_data_ptr() == memory);
+  auto y = second(hidden);
+  hidden.add_(1);  // what relu has kept stays
+  attached.remove();
+  auto pause = attached.inactive();
+  auto found = torch::autograd::grad({y}, {x}, {at::ones_like(y)}).front();
+  auto plain = second(first(x).relu());
+  CHECK(difference(found, torch::autograd::grad({plain}, {x}, {at::ones_like(y)}).front()) <= exact);
+}
+
 TEST_CASE("a replaced output has its own gradient while an attachment is inactive") {
   Small model;
   auto x = small_input();

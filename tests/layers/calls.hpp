@@ -36,8 +36,8 @@ struct Called {
       if (names.find(tensor) || !tensor.requires_grad()) return layering::Dependence::none;
       return tensor.is_leaf() ? layering::Dependence::leaf : layering::Dependence::input;
     };
-    return {op, arguments, layering::find_patterns(op.operator_name().name, op.operator_name().overload_name),
-            dependence, names, module};
+    return {op,         arguments, layering::find_patterns(op.operator_name().name, op.operator_name().overload_name),
+            dependence, names,     module};
   }
   std::optional<layering::Recognized> recognized() const { return layering::recognize(call()); }
   std::string kind() const {
