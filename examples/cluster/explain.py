@@ -25,7 +25,7 @@ from parts import Broken, Explainer, Question, Source, part_file, sources, write
 
 
 locks = []
-MOST_DEATHS = 10  # of one actor, and at one part: then it is the input's, and no accident
+MOST_DEATHS = 4  # at one part: then it is the part's, and no accident
 
 
 
@@ -90,6 +90,15 @@ def reason_of(error: BaseException) -> Optional[str]:
     return None
 
 
+def died(error: Optional[BaseException]) -> bool:
+    """Whether it is the end of an actor, and not what one has thrown."""
+    while error is not None:
+        if "ActorDied" in type(error).__name__ or "ActorDiedError" in str(error):
+            return True
+        error = getattr(error, "cause", None) or error.__cause__
+    return False
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Explains many pictures on all cores of one machine or many.")
     parser.add_argument("--model", required=True, help="an exported program (.pt2), or TorchScript (.pt)")
@@ -136,9 +145,15 @@ def main() -> int:
         print(f"\nstopped: {done} of {waiting} are done; the same command goes on", file=sys.stderr)
         return 130
     except Exception as error:
-        if not (reason := reason_of(error)):
+        if reason := reason_of(error):
+            print(f"explain.py: {reason}\n  what was done stays; --skip-broken counts it, and goes on", file=sys.stderr)
+        elif died(error):
+            part = next(row for row in rows if not part_file(folder, row["part"], question).exists())
+            names = [each["name"] for each in json.loads(part["sources"])]
+            print(f"explain.py: actors die again and again; not done is part {part['part']} ({', '.join(names)}), and perhaps others\n"
+                  "  what was done stays; the same command with --actors 0 shows what kills them", file=sys.stderr)
+        else:
             raise
-        print(f"explain.py: {reason}\n  what was done stays; --skip-broken counts it, and goes on", file=sys.stderr)
         return 1
     print(f"{len(inputs)} inputs, {done} of them explained now{f', {broken} broken' if broken else ''}: {folder}/part-*.{question.form}")
     return 1 if broken else 0

@@ -48,11 +48,10 @@ class Question:
 class Source:
     """An input: a file, or a row of a Parquet file."""
 
-        name: str
+    name: str
     path: str
     size: int  # of the file, in bytes
     row: Optional[int] = None
-
 
 
 def sources(given: str) -> list[Source]:

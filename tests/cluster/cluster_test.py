@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +27,8 @@ COUNT, BATCH = 240, 2
 PARTS = COUNT // BATCH
 
 
-def explain(out, *arguments, actors=0, given="in", wait=True):
-    command = [sys.executable, str(CLUSTER / "explain.py"), "--model", MODEL, "--rules", "epsilon_plus", "--input", str(given),
+def explain(out, *arguments, actors=0, given="in", wait=True, script=CLUSTER / "explain.py"):
+    command = [sys.executable, str(script), "--model", MODEL, "--rules", "epsilon_plus", "--input", str(given),
                "--output", str(out), "--batch", str(BATCH), "--actors", str(actors), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     return finish(process) if wait else process
@@ -102,6 +103,30 @@ def test_a_run_that_was_cut_goes_on_and_gives_the_same_bytes():
     assert contents("cut") == contents("one")
     code, out, err = explain("cut", "--skip-broken")
     assert code == 0 and "0 of them explained now" in out, (code, out, err)
+
+
+def test_an_input_that_kills_whoever_reads_it_ends_the_run_and_is_named():
+    shutil.copytree(CLUSTER, "deadly")
+    with open("deadly/parts.py", "a") as parts:
+        parts.write("\n\nplain_read = read\n\n\ndef read(source, question):\n"
+                    "    if source.name == \"0011.npy\":\n        os.kill(os.getpid(), 9)\n    return plain_read(source, question)\n")
+    code, out, err = explain("killed", "--skip-broken", actors=2, script="deadly/explain.py")
+    assert code == 1 and "actors die again and again" in err and "0011.npy" in err and "Traceback" not in err, (code, err)
+    done = len(list(pathlib.Path("killed").glob("part-*")))
+    assert done > 0
+    code, out, err = explain("killed", "--skip-broken")  # whoever can read it goes on
+    assert code in (0, 1) and f"{COUNT - done * BATCH} of them" in out, (out, err)
+    assert contents("killed") == contents("one")
+
+
+def test_inputs_that_changed_are_told():
+    pathlib.Path("changing").mkdir()
+    for name in ("0003.npy", "0004.npy"):
+        shutil.copy(f"in/{name}", "changing")
+    assert explain("of_changing", given="changing")[0] == 0
+    numpy.save("changing/0003.npy", numpy.zeros((1, 2, 8, 8), numpy.float32))
+    code, out, err = explain("of_changing", given="changing")
+    assert code == 1 and "not the same inputs" in err, err
 
 
 def test_what_is_wrong_is_told_in_a_line():
