@@ -29,6 +29,25 @@ std::string shown_layer(const std::string& name, std::string_view kind) {
   return filled("layer '{}' ({})", name, kind);
 }
 
+// Under torch.func's transforms, tensors are not what they seem: one sample for a batch, a level of derivatives of its
+// own.
+void refuse_transforms(const OperatorCall& call) {
+  if (call.patterns.empty() || call.patterns.front().parameters.empty()) return;
+  constexpr c10::DispatchKeySet transformed(
+      {c10::DispatchKey::FuncTorchGradWrapper, c10::DispatchKey::FuncTorchBatched});
+  for (auto place : call.patterns.front().inputs) {
+    auto& argument = call.arguments[place];
+    if (!libtorch::is_tensor(argument) || !argument.toTensor().key_set().has_any(transformed)) continue;
+    auto& kind = call.patterns.front().kind;
+    throw Error(
+        {.code = Code::wrong_model,
+         .message = filled("{} is called by one of torch.func's transforms (grad, vmap, jvp), where no rule can "
+                           "follow",
+                           call.module.empty() ? filled("a layer ({})", kind) : shown_layer(call.module, kind)),
+         .help = "call the model itself, and torch.autograd.grad; dimension 0 counts samples"});
+  }
+}
+
 layering::Call call_of(layering::ComposedLayer composed, const std::string& module) {
   layering::Call out;
   out.kind_name = composed.operation.kind->name;
@@ -149,6 +168,7 @@ void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKe
   auto arguments = libtorch::arguments_of(op, stack);
   Pass pass;
   auto call = describe(op, arguments, pass);
+  refuse_transforms(call);
   // What is no operator of layers (the marks of modules in TorchScript) comes between nothing.
   bool known = !call.patterns.empty();
   auto product = known ? std::exchange(product_, std::nullopt) : std::nullopt;

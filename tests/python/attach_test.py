@@ -284,6 +284,17 @@ def test_functions_that_were_compiled_have_their_rules():
     assert counter.frame_count == count + 1  # compiles again
 
 
+def test_transforms_of_functions_are_refused_by_name():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    x = torch.randn(2, 3, dtype=torch.float64).requires_grad_()
+    with ascribe.attach("epsilon_plus", model):
+        for transformed in (torch.func.grad(lambda x: model(x).sum()), torch.func.vmap(lambda x: model(x[None])[0])):
+            with refused("A0701", "layer '0' (linear) is called by one of torch.func's transforms"):
+                transformed(x)
+        masks = torch.func.vmap(lambda row: row > 0)(torch.ones(2, 3))  # nothing of a layer, as in masks of transformers
+        assert masks.all() and model(x).requires_grad
+
+
 def test_a_with_in_which_nothing_was_called_is_warned_of():
     model, x = network()
     with warnings.catch_warnings(record=True) as told:
