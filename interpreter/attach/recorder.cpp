@@ -94,6 +94,7 @@ at::Tensor Recorder::run_rule(Ledger::Row& row, LayerCall call, const layering::
                                                                            : KeptTensor::copy(x));
     edges.push_back(found.gets_relevance[i] ? torch::autograd::impl::gradient_edge(x) : torch::autograd::Edge());
   }
+  call.parameters.reserve(found.parameters.size());
   for (auto& [name, parameter] : found.parameters) call.parameters.emplace_back(name, KeptTensor::reference(parameter));
   call.gets_relevance = found.gets_relevance;
   evaluate::Layer layer{found.operation, found.inputs, found.gets_relevance, found.parameters, {}};

@@ -32,6 +32,7 @@ bool is_bare_product(const Pattern& pattern) {
 
 std::vector<Dependence> dependences(const OperatorCall& call) {
   std::vector<Dependence> out;
+  out.reserve(call.arguments.size());
   for (auto& argument : call.arguments)
     out.push_back(is_tensor(argument) ? call.dependence(argument.toTensor()) : Dependence::none);
   return out;
@@ -133,6 +134,7 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
   out.in_place = libtorch::writes_in_place(pattern.name);
   auto& arguments = call.arguments;
   std::vector<Slot> slots;
+  slots.reserve(pattern.inputs.size() + pattern.parameters.size());
   auto inputs = pattern.inputs;
   if (kind.name == "quotient") inputs.resize(1);  // a / b is a · (1 / b), with b as it is
   for (auto place : inputs) {
@@ -144,6 +146,7 @@ Call layer_call(const OperatorCall& call, const Pattern& pattern, const language
     out.gets_relevance.push_back(relevant && pattern.form != Form::lookup);
   }
   bool transposes = false, spread = false;  // the weight, as it stands or for each sample
+  out.parameters.reserve(pattern.parameters.size());
   for (auto& [place, name] : pattern.parameters) {
     if (!is_tensor(arguments[place])) continue;
     auto parameter = arguments[place].toTensor();
