@@ -257,7 +257,8 @@ struct Tally {
   double largest[2] = {0, 0}, apart[2] = {0, 0};
 };
 
-// Other evaluators give what the reference gives on the very same tensors, and NaN and infinity where it does.
+// Other evaluators give what the reference gives on the very same tensors, and NaN and infinity where it does: within
+// this much, and what the reference itself is off by on this machine, whose kernels round in their own ways.
 constexpr double between_evaluators[] = {1e-12, 1e-6};
 
 double largest_magnitude(const at::Tensor& tensor) {
@@ -284,11 +285,15 @@ void check(const Drawn& it, const Case& each, const evaluate::Evaluator& evaluat
   auto found = by_attachment(it, evaluator, report);
   if (by_attached_reference.relevance.empty()) by_attached_reference = found;
   if (found.refused.empty() && by_attached_reference.refused.empty()) {
-    auto apart = largest_difference(found.relevance, by_attached_reference.relevance, it.R.defined() ? it.R : it.y);
+    auto& start = it.R.defined() ? it.R : it.y;
+    auto apart = largest_difference(found.relevance, by_attached_reference.relevance, start);
+    auto bound = between_evaluators[type.type == at::kFloat];
+    if (wanted.refused.empty() && type.type == at::kFloat)
+      bound += largest_difference(by_attached_reference.relevance, wanted.relevance, start);
     if (tell) fmt::print("{} and reference: difference {}\n", evaluator.name(), apart);
     tally.apart[type.type == at::kFloat] = std::max(tally.apart[type.type == at::kFloat], apart);
-    CHECK(apart <= between_evaluators[type.type == at::kFloat]);
-    tally.failures += !(apart <= between_evaluators[type.type == at::kFloat]);
+    CHECK(apart <= bound);
+    tally.failures += !(apart <= bound);
   }
   CHECK(found.refused == wanted.refused);
   if (!wanted.refused.empty() || !found.refused.empty()) {
