@@ -165,8 +165,16 @@ void Attachment::State::follow_samples(const c10::OperatorHandle& op, c10::Dispa
 }
 
 void Attachment::State::intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
-  auto arguments = libtorch::arguments_of(op, stack);
   Pass pass;
+  serve(op, keys, stack, pass);
+  if (!pass) return;
+  for (auto i = stack.size() - op.schema().returns().size(); i < stack.size(); ++i)
+    libtorch::for_each_tensor(stack[i], [&](const at::Tensor& each) { server_.passes.note(each, pass); });
+}
+
+void Attachment::State::serve(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack,
+                              Pass& pass) {
+  auto arguments = libtorch::arguments_of(op, stack);
   auto call = describe(op, arguments, pass);
   refuse_transforms(call);
   // What is no operator of layers (the marks of modules in TorchScript) comes between nothing.

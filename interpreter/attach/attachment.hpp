@@ -64,6 +64,8 @@ class Attachment::State : public libtorch::Interceptor {
   /// The same where some rule goes over whole samples: notes where the operator's results hold them.
   void follow_samples(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);
   void intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);
+  /// `pass` becomes the one that the operator turns out to belong to.
+  void serve(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack, Pass& pass);
   /// An operator that the table has no layer for.
   void other_operator(const layering::OperatorCall& call, c10::DispatchKeySet keys, torch::jit::Stack& stack,
                       const Pass& known);

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -63,6 +64,7 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
     return parameters_.contains(leaf.unsafeGetTensorImpl()) ? nullptr : of_source(leaf);
   };
   if (!tensor.grad_fn()) return of_leaf(tensor);
+  if (auto found = noted(tensor)) return found;
   std::shared_ptr<ForwardPass> found;
   walk(tensor, [&](torch::autograd::Node* node, ForwardPass* pass) {
     if (pass)
@@ -74,9 +76,29 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   return found;
 }
 
+void ForwardPasses::note(const at::Tensor& result, const std::shared_ptr<ForwardPass>& pass) {
+  if (!result.defined() || !result.requires_grad()) return;
+  auto* node = result.grad_fn().get();
+  if (!node || pass_of(node)) return;
+  if (noted_.size() >= next_purge_) {
+    std::erase_if(noted_, [](auto& each) { return each.second.tensor.expired(); });
+    next_purge_ = std::max<std::size_t>(256, noted_.size() * 2);
+  }
+  noted_.insert_or_assign(result.unsafeGetTensorImpl(),
+                          Noted{c10::weak_intrusive_ptr<c10::TensorImpl>(result.getIntrusivePtr()), node, pass});
+}
+
+std::shared_ptr<ForwardPass> ForwardPasses::noted(const at::Tensor& tensor) const {
+  auto found = noted_.find(tensor.unsafeGetTensorImpl());
+  if (found == noted_.end() || found->second.tensor.expired() || found->second.node != tensor.grad_fn().get()) return {};
+  auto pass = whole(found->second.pass);
+  return pass->over ? nullptr : pass;
+}
+
 bool ForwardPasses::depends(const at::Tensor& tensor) const {
   if (!tensor.defined() || !tensor.requires_grad()) return false;
   if (!tensor.grad_fn()) return !parameters_.contains(tensor.unsafeGetTensorImpl());
+  if (noted(tensor)) return true;
   bool found = false;
   walk(tensor, [&](torch::autograd::Node* node, ForwardPass* pass) {
     auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node);

@@ -35,6 +35,8 @@ class ForwardPasses {
   std::shared_ptr<ForwardPass> of(const at::Tensor& tensor);
   /// The pass that begins at a tensor: an input of the model, or indices that are looked up.
   std::shared_ptr<ForwardPass> of_source(const at::Tensor& source);
+  /// Notes whose an operator's result is, so that nobody walks back through all that has no rules to find it once more.
+  void note(const at::Tensor& result, const std::shared_ptr<ForwardPass>& pass);
   /// Whether a tensor depends on any input.
   bool depends(const at::Tensor& tensor) const;
   /// Whether a tensor was made by what this attachment serves: its memory is nobody else's yet.
@@ -45,6 +47,8 @@ class ForwardPasses {
  private:
   /// Of a node of this attachment's; else null.
   ForwardPass* pass_of(torch::autograd::Node* node) const;
+  /// The pass that was noted of a tensor; null where nothing was, or it is not what it was then.
+  std::shared_ptr<ForwardPass> noted(const at::Tensor& tensor) const;
   template <typename Visit>
   void walk(const at::Tensor& tensor, const Visit& visit) const;
 
@@ -55,6 +59,13 @@ class ForwardPasses {
     std::shared_ptr<ForwardPass> pass;
   };
   std::unordered_map<const c10::TensorImpl*, Input> inputs_;
+  struct Noted {
+    c10::weak_intrusive_ptr<c10::TensorImpl> tensor;
+    const torch::autograd::Node* node;
+    std::shared_ptr<ForwardPass> pass;
+  };
+  std::unordered_map<const c10::TensorImpl*, Noted> noted_;
+  std::size_t next_purge_ = 256;
 };
 
 }  // namespace ascribe::attaching

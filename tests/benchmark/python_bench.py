@@ -72,18 +72,20 @@ def processor_seconds(run, *arguments):
 
 
 def overhead():
-    """Microseconds of this thread: per call of a module, of the attachment itself, per parameter that it reads the name of."""
-    count = 1000
-    model = torch.nn.Sequential(*[torch.nn.Identity() for _ in range(count)])
-    x = torch.randn(1, 1, requires_grad=True)
+    """Microseconds of this thread, more than plain PyTorch: per call of a module that has no operator, of an activation, of
+    a linear layer; of the attachment itself, and per layer whose name it reads."""
 
-    def run(attached):
-        if not attached:
-            return processor_seconds(model, x)
-        with ascribe.attach("epsilon", model):
-            return processor_seconds(model, x)
+    def per_call(module, count=400):
+        model = torch.nn.Sequential(*[module() for _ in range(count)])
+        x = torch.randn(1, 4, requires_grad=True)
 
-    per_call = statistics.median(run(True) - run(False) for _ in range(101)) / count
+        def run(attached):
+            if not attached:
+                return processor_seconds(model, x)
+            with ascribe.attach("epsilon", model, sums=False):
+                return processor_seconds(model, x)
+
+        return statistics.median(run(True) - run(False) for _ in range(101)) / count
 
     def attach(layers):
         own = torch.nn.Sequential(*[torch.nn.Linear(1, 1) for _ in range(layers)])
@@ -91,7 +93,8 @@ def overhead():
         return statistics.median(processor_seconds(lambda: ascribe.attach(rules, own).remove()) for _ in range(101))
 
     once, many = attach(1), attach(101)
-    return per_call * 1e6, once * 1e6, (many - once) / 100 * 1e6
+    calls = [per_call(each) for each in (torch.nn.Identity, torch.nn.ReLU, lambda: torch.nn.Linear(4, 4))]
+    return [1e6 * each for each in (*calls, once, (many - once) / 100)]
 
 
 def main():
@@ -99,9 +102,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     zennit = zennit_or_none()
     print(
-        "µs: {:.2f} for each call of a module, {:.0f} for attaching and its end, {:.1f} more for each layer\n".format(
-            *overhead()
-        )
+        "µs: {:.2f} for each call of a module, {:.1f} with an activation, {:.1f} with a linear layer; {:.0f} for attaching "
+        "and its end, {:.1f} more for each layer\n".format(*overhead())
     )
     print("| network | composite | samples | attach | attribute | command | Zennit |\n|---|---|---|---|---|---|---|")
     for name, composites in SHOWN.items():
