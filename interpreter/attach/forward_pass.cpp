@@ -90,7 +90,8 @@ void ForwardPasses::note(const at::Tensor& result, const std::shared_ptr<Forward
 
 std::shared_ptr<ForwardPass> ForwardPasses::noted(const at::Tensor& tensor) const {
   auto found = noted_.find(tensor.unsafeGetTensorImpl());
-  if (found == noted_.end() || found->second.tensor.expired() || found->second.node != tensor.grad_fn().get()) return {};
+  if (found == noted_.end() || found->second.tensor.expired() || found->second.node != tensor.grad_fn().get())
+    return {};
   auto pass = whole(found->second.pass);
   return pass->over ? nullptr : pass;
 }

@@ -42,6 +42,15 @@ std::shared_ptr<const Function> NameResolver::function(const syntax::Call& call)
     report_unknown_pack(*path.qualifier, Code::unknown_function, functions_.packs(), reporter_);
     return nullptr;
   }
+  auto& name = path.name.text;
+  bool is_value =
+      (is_protected(name) && name != "layer") || parameter_index(name) || local_.lets.contains(name) || is_term(name);
+  if (!path.qualifier && foreign.help.empty() && is_value) {
+    reporter_.report(Code::wrong_type, path.span, filled("`{}` is no function", name),
+                     is_term(name) ? filled("its values are `{0}.x`, `{0}.y`, …", name)
+                                   : filled("write `{0}`, or `{0} * (…)` for a product", name));
+    return nullptr;
+  }
   auto known = functions_.function_names();
   for (auto& row : builtins()) known.emplace_back(row.name);
   auto help = foreign.help;

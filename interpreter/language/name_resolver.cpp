@@ -195,8 +195,9 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
   std::string help(help_for_foreign_name(name));
   if (help.empty()) help = did_you_mean(name, candidates);
   if (help.empty())
-    help = candidates.empty() ? is_in_test(clause)
-                                    ? "numbers, lists and lets can stand here"
+    help = candidates.empty() ? is_in_test(clause) ? "numbers, lists and lets can stand here"
+                                : clause == Clause::require
+                                    ? filled("only parameters can stand here: `rule name({} = 1) {{ … }}`", name)
                                     : "numbers, strings and lists can stand here; defaults see no parameters"
                               : filled("known here: {}", listed(candidates));
   reporter_.report(Code::unknown_name, path.span, filled("unknown name `{}`", name), help);
