@@ -1,5 +1,7 @@
 #include "interpreter/command/repl/session.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
@@ -12,6 +14,31 @@
 namespace ascribe::repl {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// Further inputs, x2 and so on, that the current model does not take: told where either is named.
+std::vector<Diagnostic> inputs_in_vain(const State& state, const syntax::Name& named, const SourcePointer& source) {
+  auto model = state.values.find(state.model);
+  if (model == state.values.end() || (named.text != state.model && !input_number(named.text))) return {};
+  auto most = most_inputs(std::get<ModelValue>(model->second));
+  std::vector<std::string> vain;
+  for (auto& [name, value] : state.values) {
+    auto number = input_number(name);
+    if (number && *number > most && std::holds_alternative<TensorValue>(value) &&
+        (named.text == name || named.text == state.model))
+      vain.push_back(filled("`{}`", name));
+  }
+  if (vain.empty()) return {};
+  return {{.code = Code::wrong_input,
+           .severity = Severity::warning,
+           .message = filled("the model takes {}: {} not given to it", counted(most, "input"),
+                             vain.size() == 1 ? vain.front() + " is" : filled("{} are", fmt::join(vain, ", "))),
+           .primary = {source, named.span, ""},
+           .help = "`:model` tells which inputs it takes"}};
+}
+
+}  // namespace
 
 Session::Session(SessionOptions options) : options_(std::move(options)) {}
 
@@ -106,11 +133,19 @@ void Session::run_parts(const SourcePointer& source, syntax::Input input, const 
     answer.text += result.note;
     if (!statement.name) {
       answer.text += result.text.empty() ? describe(result.value) : result.text;
-      next.values.insert_or_assign(std::string(last_value), std::move(result.value));
+      next.without_last.clear();
+      if (result.without_value) {
+        next.values.erase(std::string(last_value));
+        next.without_last = filled("{}; {}", result.without_value->message, result.without_value->help);
+      } else {
+        next.values.insert_or_assign(std::string(last_value), std::move(result.value));
+      }
       continue;
     }
+    if (result.without_value) throw Error(*result.without_value);
     answer.text += result.text + filled("{}: {}\n", statement.name->text, summary(result.value));
     assign(next, *statement.name, std::move(result.value), source);
+    for (auto& each : inputs_in_vain(next, *statement.name, source)) answer.messages.push_back(each);
   }
   define(next, std::move(items), source, answer);
   state_ = std::move(next);
