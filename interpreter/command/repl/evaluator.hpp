@@ -150,6 +150,11 @@ std::size_t most_inputs(const ModelValue& model);
 std::string signature(const language::Definition& definition);
 std::string signature(const language::Function& function);
 
+/// A model, or a tensor. Throws Error, which has no place.
+Value value_from(const std::string& path);
+/// Why a file that is there cannot be read as rules or as a script: it holds a model or a tensor.
+std::optional<Error> no_text_in(const std::string& path, bool of_session);
+
 // The calls that only sessions have.
 Result load(Evaluator& evaluator, const CallArguments& arguments);
 Result image(Evaluator& evaluator, const CallArguments& arguments);

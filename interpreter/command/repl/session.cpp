@@ -7,6 +7,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/advice.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/testing/runner.hpp"
@@ -101,7 +102,28 @@ Answer Session::run(std::vector<Entered> entered) {
 }
 
 Answer Session::load(const std::vector<fs::path>& paths) {
-  return guarded([&](Answer& answer) { load(paths, answer); });
+  return guarded([&](Answer& answer) {
+    for (auto& path : paths)
+      if (auto wrong = no_text_in(path.string(), /*of_session=*/false)) throw *wrong;
+    load(paths, answer);
+  });
+}
+
+Answer Session::load_model(const fs::path& path) {
+  return guarded([&](Answer& answer) {
+    if (path.extension() == ".rule")
+      throw Error({.code = Code::wrong_model,
+                   .message = filled("{} holds rules, not a model", files::quoted_name(path.string())),
+                   .help = filled("write `ascribe repl {}`", path.string())});
+    auto value = value_from(path.string());
+    if (!std::holds_alternative<ModelValue>(value))
+      throw Error({.code = Code::wrong_model,
+                   .message = filled("{} holds {}, not a model", files::quoted_name(path.string()), type_of(value)),
+                   .help = filled("write in the session `x = load(\"{}\")`", path.string())});
+    answer.text = filled("model: {}\n", summary(value));
+    state_.model = "model";
+    state_.values.insert_or_assign("model", std::move(value));
+  });
 }
 
 LoadOptions Session::loading() const {

@@ -93,6 +93,8 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
     case Command::Id::load: {
       std::vector<fs::path> paths;
       for (auto& word : words_of(line.text())) paths.push_back(with_home(word));
+      for (auto& path : paths)
+        if (auto wrong = no_text_in(path.string(), /*of_session=*/true)) throw *wrong;
       load(paths, answer);
       break;
     }
