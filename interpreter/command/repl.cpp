@@ -14,7 +14,7 @@ namespace {
 
 struct ReplOptions {
   std::vector<std::string> paths;
-  std::string script;
+  std::string model, script;
   std::uint64_t memory = repl::Limits{}.memory;
   double seconds = std::chrono::duration<double>(repl::Limits{}.time).count();
   LoadArguments load;
@@ -27,6 +27,7 @@ int run_session(const ReplOptions& options) {
   if (options.memory == 0) throw usage_error("--memory takes bytes, more than 0", "write `--memory 2GB`");
   auto time = std::chrono::duration<double>(options.seconds);
   return repl::run({{options.paths.begin(), options.paths.end()},
+                    options.model,
                     {options.memory, std::chrono::ceil<std::chrono::milliseconds>(time)},
                     options.load.options(),
                     options.script});
@@ -38,6 +39,9 @@ Run add_repl(CLI::App& app) {
   auto* command = app.add_subcommand("repl", "A session to try rules in: definitions, values, relevance, heatmaps");
   auto options = std::make_shared<ReplOptions>();
   command->add_option("PATH", options->paths, "rule files and packs that are loaded first")->type_name("FILE.rule|DIR");
+  command->add_option("--model", options->model, "a model that is loaded first, as `model`")
+      ->type_name("FILE.pt2|FILE.pt")
+      ->expected(1);
   command
       ->add_option(
           "--script", options->script,

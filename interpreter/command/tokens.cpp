@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -14,6 +16,7 @@
 #include "grammar/text_width.hpp"
 #include "interpreter/command/exit_codes.hpp"
 #include "interpreter/files/atomic_file.hpp"
+#include "interpreter/pack/files.hpp"
 
 namespace ascribe::command {
 namespace {
@@ -58,14 +61,21 @@ std::string without_controls(std::string_view text) {
 
 std::vector<std::string> read_lines(const std::string& path, const char* what) {
   constexpr std::size_t largest = 1 << 24;
+  auto refuse = [&](const std::string& why) {
+    return Error({.code = Code::unreadable_file,
+                  .message = filled("cannot read {} {}: {}", what, files::quoted_name(path), why),
+                  .help = "give a text file with one on each line"});
+  };
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
+  if (!file) throw refuse(errno == ENOENT ? "no such file" : reason(errno));
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw refuse("it is a folder");
   std::string text(largest + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.empty())
-    throw Error({.code = Code::unreadable_file,
-                 .message = filled("cannot read {} {}, or there are none in it", what, files::quoted_name(path)),
-                 .help = "give a text file with one on each line"});
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) throw refuse("it is empty");
+  if (text.find('\0') != std::string::npos) throw refuse("it is no text");
   if (text.size() > largest)
     throw Error({.code = Code::too_large,
                  .message = filled("{} {} have more than {} bytes", what, files::quoted_name(path), largest),

@@ -42,10 +42,16 @@ TEST_CASE("indices and slices are those of NumPy") {
                                                          {"[[1, 2], [3, 4]][1]", "[3, 4]\n"},
                                                          {"sum(a)[1] == 26 and (a > 2)[0, 3]", "true\n"},
                                                          {"y[0, 1] + x[0, 0]", "7\n"},
-                                                         {"R[0]", "[1, 6]\n"},
+                                                         {"R[0]", "[0, 6]\n"},
                                                          {"relevance(epsilon(0), target = 1)[0, 1]", "6\n"},
                                                          {"max(relevance(epsilon(0), target = 1), 7)[0, 0]", "7\n"},
                                                          {"a[0, 2:2]", "float64 [0], no elements\n"},
+                                                         {"a[0, 1:9]", "[2, 3, 4]\n"},
+                                                         {"a[0, -9:2]", "[1, 2]\n"},
+                                                         {"a[0, 7:9]", "float64 [0], no elements\n"},
+                                                         {"a[..., 0]", "[1, 5]\n"},
+                                                         {"a[1, ...]", "[5, 6, 7, 8]\n"},
+                                                         {"a[0, ..., 2]", "3\n"},
                                                          {"a[0,\n1]", "2\n"}}) {
     INFO(input);
     auto answer = enter(input);
@@ -66,7 +72,10 @@ TEST_CASE("what is not there is told with the shape") {
   for (auto& [input, message] : std::initializer_list<Case>{
            {"a[2]", "A0216 :1:1 index 2 is out of range in dimension 0 of the shape [2, 4]"},
            {"1 + a[0, -5]", "A0216 :1:5 index -5 is out of range in dimension 1 of the shape [2, 4]"},
-           {"a[0, 1:9]", "A0216 :1:1 the slice's end 9 is out of range in dimension 1 of the shape [2, 4]"},
+           {"a[..., ...]", "A0208 :1:8 `...` stands in a part of a tensor once"},
+           {"a[..., 0, 0, 0]", "A0216 :1:1 3 indices are too many for the shape [2, 4]"},
+           {"a[None]", "A0208 :1:3 a part of a tensor has no new dimension"},
+           {"a[a > 2]", "A0208 :1:3 an index is a whole number, not a truth value of each element"},
            {"a[0, 0, 0]", "A0216 :1:1 3 indices are too many for the shape [2, 4]"},
            {"a[9223372036854775807]",
             "A0216 :1:1 index 9223372036854775807 is out of range in dimension 0 of the shape [2, 4]"},
@@ -118,6 +127,17 @@ TEST_CASE("the value that was printed last has a name") {
   CHECK_THAT(mistake(enter("_ = 1")), Contains("`_` cannot be redefined"));
   enter("explain(epsilon(0), target = 1)");
   CHECK(enter("sum(_) == 6").text == "true\n");
+  enter("compare(epsilon(0), flat, target = 1)");
+  CHECK_THAT(enter("_").text, StartsWith("float64 [1, 2]"));  // the difference
+  enter("compare(epsilon(0), flat, pass, target = 1)");
+  CHECK(mistake(enter("_")).ends_with(" unknown name `_`"));
+  CHECK(enter("_").messages.front().help ==
+        "`compare` of more than two has no value; of two it has their difference: `compare(epsilon(0), flat)`");
+  CHECK_THAT(mistake(enter("d = compare(epsilon(0), flat, pass)")), Contains("of more than two has no value"));
+  CHECK_THAT(mistake(enter(":write d.npy compare(epsilon(0), flat, pass)")), Contains("of more than two has no value"));
+  CHECK_THAT(mistake(enter(":write d.npy")), Contains("no value that could be written"));
+  enter("7");
+  CHECK(enter("_").text == "7\n");
 }
 
 TEST_CASE("any text is read, or has a message") {

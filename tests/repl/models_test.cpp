@@ -66,6 +66,19 @@ TEST_CASE("a model of several inputs takes x, x2 and so on") {
   CHECK_THAT(enter("y").text, Contains("[[1, 2]]"));
 }
 
+TEST_CASE("an input that the model does not take is told") {
+  Entering enter;
+  enter("layer = linear(weight = [[1, 1]]); x = [[1, 2]]");
+  CHECK_THAT(warnings_of(enter("x2 = [[3, 5]]")), Contains("the model takes 1 input: `x2` is not given to it"));
+  CHECK(enter("y").messages.empty());  // once is enough
+  CHECK(enter("x2 = 3").messages.empty());
+  enter("x2 = [[3, 5]]; x3 = x2");
+  CHECK_THAT(warnings_of(enter("net = [layer, relu]")), Contains("`x2`, `x3` are not given to it"));
+  enter(":reset x2 x3");
+  CHECK(enter("net = [layer, relu]").messages.empty());
+  CHECK(enter("x2 + 1").messages.front().help == "the model takes 1 input; `:model` tells which");
+}
+
 TEST_CASE("what came from another model is told where it is used") {
   WithDigits enter;
   enter("R = 2 * y; r = relevance(zplus, target = 3); part = r / 2; a = 3; kept = x");

@@ -71,6 +71,37 @@ TEST_CASE("the first mistake ends it, with its place among all lines and its exi
   CHECK(outcome.out == "1\n");
 }
 
+TEST_CASE("a model on the command line is loaded, or says how it is") {
+  Folder folder;
+  auto copy = [&](const char* name) {
+    std::filesystem::copy_file(std::string(ASCRIBE_EXAMPLES "/digits/") + name, folder / name);
+  };
+  copy("model.pt"), copy("three.npy");
+  folder.file("mine.rule", "rule mine = epsilon(0.5)\n");
+  folder.file("script", "x = load(\"three.npy\")\nsum(relevance(mine), 1, 2, 3) == sum(relevance(mine), 1, 2, 3)\n");
+  auto loaded = run_shell(folder, "ascribe repl mine.rule --model model.pt --script script");
+  CHECK(loaded.err == "");
+  CHECK_THAT(loaded.out, Contains("mine.rule: 1 rule\nmodel: model from model.pt: ") && Contains("\ntrue\n"));
+  struct Case {
+    const char *command, *message, *help;
+    int code;
+  };
+  for (auto& [command, message, help, code] : std::initializer_list<Case>{
+           {"model.pt", "'model.pt' holds a model, and no text", "`ascribe repl --model model.pt`", 2},
+           {"--script model.pt", "'model.pt' holds a model, and no text", "`ascribe repl --model model.pt`", 2},
+           {"three.npy", "'three.npy' holds a tensor, and no text", "`x = load(\"three.npy\")`", 2},
+           {"--model three.npy", "'three.npy' holds a tensor, float32 [1, 1, 8, 8], not a model",
+            "`x = load(\"three.npy\")`", 3},
+           {"--model mine.rule", "'mine.rule' holds rules, not a model", "`ascribe repl mine.rule`", 3},
+           {"--model nowhere.pt", "cannot read model 'nowhere.pt': no such file", ".pt2", 3}}) {
+    INFO(command);
+    auto outcome = run_shell(folder, std::string("ascribe repl ") + command + " < /dev/null");
+    CHECK(outcome.code == code);
+    CHECK_THAT(outcome.err, Contains(message) && Contains(help));
+  }
+  CHECK_THAT(run_input(folder, ":load model.pt\n").err, Contains("`model = load(\"model.pt\")`"));
+}
+
 TEST_CASE("binary junk gives one message") {
   Folder folder;
   std::string junk;

@@ -44,6 +44,37 @@ TEST_CASE("relevance, explain and compare start from the largest output, and say
   CHECK_THAT(enter("explain(epsilon)").text, StartsWith("epsilon\n"));
 }
 
+TEST_CASE("R is what relevance starts from, and expressions tell where that is") {
+  WithClasses enter;
+  CHECK(enter("R").text == "from 1, the largest output\nfloat64 [1, 3], range 0 to 6, sum 6, NaN 0\n[[0, 6, 0]]\n");
+  for (auto* input : {"sum(relevance(epsilon(0))) == sum(R)", "sum(relevance(epsilon(0)))[0] == 6",
+                      "1 * relevance(epsilon(0), x = x) == relevance(epsilon(0))"})
+    CHECK(enter(input).text == "from 1, the largest output\ntrue\n");
+  CHECK(enter("sum(relevance(epsilon(0), target = 0)) == 1").text == "true\n");
+  CHECK_THAT(enter("a = sum(relevance(epsilon))").text, StartsWith("from 1, the largest output\na: "));
+  enter("R = 2 * y");
+  CHECK(enter("sum(relevance(epsilon(0))) == sum(R)").text == "true\n");
+  CHECK(enter("layer = conv2d(1, 2, kernel = 1, seed = 1); x = random(1, 1, 2, 2, seed = 1)").messages.empty());
+  enter(":reset R");
+  CHECK(enter("R == y").text == "true\n");  // outputs that are no classes
+}
+
+TEST_CASE("labels that cannot be had say why") {
+  Folder folder;
+  folder.file("empty.txt", "\n");
+  folder.file("model.pt", std::string("PK\3\4\0\0", 6));
+  std::filesystem::create_directories(folder / "names");
+  Entering enter;
+  for (auto& [name, why] : std::initializer_list<std::pair<const char*, const char*>>{{"nowhere.txt", "no such file"},
+                                                                                      {"empty.txt", "it is empty"},
+                                                                                      {"model.pt", "it is no text"},
+                                                                                      {"names", "it is a folder"}}) {
+    INFO(name);
+    auto answer = enter(":labels " + (folder / name).string());
+    CHECK_THAT(mistake(answer), StartsWith("A0001 cannot read labels '") && Catch::EndsWith(why));
+  }
+}
+
 TEST_CASE("targets are what they are on a command line") {
   WithClasses enter;
   for (std::string call : {"relevance", "explain"}) {

@@ -12,6 +12,8 @@
 #include "grammar/suggest.hpp"
 #include "interpreter/command/repl/calls.hpp"
 #include "interpreter/command/repl/commands.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/command/repl/habits.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/buildable_layers.hpp"
 #include "interpreter/language/builtins.hpp"
@@ -32,51 +34,6 @@ bool is_name(std::string_view text) {
   auto words = reserved_words();
   return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), is_name_character) &&
          std::find(words.begin(), words.end(), text) == words.end();
-}
-
-// ------------------------------------------------------------------------------------ words that need brackets or
-// colons
-
-// `explain zplus` as the call that is meant.
-std::string as_call(const SessionCall& call, std::string_view arguments) {
-  bool file = call.id == SessionCall::Id::load || call.id == SessionCall::Id::image;
-  if (file && !arguments.starts_with('"')) return filled("{}(\"{}\")", call.name, arguments);
-  auto text = std::string(arguments);
-  bool separated = text.find_first_of(",(=") != std::string::npos;
-  for (auto at = text.find(' '); !separated && at != std::string::npos; at = text.find(' ', at + 2))
-    text.replace(at, text.find_first_not_of(' ', at) - at, ", ");
-  return filled("{}({})", call.name, text);
-}
-
-// What was meant by an input that the grammar does not know; empty: nobody knows.
-std::string meant_input(std::string_view text) {
-  text = without_outer_blanks(text);
-  if (text.find_first_of("\n;`") != std::string_view::npos) return "";
-  auto asked = text;
-  while (asked.starts_with('?')) asked.remove_prefix(1);
-  while (asked.ends_with('?')) asked.remove_suffix(1);
-  asked = without_outer_blanks(asked);
-  if (asked.size() < text.size())
-    return asked.empty() || asked.find_first_of(" \t(") != std::string_view::npos ? ":help" : filled(":help {}", asked);
-  // `x += 1`
-  if (auto at = text.find('=');
-      at != std::string_view::npos && at > 0 && std::string_view("+-*/").find(text[at - 1]) != std::string_view::npos) {
-    auto name = without_outer_blanks(text.substr(0, at - 1)), by = without_outer_blanks(text.substr(at + 1));
-    if (is_name(name) && !by.empty()) return filled("{0} = {0} {1} {2}", name, text[at - 1], by);
-  }
-  auto end = text.find_first_of(" \t");
-  if (end == std::string_view::npos) return "";
-  auto word = text.substr(0, end), rest = without_outer_blanks(text.substr(end));
-  if (std::string_view("(=<>!+*/^,;:").find(rest[0]) != std::string_view::npos) return "";
-  // Other languages have a word in front of what gets a name.
-  if ((word == "let" || word == "var" || word == "auto" || word == "const") && rest.find('=') != std::string_view::npos)
-    return std::string(rest);
-  bool rules = rest.ends_with(".rule");
-  auto* call = find_session_call(word);
-  if (call && !(call->id == SessionCall::Id::load && rules)) return as_call(*call, rest);
-  for (auto& each : commands())
-    if (each.name == word && !each.arguments.empty()) return filled(":{} {}", each.name, rest);
-  return "";
 }
 
 // --------------------------------------------------------------------------------------------------------- names in
@@ -136,14 +93,27 @@ struct InReach {
   }
 };
 
+std::string names_in_reach(const State& state) { return filled("there are: {}", listed(InReach(state).values)); }
+
 std::string help_for_name(const std::string& name, const State& state) {
   InReach reach(state);
-  if (name == last_value) return "nothing was printed yet: `_` is the value that was printed last";
+  if (name == last_value)
+    return state.without_last.empty() ? "nothing was printed yet: `_` is the value that was printed last"
+                                      : state.without_last;
+  if (auto number = input_number(name))
+    if (auto model = state.values.find(state.model); model != state.values.end()) {
+      auto takes = most_inputs(std::get<ModelValue>(model->second));
+      return *number > takes ? filled("the model takes {}; `:model` tells which", counted(takes, "input"))
+                             : filled("it is an input of the model: `{} = random(1, 3, seed = 1)`", name);
+    }
   if (name.size() < 2) return filled("there are: {}; `:rules` lists rules and functions", listed(reach.values));
   if (auto value = nearest(name, reach.values); !value.empty()) return filled("did you mean `{}`?", value);
   if (auto rule = nearest(name, reach.rules); !rule.empty())
     return filled("did you mean the rule `{0}`? `:help {0}` is about it, `explain({0})` shows it", rule);
   if (auto function = nearest(name, reach.functions); !function.empty()) return filled("did you mean `{}`?", function);
+  std::vector<std::string> commanded;
+  for (auto& each : commands()) commanded.emplace_back(each.name);
+  if (auto command = nearest(name, commanded); !command.empty()) return filled("did you mean `:{}`?", command);
   return filled("there are: {}; `:rules` lists rules and functions", listed(reach.values));
 }
 
@@ -155,25 +125,87 @@ bool in_a_definition(const Source& source, std::size_t place) {
          std::count(before.begin(), before.end(), '{') > std::count(before.begin(), before.end(), '}');
 }
 
+// A string by itself: `"zplus"` or `"net.pt2"`.
+std::string help_for_string(std::string text, const State& state) {
+  std::erase(text, '"');
+  for (auto* place : {&state.definitions.visible(), &Inside::definitions(Pack::standard())})
+    if (place->targets.contains(text)) return filled("write `relevance({})`, without the quotes", text);
+  std::error_code error;
+  if (fs::is_regular_file(text, error)) return filled("write `load(\"{}\")`", text);
+  return "strings are names of files and outputs: `:help values` tells what has a value";
+}
+
+constexpr std::string_view has_no = " is a value and has no ";
+constexpr const char* no_parts =
+    "functions stand in front of their values, `abs(x)`, and brackets behind them, `x[0]`: `:help values`";
+
+// What the library says about options of the command line, as the arguments that sessions have: `--target top3`, in C++
+// `Target::largest(3)`, is `target = "top3"`.
+void for_a_session(std::string& help) {
+  for (auto* name : {"target", "against", "position", "of-output"}) {
+    auto option = filled("`--{} ", name);
+    for (auto at = help.find(option); at != std::string::npos; at = help.find(option, at + 1)) {
+      auto begin = at + option.size(), end = help.find('`', begin);
+      if (end == std::string::npos) return;
+      auto value = help.substr(begin, end - begin);
+      if (value.find(',') != std::string::npos)
+        value = filled("[{}]", value);
+      else if (value.find_first_not_of("-0123456789") != std::string::npos)
+        value = filled("\"{}\"", value);
+      auto argument = std::string(name);
+      std::replace(argument.begin(), argument.end(), '-', '_');
+      constexpr std::string_view in_another = "`, in C++ `";
+      if (std::string_view(help).substr(end).starts_with(in_another))
+        end = std::min(help.find('`', end + in_another.size()), help.size() - 1);
+      help.replace(at, end - at, filled("`{} = {}", argument, value));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Diagnostic> advised(std::vector<Diagnostic> mistakes, const State& state, const LoadOptions& loading) {
   for (auto& each : mistakes) {
+    for_a_session(each.help);
     if (!each.primary.source || each.severity == Severity::warning) continue;
     auto& source = *each.primary.source;
-    bool of_grammar = code_name(each.code).starts_with("A01");
-    if (auto meant = of_grammar ? meant_input(source.text()) : std::string(); !meant.empty()) {
-      each.help = filled("write `{}`", meant);
+    auto& code = each.code;
+    bool of_grammar = code_name(code).starts_with("A01");
+    bool no_command = code == Code::usage && each.message.starts_with("there is no command");
+    if (of_grammar || no_command) {
+      if (auto better = help_for_input(source.text(), state, loading); !better.empty()) each.help = better;
       continue;
     }
-    if (each.code != Code::unknown_name && each.code != Code::unknown_rule && each.code != Code::unknown_function)
+    if (each.help == "write `layer.x` or `layer.y`" && !in_a_definition(source, each.primary.span.begin)) {
+      each.help = "a session's model is built so: `layer = linear(3, 2)`; `:layers` lists what it is made of";
       continue;
-    auto name = std::string(source.text(each.primary.span));
+    }
+    if (each.message == "a string is no value here") {
+      each.help = help_for_string(std::string(source.text(each.primary.span)), state);
+      continue;
+    }
+    if (code != Code::unknown_name && code != Code::unknown_rule && code != Code::unknown_function) continue;
+    auto& span = each.primary.span;
+    auto name = std::string(source.text(span));
+    bool of_a_name = each.message.starts_with("unknown ") || each.message.find(has_no) != std::string::npos;
+    if (of_a_name && code != Code::unknown_rule && !in_a_definition(source, span.begin)) {
+      if (auto better = help_for_use(source.text().substr(span.begin), state); !better.empty()) {
+        each.help = better;
+        continue;
+      }
+      if (each.message.find(has_no) != std::string::npos) each.help = no_parts;
+      if (each.help.starts_with("define it: "))
+        each.help = name.find('.') != std::string::npos
+                        ? no_parts
+                        : filled("`:help functions` lists the functions; `fn {}(z) = 2 * z` would define one", name);
+      if (each.message.starts_with("unknown pack") && from_a_folder(name, loading).empty())
+        each.help = filled("{}; `:help definitions` tells how packs are imported", names_in_reach(state));
+    }
     if (!is_name(name)) continue;
     if (auto pack = from_a_pack(name, state, loading); !pack.empty())
       each.help = pack;
-    else if (each.message.starts_with("unknown name") && !in_a_definition(source, each.primary.span.begin) &&
-             (each.help.starts_with("known here") || name.size() < 2))
+    else if (each.message.starts_with("unknown name") && !in_a_definition(source, span.begin) &&
+             (each.help.starts_with("known here") || name.size() < 2 || input_number(name)))
       each.help = help_for_name(name, state);
   }
   return mistakes;

@@ -12,12 +12,14 @@ std::span<const SessionCall> session_calls() {
       {SessionCall::Id::load,
        "load",
        "load(\"net.pt2\")",
+       "load(\"net.pt2\")",
        1,
        1,
        {},
        "a model (.pt2 of torch.export, .pt of TorchScript) or a tensor (.npy, .npz, .pt, .png, .jpg) from a file"},
       {SessionCall::Id::image,
        "image",
+       "image(\"cat.png\")",
        "image(\"cat.png\", mean = …, std = …)",
        1,
        1,
@@ -27,6 +29,7 @@ std::span<const SessionCall> session_calls() {
        "numbers, or lists with one for each channel"},
       {SessionCall::Id::relevance,
        "relevance",
+       "relevance(zplus)",
        "relevance(model, rules, target = …, against = …, position = …, of_output = 0, x = x)",
        1,
        2,
@@ -38,6 +41,7 @@ std::span<const SessionCall> session_calls() {
        "an output that is taken off, `position` the place that the target is of, as in `ascribe run`"},
       {SessionCall::Id::explain,
        "explain",
+       "explain(epsilon_plus)",
        "explain(model, rules, target = …, colour_map = \"bwr\", clip = …)",
        1,
        2,
@@ -49,6 +53,7 @@ std::span<const SessionCall> session_calls() {
        "percent of the values lie below"},
       {SessionCall::Id::compare,
        "compare",
+       "compare(zplus, gamma)",
        "compare(model, rules, rules, …, target = …, colour_map = \"bwr\", clip = …)",
        2,
        9,
@@ -65,8 +70,8 @@ const SessionCall* find_session_call(std::string_view name) {
 }
 
 CallArguments read_arguments(const SessionCall& call, const syntax::Call& written, const SourcePointer& source) {
-  CallArguments out;
-  auto usage = filled("it is called as `{}`", call.signature);
+  CallArguments out{.name = call.name, .span = written.span};
+  auto usage = filled("write `{}`; it is called as `{}`", call.example, call.signature);
   for (auto& argument : written.arguments) {
     if (!argument.name) {
       out.positional.push_back(argument.value.get());

@@ -16,6 +16,7 @@ namespace ascribe::repl {
 struct SessionCall {
   enum class Id { load, image, relevance, explain, compare } id;
   std::string_view name;
+  std::string_view example;
   std::string_view signature;
   std::size_t least, most;  ///< positional arguments
   std::vector<std::string_view> named;
@@ -28,8 +29,10 @@ const SessionCall* find_session_call(std::string_view name);
 
 /// The arguments of such a call, read by name.
 struct CallArguments {
-  std::vector<const syntax::Expression*> positional;
-  std::map<std::string_view, const syntax::Expression*> named;
+  std::string_view name;  ///< of what is called
+  Span span;              ///< of the whole call
+  std::vector<const syntax::Expression*> positional{};
+  std::map<std::string_view, const syntax::Expression*> named{};
 
   /// Null where it was not given.
   const syntax::Expression* find(std::string_view name) const {

@@ -27,6 +27,7 @@ struct Command {
     rules_and_tree,
     name
   } argument;
+  std::string_view example = "";  ///< of one that needs its argument
 };
 
 std::span<const Command> commands();

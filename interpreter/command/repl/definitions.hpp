@@ -25,7 +25,7 @@ struct EnteredDefinition {
 
 /// Where a rule or composite may come from that is not there.
 inline constexpr const char* unknown_target_help =
-    "`:load` reads the file that defines it, `:rules` lists what there is";
+    "`:rules` lists what there is; `:load mine.rule` reads the file that defines it";
 
 class Definitions {
  public:

@@ -119,6 +119,10 @@ void Evaluator::warn(Diagnostic warning) {
   if (!told) warnings_.push_back(std::move(warning));
 }
 
+void Evaluator::note(const std::string& line) {
+  if (notes_.find(line) == std::string::npos) notes_ += line;
+}
+
 void Evaluator::note_origin(const std::string& name, const TensorValue& value, const ModelValue* model) {
   if (!value.origin) return;
   bool foreign = model && !value.origin->is(*model);
@@ -155,21 +159,24 @@ Evaluator::Checked Evaluator::check(const syntax::Expression& written) {
 void Evaluator::refuse_rules(const syntax::Expression& written) {
   auto* call = as_call(written);
   if (!call || (!call->path.qualifier && local_.values.contains(call->path.name.text))) return;
+  if (!call->path.qualifier && !call->has_arguments && !view_->is_function(call->path.name.text))
+    if (auto* session = find_session_call(call->path.name.text))
+      throw refusal(Code::wrong_type, call->span, filled("`{}` is a function, not a value", session->name),
+                    filled("write `{}`", session->example));
   if (!call->path.qualifier &&
       (view_->is_function(call->path.name.text) || language::find_builtin(call->path.name.text) ||
        language::is_protected(call->path.name.text)))
     return;
-  constexpr std::pair<std::string_view, std::string_view> habits[] = {
-      {"quit", "quit"}, {"exit", "quit"}, {"help", "help"}};
-  for (auto& [written_name, command] : habits)
-    if (!call->path.qualifier && call->path.name.text == written_name)
-      throw refusal(Code::unknown_name, call->span, filled("unknown name `{}`", written_name),
-                    filled("commands begin with a colon: `:{}`", command));
   std::vector<Diagnostic> ignored;
   auto found = view_->find_target(call->path, Reporter(source_, ignored));
   if (!found) return;
   auto name = language::shown(call->path);
-  auto text = source_->text(call->span);
+  auto text = std::string(source_->text(call->span));
+  try {
+    (void)rules(written);
+  } catch (const Error&) {
+    text = name;  // what it was called with is not for rules
+  }
   bool is_rule = std::holds_alternative<std::shared_ptr<const language::Rule>>(*found);
   throw refusal(Code::wrong_type, call->span, filled("`{}` is a {}, not a value", name, is_rule ? "rule" : "composite"),
                 filled("`relevance({0})` is the relevance of x, `explain({0})` shows it; `:help {1}`", text, name));
@@ -225,9 +232,17 @@ const SessionCall* Evaluator::session_call(const syntax::Expression& written) co
   return find_session_call(call->path.name.text);
 }
 
+Value Evaluator::value(const syntax::Expression& written) {
+  auto out = evaluate(written, /*whole=*/false);
+  if (out.without_value) throw Error(*out.without_value);
+  return std::move(out.value);
+}
+
 Result Evaluator::evaluate(const syntax::Expression& written, bool whole) {
   try {
-    return evaluated(written, whole);
+    auto out = evaluated(written, whole);
+    out.note = notes_;
+    return out;
   } catch (const Error& error) {
     if (indexings_.empty()) throw;
     auto mistakes = error.diagnostics();
@@ -296,8 +311,10 @@ at::Tensor Evaluator::quantity(Quantity quantity) {
   if (quantity == Quantity::x) return x();
   auto model = current_model();
   auto output = y(model, inputs(model));
-  if (quantity == Quantity::R)
+  if (quantity == Quantity::R) {
     if (auto given = R(output, model)) return *given;
+    output = usual_start(*this, output);
+  }
   if (!origin_) origin_ = std::make_shared<const ModelValue>(model);
   return output;
 }
@@ -306,8 +323,11 @@ at::Tensor Evaluator::relevance(const Composite& rules) {
   Question asked{.model = current_model(), .inputs = {}};
   asked.inputs = inputs(asked.model);
   asked.target = usual_target(*this, asked.model, asked.inputs);
+  asked.is_usual = asked.target.choice() == Target::Choice::largest;
   if (!origin_) origin_ = std::make_shared<const ModelValue>(asked.model);
-  return answer(*this, asked, rules, /*sums=*/false).relevance;
+  auto found = answer(*this, asked, rules, /*sums=*/false);
+  note(told_start(*this, asked, found));
+  return found.relevance;
 }
 
 // ------------------------------------------------------------------------------------ models, and what they are given
@@ -323,6 +343,13 @@ std::string Evaluator::string(const syntax::Expression& written, const char* wha
                 shown ? filled("write `{}`", text) : "write it in double quotes");
 }
 
+bool Evaluator::is_rules(const syntax::Expression& written) const {
+  auto* call = as_call(written);
+  std::vector<Diagnostic> ignored;
+  return call && (call->path.qualifier || !state_.values.contains(call->path.name.text)) &&
+         view_->find_target(call->path, Reporter(source_, ignored));
+}
+
 Composite Evaluator::rules(const syntax::Expression& written, const ModelValue& model) {
   return rules(written, [&] { return testing::only_kind(model.layers); });
 }
@@ -333,9 +360,15 @@ Composite Evaluator::rules(const syntax::Expression& written) {
 
 Composite Evaluator::rules(const syntax::Expression& written, const std::function<std::string()>& only_kind) {
   auto* call = as_call(written);
-  if (!call)
+  if (!call) {
+    auto text = source_->text(written.span);
+    auto* quoted = std::get_if<syntax::StringLiteral>(&written.node);
+    bool number = std::holds_alternative<syntax::Number>(written.node);
     throw refusal(Code::wrong_type, written.span, "a rule or a composite is needed here",
-                  "write `epsilon_plus`, or `epsilon(0.1)`");
+                  number   ? filled("where relevance starts has a name: `target = {}`", text)
+                  : quoted ? filled("rules have no quotes: `{}`", quoted->value)
+                           : "write `epsilon_plus`, or `epsilon(0.1)`");
+  }
   std::optional<language::Target> target;
   diagnostics_.clear();
   language::until_stopped(diagnostics_, [&] {

@@ -30,8 +30,9 @@ struct Surroundings {
 /// A value, and what is to be read about it besides.
 struct Result {
   Value value;
-  std::string text{};  ///< instead of the value itself; empty: nothing besides it
-  std::string note{};  ///< in front of either
+  std::string text{};                         ///< instead of the value itself; empty: nothing besides it
+  std::string note{};                         ///< in front of either
+  std::optional<Diagnostic> without_value{};  ///< why it has none
 };
 
 class Evaluator {
@@ -44,7 +45,8 @@ class Evaluator {
   /// evaluates these, so that they are values with names in it. With `evaluated` off, they are what they would be.
   void prepare(syntax::Statement& statement, const std::vector<Indexing>& indexings, bool evaluated = true);
   /// The value of an expression, which may be a model, or one of the calls that only sessions have. With `whole`, truth
-  /// is whether all of it holds, as tests have it; otherwise it is kept element by element. Throws Error.
+  /// is whether all of it holds, as tests have it; otherwise it is kept element by element. The note tells where
+  /// relevance started that is a part of it. Throws Error.
   Result evaluate(const syntax::Expression& written, bool whole);
   /// What the expression would be, in words; nothing is evaluated. Throws Error.
   std::string type(const syntax::Expression& written);
@@ -54,10 +56,12 @@ class Evaluator {
   const std::vector<Diagnostic>& warnings() const { return warnings_; }
 
   // For the calls that only sessions have. All throw Error.
-  Value value(const syntax::Expression& written) { return evaluate(written, false).value; }
+  Value value(const syntax::Expression& written);
   std::string string(const syntax::Expression& written, const char* what) const;
   /// Whether it is written as a model: a layer, a list of layers, or a model's name.
   bool is_model(const syntax::Expression& written) const;
+  /// Whether it is written as a rule or a composite.
+  bool is_rules(const syntax::Expression& written) const;
   ModelValue model(const syntax::Expression& written);
   ModelValue current_model() const;
   /// `x`, or what is given in its place, and for models of several inputs `x2`, `x3`, ….
@@ -66,6 +70,8 @@ class Evaluator {
   std::optional<at::Tensor> R(const at::Tensor& y, const ModelValue& model);
   at::Tensor y(const ModelValue& model, const std::vector<at::Tensor>& inputs, std::optional<std::size_t> output = {});
   void warn(Diagnostic warning);
+  /// Tells with the result where relevance started; each line once.
+  void note(const std::string& line);
   const State& state() const { return state_; }
   Composite rules(const syntax::Expression& written, const ModelValue& model);
   /// For no model: a rule is for every kind of layer.
@@ -124,6 +130,7 @@ class Evaluator {
   std::vector<Indexing> indexings_;
   std::shared_ptr<const ModelValue> origin_;  // of what is evaluated
   std::vector<Diagnostic> warnings_;
+  std::string notes_;
 };
 
 /// The expression that stands in a part of a source, with places in all of it, and its indexings. Throws Error where it
@@ -135,9 +142,18 @@ inline const syntax::Call* as_call(const syntax::Expression& written) {
   return std::get_if<syntax::Call>(&written.node);
 }
 
+/// 2 for `x2`: the number of a further input of a model.
+std::optional<std::size_t> input_number(std::string_view name);
+std::size_t most_inputs(const ModelValue& model);
+
 /// `rule zplus(epsilon: stabilizer = 1e-06)`
 std::string signature(const language::Definition& definition);
 std::string signature(const language::Function& function);
+
+/// A model, or a tensor. Throws Error, which has no place.
+Value value_from(const std::string& path);
+/// Why a file that is there cannot be read as rules or as a script: it holds a model or a tensor.
+std::optional<Error> no_text_in(const std::string& path, bool of_session);
 
 // The calls that only sessions have.
 Result load(Evaluator& evaluator, const CallArguments& arguments);

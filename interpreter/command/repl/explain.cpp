@@ -26,7 +26,8 @@ Result relevance(Evaluator& evaluator, const CallArguments& arguments) {
   auto rules = evaluator.rules(*asked.rules.front(), asked.model);
   auto found = answer(evaluator, asked, rules, /*sums=*/false);
   for (auto& warning : found.warnings) evaluator.warn(warning);
-  return {.value = as_value(asked, found, rules), .note = told_start(evaluator, asked, found)};
+  evaluator.note(told_start(evaluator, asked, found));
+  return {.value = as_value(asked, found, rules)};
 }
 
 Result explain(Evaluator& evaluator, const CallArguments& arguments) {
@@ -46,19 +47,17 @@ Result explain(Evaluator& evaluator, const CallArguments& arguments) {
                                      .outcome = command::outcome_of(found, asked.target, 1)},
                                     static_cast<std::size_t>(screen.columns));
   for (auto& warning : found.warnings) evaluator.warn(warning);
-  return {.value = as_value(asked, found, rules, colours),
-          .text = std::move(text),
-          .note = told_start(evaluator, asked, found)};
+  evaluator.note(told_start(evaluator, asked, found));
+  return {.value = as_value(asked, found, rules, colours), .text = std::move(text)};
 }
 
 Result compare(Evaluator& evaluator, const CallArguments& arguments) {
   auto colours = colours_of(evaluator, arguments);
   auto asked = question(evaluator, arguments, compared_rules(evaluator, arguments));
   std::vector<Titled> maps;
-  std::string note;
   for (auto* written : asked.rules) {
     auto found = answer(evaluator, asked, evaluator.rules(*written, asked.model), /*sums=*/false);
-    if (maps.empty()) note = told_start(evaluator, asked, found);
+    evaluator.note(told_start(evaluator, asked, found));
     maps.push_back({written_as(evaluator, *written), found.relevance});
   }
   auto difference = maps[0].relevance - maps[1].relevance;
@@ -83,11 +82,19 @@ Result compare(Evaluator& evaluator, const CallArguments& arguments) {
   }
   if (auto alike = count == 2 ? cosine(1) : std::nullopt)
     text += filled("cosine of the angle between the two: {:.4g}\n", *alike);
-  return {.value = TensorValue{.tensor = difference,
-                               .type = language::Type::number(language::Space::input),
-                               .origin = std::make_shared<const ModelValue>(asked.model)},
-          .text = std::move(text),
-          .note = std::move(note)};
+  Result out{.value = TensorValue{.tensor = difference,
+                                  .type = language::Type::number(language::Space::input),
+                                  .origin = std::make_shared<const ModelValue>(asked.model)},
+             .text = std::move(text)};
+  if (count > 2)
+    out.without_value =
+        evaluator
+            .refusal(Code::wrong_type, arguments.span, "`compare` of more than two has no value",
+                     filled("of two it has their difference: `compare({}, {})`", written_as(evaluator, *asked.rules[0]),
+                            written_as(evaluator, *asked.rules[1])))
+            .diagnostics()
+            .front();
+  return out;
 }
 
 }  // namespace ascribe::repl

@@ -39,13 +39,14 @@ constexpr Topic topics[] = {
 Some names mean something:
   x   the input of the model; dimension 0 counts samples. Further inputs of a model are x2, x3, …
   y   what the current model gives for x; it follows from both
-  R   where relevance starts: a number for all outputs, or a tensor of the output's shape
-  _   the value that was printed last
+  R   where relevance starts: a number for all outputs, or a tensor of the output's shape. Without one it is y at each
+      sample's largest output of [batch, classes], and otherwise all of y
+  _   the value that was printed last; none after `compare` of more than two
 The current model is the one that was named last, whatever its name is; `:model` tells what it is. `:reset R` forgets R. What
 came from another model than the current one is told where it is used.
 
 Expressions are those of test blocks: `max(x, 0)`, `abs(x - y)`, `sum(y) == 1 within 1e-4`; and parts of tensors, as NumPy has
-them: `R[0]`, `R[:, 3]`, `R[0, 1:4]`, `x[-1, ::2]`. `:write x.npy` writes the last value, `:write map.png r` another.
+them: `R[0]`, `R[:, 3]`, `R[0, 1:4]`, `x[-1, ::2]`, `x[..., 0]`. `:write x.npy` writes the last value, `:write map.png r` another.
 `:help layers` lists the layers, `:help functions` the built-in functions.)"},
     {"definitions", "rules, composites and functions, tests and imports",
      R"(Definitions are entered as they stand in a rule file. They may go over several lines: what is not whole continues on
@@ -72,10 +73,15 @@ An input with a mistake changes nothing.)"},
 
 A rule is for the only layer of a model, otherwise for all linear and convolution layers; a composite says itself what
 is for which. All three start from their target, as `ascribe run` has it: an index of the output, a name of `:labels`, a list
-of them, "top3" or "all"; `against = 5` takes an output off, `position = -1` is the place in a sequence. Without a target they
-start from R, if there is one, from each sample's largest output of [batch, classes], which they tell, otherwise from all
-outputs. (In a `test`, relevance starts from R or from all of y.) With a name, `r = explain(…)`, the relevance is kept; of
-`compare`, the difference. `:write map.png r` writes a picture of it, `.svg` and `.html`, too.
+of them, "top3" or "all". Without a target they start from R, if there is one, from each sample's largest output of
+[batch, classes], which they tell, otherwise from all outputs. (In a `test`, relevance starts from R or from all of y.)
+
+  explain(zplus, target = 3, against = 5) what speaks for output 3 rather than for 5
+  explain(zplus, position = -1)           of outputs [batch, positions, classes], the last position of a sequence
+  explain(zplus, of_output = 1)           of a model that returns several tensors, the second one, counted from 0
+  explain(zplus, x = 0.5 * x)             of another input, for this once: x stays what it is
+
+With a name, `r = explain(…)`, the relevance is kept; of `compare`, the difference of two. `:write map.png r` writes a picture of it, `.svg` and `.html`, too.
 
 In pictures, red speaks for the target and blue against it, white is zero, yellow is not finite.)"},
     {"layers", "the layers that models are built of", ""},

@@ -250,20 +250,21 @@ at::Tensor part_of(const at::Tensor& tensor, const std::vector<Taken>& taken) {
   std::int64_t dimension = 0, of_result = 0;
   for (auto& each : taken) {
     auto size = tensor.size(dimension);
-    auto within = [&](std::int64_t index, std::int64_t most, const char* what) {
-      if (index >= -size && index <= most) return index < 0 ? index + size : index;
-      throw refuse(filled("{} {} is out of range in dimension {} of the shape {}", what, index, dimension, shape),
-                   size == 0   ? "that dimension is empty"
-                   : size == 1 ? "it has the index 0 only"
-                               : filled("it has the indices 0 to {}, and -1 is the last", size - 1));
-    };
+    auto from_the_end = [&](std::int64_t index) { return index < 0 ? index + size : index; };
     if (!each.is_slice) {
-      out = out.select(of_result, within(each.first.value_or(0), size - 1, "index"));
+      auto index = each.first.value_or(0);
+      if (index < -size || index >= size)
+        throw refuse(filled("index {} is out of range in dimension {} of the shape {}", index, dimension, shape),
+                     size == 0   ? "that dimension is empty"
+                     : size == 1 ? "it has the index 0 only"
+                                 : filled("it has the indices 0 to {}, and -1 is the last", size - 1));
+      out = out.select(of_result, from_the_end(index));
     } else {
       auto step = each.step.value_or(1);
       if (step < 1) throw refuse(filled("a slice goes forward: its step cannot be {}", step), "leave the step out");
-      auto first = within(each.first.value_or(0), size, "the slice's beginning"),
-           last = within(each.last.value_or(size), size, "the slice's end");
+      // What is beyond an end is that end.
+      auto first = std::clamp<std::int64_t>(from_the_end(each.first.value_or(0)), 0, size),
+           last = std::clamp<std::int64_t>(from_the_end(each.last.value_or(size)), 0, size);
       out = out.slice(of_result++, first, std::max(first, last), step);
     }
     ++dimension;

@@ -35,7 +35,8 @@ SessionInput parse_session_input(const SourcePointer& source, std::vector<Diagno
 void show_as_written(std::vector<Diagnostic>& diagnostics, const SourcePointer& source,
                      const std::vector<Indexing>& indexings);
 
-/// What is taken of one dimension: one index, or a slice, in which nothing means from the beginning and to the end.
+/// What is taken of one dimension: one index, or a slice, in which nothing means from the beginning and to the end. As
+/// NumPy has it, a slice takes what is there of it; an index has to be there.
 struct Taken {
   bool is_slice = false;
   std::optional<std::int64_t> first, last, step;

@@ -55,19 +55,38 @@ at::Tensor per_channel(Evaluator& evaluator, const syntax::Expression& written, 
   return numbers.reshape(shape);
 }
 
+bool is_a_tensor_file(const std::string& path) {
+  constexpr std::string_view endings[] = {".npy", ".npz", ".png", ".jpg", ".jpeg"};
+  return std::find(std::begin(endings), std::end(endings), ending_of(path)) != std::end(endings);
+}
+
 }  // namespace
 
+Value value_from(const std::string& path) {
+  if (ending_of(path) == ".rule")
+    throw Error({.code = Code::usage,
+                 .message = filled("{} holds rules, not a value", files::quoted_name(path)),
+                 .help = filled("write `:load {}`", path)});
+  if (is_a_tensor_file(path)) return tensor_from(path);
+  if (ending_of(path) == ".pt") return from_pt(path);
+  return ModelValue{Model::load(path), {}, path};
+}
+
+std::optional<Error> no_text_in(const std::string& path, bool of_session) {
+  std::error_code unknown;
+  bool is_model = ending_of(path) == ".pt" || ending_of(path) == ".pt2";
+  if (!(is_model || is_a_tensor_file(path)) || !std::filesystem::is_regular_file(path, unknown)) return {};
+  auto in_session = filled("`{} = load(\"{}\")`", is_model ? "model" : "x", path);
+  return Error(Diagnostic{
+      .code = Code::usage,
+      .message = filled("{} holds a {}, and no text", files::quoted_name(path), is_model ? "model" : "tensor"),
+      .help = of_session ? filled("write {}", in_session)
+              : is_model ? filled("write `ascribe repl --model {}`, or in the session {}", path, in_session)
+                         : filled("write in the session {}", in_session)});
+}
+
 Result load(Evaluator& evaluator, const CallArguments& arguments) {
-  auto& written = *arguments.positional.front();
-  auto path = with_home(evaluator.string(written, "the file")).string();
-  auto ending = ending_of(path);
-  if (ending == ".rule" || std::filesystem::path(path).filename() == "pack.rule")
-    throw evaluator.refusal(Code::usage, written.span, filled("{} holds rules, not a value", files::quoted_name(path)),
-                            filled("write `:load {}`", path));
-  for (std::string_view each : {".npy", ".png", ".jpg", ".jpeg", ".npz"})
-    if (ending == each) return {tensor_from(path)};
-  if (ending == ".pt") return {from_pt(path)};
-  return {ModelValue{Model::load(path), {}, path}};
+  return {value_from(with_home(evaluator.string(*arguments.positional.front(), "the file")).string())};
 }
 
 Result image(Evaluator& evaluator, const CallArguments& arguments) {

@@ -8,6 +8,7 @@
 #include "grammar/limits.hpp"
 #include "interpreter/command/colour.hpp"
 #include "interpreter/command/exit_codes.hpp"
+#include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/command/repl/line_editor.hpp"
 #include "interpreter/command/repl/session.hpp"
 #include "interpreter/pack/rule_sources.hpp"
@@ -58,6 +59,7 @@ class Terminal {
         << "Ascribe, for relevance rules. `:help` shows what can be entered; Ctrl-D quits.\n"
         << std::flush;
     if (!options_.paths.empty()) show(session_.load(options_.paths));
+    if (!options_.model.empty()) show(session_.load_model(options_.model));
     bool goes_on = true;
     while (goes_on && !signals_.ending()) {
       signals_.forget();
@@ -177,6 +179,8 @@ class Lines {
   int run(Next next) {
     if (!options_.paths.empty())
       if (auto code = ended_by(session_.load(options_.paths))) return *code;
+    if (!options_.model.empty())
+      if (auto code = ended_by(session_.load_model(options_.model))) return *code;
     bool first = true;
     for (std::string line; next(line); first = false) {
       constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -209,6 +213,7 @@ class Lines {
 };
 
 int run_script(const LoopOptions& options) {
+  if (auto wrong = no_text_in(options.script.string(), /*of_session=*/false)) throw *wrong;
   auto source = read_source(options.script);
   auto rest = source->text();
   return Lines(options, std::string(source->name())).run([&](std::string& line) {

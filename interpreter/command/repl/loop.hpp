@@ -11,6 +11,7 @@ namespace ascribe::repl {
 
 struct LoopOptions {
   std::vector<std::filesystem::path> paths{};  ///< rule files and packs that are loaded first
+  std::filesystem::path model{};               ///< which is loaded first, too; empty: none
   Limits limits{};
   LoadOptions loading{};
   std::filesystem::path script{};  ///< whose inputs are run, instead of those of standard input; `-` for these

@@ -5,6 +5,7 @@
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/attribute/target.hpp"
+#include "interpreter/command/parsed_number.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/language/name_resolver.hpp"
@@ -28,6 +29,14 @@ at::Tensor as_input(const ModelValue& model, const at::Tensor& x, std::size_t in
 }
 
 }  // namespace
+
+std::optional<std::size_t> input_number(std::string_view name) {
+  if (!name.starts_with('x')) return {};
+  auto number = command::parsed_number<std::size_t>(name.substr(1));
+  return number && *number > 1 && name[1] != '0' ? number : std::nullopt;
+}
+
+std::size_t most_inputs(const ModelValue& model) { return Inside::state(model.model).program->inputs().most; }
 
 bool Evaluator::is_model(const syntax::Expression& written) const {
   if (auto* group = std::get_if<syntax::Group>(&written.node)) return is_model(*group->inner);
@@ -72,6 +81,16 @@ ModelValue Evaluator::built(const syntax::Expression& written) {
     auto found = call && !call->has_arguments && !call->path.qualifier ? state_.values.find(call->path.name.text)
                                                                        : state_.values.end();
     auto* named = found == state_.values.end() ? nullptr : std::get_if<ModelValue>(&found->second);
+    auto is_a_tensor = [&](const syntax::Argument& argument) {
+      auto* value = argument.name ? nullptr : as_call(*argument.value);
+      if (!value || value->has_arguments || value->path.qualifier) return false;
+      auto known = state_.values.find(value->path.name.text);
+      return value->path.name.text == "y" ||
+             (known != state_.values.end() && std::holds_alternative<TensorValue>(known->second));
+    };
+    if (call && std::any_of(call->arguments.begin(), call->arguments.end(), is_a_tensor))
+      throw refusal(Code::wrong_type, call->span, filled("`{}` is a layer, which is not called", call->path.name.text),
+                    "a model takes x by itself: `model = [linear(3, 2), relu]` is one, and `y` what it gives");
     if (!named) {
       if (auto layer = expressions_.layer(each)) layers.push_back(evaluation_.layer(*layer));
       return;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "grammar/filled_text.hpp"
 #include "grammar/overloaded.hpp"
@@ -85,21 +86,29 @@ Value Evaluator::part(Span written) {
   Evaluator inner(state_, source_, surroundings_);
   inner.output_ = output_;
   inner.prepare(statement, indexings);
-  auto out = inner.evaluate(*statement.value, /*whole=*/false).value;
+  auto out = inner.value(*statement.value);
   output_ = inner.output_;
   if (inner.origin_) origin_ = inner.origin_;
   for (auto& each : inner.warnings_) warn(each);
+  note(inner.notes_);
   return out;
 }
 
 std::int64_t Evaluator::index(Span written) {
-  if (auto number = command::parsed_number<std::int64_t>(std::string(source_->text(written)))) return *number;
-  bool something = written.end > written.begin && !source_->text(written).starts_with('"');
+  auto text = source_->text(written);
+  if (auto number = command::parsed_number<std::int64_t>(std::string(text))) return *number;
+  if (text == "None" || text.ends_with("newaxis"))
+    throw refusal(Code::wrong_type, written, "a part of a tensor has no new dimension",
+                  "a slice keeps its dimension: `x[0:1]`");
+  bool something = !text.empty() && !text.starts_with('"');
   auto value = something ? part(written) : Value(0.5);
+  if (auto* several = std::get_if<TensorValue>(&value); several && several->type.form == Form::truth)
+    throw refusal(Code::wrong_type, written, "an index is a whole number, not a truth value of each element",
+                  filled("`if {} then 1 else 0` chooses element by element", text));
   auto* number = std::get_if<double>(&value);
   constexpr double most = 1LL << 53;
   if (number && *number == std::floor(*number) && std::abs(*number) <= most) return static_cast<std::int64_t>(*number);
-  throw refusal(Code::wrong_type, written, "an index is a whole number", "write `R[0]`, `R[:, 3]` or `R[0, 1:4]`");
+  throw refusal(Code::wrong_type, written, "an index is a whole number", "write `x[0]`, `x[:, 0]` or `x[0, 0:2]`");
 }
 
 Value Evaluator::indexed(const Indexing& indexing) {
@@ -110,7 +119,15 @@ Value Evaluator::indexed(const Indexing& indexing) {
                   filled("`{}` is {}, and has no elements", source_->text(indexing.base), type_of(value)),
                   "tensors have: `x[0]`, `y[:, 3]`");
   std::vector<Taken> taken;
+  bool has_dots = false;
   for (auto& each : indexing.places) {
+    if (!each.is_slice && source_->text(each.first) == "...") {  // all of the dimensions that nothing else is for
+      if (std::exchange(has_dots, true))
+        throw refusal(Code::wrong_type, each.first, "`...` stands in a part of a tensor once", "leave the others out");
+      auto others = static_cast<std::int64_t>(indexing.places.size()) - 1;
+      for (auto d = others; d < tensor->tensor.dim(); ++d) taken.push_back({true, {}, {}, {}});
+      continue;
+    }
     auto given = [&](Span written) {
       return written.end > written.begin ? std::optional(index(written)) : std::nullopt;
     };
@@ -137,7 +154,7 @@ void Evaluator::evaluate_calls(syntax::Expression& written, bool outermost, bool
   auto name = filled("_relevance_{}", written.span.begin);
   while (source_->text().find(name) != std::string_view::npos) name += '_';
   indexings_.push_back({.name = name, .whole = written.span, .base = written.span, .places = {}});
-  add_part(name, evaluated ? evaluate(written, /*whole=*/false).value : TensorValue{{}, Type::number(Space::input)});
+  add_part(name, evaluated ? value(written) : TensorValue{{}, Type::number(Space::input)});
   written.node = syntax::Call{{{}, {name, written.span}, written.span}, false, {}, written.span};
 }
 

@@ -3,10 +3,13 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "grammar/filled_text.hpp"
+#include "grammar/suggest.hpp"
 #include "interpreter/command/target_arguments.hpp"
+#include "interpreter/language/name_resolver.hpp"
 #include "interpreter/picture/colour_map.hpp"
 
 namespace ascribe::repl {
@@ -22,6 +25,26 @@ std::int64_t whole_number(Evaluator& evaluator, const syntax::Expression& writte
                           filled("write `{}`", example));
 }
 
+// `target = three`: names of outputs are strings.
+void refuse_without_quotes(const Evaluator& evaluator, const syntax::Expression& written, std::string_view example) {
+  auto* call = as_call(written);
+  if (!call || call->has_arguments || call->path.qualifier || example.starts_with("position")) return;
+  auto& name = call->path.name.text;
+  auto& state = evaluator.state();
+  if (state.values.contains(name) || language::is_protected(name)) return;
+  auto argument = example.substr(0, example.find(' '));
+  auto& names = state.labels.names;
+  auto is_a_word = [&](std::string_view each) { return name == each; };
+  bool known = is_a_word("all") || is_a_word("largest") || name.starts_with("top") ||
+               std::find(names.begin(), names.end(), name) != names.end();
+  auto help = known ? filled("write `{} = \"{}\"`", argument, name)
+              : names.empty()
+                  ? filled("write an index, `{} = 0`, or name the outputs: `:help labels`", argument)
+                  : did_you_mean(name, names, filled("`:labels` names {} outputs, and none of them so", names.size()));
+  throw evaluator.refusal(Code::unknown_name, written.span,
+                          filled("`{}` has no value; an output's name stands in quotes", name), help);
+}
+
 // What an argument names: indices and strings, one or a list of them, in the words of a command line.
 std::vector<std::string> choices_in(Evaluator& evaluator, const syntax::Expression& written, const char* what,
                                     const char* example) {
@@ -35,6 +58,7 @@ std::vector<std::string> choices_in(Evaluator& evaluator, const syntax::Expressi
                               filled("write `{}`", example));
     return out;
   }
+  refuse_without_quotes(evaluator, written, example);
   auto value = evaluator.value(written);
   if (auto* one = std::get_if<double>(&value))
     return {std::to_string(whole_number(evaluator, written, *one, what, example))};
@@ -89,6 +113,47 @@ Target asked_target(Evaluator& evaluator, const CallArguments& arguments, std::o
   }
 }
 
+// What stands in the model's place, and is none.
+void refuse_misplaced(const Evaluator& evaluator, const CallArguments& arguments) {
+  auto& first = *arguments.positional.front();
+  auto& second = *arguments.positional[1];
+  if (arguments.positional.size() > 2 || evaluator.is_model(first)) return;
+  auto text = [&](const syntax::Expression& each) { return evaluator.source()->text(each.span); };
+  auto named_tensor = [&](const syntax::Expression& each) -> const Value* {
+    auto* call = as_call(each);
+    if (!call || call->has_arguments || call->path.qualifier) return nullptr;
+    auto found = evaluator.state().values.find(call->path.name.text);
+    bool is_one = found != evaluator.state().values.end() && std::holds_alternative<TensorValue>(found->second);
+    return is_one ? &found->second : nullptr;
+  };
+  auto* tensor = named_tensor(first);
+  std::string meant;
+  if (evaluator.is_rules(first) && evaluator.is_model(second))
+    meant = filled("{}({}, {})", arguments.name, text(second), text(first));
+  else if (evaluator.is_rules(first) && evaluator.is_rules(second))
+    meant = filled("compare({}, {})", text(first), text(second));
+  else if (evaluator.is_rules(first))
+    meant = filled("{}({}, {} = {})", arguments.name, text(first), named_tensor(second) ? "x" : "target", text(second));
+  else if (tensor && evaluator.is_rules(second))
+    meant = filled("{}({}, x = {})", arguments.name, text(second), text(first));
+  if (!meant.empty())
+    throw evaluator.refusal(
+        Code::wrong_type, first.span,
+        filled("`{}` is {}, not a model", text(first), tensor ? type_of(*tensor) : "a rule or a composite"),
+        filled("write `{}`", meant));
+}
+
+bool are_classes(const at::Tensor& y) { return y.dim() == 2 && y.size(1) > 1; }
+
+std::string told_largest(const command::Labels& labels, const std::vector<std::int64_t>& found) {
+  constexpr std::size_t most = 8;
+  if (found.empty()) return "";
+  if (found.size() == 1) return filled("from {}, the largest output\n", labels.told(found[0]));
+  std::vector<std::string> told;
+  for (std::size_t i = 0; i < found.size() && i < most; ++i) told.push_back(labels.told(found[i]));
+  return filled("from each sample's largest output: {}{}\n", fmt::join(told, ", "), found.size() > most ? ", …" : "");
+}
+
 }  // namespace
 
 Target usual_target(Evaluator& evaluator, const ModelValue& model, const std::vector<at::Tensor>& inputs,
@@ -96,10 +161,20 @@ Target usual_target(Evaluator& evaluator, const ModelValue& model, const std::ve
   auto of_output = [&](Target target) { return output ? target.of_output(*output) : target; };
   auto y = evaluator.y(model, inputs, output);
   if (auto given = evaluator.R(y, model)) return of_output(Target::from(*given));
-  return of_output(y.dim() == 2 && y.size(1) > 1 ? Target::largest() : Target::all());
+  return of_output(are_classes(y) ? Target::largest() : Target::all());
+}
+
+at::Tensor usual_start(Evaluator& evaluator, const at::Tensor& y) {
+  if (!are_classes(y)) return y;
+  auto largest = y.argmax(1, /*keepdim=*/true);
+  std::vector<std::int64_t> indices(largest.cpu().data_ptr<std::int64_t>(),
+                                    largest.cpu().data_ptr<std::int64_t>() + largest.numel());
+  evaluator.note(told_largest(evaluator.state().labels, indices));
+  return at::zeros_like(y).scatter_(1, largest, y.gather(1, largest));
 }
 
 Question question(Evaluator& evaluator, const CallArguments& arguments, std::size_t rules) {
+  if (rules == 1 && arguments.positional.size() > 1) refuse_misplaced(evaluator, arguments);
   Question out{.model = arguments.positional.size() > rules ? evaluator.model(*arguments.positional.front())
                                                             : evaluator.current_model(),
                .inputs = {}};
@@ -138,14 +213,9 @@ Attribution answer(const Evaluator& evaluator, const Question& question, const C
 
 std::string told_start(const Evaluator& evaluator, const Question& question, const Attribution& answer) {
   if (!question.is_usual) return "";
-  constexpr std::size_t most = 8;
-  auto found = command::outcome_of(answer, question.target, 1).largest;
-  if (found.empty()) return "";
-  auto& labels = evaluator.state().labels;
-  if (found.size() == 1) return filled("from {}, the largest output\n", labels.told(found[0].front().index));
-  std::vector<std::string> told;
-  for (std::size_t i = 0; i < found.size() && i < most; ++i) told.push_back(labels.told(found[i].front().index));
-  return filled("from each sample's largest output: {}{}\n", fmt::join(told, ", "), found.size() > most ? ", …" : "");
+  std::vector<std::int64_t> indices;
+  for (auto& each : command::outcome_of(answer, question.target, 1).largest) indices.push_back(each.front().index);
+  return told_largest(evaluator.state().labels, indices);
 }
 
 TensorValue as_value(const Question& question, const Attribution& answer, const Composite& rules,

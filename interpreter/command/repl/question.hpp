@@ -24,6 +24,9 @@ Question question(Evaluator& evaluator, const CallArguments& arguments, std::siz
 Target usual_target(Evaluator& evaluator, const ModelValue& model, const std::vector<at::Tensor>& inputs,
                     std::optional<std::size_t> output = {});
 
+/// R where nobody gave it: what relevance starts from then, which is y at these outputs and zero elsewhere.
+at::Tensor usual_start(Evaluator& evaluator, const at::Tensor& y);
+
 Attribution answer(const Evaluator& evaluator, const Question& question, const Composite& rules, bool sums);
 
 /// `from 285 Egyptian cat, the largest output`, on a line, where the question did not say where to start; otherwise

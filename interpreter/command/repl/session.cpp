@@ -1,10 +1,13 @@
 #include "interpreter/command/repl/session.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
 #include "interpreter/command/repl/advice.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/files/atomic_file.hpp"
 #include "interpreter/language/name_resolver.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/testing/runner.hpp"
@@ -12,6 +15,31 @@
 namespace ascribe::repl {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// Further inputs, x2 and so on, that the current model does not take: told where either is named.
+std::vector<Diagnostic> inputs_in_vain(const State& state, const syntax::Name& named, const SourcePointer& source) {
+  auto model = state.values.find(state.model);
+  if (model == state.values.end() || (named.text != state.model && !input_number(named.text))) return {};
+  auto most = most_inputs(std::get<ModelValue>(model->second));
+  std::vector<std::string> vain;
+  for (auto& [name, value] : state.values) {
+    auto number = input_number(name);
+    if (number && *number > most && std::holds_alternative<TensorValue>(value) &&
+        (named.text == name || named.text == state.model))
+      vain.push_back(filled("`{}`", name));
+  }
+  if (vain.empty()) return {};
+  return {{.code = Code::wrong_input,
+           .severity = Severity::warning,
+           .message = filled("the model takes {}: {} not given to it", counted(most, "input"),
+                             vain.size() == 1 ? vain.front() + " is" : filled("{} are", fmt::join(vain, ", "))),
+           .primary = {source, named.span, ""},
+           .help = "`:model` tells which inputs it takes"}};
+}
+
+}  // namespace
 
 Session::Session(SessionOptions options) : options_(std::move(options)) {}
 
@@ -74,7 +102,28 @@ Answer Session::run(std::vector<Entered> entered) {
 }
 
 Answer Session::load(const std::vector<fs::path>& paths) {
-  return guarded([&](Answer& answer) { load(paths, answer); });
+  return guarded([&](Answer& answer) {
+    for (auto& path : paths)
+      if (auto wrong = no_text_in(path.string(), /*of_session=*/false)) throw *wrong;
+    load(paths, answer);
+  });
+}
+
+Answer Session::load_model(const fs::path& path) {
+  return guarded([&](Answer& answer) {
+    if (path.extension() == ".rule")
+      throw Error({.code = Code::wrong_model,
+                   .message = filled("{} holds rules, not a model", files::quoted_name(path.string())),
+                   .help = filled("write `ascribe repl {}`", path.string())});
+    auto value = value_from(path.string());
+    if (!std::holds_alternative<ModelValue>(value))
+      throw Error({.code = Code::wrong_model,
+                   .message = filled("{} holds {}, not a model", files::quoted_name(path.string()), type_of(value)),
+                   .help = filled("write in the session `x = load(\"{}\")`", path.string())});
+    answer.text = filled("model: {}\n", summary(value));
+    state_.model = "model";
+    state_.values.insert_or_assign("model", std::move(value));
+  });
 }
 
 LoadOptions Session::loading() const {
@@ -106,11 +155,19 @@ void Session::run_parts(const SourcePointer& source, syntax::Input input, const 
     answer.text += result.note;
     if (!statement.name) {
       answer.text += result.text.empty() ? describe(result.value) : result.text;
-      next.values.insert_or_assign(std::string(last_value), std::move(result.value));
+      next.without_last.clear();
+      if (result.without_value) {
+        next.values.erase(std::string(last_value));
+        next.without_last = filled("{}; {}", result.without_value->message, result.without_value->help);
+      } else {
+        next.values.insert_or_assign(std::string(last_value), std::move(result.value));
+      }
       continue;
     }
+    if (result.without_value) throw Error(*result.without_value);
     answer.text += result.text + filled("{}: {}\n", statement.name->text, summary(result.value));
     assign(next, *statement.name, std::move(result.value), source);
+    for (auto& each : inputs_in_vain(next, *statement.name, source)) answer.messages.push_back(each);
   }
   define(next, std::move(items), source, answer);
   state_ = std::move(next);

@@ -44,8 +44,10 @@ class Session {
   Answer run(Entered entered);
   /// Inputs that were entered as one: where one of them has a mistake, nothing of them has changed anything.
   Answer run(std::vector<Entered> entered);
-  /// Loads rule files and packs, as `:load` does.
+  /// Loads rule files and packs, as `:load` does: those that the command line names.
   Answer load(const std::vector<std::filesystem::path>& paths);
+  /// `model = load("net.pt2")`.
+  Answer load_model(const std::filesystem::path& path);
 
   const State& state() const { return state_; }
 

@@ -11,6 +11,7 @@
 #include "interpreter/command/picture_page.hpp"
 #include "interpreter/command/plan_text.hpp"
 #include "interpreter/command/repl/evaluator.hpp"
+#include "interpreter/command/repl/habits.hpp"
 #include "interpreter/command/repl/help.hpp"
 #include "interpreter/command/repl/home.hpp"
 #include "interpreter/command/repl/session.hpp"
@@ -79,7 +80,7 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
     throw Error({.code = Code::usage,
                  .message = filled("`:{}` needs an argument", command.name),
                  .primary = {source, {begin, end}, ""},
-                 .help = filled("write `:{} {}`", command.name, command.arguments)});
+                 .help = filled("write `{}`", command.example)});
   if (command.arguments.empty() && !line.text().empty())
     throw Error({.code = Code::usage,
                  .message = filled("`:{}` takes no argument", command.name),
@@ -92,6 +93,8 @@ void Session::run_command(const SourcePointer& source, Answer& answer) {
     case Command::Id::load: {
       std::vector<fs::path> paths;
       for (auto& word : words_of(line.text())) paths.push_back(with_home(word));
+      for (auto& path : paths)
+        if (auto wrong = no_text_in(path.string(), /*of_session=*/true)) throw *wrong;
       load(paths, answer);
       break;
     }
@@ -189,6 +192,13 @@ void Session::save(const CommandLine& line, Answer& answer) {
 }
 
 void Session::type(const CommandLine& line, Answer& answer) {
+  if (line.text().empty()) {
+    for (auto& [name, value] : state_.values)
+      if (name != last_value)
+        answer.text += filled("{}: {}{}\n", name, type_of(value), name == state_.model ? ", the current model" : "");
+    if (answer.text.empty()) answer.text = "nothing has a name yet: `x = [[1, 2]]` gives one\n";
+    return;
+  }
   auto [statement, indexings] = expression_of(line.source, line.argument);
   Evaluator evaluator(state_, line.source, {});
   evaluator.prepare(statement, indexings, /*evaluated=*/false);
@@ -262,7 +272,9 @@ Result Session::evaluated(const CommandLine& line, Span expression, Answer& answ
   Evaluator evaluator(state_, line.source, {screen(), guard_->stop()});
   evaluator.prepare(statement, indexings);
   auto out = evaluator.evaluate(*statement.value, /*whole=*/false);
+  if (out.without_value) throw Error(*out.without_value);
   for (auto& each : evaluator.warnings()) answer.messages.push_back(each);
+  answer.text += out.note;
   return out;
 }
 
@@ -322,17 +334,22 @@ void Session::write(const CommandLine& line, Answer& answer) {
   command::PictureArguments picture;
   picture.file = path;
   bool numbers = path.ends_with(".npy");
+  auto begin = std::min(text.find_first_not_of(" \t", end + quoted), text.size());
   if (!numbers && !path.ends_with(".png") && !path.ends_with(".svg") && !picture.is_page())
     throw refuse(filled("{} is no .npy, .png, .svg or .html file", files::quoted(path)),
-                 "write `:write relevance.npy`");
-  auto begin = std::min(text.find_first_not_of(" \t", end + quoted), text.size());
+                 filled("write `:write {}{}`", with_written_ending(path),
+                        begin < text.size()                  ? text.substr(begin - 1)
+                        : state_.values.contains(last_value) ? ""
+                                                             : " x"));
   Result result;
   if (begin < text.size()) {
     result = evaluated(line, {line.argument.begin + begin, line.argument.end}, answer);
   } else if (auto last = state_.values.find(last_value); last != state_.values.end()) {
     result.value = last->second;
   } else {
-    throw refuse("nothing was printed yet that could be written", filled("write `:write {} x`", path));
+    throw refuse(state_.without_last.empty() ? "nothing was printed yet that could be written"
+                                             : "what was printed last has no value that could be written",
+                 filled("write `:write {} x`", path));
   }
   auto* tensor = std::get_if<TensorValue>(&result.value);
   auto* number = std::get_if<double>(&result.value);

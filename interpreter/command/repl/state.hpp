@@ -25,7 +25,8 @@ struct State {
   std::map<std::string, Value, std::less<>> values;
   std::string model;  ///< the name of the current model, which was named last; empty: there is none
   std::shared_ptr<const Output> output{};
-  command::Labels labels{};  ///< of the model's outputs
+  command::Labels labels{};    ///< of the model's outputs
+  std::string without_last{};  ///< why there is no last value; empty: it is there, or nothing was printed
 };
 
 /// The name of the value that was printed last.
