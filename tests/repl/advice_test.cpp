@@ -135,6 +135,10 @@ TEST_CASE("what Python, notebooks and shells have is answered by what a session 
            {"explain(zplus, layer)", "explain(layer, zplus)"},
            {"explain(zplus, gamma)", "compare(zplus, gamma)"},
            {"relevance(zplus) target=2", "relevance(zplus, target=2)"},
+           {"explain(layer, zplus, 2)", "explain(layer, zplus, target = 2)"},
+           {"layer.layers", ":layers"},
+           {"layer.summary()", ":model"},
+           {"set target 3", ":help"},
            {"relevance(foo)", ":rules"},
            {"foo.bar(x)", ":help definitions"},
            {"x.T", "abs(x)"},
@@ -180,6 +184,15 @@ TEST_CASE("a target is told in the words of sessions") {
   CHECK(help_of(enter("relevance(zplus, target = bea)")) == "did you mean `bee`?");
   enter("k = 1");
   CHECK(!enter("relevance(zplus, target = k)").failed);
+}
+
+TEST_CASE("arguments by the names of other libraries are known") {
+  Entering enter;
+  enter("x = random(2, 2, seed = 1); layer = linear(2, 3, seed = 1)");
+  CHECK(help_of(enter("explain(zplus, cmap = \"jet\")")) == "did you mean `colour_map`?");
+  CHECK(help_of(enter("explain(zplus, class = 2)")) == "did you mean `target`?");
+  CHECK_THAT(help_of(enter("explain(zplus, quite_another = 2)")), Contains("it has: target, against, position"));
+  CHECK_THAT(help_of(enter("x = [[1, 2]]; x[1]")), Contains("`[:, 1]` is of the next dimension"));
 }
 
 TEST_CASE("words of a definition keep the help that they have in a file") {

@@ -125,6 +125,15 @@ bool in_a_definition(const Source& source, std::size_t place) {
          std::count(before.begin(), before.end(), '{') > std::count(before.begin(), before.end(), '}');
 }
 
+bool begins_with_nothing_known(std::string_view text, const State& state) {
+  text = without_outer_blanks(text);
+  auto end = std::find_if_not(text.begin(), text.end(), is_name_character);
+  std::string word(text.begin(), end);
+  InReach reach(state);
+  return !std::any_of(reach.values.begin(), reach.values.end(), [&](auto& each) { return each == word; }) &&
+         is_name(word) && !text.substr(word.size()).starts_with('(');
+}
+
 // A string by itself: `"zplus"` or `"net.pt2"`.
 std::string help_for_string(std::string text, const State& state) {
   std::erase(text, '"');
@@ -173,7 +182,11 @@ std::vector<Diagnostic> advised(std::vector<Diagnostic> mistakes, const State& s
     bool of_grammar = code_name(code).starts_with("A01");
     bool no_command = code == Code::usage && each.message.starts_with("there is no command");
     if (of_grammar || no_command) {
-      if (auto better = help_for_input(source.text(), state, loading); !better.empty()) each.help = better;
+      if (auto better = help_for_input(source.text(), state, loading); !better.empty())
+        each.help = better;
+      else if (each.message.starts_with("an operator is missing between") &&
+               !in_a_definition(source, each.primary.span.begin) && begins_with_nothing_known(source.text(), state))
+        each.help = "`:help` shows what can be entered";
       continue;
     }
     if (each.help == "write `layer.x` or `layer.y`" && !in_a_definition(source, each.primary.span.begin)) {

@@ -1,5 +1,7 @@
 #include "interpreter/command/repl/calls.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "grammar/filled_text.hpp"
@@ -69,6 +71,33 @@ const SessionCall* find_session_call(std::string_view name) {
   return found == calls.end() ? nullptr : &*found;
 }
 
+namespace {
+
+// The names that other libraries give such arguments.
+std::string called_elsewhere(const std::string& name) {
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"cmap", "colour_map"},  {"class", "target"}, {"label", "target"}, {"index", "target"},
+      {"output", "of_output"}, {"input", "x"},      {"inputs", "x"},     {"baseline", "against"}};
+  for (auto& [other, own] : names)
+    if (other == name) return std::string(own);
+  return name;
+}
+
+// `explain(model, zplus, 3)`: what is too much is where relevance starts.
+std::string with_target(const SessionCall& call, const CallArguments& arguments, const SourcePointer& source) {
+  auto& given = arguments.positional;
+  auto known = std::find(call.named.begin(), call.named.end(), "target") != call.named.end();
+  if (!known || given.size() != call.most + 1 || !std::holds_alternative<syntax::Number>(given.back()->node) ||
+      !arguments.named.empty())
+    return "";
+  std::vector<std::string_view> before;
+  for (auto* each : given)
+    if (each != given.back()) before.push_back(source->text(each->span));
+  return filled("write `{}({}, target = {})`", call.name, fmt::join(before, ", "), source->text(given.back()->span));
+}
+
+}  // namespace
+
 CallArguments read_arguments(const SessionCall& call, const syntax::Call& written, const SourcePointer& source) {
   CallArguments out{.name = call.name, .span = written.span};
   auto usage = filled("write `{}`; it is called as `{}`", call.example, call.signature);
@@ -80,10 +109,12 @@ CallArguments read_arguments(const SessionCall& call, const syntax::Call& writte
     auto& name = *argument.name;
     auto known = std::find(call.named.begin(), call.named.end(), name.text);
     if (known == call.named.end())
-      throw Error({.code = Code::unknown_argument,
-                   .message = filled("`{}` has no argument `{}`", call.name, name.text),
-                   .primary = {source, name.span, ""},
-                   .help = did_you_mean(name.text, {call.named.begin(), call.named.end()}, usage)});
+      throw Error(
+          {.code = Code::unknown_argument,
+           .message = filled("`{}` has no argument `{}`", call.name, name.text),
+           .primary = {source, name.span, ""},
+           .help = did_you_mean(called_elsewhere(name.text), {call.named.begin(), call.named.end()},
+                                call.named.empty() ? usage : filled("it has: {}", fmt::join(call.named, ", ")))});
     if (!out.named.emplace(*known, argument.value.get()).second)
       throw Error({.code = Code::repeated_argument,
                    .message = filled("`{}` is given twice", name.text),
@@ -91,6 +122,7 @@ CallArguments read_arguments(const SessionCall& call, const syntax::Call& writte
                    .help = "leave one out"});
   }
   auto count = out.positional.size();
+  auto meant = with_target(call, out, source);
   if (count < call.least || count > call.most)
     throw Error({.code = Code::wrong_argument_count,
                  .message = filled("`{}` takes {}, not {}", call.name,
@@ -100,7 +132,7 @@ CallArguments read_arguments(const SessionCall& call, const syntax::Call& writte
                                                 call.most - call.least > 1 ? "to" : "or", call.most),
                                    count),
                  .primary = {source, written.span, ""},
-                 .help = usage});
+                 .help = meant.empty() ? usage : meant});
   return out;
 }
 

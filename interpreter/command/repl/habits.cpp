@@ -42,6 +42,7 @@ constexpr Habit habits[] = {
     {"man doc info whatis", ":help {}", ":help {}", ":help"},
     {"exit bye logout", ":quit", ":quit", ":quit"},
     {"timeit prun", ":time {}", ":time relevance({})", ":time y"},
+    {"summary", ":model", ":help {}", ":model"},
     {"weight bias parameters state_dict modules children named_modules", ":layers", "", ":layers"},
     {"history hist", ":help editing", ":help editing", ":help editing", ": the arrow keys go through the history"},
     {"clear cls", ":reset {}", ":reset {}", "", "Ctrl-L clears the screen; `:reset` forgets all that was entered"},
@@ -231,7 +232,7 @@ std::string help_for(const Use& use, const State& state) {
     return write_instead(as_call_of(*call, argument));
   for (auto& each : commands())
     if (each.name == word && (argument.empty() || !each.arguments.empty()))
-      return write_instead(as_command(each, argument));
+      return write_instead(as_command(each, each.name == "layers" && model_called(argument, state) ? "" : argument));
   if (argument.starts_with('"') && is_in(word, "print echo puts"))
     return write_instead(filled("# {}", argument), ": a comment; expressions print numbers");
   for (auto& [name, form] : of_a_shape) {

@@ -250,13 +250,17 @@ at::Tensor part_of(const at::Tensor& tensor, const std::vector<Taken>& taken) {
   std::int64_t dimension = 0, of_result = 0;
   for (auto& each : taken) {
     auto size = tensor.size(dimension);
+    auto in_the_next = [&](std::int64_t index) {
+      bool fits = taken.size() == 1 && tensor.dim() > 1 && index >= -tensor.size(1) && index < tensor.size(1);
+      return fits ? filled("; `[:, {}]` is of the next dimension", index) : "";
+    };
     auto from_the_end = [&](std::int64_t index) { return index < 0 ? index + size : index; };
     if (!each.is_slice) {
       auto index = each.first.value_or(0);
       if (index < -size || index >= size)
         throw refuse(filled("index {} is out of range in dimension {} of the shape {}", index, dimension, shape),
                      size == 0   ? "that dimension is empty"
-                     : size == 1 ? "it has the index 0 only"
+                     : size == 1 ? "it has the index 0 only" + in_the_next(index)
                                  : filled("it has the indices 0 to {}, and -1 is the last", size - 1));
       out = out.select(of_result, from_the_end(index));
     } else {
