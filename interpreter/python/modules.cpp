@@ -146,6 +146,7 @@ PyObject* bound_to(PyObject* object, PyObject* module, PyObject*) {
 py::object type_of_stand_ins() {
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(StandIn, vectorcall), READONLY, nullptr},
+      {"__wrapped__", T_OBJECT, offsetof(StandIn, plain), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_members, members},
                                 {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import threading
 import warnings
 import weakref
@@ -63,6 +64,7 @@ def test_nothing_is_left_of_it():
         try:
             with ascribe.attach("epsilon_plus", model):
                 assert nn.Module.__call__ is not call
+                assert inspect.signature(nn.Module.__call__) == inspect.signature(call)
                 model(x.clone().requires_grad_())
                 if ends == "badly":
                     raise KeyError("a mistake of the user's")
