@@ -28,7 +28,6 @@ locks = []
 MOST_DEATHS = 4  # at one part: then it is the part's, and no accident
 
 
-
 def parts_to_do(folder: pathlib.Path, inputs: list[Source], question: Question) -> list[dict[str, Any]]:
     """The parts that are not there yet. Refuses to go on with what another question began."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,25 +77,26 @@ def in_this_process(rows: list[dict[str, Any]], question: Question, folder: path
     yield from map(explainer, rows)
 
 
-def reason_of(error: BaseException) -> Optional[str]:
-    """Of a broken input, through all that Ray wraps around it."""
+def causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """The error, and all that Ray wrapped around."""
     while error is not None:
-        if isinstance(error, Broken):
-            return str(error)
-        text = str(error)
-        if "Broken: " in text:
-            return text.rpartition("Broken: ")[2].splitlines()[0]
+        yield error
         error = getattr(error, "cause", None) or error.__cause__
+
+
+def reason_of(error: BaseException) -> Optional[str]:
+    """Of a broken input."""
+    for each in causes(error):
+        if isinstance(each, Broken):
+            return str(each)
+        if "Broken: " in (text := str(each)):
+            return text.rpartition("Broken: ")[2].splitlines()[0]
     return None
 
 
-def died(error: Optional[BaseException]) -> bool:
+def died(error: BaseException) -> bool:
     """Whether it is the end of an actor, and not what one has thrown."""
-    while error is not None:
-        if "ActorDied" in type(error).__name__ or "ActorDiedError" in str(error):
-            return True
-        error = getattr(error, "cause", None) or error.__cause__
-    return False
+    return any("ActorDied" in type(each).__name__ or "ActorDiedError" in str(each) for each in causes(error))
 
 
 def main() -> int:

@@ -29,22 +29,30 @@ std::string shown_layer(const std::string& name, std::string_view kind) {
   return filled("layer '{}' ({})", name, kind);
 }
 
-// Under torch.func's transforms, tensors are not what they seem: one sample for a batch, a level of derivatives of its
-// own.
-void refuse_transforms(const OperatorCall& call) {
-  if (call.patterns.empty() || call.patterns.front().parameters.empty()) return;
-  constexpr c10::DispatchKeySet transformed(
-      {c10::DispatchKey::FuncTorchGradWrapper, c10::DispatchKey::FuncTorchBatched});
-  for (auto place : call.patterns.front().inputs) {
+// Layers whose inputs are not what they seem. Masks and indices, which have no parameters, may be made by transforms.
+void refuse_strange_inputs(const OperatorCall& call) {
+  if (call.patterns.empty()) return;
+  auto& pattern = call.patterns.front();
+  auto shown = [&] {
+    return call.module.empty() ? filled("a layer ({})", pattern.kind) : shown_layer(call.module, pattern.kind);
+  };
+  for (auto place : pattern.inputs) {
     auto& argument = call.arguments[place];
-    if (!libtorch::is_tensor(argument) || !argument.toTensor().key_set().has_any(transformed)) continue;
-    auto& kind = call.patterns.front().kind;
-    throw Error(
-        {.code = Code::wrong_model,
-         .message = filled("{} is called by one of torch.func's transforms (grad, vmap, jvp), where no rule can "
-                           "follow",
-                           call.module.empty() ? filled("a layer ({})", kind) : shown_layer(call.module, kind)),
-         .help = "call the model itself, and torch.autograd.grad; dimension 0 counts samples"});
+    if (!libtorch::is_tensor(argument)) continue;
+    auto& x = argument.toTensor();
+    if (x.unsafeGetTensorImpl()->is_python_dispatch())
+      throw Error({.code = Code::wrong_model,
+                   .message = filled("{} is given a tensor without numbers, with which torch.export and torch.compile "
+                                     "trace",
+                                     shown()),
+                   .help = "export or compile where no rules are attached"});
+    if (!pattern.parameters.empty() && (libtorch::is_transformed(x) || x._fw_grad(/*level=*/0).defined()))
+      throw Error(
+          {.code = Code::wrong_model,
+           .message = filled("{} is called by one of torch.func's transforms (grad, vmap, jvp), or with forward "
+                             "derivatives, where no rule can follow",
+                             shown()),
+           .help = "call the model itself, and torch.autograd.grad; dimension 0 counts samples"});
   }
 }
 
@@ -85,7 +93,6 @@ void Attachment::State::call(const c10::OperatorHandle& op, c10::DispatchKeySet 
       note_without_gradients(op, stack);
       return op.callBoxed(stack);
     }
-
     try {
       server_.samples.wanted() ? follow_samples(op, keys, stack) : intercept(op, keys, stack);
     } catch (const Error&) {
@@ -176,7 +183,7 @@ void Attachment::State::serve(const c10::OperatorHandle& op, c10::DispatchKeySet
                               Pass& pass) {
   auto arguments = libtorch::arguments_of(op, stack);
   auto call = describe(op, arguments, pass);
-  refuse_transforms(call);
+  refuse_strange_inputs(call);
   // What is no operator of layers (the marks of modules in TorchScript) comes between nothing.
   bool known = !call.patterns.empty();
   auto product = known ? std::exchange(product_, std::nullopt) : std::nullopt;

@@ -173,6 +173,12 @@ torch::autograd::variable_list RuleNode::hand_down(const torch::autograd::variab
     throw Error({.code = Code::released_graph,
                  .message = filled("{}: relevance went through this graph before", call_.shown()),
                  .help = "run the model forward again, or keep the graph: retain_graph"});
+  if (libtorch::is_transformed(gradients.at(0)))
+    throw Error({.code = Code::wrong_model,
+                 .message = filled("{}: relevance comes as many starts in one (is_grads_batched, vectorize), which no "
+                                   "rule can follow",
+                                   call_.shown()),
+                 .help = "give one start at a time: torch.autograd.grad(y, x, start)"});
   pass_->over = true;
   bool active = !call_.inactive || *call_.inactive == 0;
   auto* supervisor = active ? call_.supervisor.get() : nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "grammar/characters.hpp"
 #include "grammar/source.hpp"
 
 namespace ascribe::language {
@@ -25,12 +26,6 @@ constexpr std::string_view blanks = " \t\r";
 
 std::string_view without_blanks_behind(std::string_view text) {
   return text.substr(0, text.find_last_not_of(blanks) + 1);  // npos + 1 is 0
-}
-
-std::string_view trimmed(std::string_view text) {
-  text = without_blanks_behind(text);
-  text.remove_prefix(std::min(text.size(), text.find_first_not_of(blanks)));
-  return text;
 }
 
 // Takes the first line off a text.

@@ -194,12 +194,11 @@ ExpressionPointer NameResolver::value_name(const syntax::Path& path, Clause clau
     if (!find_quantity(value_name)) candidates.push_back(value_name);
   std::string help(help_for_foreign_name(name));
   if (help.empty()) help = did_you_mean(name, candidates);
-  if (help.empty())
-    help = candidates.empty() ? is_in_test(clause) ? "numbers, lists and lets can stand here"
-                                : clause == Clause::require
-                                    ? filled("only parameters can stand here: `rule name({} = 1) {{ … }}`", name)
-                                    : "numbers, strings and lists can stand here; defaults see no parameters"
-                              : filled("known here: {}", listed(candidates));
+  if (help.empty() && !candidates.empty()) help = filled("known here: {}", listed(candidates));
+  if (help.empty() && is_in_test(clause)) help = "numbers, lists and lets can stand here";
+  if (help.empty() && clause == Clause::require)
+    help = filled("only parameters can stand here: `rule name({} = 1) {{ … }}`", name);
+  if (help.empty()) help = "numbers, strings and lists can stand here; defaults see no parameters";
   reporter_.report(Code::unknown_name, path.span, filled("unknown name `{}`", name), help);
   return nullptr;
 }

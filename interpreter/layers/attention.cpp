@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "ascribe/error.hpp"
 #include "grammar/filled_text.hpp"
@@ -36,9 +37,11 @@ struct Projections {
   at::Tensor weight, bias, out_weight, out_bias;
 };
 
-// The weights beside the output: of all heads, [batch, heads, length, length].
+// As nn.MultiheadAttention computes it where gradients are wanted, so that both have one relevance: by one operator,
+// or, where the weights of all heads are `wanted`, [batch, heads, length, length], step by step.
 std::pair<at::Tensor, at::Tensor> of_heads(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                                           std::int64_t heads, const Projections& own, const at::Tensor& masked) {
+                                           std::int64_t heads, const Projections& own, const at::Tensor& masked,
+                                           bool wanted) {
   at::Tensor parts[3];
   if (query.is_same(key) && key.is_same(value)) {
     auto all = at::linear(query, own.weight, own.bias).chunk(3, -1);
@@ -49,11 +52,20 @@ std::pair<at::Tensor, at::Tensor> of_heads(const at::Tensor& query, const at::Te
     for (std::size_t i = 0; i < 3; ++i) parts[i] = at::linear(*given[i], weights[i], biases[i]);
   }
   for (auto& each : parts) each = each.unflatten(-1, {heads, -1}).transpose(1, 2);
-  auto scores = at::matmul(at::mul(parts[0], 1 / std::sqrt(static_cast<double>(parts[0].size(-1)))),
-                           at::transpose(parts[1], -2, -1));
-  auto weights = masked_softmax(scores, masked);
-  auto together = at::matmul(weights, parts[2]).transpose(1, 2).flatten(2);
-  return {at::linear(together, own.out_weight, own.out_bias), weights};
+  at::Tensor together, weights;
+  if (wanted) {
+    auto scores = at::matmul(at::mul(parts[0], 1 / std::sqrt(static_cast<double>(parts[0].size(-1)))),
+                             at::transpose(parts[1], -2, -1));
+    weights = masked_softmax(scores, masked);
+    together = at::matmul(weights, parts[2]);
+  } else {
+    std::optional<at::Tensor> mask;
+    if (masked.defined())
+      mask = at::zeros(masked.sizes(), parts[0].options().requires_grad(false))
+                 .masked_fill(masked, -std::numeric_limits<double>::infinity());
+    together = at::scaled_dot_product_attention(parts[0], parts[1], parts[2], mask);
+  }
+  return {at::linear(together.transpose(1, 2).flatten(2), own.out_weight, own.out_bias), weights};
 }
 
 }  // namespace
@@ -90,9 +102,9 @@ Tensors attention(const Arguments& a) {
 // (query, key, value, width, heads, qkv weight, qkv bias, out weight, out bias, mask, weights are wanted, their
 // average, what the mask is for)
 Tensors multi_head_attention(const Arguments& a) {
-  auto [out, weights] =
-      of_heads(a[0].toTensor(), a[1].toTensor(), a[2].toTensor(), a[4].toInt(),
-               {a[5].toTensor(), a[6].toTensor(), a[7].toTensor(), a[8].toTensor()}, mask_of_fast_path(a[9], a[12]));
+  auto [out, weights] = of_heads(a[0].toTensor(), a[1].toTensor(), a[2].toTensor(), a[4].toInt(),
+                                 {a[5].toTensor(), a[6].toTensor(), a[7].toTensor(), a[8].toTensor()},
+                                 mask_of_fast_path(a[9], a[12]), a[10].toBool());
   if (!a[10].toBool()) return {out, at::Tensor()};
   return {out, a[11].toBool() ? at::mean(weights, 1) : weights};
 }
@@ -106,7 +118,7 @@ Tensors encoder_layer(const Arguments& a) {
   };
   auto attended = [&](const at::Tensor& z) {
     Projections own{a[3].toTensor(), a[4].toTensor(), a[5].toTensor(), a[6].toTensor()};
-    return of_heads(z, z, z, a[2].toInt(), own, mask_of_fast_path(a[18], a[19])).first;
+    return of_heads(z, z, z, a[2].toInt(), own, mask_of_fast_path(a[18], a[19]), /*wanted=*/false).first;
   };
   auto forward = [&](const at::Tensor& z) {
     auto h = at::linear(z, a[14].toTensor(), a[15].toTensor());

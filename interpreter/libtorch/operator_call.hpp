@@ -28,6 +28,13 @@ class Made {
 
 inline bool is_tensor(const c10::IValue& value) { return value.isTensor() && value.toTensor().defined(); }
 
+/// Whether it stands for others, or for a level of derivatives of its own: of torch.func's transforms, and of autograd
+/// with many starts.
+inline bool is_transformed(const at::Tensor& tensor) {
+  return tensor.key_set().has_any(c10::DispatchKeySet(
+      {c10::DispatchKey::FuncTorchGradWrapper, c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::Batched}));
+}
+
 inline bool is_leaf_or_view_of_one(const at::Tensor& tensor) {
   return tensor.is_leaf() || (tensor.is_view() && tensor._base().is_leaf());
 }

@@ -33,6 +33,10 @@ bool is_ordinary(PyObject* exception) { return PyErr_GivenExceptionMatches(excep
 // Sets Python's error: what a callback threw, where that is no mistake but an order; else the error, by that cause.
 void set(const Error& error) {
   auto* cause = std::exchange(thrown_before, nullptr);
+  if (PyErr_Occurred()) {  // what Python has raised meanwhile, and C++ has made the error of
+    py::error_already_set raised;
+    if (!cause) cause = raised.value().inc_ref().ptr();
+  }
   if (cause && !is_ordinary(cause)) {
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(cause)), cause);
     Py_DECREF(cause);

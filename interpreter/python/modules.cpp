@@ -16,13 +16,9 @@
 namespace ascribe::python {
 namespace {
 
-// The modules of a model, each kept, so that nothing else gets its address.
+// The modules of a model, by their addresses: whoever has the names keeps the modules, where Python sees that it does.
 struct Names {
-  struct Entry {
-    py::object module;
-    HostModule known_as;
-  };
-  std::unordered_map<PyObject*, Entry> entries;
+  std::unordered_map<PyObject*, HostModule> entries;
   bool called = false;
 };
 
@@ -44,7 +40,7 @@ void watch(const std::shared_ptr<Names>& names) {
 
 void unwatch(const std::shared_ptr<Names>& names) {
   std::erase_if(watched, [&](auto& each) { return each.lock() == names; });
-  auto gone = std::exchange(names->entries, {});  // on whatever thread
+  names->entries.clear();  // on whatever thread
 }
 
 const HostModule* find(PyObject* module) {
@@ -54,7 +50,7 @@ const HostModule* find(PyObject* module) {
     auto found = names->entries.find(module);
     if (found == names->entries.end()) continue;
     names->called = true;
-    return &found->second.known_as;
+    return &found->second;
   }
   return nullptr;
 }
@@ -143,6 +139,14 @@ PyObject* bound_to(PyObject* object, PyObject* module, PyObject*) {
   return module && module != Py_None ? PyMethod_New(object, module) : Py_NewRef(object);
 }
 
+// What is asked of it besides is asked of what it stands in for: its name, its code.
+PyObject* part_of(PyObject* object, PyObject* name) {
+  if (auto* own = PyObject_GenericGetAttr(object, name)) return own;
+  if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return nullptr;
+  PyErr_Clear();
+  return PyObject_GetAttr(reinterpret_cast<StandIn*>(object)->plain, name);
+}
+
 py::object type_of_stand_ins() {
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(StandIn, vectorcall), READONLY, nullptr},
@@ -150,6 +154,7 @@ py::object type_of_stand_ins() {
       {nullptr, 0, 0, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_members, members},
                                 {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},
+                                {Py_tp_getattro, reinterpret_cast<void*>(&part_of)},
                                 {Py_tp_descr_get, reinterpret_cast<void*>(&bound_to)},
                                 {Py_tp_traverse, reinterpret_cast<void*>(&visit_parts)},
                                 {Py_tp_clear, reinterpret_cast<void*>(&drop_parts)},
@@ -180,7 +185,7 @@ py::object stand_in(py::object plain, py::object whole, py::object refuse) {
 std::shared_ptr<Names> names_of(const std::vector<std::tuple<py::object, std::string, std::string, std::size_t>>& all) {
   auto out = std::make_shared<Names>();
   for (auto& [module, path, class_name, operators] : all)
-    out->entries.try_emplace(module.ptr(), Names::Entry{module, {path, class_name, operators}});
+    out->entries.try_emplace(module.ptr(), HostModule{path, class_name, operators});
   return out;
 }
 

@@ -3,6 +3,7 @@
 import copy
 import gc
 import inspect
+import pickle
 import threading
 import warnings
 import weakref
@@ -11,9 +12,17 @@ import torch
 import torch._dynamo.testing
 from helpers import Block, close, network, refused, relevance
 from torch import nn
+from torch._subclasses import FakeTensorMode
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 
 import ascribe
+
+
+def on_thread(run):
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
 
 
 def test_relevance_is_that_of_the_formula():
@@ -65,6 +74,7 @@ def test_nothing_is_left_of_it():
             with ascribe.attach("epsilon_plus", model):
                 assert nn.Module.__call__ is not call
                 assert inspect.signature(nn.Module.__call__) == inspect.signature(call)
+                assert nn.Module.__call__.__name__ == call.__name__ == model.__call__.__name__
                 model(x.clone().requires_grad_())
                 if ends == "badly":
                     raise KeyError("a mistake of the user's")
@@ -87,6 +97,29 @@ def test_what_is_attached_and_dropped_is_gone():
     (gradient,) = torch.autograd.grad(model(leaf).sum(), leaf)
     found, _ = relevance("epsilon_plus", model, x)
     assert not torch.allclose(gradient, found)
+
+
+def test_a_model_that_holds_what_is_attached_to_it_is_freed_with_it():
+    model, x = network()
+    call, gone = nn.Module.__call__, weakref.ref(model)
+    model.attached = ascribe.attach("epsilon_plus", model)
+    model(x)
+    del model
+    gc.collect()
+    assert gone() is None and nn.Module.__call__ is call
+
+
+def test_what_is_attached_is_neither_copied_nor_pickled():
+    model, _ = network()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing is called
+        with ascribe.attach("epsilon_plus", model) as attached:
+            for take in (copy.copy, copy.deepcopy, pickle.dumps):
+                try:
+                    take(attached)
+                    raise AssertionError("it was taken")
+                except TypeError as error:
+                    assert "neither copied nor pickled" in str(error)
 
 
 def test_a_model_is_not_kept_alive():
@@ -282,19 +315,46 @@ def test_functions_that_were_compiled_have_their_rules():
         y = compiled(leaf)
     close(torch.autograd.grad(y, leaf, torch.ones_like(y))[0], expected)
     count = counter.frame_count
+    with ascribe.attach("epsilon_plus", model):
+        model(x)
+        on_thread(lambda: torch.compile(lambda x: x * 3, backend=counter)(x))  # which has no rules
+    assert counter.frame_count == count + 1
     torch.compile(lambda x: x * 2, backend=counter)(x)
-    assert counter.frame_count == count + 1  # compiles again
+    assert counter.frame_count == count + 2  # compiles again
 
 
 def test_transforms_of_functions_are_refused_by_name():
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
     x = torch.randn(2, 3, dtype=torch.float64).requires_grad_()
     with ascribe.attach("epsilon_plus", model):
-        for transformed in (torch.func.grad(lambda x: model(x).sum()), torch.func.vmap(lambda x: model(x[None])[0])):
+        def forward_derivative(x):
+            with forward_ad.dual_level():
+                return model(forward_ad.make_dual(x, torch.ones_like(x)))
+
+        for transformed in (
+            torch.func.grad(lambda x: model(x).sum()),
+            torch.func.vmap(lambda x: model(x[None])[0]),
+            forward_derivative,
+        ):
             with refused("A0701", "layer '0' (linear) is called by one of torch.func's transforms"):
                 transformed(x)
         masks = torch.func.vmap(lambda row: row > 0)(torch.ones(2, 3))  # nothing of a layer, as in masks of transformers
-        assert masks.all() and model(x).requires_grad
+        y = model(x)
+        assert masks.all() and y.requires_grad
+    with refused("A0701", "layer '2' (linear): relevance comes as many starts in one"):
+        torch.autograd.grad(y, x, torch.ones(3, 2, 2, dtype=torch.float64), is_grads_batched=True)
+
+
+def test_tensors_without_numbers_are_refused_whatever_layer_they_come_to():
+    x = torch.randn(2, 4)
+    for layer in (nn.BatchNorm1d(4), nn.Linear(4, 4), nn.ReLU(), nn.Softmax(-1)):
+        model = nn.Sequential(layer).eval()
+        with ascribe.attach("epsilon_plus", model):
+            with refused("A0701", "a tensor without numbers"):
+                torch.export.export(model, (x,))
+            with FakeTensorMode(allow_non_fake_inputs=True), refused("A0701", "layer '0' (", "a tensor without numbers"):
+                model(torch.randn(2, 4, requires_grad=True))
+            assert model(x.clone().requires_grad_()).requires_grad
 
 
 def test_a_with_in_which_nothing_was_called_is_warned_of():

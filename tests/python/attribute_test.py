@@ -79,6 +79,17 @@ def test_inputs_by_name_and_several_outputs():
         ascribe.attribute(model, "epsilon", {"mask": mask, "ids": ids}, 1)
 
 
+class Around(nn.Module):
+    """A model whose forward is a function of another one."""
+
+    def __init__(self, inner, function):
+        super().__init__()
+        self.inner, self.function = inner, function
+
+    def forward(self, x):
+        return self.function(self.inner, x)
+
+
 @dataclass
 class Answer:
     logits: torch.Tensor
@@ -87,34 +98,45 @@ class Answer:
 
 def test_outputs_in_a_dataclass():
     model, x = network()
-
-    class Answering(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = model
-
-        def forward(self, x):
-            return Answer(self.inner(x))
-
-    close(ascribe.attribute(Answering(), "epsilon_plus", x, 3).relevance, ascribe.attribute(model, "epsilon_plus", x, 3).relevance)
+    answering = Around(model, lambda inner, x: Answer(inner(x)))
+    close(ascribe.attribute(answering, "epsilon_plus", x, 3).relevance, ascribe.attribute(model, "epsilon_plus", x, 3).relevance)
 
 
 def test_forwards_without_gradients_and_inputs_without_numbers_are_told():
     model, x = network()
-
-    class Disabling(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = model
-
-        @torch.no_grad()
-        def forward(self, x):
-            return self.inner(x)
-
     with refused("A0701", "the model computes layer 'inner.0' ("):
-        ascribe.attribute(Disabling(), "epsilon_plus", x)
+        ascribe.attribute(Around(model, torch.no_grad()(lambda inner, x: inner(x))), "epsilon_plus", x)
     with refused("A0703", "input 0 is on the device `meta`"):
         ascribe.attribute(model, "epsilon_plus", x.to("meta"))
+
+
+def test_fast_paths_of_attention_are_what_the_module_is():
+    torch.manual_seed(3)
+    x, padding = torch.randn(2, 5, 8).double(), torch.zeros(2, 5, dtype=torch.bool)
+    padding[0, 3:] = True
+    attention = nn.MultiheadAttention(8, 2, batch_first=True).double()
+    encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True, activation="gelu").double()
+    for mask in (None, padding):
+        ways = {
+            "_native_multi_head_attention": [
+                Around(attention, lambda inner, x, wanted=wanted: inner(x, x, x, key_padding_mask=mask, need_weights=wanted)[0])
+                for wanted in (False, True)
+            ],
+            "_transformer_encoder_layer_fwd": [Around(encoder, lambda inner, x: inner(x, src_key_padding_mask=mask))],
+        }
+        for operator, models in ways.items():
+            for model in models:
+                model.eval()
+                with torch.no_grad():
+                    fast = torch.jit.trace(model, x)
+                assert operator in str(fast.inlined_graph)
+                for rules in ("epsilon_plus", "attn_lrp", "cp_lrp"):
+                    target = ascribe.Target.all()
+                    close(
+                        ascribe.attribute(fast, rules, x, target).relevance,
+                        ascribe.attribute(model, rules, x, target).relevance,
+                        within=1e-10,
+                    )
 
 
 def test_parameters_that_an_optimizer_wrote_into_behind_autograds_back():

@@ -24,20 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string_view without_outer_blanks(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  auto begin = std::min(text.find_first_not_of(blanks), text.size());
-  return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
-}
-
-bool is_name(std::string_view text) {
-  auto words = reserved_words();
-  return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), is_name_character) &&
-         std::find(words.begin(), words.end(), text) == words.end();
-}
-
-// --------------------------------------------------------------------------------------------------------- names in
-// reach
+// ----------------------------------------------------------------------------------------------------- names in reach
 
 bool defines(const language::Definitions& definitions, const std::string& name) {
   return !language::is_private(name) && (definitions.targets.contains(name) || definitions.functions.contains(name));
@@ -61,7 +48,7 @@ std::string from_a_pack(const std::string& name, const State& state, const LoadO
     std::sort(packs.begin(), packs.end());
     for (auto& each : packs) {
       auto file = each.filename().string();
-      if (!is_name(file) || ++seen > most) continue;
+      if (!is_plain_name(file) || ++seen > most) continue;
       try {
         auto pack = Pack::load(each, loading);
         if (defines(Inside::definitions(pack), name))
@@ -119,19 +106,19 @@ std::string help_for_name(const std::string& name, const State& state) {
 
 // Whether a place is in a definition, which sees no values.
 bool in_a_definition(const Source& source, std::size_t place) {
-  auto text = without_outer_blanks(source.text());
+  auto text = trimmed(source.text());
   auto before = source.text().substr(0, place);
   return text.starts_with("fn ") || text.starts_with("rule ") || text.starts_with("composite ") ||
          std::count(before.begin(), before.end(), '{') > std::count(before.begin(), before.end(), '}');
 }
 
 bool begins_with_nothing_known(std::string_view text, const State& state) {
-  text = without_outer_blanks(text);
+  text = trimmed(text);
   auto end = std::find_if_not(text.begin(), text.end(), is_name_character);
   std::string word(text.begin(), end);
   InReach reach(state);
   return !std::any_of(reach.values.begin(), reach.values.end(), [&](auto& each) { return each == word; }) &&
-         is_name(word) && !text.substr(word.size()).starts_with('(');
+         is_plain_name(word) && !text.substr(word.size()).starts_with('(');
 }
 
 // A string by itself: `"zplus"` or `"net.pt2"`.
@@ -214,7 +201,7 @@ std::vector<Diagnostic> advised(std::vector<Diagnostic> mistakes, const State& s
       if (each.message.starts_with("unknown pack") && from_a_folder(name, loading).empty())
         each.help = filled("{}; `:help definitions` tells how packs are imported", names_in_reach(state));
     }
-    if (!is_name(name)) continue;
+    if (!is_plain_name(name)) continue;
     if (auto pack = from_a_pack(name, state, loading); !pack.empty())
       each.help = pack;
     else if (each.message.starts_with("unknown name") && !in_a_definition(source, span.begin) &&

@@ -66,18 +66,6 @@ constexpr std::pair<std::string_view, std::string_view> of_a_shape[] = {
     {"empty", "0 * random({}, seed = 1)"},
 };
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  auto begin = std::min(text.find_first_not_of(blanks), text.size());
-  return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
-}
-
-bool is_plain_name(std::string_view text) {
-  auto words = reserved_words();
-  return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), is_name_character) &&
-         std::find(words.begin(), words.end(), text) == words.end();
-}
-
 std::string_view name_at_begin(std::string_view text) {
   auto end = std::find_if_not(text.begin(), text.end(), is_name_character);
   return text.substr(0, static_cast<std::size_t>(end - text.begin()));
@@ -322,6 +310,12 @@ std::string with_all_in_brackets(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_plain_name(std::string_view text) {
+  auto words = reserved_words();
+  return !text.empty() && is_letter(text[0]) && std::all_of(text.begin(), text.end(), is_name_character) &&
+         std::find(words.begin(), words.end(), text) == words.end();
+}
 
 std::string with_written_ending(const std::string& path) {
   constexpr std::string_view written = ".npy .png .svg .html", pictures = ".jpg .jpeg .gif .bmp .webp .tif .tiff .ppm";

@@ -19,6 +19,9 @@ std::string help_for_use(std::string_view text, const State& state);
 /// A help line with the import of a pack's folder of this name; empty: there is none.
 std::string from_a_folder(const std::string& name, const LoadOptions& loading);
 
+/// Whether a text is a name that one may give: no word of the language.
+bool is_plain_name(std::string_view text);
+
 /// The path with an ending that `:write` writes, in place of one that it does not.
 std::string with_written_ending(const std::string& path);
 

@@ -8,7 +8,6 @@ import operator
 import os
 import tempfile
 import warnings
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -104,8 +103,9 @@ class Survey:
 class Attached:
     """Rules at work on a model, on this thread, until the end of the `with` or remove(). See attach()."""
 
+    _watch: Optional[Watch] = None
+
     def __init__(self, rules: Union[Rules, str], model: torch.nn.Module, sums: bool) -> None:
-        self._watch: Optional[Watch] = None
         composite, survey = rules_of(rules), Survey(model)
         self._attachment = _core.attach(composite, survey.tensors, sums)
         self._watch = Watch(survey.modules)
@@ -120,6 +120,9 @@ class Attached:
                 stacklevel=2,
             )
         self.remove()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("rules are attached to a model on one thread: they are neither copied nor pickled")
 
     def __del__(self) -> None:
         if self._watch is not None:
@@ -165,7 +168,7 @@ def attach(rules: Union[Rules, str], model: torch.nn.Module, *, sums: bool = Tru
     parameter gets a gradient.
 
     In the `with`, torch.utils.checkpoint keeps what it would compute once more in the backward pass, and functions that
-    torch.compile has compiled before run as they were written (on other threads, too).
+    torch.compile has compiled before run as they were written.
 
     Nothing of the model changes, and other threads may use it meanwhile, with other rules or none. All operators of this
     thread in the `with` count as the model's; those behind it, such as the choice of an output, are better outside.
@@ -468,7 +471,7 @@ def attribute(
     A0610 where the rules are for none of the model's layers. What the model's own code raises is the `__cause__`.
     """
     composite, (tensors, names), start = rules_of(rules), _inputs_of(inputs), _target_of(target)
-    if isinstance(layers, str) or not all(isinstance(each, str) for each in layers):
+    if not isinstance(layers, Sequence) or isinstance(layers, str) or not all(isinstance(each, str) for each in layers):
         _core.fail(USAGE, "`layers` holds something else than names", 'give names of layers, or globs: ["features.*"]')
     if progress is not None and not callable(progress):
         _core.fail(USAGE, f"`progress` is of the type {type(progress).__name__}", "give a function, or leave it out")

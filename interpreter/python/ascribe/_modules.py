@@ -1,7 +1,7 @@
 """Where in a model a thread is: modules say so while they are called, and nothing of the model is changed.
 
-While something is attached, `torch.nn.Module.__call__` is ours, as PyTorch's own tracers do it, and so are two parts of
-torch.utils.checkpoint. On threads without rules, they do what they did before.
+While something is attached, `torch.nn.Module.__call__` is ours, as PyTorch's own tracers do it, and so are parts of
+torch.utils.checkpoint and torch.compile. On threads without rules, they do what they did before.
 """
 
 from __future__ import annotations
@@ -41,10 +41,8 @@ class Installed:
         )
         self.replace(checkpoint, "CheckpointFunction", self.checkpoint_by_function)
         self.replace(checkpoint, "_checkpoint_without_reentrant_generator", self.checkpoint_by_hooks)
-        # Of functions that were compiled before, the parts are no operators. Other threads do without, too.
-        self.eager = None
-        if dynamo := sys.modules.get("torch._dynamo"):
-            self.eager = dynamo.set_stance("force_eager")
+        if compiler := sys.modules.get("torch._dynamo.eval_frame"):
+            self.replace(compiler, "_callback_from_stance", self.without_compiler)
 
     def replace(self, owner: Any, name: str, stand_in: Callable[[Any], Any]) -> Any:
         plain = getattr(owner, name)
@@ -58,12 +56,14 @@ class Installed:
         for owner, name, plain, ours in self.replaced:
             if getattr(owner, name) is ours:
                 setattr(owner, name, plain)
-        if self.eager is not None:
-            self.eager.__exit__(None, None, None)
 
     def works(self) -> bool:
         """Whether this thread has rules."""
         return self.watching > 0 and _core.watches()
+
+    def without_compiler(self, plain: Call) -> Call:
+        """Of functions that were compiled before, the parts are no operators: they run as they were written."""
+        return lambda callback: None if self.works() else plain(callback)
 
     # What torch.utils.checkpoint would compute once more in the backward pass would have no rules there: it is kept.
 
@@ -158,6 +158,7 @@ class Watch:
 
     def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         global installed
+        self._modules = modules  # kept: nothing else gets their addresses
         self._names = _core.Names([(each, path, type(each).__name__, operators_of(each)) for path, each in modules])
         self._ended = False
         with lock:
@@ -178,6 +179,7 @@ class Watch:
             return
         self._ended = True
         self._names.unwatch()  # whatever thread ends it
+        self._modules = []
         with lock:
             assert installed is not None
             installed.watching -= 1
