@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <limits>
 
 #include "grammar/filled_text.hpp"
@@ -49,7 +50,16 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
     const Definitions& own;
     const std::string* parameter;
     language::Value operator()(const Stabilizer& given) const { return stabilizer(*parameter, given, callee, own); }
-    language::Value operator()(double number) const { return number; }
+    void refuse_nan(double number) const {
+      if (std::isnan(number))
+        throw Error({.code = Code::wrong_type,
+                     .message = filled("`{}` is given NaN, which is not a number", *parameter),
+                     .help = "look at what it was computed from: 0 / 0, a mean of nothing, a file with gaps"});
+    }
+    language::Value operator()(double number) const {
+      refuse_nan(number);
+      return number;
+    }
     language::Value operator()(const std::vector<std::string>& names) const { return names; }
     language::Value operator()(const Numbers& numbers) const {
       auto shown = filled("`{}` is given numbers of the shape {}", *parameter, shown_shape(numbers.shape));
@@ -65,6 +75,7 @@ language::NamedValues named_values(const Arguments& arguments, const language::D
                      .message = filled("{} with {} value{}", shown, numbers.values.size(),
                                        numbers.values.size() == 1 ? "" : "s"),
                      .help = "give as many values as the shape holds"});
+      for (auto each : numbers.values) refuse_nan(each);
       return language::Array{numbers.shape, std::make_shared<const std::vector<double>>(numbers.values)};
     }
   } visitor{callee, own, nullptr};

@@ -225,6 +225,9 @@ TEST_CASE("rules that are not there, and a tensor for a scalar, are refused") {
   CHECK(of({{"gamma", Numbers{{-1}, {}}}}) == "A0208 `gamma` is given numbers of the shape [-1]");
   constexpr auto much = std::numeric_limits<std::int64_t>::max();
   CHECK(of({{"gamma", Numbers{{much, 4}, {1}}}}).starts_with("A0208 `gamma` is given numbers of the shape [9"));
+  constexpr auto nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(of({{"gamma", nan}}) == "A0208 `gamma` is given NaN, which is not a number");
+  CHECK(of({{"gamma", Numbers{{2}, {1, nan}}}}) == "A0208 `gamma` is given NaN, which is not a number");
   CHECK(of({{"gama", 1}}) == "A0302 `gamma` has no parameter `gama`");
 }
 
