@@ -42,6 +42,12 @@ void Attachment::remove() {
 
 Report Attachment::report() const { return state_ ? state_->report() : Report(); }
 
+std::vector<Diagnostic> Attachment::warnings() const {
+  auto report = this->report();
+  if (report.empty()) return {};
+  return state_->warnings(report, first_not_finite(report) == nullptr);
+}
+
 Inactive Attachment::inactive() const {
   return Inside::make<Inactive>(state_ ? state_->inactive() : std::shared_ptr<std::atomic<int>>());
 }

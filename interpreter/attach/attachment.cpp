@@ -11,6 +11,7 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/index_operators.hpp"
 #include "interpreter/attach/no_input_node.hpp"
+#include "interpreter/attach/warnings.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/layers/written_out.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -353,6 +354,21 @@ std::optional<std::size_t> Attachment::State::row_of(const at::Tensor& tensor) c
     ++number;
   }
   return {};
+}
+
+void Attachment::State::explains(const at::Tensor& output) {
+  (void)server_.passes.of(output);  // a function may have made it
+  explained_row_ = row_of(output);
+}
+
+std::vector<Diagnostic> Attachment::State::warnings(const Report& report, bool finite) const {
+  return attaching::warnings_of({.report = report,
+                                 .rules = *server_.rules,
+                                 .paths = modules_.paths(),
+                                 .classes = modules_.classes(),
+                                 .own_derivatives = server_.passes.own_derivatives(),
+                                 .last = explained_row_,
+                                 .finite = finite});
 }
 
 }  // namespace ascribe

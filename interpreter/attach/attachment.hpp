@@ -35,13 +35,15 @@ class Attachment::State : public libtorch::Interceptor {
   /// When the forward pass is over: layers from which only stopped ones can be reached are called that in the report.
   void tell_behind_stops(const std::vector<at::Tensor>& outputs) { server_.recorder.tell_behind_stops(outputs); }
   Report report() const { return server_.ledger.report(); }
+  /// Before the backward pass, where it is known: the output that is explained.
+  void explains(const at::Tensor& output);
+  /// `report`: what report() gave. `finite`: whether all relevance is that is given out.
+  std::vector<Diagnostic> warnings(const Report& report, bool finite) const;
   std::size_t layers() const { return server_.ledger.size(); }
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
   std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;
   /// Where relevance arrives at the outputs of embeddings, with the numbers of their rows in the report.
   std::vector<std::pair<std::size_t, torch::autograd::Edge>> embeddings() const;
-  /// The number among the report's rows of the layer that made a tensor; empty: none of them did.
-  std::optional<std::size_t> row_of(const at::Tensor& tensor) const;
   /// The first layer that was computed of an input where the model disables gradients: "layer '0' (linear)"; or empty.
   const std::string& without_gradients() const { return without_gradients_; }
   /// Above zero: nothing is intercepted, and what was recorded answers with gradients.
@@ -66,6 +68,8 @@ class Attachment::State : public libtorch::Interceptor {
   void intercept(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);
   /// `pass` becomes the one that the operator turns out to belong to.
   void serve(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack, Pass& pass);
+  /// The number among the report's rows of the layer that made a tensor; empty: none of them did.
+  std::optional<std::size_t> row_of(const at::Tensor& tensor) const;
   /// An operator that the table has no layer for.
   void other_operator(const layering::OperatorCall& call, c10::DispatchKeySet keys, torch::jit::Stack& stack,
                       const Pass& known);
@@ -85,6 +89,7 @@ class Attachment::State : public libtorch::Interceptor {
   std::string serving() const;
   std::string serving_name_, serving_kind_;  // no kind: none is
   std::string without_gradients_;
+  std::optional<std::size_t> explained_row_;
   std::atomic<bool> ended_ = false;
   int calls_ = 0;  // one within another
 };

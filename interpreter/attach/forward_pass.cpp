@@ -1,12 +1,13 @@
 #include "interpreter/attach/forward_pass.hpp"
 
+#include <ATen/SequenceNumber.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <atomic>
-#include <vector>
 
+#include "interpreter/attach/own_derivative.hpp"
 #include "interpreter/attach/rule_node.hpp"
 
 namespace ascribe::attaching {
@@ -19,7 +20,7 @@ std::shared_ptr<ForwardPass> whole(std::shared_ptr<ForwardPass> pass) {
 }
 
 ForwardPasses::ForwardPasses(std::unordered_set<const c10::TensorImpl*> parameters)
-    : parameters_(std::move(parameters)) {
+    : first_node_(at::sequence_number::peek()), parameters_(std::move(parameters)) {
   static std::atomic<std::uint64_t> count = 0;
   attachment_ = ++count;
 }
@@ -66,13 +67,20 @@ std::shared_ptr<ForwardPass> ForwardPasses::of(const at::Tensor& tensor) {
   if (!tensor.grad_fn()) return of_leaf(tensor);
   if (auto found = noted(tensor)) return found;
   std::shared_ptr<ForwardPass> found;
+  std::vector<std::string> own;
   walk(tensor, [&](torch::autograd::Node* node, ForwardPass* pass) {
     if (pass)
       found = join(found, static_cast<RuleNode*>(node)->pass());
     else if (auto* leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node))
       found = join(found, of_leaf(leaf->variable));
+    else if (auto name = node->sequence_nr() >= first_node_ ? own_derivative(*node) : std::nullopt)
+      own.push_back(std::move(*name));
     return true;
   });
+  if (!found) return found;  // of parameters only
+  for (auto& name : own)
+    if (std::find(own_derivatives_.begin(), own_derivatives_.end(), name) == own_derivatives_.end())
+      own_derivatives_.push_back(std::move(name));
   return found;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "interpreter/attach/selection.hpp"
 
@@ -41,6 +42,9 @@ class ForwardPasses {
   bool depends(const at::Tensor& tensor) const;
   /// Whether a tensor was made by what this attachment serves: its memory is nobody else's yet.
   bool made_here(const at::Tensor& tensor) const;
+  /// The functions with a derivative of their own in the history of tensors that were asked about, as far as it was
+  /// made on this thread since this began; each once, by autograd's names for them.
+  const std::vector<std::string>& own_derivatives() const { return own_derivatives_; }
   /// Two passes that meet in a layer are one.
   static std::shared_ptr<ForwardPass> join(std::shared_ptr<ForwardPass> a, std::shared_ptr<ForwardPass> b);
 
@@ -52,7 +56,7 @@ class ForwardPasses {
   template <typename Visit>
   void walk(const at::Tensor& tensor, const Visit& visit) const;
 
-  std::uint64_t attachment_;
+  std::uint64_t attachment_, first_node_;
   std::unordered_set<const c10::TensorImpl*> parameters_;
   struct Input {
     c10::weak_intrusive_ptr<c10::TensorImpl> tensor;
@@ -66,6 +70,7 @@ class ForwardPasses {
   };
   std::unordered_map<const c10::TensorImpl*, Noted> noted_;
   std::size_t next_purge_ = 256;
+  std::vector<std::string> own_derivatives_;
 };
 
 }  // namespace ascribe::attaching

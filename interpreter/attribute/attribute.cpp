@@ -12,12 +12,10 @@
 #include "grammar/glob.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
+#include "interpreter/attach/warnings.hpp"
 #include "interpreter/attribute/integer_inputs.hpp"
-#include "interpreter/attribute/own_derivatives.hpp"
 #include "interpreter/attribute/target.hpp"
-#include "interpreter/attribute/warnings.hpp"
 #include "interpreter/inside.hpp"
-#include "interpreter/language/kinds.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/failure.hpp"
 #include "interpreter/libtorch/operator_call.hpp"
@@ -76,16 +74,6 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
          .message = filled("none of the {} inputs is of a floating type, so that none can get relevance", given.size()),
          .help = "give the input that shall get relevance as floating numbers"});
   return out;
-}
-
-// An entry for layers of a kind, as it may be written.
-std::string entry_for(const std::string& reported) {
-  auto* kind = language::find_kind(reported);
-  if (!kind) return "operator => gradient";
-  if (kind->group == "activation") return "activation => pass";
-  if (kind->name == "linear" || kind->group == "convolution") return filled("{} => epsilon", kind->group);
-  return kind->parameters.empty() || kind->parameters.front() == "coefficient" ? filled("{} => norm", kind->group)
-                                                                               : filled("{} => gradient", kind->group);
 }
 
 // Runs a model as it is, whatever is attached on this thread. It can be stopped.
@@ -181,20 +169,6 @@ Forward forward(const Model& model, const Composite& rules, const std::vector<at
   out.state->settle_refusals();
   out.state->tell_behind_stops(out.outputs);
   return out;
-}
-
-// A composite that is for no layer of the model is for another model.
-void check_entries(const Report& report, const Composite& rules) {
-  std::vector<std::string> kinds;
-  for (auto& row : report) {
-    if (!row.entry.empty()) return;
-    if (std::find(kinds.begin(), kinds.end(), row.kind) == kinds.end()) kinds.push_back(row.kind);
-  }
-  if (report.empty()) return;  // a model without layers is what it is
-  throw Error({.code = Code::no_layer_matched,
-               .message = filled("no layer of the model has an entry in `{}`", rules.description()),
-               .note = filled("the model's layers are {}", fmt::join(kinds, ", ")),
-               .help = filled("add an entry for one of them: `{}`", entry_for(kinds.front()))});
 }
 
 Edges outputs_of(const Attachment::State& attachment, const std::string& layer) {
@@ -310,6 +284,15 @@ void bring_back(const std::vector<at::Tensor>& arrived, const Forward& ran, cons
   throw no_dependence(inputs.size(), *ran.state);
 }
 
+bool is_finite(const Attribution& found) {
+  auto all = [](const std::vector<at::Tensor>& relevances) {
+    return std::all_of(relevances.begin(), relevances.end(),
+                       [](auto& each) { return !each.defined() || each.isfinite().all().template item<bool>(); });
+  };
+  return all(found.relevances) &&
+         std::all_of(found.layers.begin(), found.layers.end(), [&](auto& each) { return all(each.second); });
+}
+
 Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
                         const Target& target, const AttributeOptions& options,
                         const std::shared_ptr<attaching::Supervisor>& supervisor) {
@@ -322,8 +305,8 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
                       .supervisor = supervisor});
   auto& state = ran.state;
   auto y = attributing::chosen_output(ran.outputs, target);
-  check_entries(state->report(), rules);
-  auto own = attributing::own_derivatives(y);  // before the graph is used up
+  if (auto another = attaching::no_layer_matched(state->report(), Inside::bound(rules)))
+    throw Error(std::move(*another));
   Attribution out;
   out.output = y.detach().clone();
   auto layout = attributing::layout_of(y.sizes(), inputs);
@@ -332,7 +315,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
   auto start = attributing::start(options.create_graph ? y : out.output, target, layout);
   out.start = start.detach();
 
-  auto last = state->row_of(y);
+  state->explains(y);
   if (supervisor) supervisor->begin_backward(state->report().size());
 
   // One backward pass for all that is asked.
@@ -372,8 +355,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
       out.report[row].above = evaluate::total(arrived);
       out.report[row].below = 0;
     }
-  out.warnings = attributing::warnings_of(out.report, Inside::bound(rules),
-                                          {state->modules().paths(), state->modules().classes()}, last, own);
+  out.warnings = state->warnings(out.report, is_finite(out));
   return out;
 }
 

@@ -99,17 +99,6 @@ std::string number_or_nan(double value) {
   return std::isnan(value) ? "nan" : filled("{:.5g}", value);
 }  // a NaN's sign means nothing
 
-// The maps that are not finite are in the table; which they are is said besides.
-void warn_of_not_finite(const CompareOptions& options, const std::vector<TableCell>& cells) {
-  for (auto& cell : cells)
-    if (!cell.relevance.isfinite().all().item<bool>())
-      std::cerr << render_text(
-          {.code = Code::not_finite,
-           .severity = Severity::warning,
-           .message = filled("the relevance by {} is not finite", files::quoted_name(options.rules[cell.rules])),
-           .help = "`ascribe run` with these rules says below which layer; a larger stabilizer may serve"});
-}
-
 std::string table_numbers(const CompareOptions& options, const std::vector<TableCell>& cells) {
   if (options.report == "json") {
     auto out = nlohmann::json::array();
@@ -244,7 +233,6 @@ int compare_maps(const CompareOptions& options) {
     interruption.check(file);
     files::write_file(file, {picture});
   }
-  warn_of_not_finite(options, cells);
   std::cout << said;
   if (options.picture.wanted() && options.report != "json") std::cout << "heatmap in " << file << "\n";
   return fine;

@@ -40,7 +40,7 @@ std::string shown(const std::optional<double>& sum) {
 std::string shown_rest(const LayerReport& layer) {
   constexpr double rounding = 1e-5;
   auto rest = layer.rest();
-  if (!rest || std::abs(*rest) > rounding * std::abs(*layer.above)) return shown(rest);
+  if (!rest || !(std::abs(*rest) <= rounding * std::abs(*layer.above))) return shown(rest);
   return layer.bias ? "0" : "";  // of rules that only hand down what they get, there is nothing to tell
 }
 

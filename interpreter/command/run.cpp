@@ -140,20 +140,6 @@ std::vector<Result> results(const RunOptions& options, const std::vector<InnerLa
   return out;
 }
 
-void warn_where_not_finite(const Attribution& attribution) {
-  bool finite = !attribution.relevance.defined() || attribution.relevance.isfinite().all().item<bool>();
-  for (auto& [layer, calls] : attribution.layers)
-    for (auto& each : calls) finite = finite && (!each.defined() || each.isfinite().all().item<bool>());
-  if (finite) return;
-  auto* found = first_not_finite(attribution.report);
-  auto place = found ? filled("first below layer '{}', rule `{}`", found->name, found->rule)
-                     : std::string("in the input itself");
-  std::cerr << render_text({.code = Code::not_finite,
-                            .severity = Severity::warning,
-                            .message = filled("the relevance is not finite, {}", place),
-                            .help = "give that layer a larger stabilizer, or another rule"});
-}
-
 // What --heatmap names.
 std::string picture_file(const RunOptions& options, const PictureArguments& picture, const Composite& rules,
                          const ChosenTarget& chosen, const at::Tensor& input, const Attribution& attribution,
@@ -261,7 +247,6 @@ int run(const RunOptions& options) {
     files::write_file(options.picture.file, {picture});
   }
 
-  warn_where_not_finite(attribution);
   for (auto& warning : attribution.warnings) std::cerr << render_text(warning);
   if (options.report == "html") {
     auto page = options.picture;

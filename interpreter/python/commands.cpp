@@ -34,10 +34,8 @@ py::list run_tests(const std::filesystem::path& given, const std::string& filter
   py::list out;
   for (auto& each : results) {
     auto& place = each.test->place;
-    py::list failures;
-    for (auto& failure : each.failures) failures.append(as_tuple(failure));
     out.append(py::make_tuple(each.test->name, place.source->name(), place.source->position(place.span.begin).line,
-                              each.seconds, failures));
+                              each.seconds, as_tuples(each.failures)));
   }
   return out;
 }

@@ -19,9 +19,18 @@ void keep_thrown(PyObject* exception) {
   thrown_before = exception;
 }
 
+py::tuple as_tuple(const Diagnostic& diagnostic) {
+  py::object place = py::none();
+  if (auto& source = diagnostic.primary.source) {
+    auto position = source->position(diagnostic.primary.span.begin);
+    place = py::make_tuple(source->name(), position.line, position.column);
+  }
+  return py::make_tuple(code_name(diagnostic.code), diagnostic.severity == Severity::error ? "error" : "warning",
+                        diagnostic.message, place, diagnostic.note, diagnostic.help);
+}
+
 py::object as_exception(const Error& error) {
-  py::list diagnostics;
-  for (auto& each : error.diagnostics()) diagnostics.append(as_tuple(each));
+  auto diagnostics = as_tuples(error.diagnostics());
   py::object out = py::reinterpret_borrow<py::object>(error_class)(error.what(), py::tuple(diagnostics));
   auto* own = new std::vector<Diagnostic>(error.diagnostics());
   out.attr("_own") = py::capsule(own, [](void* held) { delete static_cast<std::vector<Diagnostic>*>(held); });
@@ -66,14 +75,10 @@ bool is_due() {
 
 }  // namespace
 
-py::tuple as_tuple(const Diagnostic& diagnostic) {
-  py::object place = py::none();
-  if (auto& source = diagnostic.primary.source) {
-    auto position = source->position(diagnostic.primary.span.begin);
-    place = py::make_tuple(source->name(), position.line, position.column);
-  }
-  return py::make_tuple(code_name(diagnostic.code), diagnostic.severity == Severity::error ? "error" : "warning",
-                        diagnostic.message, place, diagnostic.note, diagnostic.help);
+py::list as_tuples(const std::vector<Diagnostic>& diagnostics) {
+  py::list out;
+  for (auto& each : diagnostics) out.append(as_tuple(each));
+  return out;
 }
 
 void throw_to_python(const Error& error) {

@@ -14,8 +14,8 @@ namespace ascribe::python {
 /// The Python class of errors, and the translation of C++'s exceptions that functions of this module throw.
 void bind_errors(py::module_& module);
 
-/// A diagnostic as Python has it: (code, severity, message, place or None, note, help).
-py::tuple as_tuple(const Diagnostic& diagnostic);
+/// Diagnostics as Python has them: (code, severity, message, place or None, note, help).
+py::list as_tuples(const std::vector<Diagnostic>& diagnostics);
 
 /// What LibTorch's code for Python passes on as it is: throws the error as an exception of Python's. On any thread.
 void throw_to_python(const Error& error);

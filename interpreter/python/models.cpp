@@ -79,8 +79,6 @@ py::dict attribution(const Model& model, const Composite& rules, const Tensors& 
                           .create_graph = options.create_graph};
   chosen.progress = progress_of(std::move(progress));
   auto found = guarded([&] { return attribute(model, rules, inputs, target, chosen); });
-  py::list warnings;
-  for (auto& each : found.warnings) warnings.append(as_tuple(each));
   auto tensor = [](const at::Tensor& each) { return each.defined() ? py::cast(each) : py::object(py::none()); };
   py::list relevances;
   for (auto& each : found.relevances) relevances.append(tensor(each));
@@ -98,7 +96,7 @@ py::dict attribution(const Model& model, const Composite& rules, const Tensors& 
   out["start"] = tensor(found.start);
   out["sample_dimension"] = found.sample_dimension;
   out["report"] = as_rows(found.report);
-  out["warnings"] = warnings;
+  out["warnings"] = as_tuples(found.warnings);
   return out;
 }
 
@@ -135,6 +133,8 @@ void bind_models(py::module_& module) {
   py::class_<Attachment>(module, "Attachment")
       .def("remove", &Attachment::remove, WithoutLock())
       .def("report", [](const Attachment& attached) { return as_rows(guarded([&] { return attached.report(); })); })
+      .def("warnings",
+           [](const Attachment& attached) { return as_tuples(guarded([&] { return attached.warnings(); })); })
       .def("inactive", [](const Attachment& attached) {
         auto out = std::make_unique<Pausing>();
         out->pause.emplace(attached.inactive());

@@ -44,12 +44,6 @@ Arguments arguments_of(const py::dict& given) {
   return out;
 }
 
-py::list warnings_of(const Pack& pack) {
-  py::list out;
-  for (auto& each : pack.warnings()) out.append(as_tuple(each));
-  return out;
-}
-
 }  // namespace
 
 void bind_rules(py::module_& module) {
@@ -73,7 +67,7 @@ void bind_rules(py::module_& module) {
           "call", [](const Pack& pack, const std::string& text) { return pack.call(text); }, WithoutLock())
       .def_property_readonly("name", &Pack::name)
       .def_property_readonly("version", &Pack::version)
-      .def_property_readonly("warnings", &warnings_of);
+      .def_property_readonly("warnings", [](const Pack& pack) { return as_tuples(pack.warnings()); });
   module.def("parameter_cache_bytes", &parameter_cache_bytes);
   module.def("set_parameter_cache_limit", &set_parameter_cache_limit);
   module.def("drop_parameter_cache", &drop_parameter_cache, WithoutLock());

@@ -71,6 +71,36 @@ TEST_CASE("a function with a derivative of its own is warned of, by its name") {
   CHECK_THAT(found.warnings[0].message, Catch::Contains("Tripled'"));
 }
 
+TEST_CASE("an attachment warns of what it has seen so far") {
+  auto first = test::weights({4, 3}), last = test::weights({2, 4});
+  auto told = [&](const std::string& entries, auto&& middle) {
+    auto x = Tripled::apply(random({3, 3}).requires_grad_());  // nothing of the model's
+    auto attached =
+        attach(test::entries(entries), HostModel{.tensors = {{"first", first.weight}, {"last", last.weight}}});
+    CHECK(attached.warnings().empty());
+    at::linear(middle(at::linear(x, first.weight, first.bias)), last.weight, last.bias).sum().backward();
+    std::vector<std::string> out;
+    for (auto& each : attached.warnings()) {
+      CHECK((each.severity == Severity::warning));
+      out.push_back(code_name(each.code));
+    }
+    return out;
+  };
+  using Codes = std::vector<std::string>;
+  auto relu = [](const at::Tensor& x) { return x.relu(); };
+  CHECK(told("linear => epsilon", relu).empty());
+  CHECK(told("linear => epsilon\nlinear \"frist\" => zplus", relu) == Codes{"A0505"});
+  CHECK(told("convolution => epsilon\nconvolution \"frist\" => zplus", relu) == Codes{"A0610"});
+  CHECK(told("linear => epsilon", [](const at::Tensor& x) { return Tripled::apply(x); }) == Codes{"A0506"});
+  CHECK(told("linear => epsilon", [](const at::Tensor& x) {
+          return Tripled::apply(x).view({3, 4});
+        }) == Codes{"A0506"});
+  auto scale = random({4}).requires_grad_();  // of what is no data, it is nobody's concern
+  CHECK(told("linear => epsilon\nproduct => norm", [&](const at::Tensor& x) {
+          return x * Tripled::apply(scale).detach();
+        }).empty());
+}
+
 TEST_CASE("a softmax at the end is warned of, one within the model is not") {
   auto weights = test::weights({4, 3});
   auto ends = test::loaded(test::script("def forward(self, x):\n  return torch.softmax(self.fc.forward(x), 1)\n", {},
@@ -133,6 +163,15 @@ TEST_CASE("relevance that padding or constants took is warned of, and the sums a
       test::script("def forward(self, x):\n  return self.fc.forward(torch.constant_pad_nd(x, [1, 2], 0))\n", {},
                    {{"fc", test::linear_script(weights.weight, weights.bias)}}));
   CHECK(attribute(nothing, test::entries("linear => epsilon"), x, Target::all()).warnings.empty());
+}
+
+TEST_CASE("relevance that is not finite is warned of, by the first layer below which it is not") {
+  auto by = [](const std::string& middle) { return codes(network(middle), "linear => epsilon\nany => norm"); };
+  CHECK(by("x = x * 2").empty());
+  CHECK(by("x = x * float(\"inf\")") == std::vector<std::string>{"A0503"});
+  auto found = attribute(network("x = x * float(\"inf\")"), test::entries("linear => epsilon\nany => norm"),
+                         random({3, 3}), Target::all());
+  CHECK_THAT(found.warnings.at(0).message, Catch::Contains("first below layer 'last', rule `epsilon("));
 }
 
 TEST_CASE("what is written into a tensor is accounted for") {

@@ -369,6 +369,53 @@ def test_a_with_in_which_nothing_was_called_is_warned_of():
     assert len(told) == 1 and "nothing of the model was called" in str(told[0].message) and told[0].filename == __file__
 
 
+class Tripled(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.exp()
+
+    @staticmethod
+    def backward(context, above):
+        return 3 * above
+
+
+class WithFunction(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(Tripled.apply(self.first(x)))
+
+
+def test_the_end_of_the_with_tells_what_is_hardly_meant():
+    def told_of(rules, model, x):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            with ascribe.attach(ascribe.parse(f"composite mine {{ {rules} }}").composite("mine"), model) as attached:
+                model(x.clone().requires_grad_())
+            assert [str(each.message) for each in told] == [f"ascribe: {each}" for each in attached.warnings]
+            assert all(each.filename == __file__ for each in told)
+        return [each.code for each in attached.warnings]
+
+    model, x = network()
+    assert told_of("any => std.epsilon", model, x) == []
+    assert told_of('linear "nowhere" => std.zplus; any => std.epsilon', model, x) == ["A0505"]
+    assert told_of('module "nowhere" => std.pass; any => std.epsilon', model, x) == ["A0505"]
+    assert told_of("softmax => std.pass", model, x) == ["A0610"]
+    assert told_of("linear => std.epsilon", WithFunction().eval(), torch.ones(2, 3)) == ["A0506"]
+
+
+def test_what_is_not_finite_is_told_once_relevance_has_passed():
+    model = nn.Linear(3, 2, bias=False)
+    x = torch.zeros(1, 3, requires_grad=True)
+    with ascribe.attach("epsilon(0)", model) as attached:
+        y = model(x)
+    assert attached.warnings == []
+    torch.autograd.grad(y.sum(), x)
+    assert [each.code for each in attached.warnings] == ["A0503"]
+
+
 def test_no_gradients_no_rules():
     model, x = network()
     for guard in (torch.no_grad, torch.inference_mode):

@@ -2,6 +2,7 @@
 
 import copy
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -283,8 +284,11 @@ class Wrapped(torch.nn.Module):
 
 def test_a_function_with_a_derivative_of_its_own_is_warned_of():
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), Wrapped(), torch.nn.Linear(4, 2)).eval()
-    (warning,) = ascribe.attribute(model, "epsilon_plus", torch.ones(2, 3)).warnings
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        (warning,) = ascribe.attribute(model, "epsilon_plus", torch.ones(2, 3)).warnings
     assert warning.code == "A0506" and "'Tripled'" in warning.message
+    assert [str(each.message) for each in told] == [f"ascribe: {warning}"] and told[0].filename == __file__
     rules = ascribe.parse('composite mine { module "1" => pass; linear => std.epsilon }').composite("mine")
     assert not ascribe.attribute(model, rules, torch.ones(2, 3)).warnings
 

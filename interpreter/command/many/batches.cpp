@@ -136,7 +136,9 @@ void Explainer::together(std::vector<BatchItem*> items, std::vector<Explained*> 
     out.target = chosen_.of(std::vector<std::size_t>(static_cast<std::size_t>(count), items[i]->place));
     out.starts = part_of(starts);
     out.sums = part_of(sums);
-    if (i == 0) out.warnings.insert(out.warnings.end(), a.warnings.begin(), a.warnings.end());
+    if (i == 0)  // what is not finite is told by the input's name
+      std::copy_if(a.warnings.begin(), a.warnings.end(), std::back_inserter(out.warnings),
+                   [](auto& each) { return each.code != Code::not_finite; });
     first += count;
   }
 }

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "ascribe/error.hpp"
 #include "ascribe/pack.hpp"
@@ -68,6 +69,11 @@ class ASCRIBE_EXPORT Attachment {
   /// for it; of several, the last one counts. On the attachment's thread; backward passes may run on others meanwhile.
   /// Empty where it was moved from.
   Report report() const;
+  /// What is no mistake, and hardly meant, of the layers in report(): entries by name or class that none of them had,
+  /// operators of several inputs and functions with a derivative of their own that keep their gradient, so that what
+  /// arrives below them is no relevance; with `sums`, once relevance has gone through, also where it went to padding or
+  /// is not finite. Attribution::warnings has the same. On the attachment's thread.
+  std::vector<Diagnostic> warnings() const;
 
   /// While it lives, the attachment is as if it were not there: nothing is intercepted, and what was recorded answers
   /// with the layers' own gradients, on every thread. This is what gradients of the relevance need:

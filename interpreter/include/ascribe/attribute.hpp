@@ -136,7 +136,8 @@ struct Attribution {
   Report report;  ///< the layers, in order of execution
   /// What is no mistake, and hardly meant: entries by name or class that no layer had; operators of several inputs that
   /// keep their gradient, so that what arrives below them is no relevance; a softmax that is explained together with
-  /// the model; relevance that went to padding. Each with a help, as messages have them (see error.hpp).
+  /// the model; relevance that went to padding, or that is not finite. Each with a help, as messages have them (see
+  /// error.hpp).
   std::vector<Diagnostic> warnings{};
 };
 

@@ -100,6 +100,12 @@ class Survey:
         return f"module '{path}' ({type(module).__name__})" if path else f"the model ({type(module).__name__})"
 
 
+def _tell(diagnostics: list[Diagnostic]) -> None:
+    """As Python's warnings, in the line that called who calls this."""
+    for each in diagnostics:
+        warnings.warn(f"ascribe: {each}", stacklevel=3)
+
+
 class Attached:
     """Rules at work on a model, on this thread, until the end of the `with` or remove(). See attach()."""
 
@@ -114,11 +120,14 @@ class Attached:
         return self
 
     def __exit__(self, kind: Any = None, *exception: object) -> None:
-        if kind is None and self._watch is not None and not self._watch.called:
-            warnings.warn(
-                "ascribe: nothing of the model was called in the `with`, and what it computes outside of it has no rules",
-                stacklevel=2,
-            )
+        if kind is None and self._watch is not None:
+            if self._watch.called:
+                _tell(self.warnings)
+            else:
+                warnings.warn(
+                    "ascribe: nothing of the model was called in the `with`, and what it computes outside of it has no rules",
+                    stacklevel=2,
+                )
         self.remove()
 
     def __reduce__(self) -> Any:
@@ -139,6 +148,13 @@ class Attached:
     def report(self) -> Report:
         """The layers that were called so far, in order; their sums are there once relevance has passed."""
         return Report(self._attachment.report())
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """What is no mistake, and hardly meant, of the layers in the report: entries that none of them had, layers and
+        functions that kept their gradient; once relevance has passed, also what padding took, and what is not finite.
+        The end of the `with` tells what is known until then as Python's warnings."""
+        return [Diagnostic.of(row) for row in self._attachment.warnings()]
 
     @contextmanager
     def inactive(self) -> Iterator[None]:
@@ -407,7 +423,8 @@ class Attribution:
     layers: dict[str, list[Optional[torch.Tensor]]] = field(default_factory=dict)
     """Of the inner layers that were asked for: relevance at the outputs of their calls, in order of execution."""
     warnings: list[Diagnostic] = field(default_factory=list)
-    """What is no mistake, and hardly meant: entries that no layer had, layers that kept their gradient, …"""
+    """What is no mistake, and hardly meant: entries that no layer had, layers that kept their gradient, relevance that is
+    not finite, … Told as Python's warnings, too."""
 
     def _summary(self) -> str:
         total = f"relevance {self.start.double().sum().item():.6g} at the output {tuple(self.output.shape)}"
@@ -482,6 +499,7 @@ def attribute(
         )
     found["report"] = Report(found["report"])
     found["warnings"] = [Diagnostic.of(row) for row in found["warnings"]]
+    _tell(found["warnings"])
     return Attribution(**found)
 
 

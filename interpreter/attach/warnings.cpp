@@ -1,4 +1,4 @@
-#include "interpreter/attribute/warnings.hpp"
+#include "interpreter/attach/warnings.hpp"
 
 #include <fmt/ranges.h>
 
@@ -11,7 +11,7 @@
 #include "interpreter/attach/selection.hpp"
 #include "interpreter/language/kinds.hpp"
 
-namespace ascribe::attributing {
+namespace ascribe::attaching {
 namespace {
 
 using language::LayerSelector;
@@ -22,17 +22,17 @@ bool covers(const std::string& word, const std::string& reported) {
   return language::covers(word, kind ? *kind : *language::find_kind("operator"));
 }
 
-bool took(const LayerSelector& selector, const Report& report, const CalledModules& modules) {
+bool took(const LayerSelector& selector, const Seen& seen) {
   auto fits = [&](auto& names) {
     return std::any_of(names.begin(), names.end(), [&](auto& name) { return matches_glob(*selector.glob, name); });
   };
   switch (selector.selects) {
     case LayerSelector::Selects::module:
-      return fits(modules.paths);
+      return fits(seen.paths);
     case LayerSelector::Selects::module_class:
-      return fits(modules.classes);
+      return fits(seen.classes);
     case LayerSelector::Selects::layers:
-      return !selector.glob || std::any_of(report.begin(), report.end(), [&](auto& row) {
+      return !selector.glob || std::any_of(seen.report.begin(), seen.report.end(), [&](auto& row) {
         return matches_glob(*selector.glob, row.name) && (selector.kind.empty() || covers(selector.kind, row.kind));
       });
   }
@@ -51,15 +51,15 @@ std::string shown(const LayerSelector& selector) {
   return filled("{}{}\"{}\"", selector.kind, selector.kind.empty() ? "" : " ", *selector.glob);
 }
 
-std::vector<std::string> near(const LayerSelector& selector, const Report& report, const CalledModules& modules) {
+std::vector<std::string> near(const LayerSelector& selector, const Seen& seen) {
   if (selector.selects == LayerSelector::Selects::module) {
-    std::vector<std::string> paths(modules.paths.begin(), modules.paths.end());
+    std::vector<std::string> paths(seen.paths.begin(), seen.paths.end());
     std::erase(paths, "");  // the model itself
     return paths;
   }
-  if (selector.selects == LayerSelector::Selects::module_class) return {modules.classes.begin(), modules.classes.end()};
+  if (selector.selects == LayerSelector::Selects::module_class) return {seen.classes.begin(), seen.classes.end()};
   std::vector<std::string> names;
-  for (auto& row : report) names.push_back(row.name);
+  for (auto& row : seen.report) names.push_back(row.name);
   return names;
 }
 
@@ -71,13 +71,12 @@ const LayerReport* module_around(const LayerSelector& selector, const Report& re
   return nullptr;
 }
 
-void find_unused_entries(const Report& report, const language::BoundComposite& rules, const CalledModules& modules,
-                         std::vector<Diagnostic>& out) {
-  for (auto& entry : rules.entries)
+void find_unused_entries(const Seen& seen, std::vector<Diagnostic>& out) {
+  for (auto& entry : seen.rules.entries)
     for (auto& condition : entry.conditions)
       for (auto& selector : condition.layers) {
-        if (took(selector, report, modules)) continue;
-        if (auto* whole = module_around(selector, report)) {
+        if (took(selector, seen)) continue;
+        if (auto* whole = module_around(selector, seen.report)) {
           out.push_back({.code = Code::unused_entry,
                          .severity = Severity::warning,
                          .message = filled("`{}` is within the module '{}', which is one layer by the entry at {}",
@@ -86,12 +85,12 @@ void find_unused_entries(const Report& report, const language::BoundComposite& r
                          .help = "leave one of the two out"});
           continue;
         }
-        out.push_back({.code = Code::unused_entry,
-                       .severity = Severity::warning,
-                       .message = filled("no layer of the model is called for by `{}`", shown(selector)),
-                       .primary = {entry.place.source, entry.place.span, ""},
-                       .help = did_you_mean(*selector.glob, near(selector, report, modules),
-                                            "`ascribe layers` lists the model's layers")});
+        out.push_back(
+            {.code = Code::unused_entry,
+             .severity = Severity::warning,
+             .message = filled("no layer of the model is called for by `{}`", shown(selector)),
+             .primary = {entry.place.source, entry.place.span, ""},
+             .help = did_you_mean(*selector.glob, near(selector, seen), "`ascribe layers` lists the model's layers")});
       }
 }
 
@@ -186,19 +185,56 @@ void find_lookups(const Report& report, std::vector<Diagnostic>& out) {
                    "integers of their own, or ask at the embedding (`--at`)"});
 }
 
+void find_not_finite(const Seen& seen, std::vector<Diagnostic>& out) {
+  if (seen.finite) return;
+  auto* layer = first_not_finite(seen.report);
+  out.push_back(
+      {.code = Code::not_finite,
+       .severity = Severity::warning,
+       .message = filled("the relevance is not finite{}",
+                         layer ? filled(", first below layer '{}', rule `{}`", layer->name, layer->rule) : ""),
+       .help = "give that layer a larger stabilizer, or another rule"});
+}
+
+// An entry for layers of a kind, as it may be written.
+std::string entry_for(const std::string& reported) {
+  auto* kind = language::find_kind(reported);
+  if (!kind) return "operator => gradient";
+  if (kind->group == "activation") return "activation => pass";
+  if (kind->name == "linear" || kind->group == "convolution") return filled("{} => epsilon", kind->group);
+  return kind->parameters.empty() || kind->parameters.front() == "coefficient" ? filled("{} => norm", kind->group)
+                                                                               : filled("{} => gradient", kind->group);
+}
+
 }  // namespace
 
-std::vector<Diagnostic> warnings_of(const Report& report, const language::BoundComposite& rules,
-                                    const CalledModules& modules, std::optional<std::size_t> last,
-                                    const std::vector<std::string>& own) {
+std::optional<Diagnostic> no_layer_matched(const Report& report, const language::BoundComposite& rules) {
+  std::vector<std::string> kinds;
+  for (auto& row : report) {
+    if (!row.entry.empty()) return {};
+    if (std::find(kinds.begin(), kinds.end(), row.kind) == kinds.end()) kinds.push_back(row.kind);
+  }
+  if (report.empty()) return {};  // a model without layers is what it is
+  return Diagnostic{.code = Code::no_layer_matched,
+                    .message = filled("no layer of the model has an entry in `{}`", rules.description),
+                    .note = filled("the model's layers are {}", fmt::join(kinds, ", ")),
+                    .help = filled("add an entry for one of them: `{}`", entry_for(kinds.front()))};
+}
+
+std::vector<Diagnostic> warnings_of(const Seen& seen) {
+  if (auto another = no_layer_matched(seen.report, seen.rules)) {
+    another->severity = Severity::warning;
+    return {std::move(*another)};
+  }
   std::vector<Diagnostic> out;
-  find_unused_entries(report, rules, modules, out);
-  find_kept_gradients(report, out);
-  find_own_derivatives(report, own, out);
-  find_softmax_at_the_end(report, last, out);
-  find_cut_off(report, out);
-  find_lookups(report, out);
+  find_not_finite(seen, out);
+  find_unused_entries(seen, out);
+  find_kept_gradients(seen.report, out);
+  find_own_derivatives(seen.report, seen.own_derivatives, out);
+  find_softmax_at_the_end(seen.report, seen.last, out);
+  find_cut_off(seen.report, out);
+  find_lookups(seen.report, out);
   return out;
 }
 
-}  // namespace ascribe::attributing
+}  // namespace ascribe::attaching

@@ -1,0 +1,18 @@
+#include "interpreter/attach/own_derivative.hpp"
+
+#include <string_view>
+
+namespace ascribe::attaching {
+
+// LibTorch's nodes are called `AddBackward0`, or by the names of their classes; Python's functions `ScaledBackward`,
+// and those of C++ by the class that they are an argument of.
+std::optional<std::string> own_derivative(const torch::autograd::Node& node) {
+  constexpr std::string_view of_class = "torch::autograd::CppNode<", behind = "Backward";
+  auto name = node.name();
+  if (name.starts_with(of_class)) return name.substr(of_class.size(), name.size() - of_class.size() - 1);
+  if (name.ends_with(behind) && name.find("::") == std::string::npos)
+    return name.substr(0, name.size() - behind.size());
+  return {};
+}
+
+}  // namespace ascribe::attaching
