@@ -52,8 +52,8 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
     if (!input.defined() || input.layout() != at::kStrided || input.is_complex() ||
         (given.size() == 1 && input.dim() == 0))
       throw Error({.code = Code::wrong_input,
-                   .message = given.size() == 1 ? std::string("the input is no dense tensor with a batch")
-                                                : filled("input {} is no dense tensor", i),
+                   .message = given.size() == 1 ? std::string("the input is no dense tensor of real numbers with a batch")
+                                                : filled("input {} is no dense tensor of real numbers", i),
                    .help = "dimension 0 counts samples"});
     auto declared = program.declared_type(i);
     bool stays = !input.is_floating_point() && integers != Integers::as_floating;

@@ -127,7 +127,8 @@ std::vector<at::Tensor> Model::run(const std::vector<at::Tensor>& inputs) const 
       }
     auto described =
         libtorch::describe(failure, "the model", Code::model_failed, filled("cannot run on {}", shapes(inputs)),
-                           "give it the shape and type that it was made for");
+                           state_->program->host() ? "call the model by itself on the same input, which tells where"
+                                                   : "give it the shape and type that it was made for");
     refuse_misfit(described, inputs);
     throw Error(described);
   }

@@ -140,10 +140,10 @@ TEST_CASE("undefined, empty, sparse, complex and misplaced inputs are refused by
   auto model = net();
   auto rules = Pack::standard().composite("epsilon_plus");
   auto of = [&](const at::Tensor& x) { return mistake([&] { attribute(model, rules, x, 1); }); };
-  CHECK(of({}) == "A0703 the input is no dense tensor with a batch");
-  CHECK(of(input().to_sparse()) == "A0703 the input is no dense tensor with a batch");
-  CHECK(of(at::ones({2, 3}, at::kComplexDouble)) == "A0703 the input is no dense tensor with a batch");
-  CHECK(of(at::ones({})) == "A0703 the input is no dense tensor with a batch");
+  CHECK(of({}) == "A0703 the input is no dense tensor of real numbers with a batch");
+  CHECK(of(input().to_sparse()) == "A0703 the input is no dense tensor of real numbers with a batch");
+  CHECK(of(at::ones({2, 3}, at::kComplexDouble)) == "A0703 the input is no dense tensor of real numbers with a batch");
+  CHECK(of(at::ones({})) == "A0703 the input is no dense tensor of real numbers with a batch");
   CHECK(of(at::ones({2, 3}, at::kMeta)).starts_with("A0"));
   CHECK(of(at::ones({2, 7})).starts_with("A0609 "));
   CHECK(of(at::ones({2, 0})).starts_with("A0609 "));

@@ -135,6 +135,7 @@ def test_what_a_module_raises_comes_out_as_it_is():
         ascribe.attribute(model, "epsilon", torch.randn(1, 3))
     except ascribe.Error as error:
         assert error.code == "A0609" and "Own: by design" in str(error) and isinstance(error.__cause__, Own), error
+        assert "call the model by itself" in error.help
 
 
 def test_activations_of_several_operators_are_known_by_class():
