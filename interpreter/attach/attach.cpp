@@ -45,7 +45,7 @@ Report Attachment::report() const { return state_ ? state_->report() : Report();
 std::vector<Diagnostic> Attachment::warnings() const {
   auto report = this->report();
   if (report.empty()) return {};
-  return state_->warnings(report, first_not_finite(report) == nullptr);
+  return state_->warnings(report, first_not_finite(report) ? attaching::Finite::input : attaching::Finite::all);
 }
 
 Inactive Attachment::inactive() const {

@@ -11,7 +11,6 @@
 #include "grammar/filled_text.hpp"
 #include "interpreter/attach/index_operators.hpp"
 #include "interpreter/attach/no_input_node.hpp"
-#include "interpreter/attach/warnings.hpp"
 #include "interpreter/inside.hpp"
 #include "interpreter/layers/written_out.hpp"
 #include "interpreter/libtorch/failure.hpp"
@@ -361,7 +360,7 @@ void Attachment::State::explains(const at::Tensor& output) {
   explained_row_ = row_of(output);
 }
 
-std::vector<Diagnostic> Attachment::State::warnings(const Report& report, bool finite) const {
+std::vector<Diagnostic> Attachment::State::warnings(const Report& report, attaching::Finite finite) const {
   return attaching::warnings_of({.report = report,
                                  .rules = *server_.rules,
                                  .paths = modules_.paths(),

@@ -10,6 +10,7 @@
 #include "ascribe/attach.hpp"
 #include "interpreter/attach/layer_server.hpp"
 #include "interpreter/attach/module_layers.hpp"
+#include "interpreter/attach/warnings.hpp"
 #include "interpreter/layers/recognition.hpp"
 #include "interpreter/libtorch/dispatch.hpp"
 #include "interpreter/libtorch/parameter_names.hpp"
@@ -37,8 +38,8 @@ class Attachment::State : public libtorch::Interceptor {
   Report report() const { return server_.ledger.report(); }
   /// Before the backward pass, where it is known: the output that is explained.
   void explains(const at::Tensor& output);
-  /// `report`: what report() gave. `finite`: whether all relevance is that is given out.
-  std::vector<Diagnostic> warnings(const Report& report, bool finite) const;
+  /// `report`: what report() gave.
+  std::vector<Diagnostic> warnings(const Report& report, attaching::Finite finite) const;
   std::size_t layers() const { return server_.ledger.size(); }
   /// Where relevance arrives at the outputs of a layer's calls, in order of execution; the watch was to keep them.
   std::vector<torch::autograd::Edge> outputs_of(const std::string& layer) const;

@@ -186,7 +186,12 @@ void find_lookups(const Report& report, std::vector<Diagnostic>& out) {
 }
 
 void find_not_finite(const Seen& seen, std::vector<Diagnostic>& out) {
-  if (seen.finite) return;
+  if (seen.finite == Finite::all) return;
+  if (seen.finite == Finite::nothing)
+    return out.push_back({.code = Code::not_finite,
+                          .severity = Severity::warning,
+                          .message = "the relevance is not finite, for the input holds a value that is not",
+                          .help = "look at where the input comes from: 0 / 0, a file with gaps"});
   auto* layer = first_not_finite(seen.report);
   out.push_back(
       {.code = Code::not_finite,

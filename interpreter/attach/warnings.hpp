@@ -12,6 +12,9 @@
 
 namespace ascribe::attaching {
 
+/// Which numbers are finite: all relevance that is given out, not all of it, or not even the input.
+enum class Finite { all, input, nothing };
+
 /// What was seen of a model while rules were attached.
 struct Seen {
   const Report& report;
@@ -22,8 +25,7 @@ struct Seen {
   const std::vector<std::string>& own_derivatives;
   /// The row of the layer that made the explained output; empty: none is known to have.
   std::optional<std::size_t> last{};
-  /// Whether all relevance is that is given out.
-  bool finite = true;
+  Finite finite = Finite::all;
 };
 
 /// What is wrong where a composite is for no layer of the model, so that it is for another model; else empty.

@@ -12,7 +12,6 @@
 #include "grammar/glob.hpp"
 #include "grammar/suggest.hpp"
 #include "interpreter/attach/attachment.hpp"
-#include "interpreter/attach/warnings.hpp"
 #include "interpreter/attribute/integer_inputs.hpp"
 #include "interpreter/attribute/target.hpp"
 #include "interpreter/inside.hpp"
@@ -52,8 +51,9 @@ Inputs prepared(const model::Program& program, const std::vector<at::Tensor>& gi
     if (!input.defined() || input.layout() != at::kStrided || input.is_complex() ||
         (given.size() == 1 && input.dim() == 0))
       throw Error({.code = Code::wrong_input,
-                   .message = given.size() == 1 ? std::string("the input is no dense tensor of real numbers with a batch")
-                                                : filled("input {} is no dense tensor of real numbers", i),
+                   .message = given.size() == 1
+                                  ? std::string("the input is no dense tensor of real numbers with a batch")
+                                  : filled("input {} is no dense tensor of real numbers", i),
                    .help = "dimension 0 counts samples"});
     auto declared = program.declared_type(i);
     bool stays = !input.is_floating_point() && integers != Integers::as_floating;
@@ -284,13 +284,15 @@ void bring_back(const std::vector<at::Tensor>& arrived, const Forward& ran, cons
   throw no_dependence(inputs.size(), *ran.state);
 }
 
-bool is_finite(const Attribution& found) {
-  auto all = [](const std::vector<at::Tensor>& relevances) {
-    return std::all_of(relevances.begin(), relevances.end(),
+attaching::Finite finite(const Attribution& found, const std::vector<at::Tensor>& inputs) {
+  auto all = [](const std::vector<at::Tensor>& tensors) {
+    return std::all_of(tensors.begin(), tensors.end(),
                        [](auto& each) { return !each.defined() || each.isfinite().all().template item<bool>(); });
   };
-  return all(found.relevances) &&
-         std::all_of(found.layers.begin(), found.layers.end(), [&](auto& each) { return all(each.second); });
+  if (all(found.relevances) &&
+      std::all_of(found.layers.begin(), found.layers.end(), [&](auto& each) { return all(each.second); }))
+    return attaching::Finite::all;
+  return all(inputs) ? attaching::Finite::input : attaching::Finite::nothing;
 }
 
 Attribution attribution(const Model& model, const Composite& rules, const std::vector<at::Tensor>& inputs,
@@ -355,7 +357,7 @@ Attribution attribution(const Model& model, const Composite& rules, const std::v
       out.report[row].above = evaluate::total(arrived);
       out.report[row].below = 0;
     }
-  out.warnings = state->warnings(out.report, is_finite(out));
+  out.warnings = state->warnings(out.report, finite(out, inputs));
   return out;
 }
 

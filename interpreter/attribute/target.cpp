@@ -8,6 +8,7 @@
 #include "grammar/filled_text.hpp"
 #include "grammar/shown_shape.hpp"
 #include "grammar/suggest.hpp"
+#include "interpreter/model/exported_types.hpp"
 
 namespace ascribe {
 
@@ -270,7 +271,13 @@ at::Tensor attributing::chosen_output(const std::vector<at::Tensor>& outputs, co
     throw bad_target(filled("output {} is out of range: the model has {} output{}", place, outputs.size(),
                             outputs.size() == 1 ? "" : "s"),
                      filled("choose 0 to {}", outputs.size() - 1));
-  return outputs[place];
+  auto& output = outputs[place];
+  if (!output.is_floating_point() && !output.is_quantized())
+    throw Error({.code = Code::wrong_model,
+                 .message = filled("the model's output is of {}, and relevance starts from real numbers",
+                                   model::type_name(output.scalar_type())),
+                 .help = "let the model return the numbers that these were made from"});
+  return output;
 }
 
 }  // namespace ascribe

@@ -2,9 +2,12 @@
 
 #include <torch/csrc/Exceptions.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
+
+#include "interpreter/python/wording.hpp"
 
 namespace ascribe::python {
 namespace {
@@ -19,7 +22,8 @@ void keep_thrown(PyObject* exception) {
   thrown_before = exception;
 }
 
-py::tuple as_tuple(const Diagnostic& diagnostic) {
+py::tuple as_tuple(const Diagnostic& said) {
+  auto diagnostic = in_python(said);
   py::object place = py::none();
   if (auto& source = diagnostic.primary.source) {
     auto position = source->position(diagnostic.primary.span.begin);
@@ -30,8 +34,10 @@ py::tuple as_tuple(const Diagnostic& diagnostic) {
 }
 
 py::object as_exception(const Error& error) {
-  auto diagnostics = as_tuples(error.diagnostics());
-  py::object out = py::reinterpret_borrow<py::object>(error_class)(error.what(), py::tuple(diagnostics));
+  std::vector<Diagnostic> said;
+  std::transform(error.diagnostics().begin(), error.diagnostics().end(), std::back_inserter(said), in_python);
+  py::object out =
+      py::reinterpret_borrow<py::object>(error_class)(Error(said).what(), py::tuple(as_tuples(error.diagnostics())));
   auto* own = new std::vector<Diagnostic>(error.diagnostics());
   out.attr("_own") = py::capsule(own, [](void* held) { delete static_cast<std::vector<Diagnostic>*>(held); });
   return out;

@@ -172,6 +172,9 @@ TEST_CASE("relevance that is not finite is warned of, by the first layer below w
   auto found = attribute(network("x = x * float(\"inf\")"), test::entries("linear => epsilon\nany => norm"),
                          random({3, 3}), Target::all());
   CHECK_THAT(found.warnings.at(0).message, Catch::Contains("first below layer 'last', rule `epsilon("));
+  auto gaps = attribute(network("x = x * 2"), test::entries("linear => epsilon\nany => norm"),
+                        random({3, 3}) * std::numeric_limits<double>::quiet_NaN(), Target::all());
+  CHECK_THAT(gaps.warnings.at(0).message, Catch::Contains("for the input holds a value that is not"));
 }
 
 TEST_CASE("what is written into a tensor is accounted for") {

@@ -403,7 +403,10 @@ def test_the_end_of_the_with_tells_what_is_hardly_meant():
     assert told_of('linear "nowhere" => std.zplus; any => std.epsilon', model, x) == ["A0505"]
     assert told_of('module "nowhere" => std.pass; any => std.epsilon', model, x) == ["A0505"]
     assert told_of("softmax => std.pass", model, x) == ["A0610"]
-    assert told_of("linear => std.epsilon", WithFunction().eval(), torch.ones(2, 3)) == ["A0506"]
+    own = WithFunction().eval()
+    assert told_of("linear => std.epsilon", own, torch.ones(2, 3)) == ["A0506"]
+    with own.first.register_full_backward_hook(lambda *_: None):
+        assert "'Tripled' (" in str(ascribe.attribute(own, "epsilon", torch.ones(2, 3)).warnings[0])
 
 
 def test_what_is_not_finite_is_told_once_relevance_has_passed():

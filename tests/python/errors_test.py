@@ -17,6 +17,8 @@ from helpers import Skipped, close, need_zennit, network, refused, relevance
 from torch import nn
 
 import ascribe
+import ascribe.compat.quantus
+import ascribe.compat.zennit
 
 
 def test_an_error_has_code_place_help_and_travels():
@@ -50,6 +52,82 @@ def test_names_and_arguments_of_rules():
         ascribe.load()
     assert "2" in ascribe.rule("zbox", low=[-1.0, -2.0], high=torch.tensor(3)).description
     assert ascribe.rule("gamma", zero_params=["bias"], epsilon="relative(0.1)")
+
+
+def test_arguments_of_any_type_are_answered_in_words():
+    """By an Error, or taken: never by what binds C++ to Python, nor by what Python does with them further in."""
+    model, x = nn.Linear(3, 2).eval(), torch.ones(2, 3)
+    strange = [None, 3, 1.5, b"x", object(), [], {}, "a\0b", lambda: 1, torch.ones(2), float("nan"), ["a", 1], {"a": 1}]
+    calls = {
+        "rules": lambda given: ascribe.attribute(model, given, x),
+        "model": lambda given: ascribe.attribute(given, "epsilon", x),
+        "inputs": lambda given: ascribe.attribute(model, "epsilon", given),
+        "target": lambda given: ascribe.attribute(model, "epsilon", x, given),
+        "layers": lambda given: ascribe.attribute(model, "epsilon", x, layers=given),
+        "sums": lambda given: ascribe.attach("epsilon", model, sums=given).remove(),
+        "create_graph": lambda given: ascribe.attribute(model, "epsilon", x, create_graph=given),
+        "progress": lambda given: given if callable(given) else ascribe.attribute(model, "epsilon", x, progress=given),
+        "parse": ascribe.parse,
+        "load": ascribe.load,
+        "test": ascribe.test,
+        "saved": ascribe.Model.load,
+        "rule": ascribe.rule,
+        "composite": ascribe.composite,
+        "argument": lambda given: ascribe.composite("epsilon_plus", epsilon=given),
+        "picture": ascribe.read_picture,
+        "grey": lambda given: ascribe.read_picture("none.png", grey=given),
+        "heatmap": ascribe.heatmap,
+        "size": lambda given: ascribe.heatmap(torch.ones(1, 1, 2, 2), size=given),
+        "layer_map": lambda given: ascribe.compat.zennit.EpsilonPlus(layer_map=given).rules,
+        "canonizers": lambda given: ascribe.compat.zennit.EpsilonPlus(canonizers=given).rules,
+        "composites": lambda given: ascribe.compat.zennit.MixedComposite(given).rules,
+        "explained": lambda given: ascribe.compat.quantus.explain(model, given, [0]),
+        "explained for": lambda given: ascribe.compat.quantus.explain(model, x, given),
+    }
+    for name, call in calls.items():
+        for given in strange:
+            try:
+                call(given)
+            except ascribe.Error:
+                pass
+            except BaseException as other:
+                raise AssertionError(f"{name} = {given!r}: {type(other).__name__}: {other}") from other
+
+
+def test_help_is_in_pythons_words():
+    model, x = nn.Linear(3, 2).eval(), torch.ones(2, 3)
+    with refused("A0704", "write `ascribe.Target.largest(2)`"):
+        ascribe.attribute(model, "epsilon", x, ascribe.Target.largest(3))
+    with refused("A0611", "`ascribe.layers(model, inputs)`"):
+        ascribe.attribute(model, "epsilon", x, layers=["nowhere"])
+    with torch.no_grad(), refused("A0606", "torch.no_grad()"):
+        ascribe.attach("epsilon", model)
+    with refused("A0208", "ascribe.load('mine.rule')"):
+        ascribe.attribute(model, "mine.rule", x)
+
+
+def test_what_has_ended_is_not_entered_again():
+    model, x = network()
+    attached = ascribe.attach("zplus", model)
+    with attached:
+        model(x)
+    with refused("A0705", "attach them once more"):
+        with attached:
+            model(x)
+
+
+def test_outputs_that_are_no_real_numbers():
+    class Gives(nn.Module):
+        def __init__(self, what):
+            super().__init__()
+            self.layer, self.what = nn.Linear(3, 2), what
+
+        def forward(self, x):
+            return self.what(self.layer(x))
+
+    for what, kind in ((lambda y: y.argmax(1), "int64"), (lambda y: y > 0, "bool"), (lambda y: y + 1j, "complex64")):
+        with refused("A0701", f"the model's output is of {kind}"):
+            ascribe.attribute(Gives(what).eval(), "epsilon", torch.ones(2, 3))
 
 
 def test_models_that_cannot_be_explained():

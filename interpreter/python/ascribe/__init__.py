@@ -37,12 +37,13 @@ def _check_torch() -> None:
 
 _check_torch()
 
-from . import _core  # noqa: E402
+from . import _arguments, _core  # noqa: E402
 from ._errors import Diagnostic, Error, Place  # noqa: E402
-from ._models import Attached, Attribution, Model, Target, attach, attribute, layers  # noqa: E402
+from ._models import Attached, Attribution, Model, attach, attribute, layers  # noqa: E402
 from ._pictures import colour_maps, heatmap, read_picture  # noqa: E402
 from ._report import Cost, Layer, Report, TestResult  # noqa: E402
 from ._rules import Pack, Rules, composite, load, parse, rule, standard  # noqa: E402
+from ._targets import Target  # noqa: E402
 
 __version__: str = _build.version
 
@@ -95,7 +96,7 @@ def test(path: _Union[str, "_os.PathLike[str]"], filter: str = "*") -> list[Test
 
     Raises Error for files with mistakes, and A0902 where there is no test.
     """
-    found = _core.run_tests(_os.fspath(path), filter)
+    found = _core.run_tests(_arguments.path(path), _arguments.text("filter", filter))
     if not found:
         _core.fail(
             902,

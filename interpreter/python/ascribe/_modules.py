@@ -160,7 +160,7 @@ class Watch:
         global installed
         self._modules = modules  # kept: nothing else gets their addresses
         self._names = _core.Names([(each, path, type(each).__name__, operators_of(each)) for path, each in modules])
-        self._ended = False
+        self.ended = False
         with lock:
             if installed is None:
                 installed = Installed()
@@ -175,9 +175,9 @@ class Watch:
 
     def end(self) -> None:
         global installed
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         self._names.unwatch()  # whatever thread ends it
         self._modules = []
         with lock:

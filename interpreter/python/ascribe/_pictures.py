@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, Sequence, TypedDict, U
 
 import torch
 
-from . import _core
+from . import _arguments, _core
 
 if TYPE_CHECKING:
     import numpy
@@ -155,7 +155,8 @@ def read_picture(
     Raises Error: A0001 for a file that cannot be read, A0702 for what is no picture, A0004 where it is too large, A0705
     for options that do not fit together.
     """
-    options: dict[str, Any] = {key: True for key, value in dict(imagenet=imagenet, grey=grey, colour=colour).items() if value}
+    flags = dict(imagenet=imagenet, grey=grey, colour=colour)
+    options: dict[str, Any] = {key: True for key, value in flags.items() if _arguments.flag(key, value)}
     for key, value in dict(resize=resize, crop=crop, mean=mean, deviation=deviation).items():
         if value is None:
             continue
@@ -167,7 +168,7 @@ def read_picture(
         options[key] = numbers
     if isinstance(source, bytes):
         return _core.decode_picture(source, name or "the picture", options)
-    return _core.read_picture(os.fspath(source), options)
+    return _core.read_picture(_arguments.path(source), options)
 
 
 def colour_maps() -> list[str]:

@@ -6,7 +6,7 @@ import html
 import os
 from typing import Any, Iterable, Union
 
-from . import _core
+from . import _arguments, _core
 from ._errors import Diagnostic
 
 Path = Union[str, "os.PathLike[str]"]
@@ -78,15 +78,15 @@ class Pack:
 
         Raises Error: A0202 for a name that is not there, A0302, A0303, A0208 and A0305 for arguments.
         """
-        return Rules(self._pack.rule(name, {key: _argument(value) for key, value in arguments.items()}))
+        return Rules(self._pack.rule(_arguments.text("name", name), {key: _argument(value) for key, value in arguments.items()}))
 
     def composite(self, name: str, **arguments: Any) -> Rules:
         """A composite, or a rule, of this pack, or else of the standard one. Arguments and errors as of rule()."""
-        return Rules(self._pack.composite(name, {key: _argument(value) for key, value in arguments.items()}))
+        return Rules(self._pack.composite(_arguments.text("name", name), {key: _argument(value) for key, value in arguments.items()}))
 
     def call(self, text: str) -> Rules:
         """From a call as it is written in a composite: `epsilon_gamma_box(low = -3, high = 3)`."""
-        return Rules(self._pack.call(text))
+        return Rules(self._pack.call(_arguments.text("text", text)))
 
     def reload(self) -> "Pack":
         """The same once more, as its files are now. This one stays what it is."""
@@ -122,7 +122,8 @@ def load(*paths: Path, path: Iterable[Path] = (), require_lock: bool = False) ->
         _core.fail(705, "no rule file is named", 'ascribe.load("mine.rule")')
     if isinstance(path, (str, os.PathLike)):
         path = [path]
-    return Pack(_core.Pack.load([os.fspath(each) for each in paths], [os.fspath(each) for each in path], require_lock))
+    files, folders = ([_arguments.path(each) for each in given] for given in (paths, path))
+    return Pack(_core.Pack.load(files, folders, _arguments.flag("require_lock", require_lock)))
 
 
 def parse(text: str, name: str = "text") -> Pack:
@@ -135,7 +136,7 @@ def parse(text: str, name: str = "text") -> Pack:
 
     Raises Error with every mistake of the text.
     """
-    return Pack(_core.Pack.parse(text, name))
+    return Pack(_core.Pack.parse(_arguments.text("text", text), _arguments.text("name", name)))
 
 
 def standard() -> Pack:
@@ -162,6 +163,8 @@ def rules_of(given: Any) -> Any:
     """C++'s composite: of Rules, or of a call as text."""
     if isinstance(given, Rules):
         return given._composite
+    if isinstance(given, str) and given.endswith(".rule"):
+        _core.fail(208, f"the rules are the name of a file, {given!r}", f"ascribe.load({given!r}).composite(…), with the name of what it defines")
     if isinstance(given, str):
         return standard().call(given)._composite
     _core.fail(

@@ -14,8 +14,9 @@ from typing import Any, Union
 import torch
 
 from .. import _core
-from .._models import Target, attribute
+from .._models import attribute
 from .._rules import Rules
+from .._targets import Target
 
 WRONG_TARGET = 704  # grammar/code.hpp
 Tensors = Union[torch.Tensor, tuple[torch.Tensor, ...]]

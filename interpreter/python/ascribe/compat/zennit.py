@@ -234,8 +234,17 @@ def _is_rule(rule: Any) -> _Call:
     return rule
 
 
-def _layer_entries(layer_map: Optional[LayerMap], count: str = "") -> list[Entry]:
-    return [(count + _kinds_of(kinds), _is_rule(rule)) for kinds, rule in layer_map or []]
+def _pairs(name: str, given: Any) -> list[tuple[Any, Any]]:
+    """A map as it is written: pairs, each of layers and their rule; None: there are none."""
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple)) or not all(isinstance(each, (list, tuple)) and len(each) == 2 for each in given):
+        _core.fail(WRONG_ARGUMENT, f"`{name}` is no list of pairs", "name_map = [([\"features.0\"], ZPlus())]" if name == "name_map" else f"{name} = [(Convolution, ZPlus())]")
+    return list(given)
+
+
+def _layer_entries(layer_map: Optional[LayerMap], name: str = "layer_map", count: str = "") -> list[Entry]:
+    return [(count + _kinds_of(kinds), _is_rule(rule)) for kinds, rule in _pairs(name, layer_map)]
 
 
 def _name_entries(name_map: Optional[Sequence[tuple[Sequence[str], Any]]]) -> list[Entry]:
@@ -244,7 +253,7 @@ def _name_entries(name_map: Optional[Sequence[tuple[Sequence[str], Any]]]) -> li
             _core.fail(WRONG_ARGUMENT, f"the module's name {name!r} has no place in a rule file", "give names without quotes and line ends")
         return '"' + "".join(f"[{each}]" if each in "*?[" else each for each in name) + '"'
 
-    return [(", ".join(map(glob, names)), _is_rule(rule)) for names, rule in name_map or [] if names]
+    return [(", ".join(map(glob, names)), _is_rule(rule)) for names, rule in _pairs("name_map", name_map) if names]
 
 
 class Composite:
@@ -252,6 +261,8 @@ class Composite:
 
     def __init__(self, entries: Sequence[Entry], canonizers: Optional[Sequence[Any]] = None) -> None:
         self.entries = list(entries)
+        if canonizers is not None and not isinstance(canonizers, (list, tuple)):
+            _core.fail(WRONG_ARGUMENT, f"`canonizers` is of the type {type(canonizers).__name__}", "leave it out: none are needed here")
         if canonizers:  # of what Zennit merges, nothing is left that an entry could be for
             self.entries.insert(0, ("batch_norm", _Merge()))
         self._attached: dict[int, Attached] = {}
@@ -298,7 +309,7 @@ class LayerMapComposite(Composite):
 
 class SpecialFirstLayerMapComposite(Composite):
     def __init__(self, layer_map: LayerMap, first_map: LayerMap, canonizers: Optional[Sequence[Any]] = None) -> None:
-        super().__init__(_layer_entries(first_map, "first ") + _layer_entries(layer_map), canonizers)
+        super().__init__(_layer_entries(first_map, "first_map", "first ") + _layer_entries(layer_map), canonizers)
 
 
 class NameMapComposite(Composite):
@@ -314,6 +325,8 @@ class NameLayerMapComposite(Composite):
 
 class MixedComposite(Composite):
     def __init__(self, composites: Sequence[Composite], canonizers: Optional[Sequence[Any]] = None) -> None:
+        if not isinstance(composites, (list, tuple)) or not all(isinstance(each, Composite) for each in composites):
+            _core.fail(WRONG_ARGUMENT, "`composites` holds something else than composites", "composites = [NameMapComposite([]), EpsilonPlus()]")
         super().__init__([entry for each in composites for entry in each.entries], canonizers)
 
 
@@ -322,15 +335,15 @@ class EpsilonGammaBox(SpecialFirstLayerMapComposite):
                  stabilizer: Union[float, str] = 1e-6, layer_map: Optional[LayerMap] = None, first_map: Optional[LayerMap] = None,
                  zero_params: ZeroParams = None, canonizers: Optional[Sequence[Any]] = None) -> None:
         super().__init__(
-            [*(layer_map or []), *layer_map_base(stabilizer), (Convolution, Gamma(gamma, stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
-            [*(first_map or []), (Linear, ZBox(low, high, stabilizer, zero_params))], canonizers)
+            [*_pairs("layer_map", layer_map), *layer_map_base(stabilizer), (Convolution, Gamma(gamma, stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
+            [*_pairs("first_map", first_map), (Linear, ZBox(low, high, stabilizer, zero_params))], canonizers)
 
 
 class EpsilonPlus(LayerMapComposite):
     def __init__(self, epsilon: Union[float, str] = 1e-6, stabilizer: Union[float, str] = 1e-6, layer_map: Optional[LayerMap] = None,
                  zero_params: ZeroParams = None, canonizers: Optional[Sequence[Any]] = None) -> None:
         super().__init__(
-            [*(layer_map or []), *layer_map_base(stabilizer), (Convolution, ZPlus(stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
+            [*_pairs("layer_map", layer_map), *layer_map_base(stabilizer), (Convolution, ZPlus(stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
             canonizers)
 
 
@@ -338,7 +351,7 @@ class EpsilonAlpha2Beta1(LayerMapComposite):
     def __init__(self, epsilon: Union[float, str] = 1e-6, stabilizer: Union[float, str] = 1e-6, layer_map: Optional[LayerMap] = None,
                  zero_params: ZeroParams = None, canonizers: Optional[Sequence[Any]] = None) -> None:
         super().__init__(
-            [*(layer_map or []), *layer_map_base(stabilizer), (Convolution, AlphaBeta(2, 1, stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
+            [*_pairs("layer_map", layer_map), *layer_map_base(stabilizer), (Convolution, AlphaBeta(2, 1, stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
             canonizers)
 
 
@@ -346,38 +359,38 @@ class EpsilonPlusFlat(SpecialFirstLayerMapComposite):
     def __init__(self, epsilon: Union[float, str] = 1e-6, stabilizer: Union[float, str] = 1e-6, layer_map: Optional[LayerMap] = None,
                  first_map: Optional[LayerMap] = None, zero_params: ZeroParams = None, canonizers: Optional[Sequence[Any]] = None) -> None:
         super().__init__(
-            [*(layer_map or []), *layer_map_base(stabilizer), (Convolution, ZPlus(stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
-            [*(first_map or []), (Linear, Flat(stabilizer, zero_params))], canonizers)
+            [*_pairs("layer_map", layer_map), *layer_map_base(stabilizer), (Convolution, ZPlus(stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
+            [*_pairs("first_map", first_map), (Linear, Flat(stabilizer, zero_params))], canonizers)
 
 
 class EpsilonAlpha2Beta1Flat(SpecialFirstLayerMapComposite):
     def __init__(self, epsilon: Union[float, str] = 1e-6, stabilizer: Union[float, str] = 1e-6, layer_map: Optional[LayerMap] = None,
                  first_map: Optional[LayerMap] = None, zero_params: ZeroParams = None, canonizers: Optional[Sequence[Any]] = None) -> None:
         super().__init__(
-            [*(layer_map or []), *layer_map_base(stabilizer), (Convolution, AlphaBeta(2, 1, stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
-            [*(first_map or []), (Linear, Flat(stabilizer, zero_params))], canonizers)
+            [*_pairs("layer_map", layer_map), *layer_map_base(stabilizer), (Convolution, AlphaBeta(2, 1, stabilizer, zero_params)), (torch.nn.Linear, Epsilon(epsilon, zero_params))],
+            [*_pairs("first_map", first_map), (Linear, Flat(stabilizer, zero_params))], canonizers)
 
 
 class DeconvNet(LayerMapComposite):
     def __init__(self, layer_map: Optional[LayerMap] = None, canonizers: Optional[Sequence[Any]] = None) -> None:
-        super().__init__([*(layer_map or []), (torch.nn.ReLU, ReLUDeconvNet())], canonizers)
+        super().__init__([*_pairs("layer_map", layer_map), (torch.nn.ReLU, ReLUDeconvNet())], canonizers)
 
 
 class GuidedBackprop(LayerMapComposite):
     def __init__(self, layer_map: Optional[LayerMap] = None, canonizers: Optional[Sequence[Any]] = None) -> None:
-        super().__init__([*(layer_map or []), (torch.nn.ReLU, ReLUGuidedBackprop())], canonizers)
+        super().__init__([*_pairs("layer_map", layer_map), (torch.nn.ReLU, ReLUGuidedBackprop())], canonizers)
 
 
 class ExcitationBackprop(LayerMapComposite):
     def __init__(self, stabilizer: Union[float, str] = 1e-6, layer_map: Optional[LayerMap] = None, zero_params: ZeroParams = None,
                  canonizers: Optional[Sequence[Any]] = None) -> None:
-        super().__init__([*(layer_map or []), (Sum, Norm(stabilizer)), (AvgPool, Norm(stabilizer)), (BatchNorm, _Merge()), (Linear, ZPlus(stabilizer, zero_params))], canonizers)
+        super().__init__([*_pairs("layer_map", layer_map), (Sum, Norm(stabilizer)), (AvgPool, Norm(stabilizer)), (BatchNorm, _Merge()), (Linear, ZPlus(stabilizer, zero_params))], canonizers)
 
 
 class BetaSmooth(LayerMapComposite):
     def __init__(self, beta_smooth: float = 10.0, layer_map: Optional[LayerMap] = None, zero_params: ZeroParams = None,
                  canonizers: Optional[Sequence[Any]] = None) -> None:
-        super().__init__([*(layer_map or []), (torch.nn.ReLU, ReLUBetaSmooth(beta_smooth))], canonizers)
+        super().__init__([*_pairs("layer_map", layer_map), (torch.nn.ReLU, ReLUBetaSmooth(beta_smooth))], canonizers)
 
 
 # ---- the attributor
