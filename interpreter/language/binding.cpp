@@ -52,8 +52,13 @@ std::vector<Value> match(const std::string& name, const std::vector<Parameter>& 
                                        describe(type_of(each))),
                      .help = filled("write `{} = {}`", given, example(parameter.type))});
       value = each;
-      if (parameter.type == stabilizer && std::holds_alternative<double>(each))
-        value = Stabilizer{std::get<double>(each), nullptr, {}};
+      auto* number = std::get_if<double>(&each);
+      if (parameter.type != stabilizer || !number) continue;
+      if (auto problem = problem_of_stabilizer(*number))
+        throw Error({.code = Code::wrong_type,
+                     .message = filled("`{}` of `{}`: {}", given, name, *problem),
+                     .help = example_of_stabilizer});
+      value = Stabilizer{*number, nullptr, {}};
     }
     if (!value)
       throw Error({.code = Code::missing_argument,

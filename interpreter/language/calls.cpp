@@ -25,6 +25,14 @@ Fix fill_in(const syntax::Call& call, const std::string& missing, const Source& 
   return {title, {{{end, end}, filled("{}{}", open ? "" : ", ", missing)}}};
 }
 
+// Of a number that is written there, perhaps with a sign.
+std::optional<double> plain_number(const Expression& expression) {
+  if (auto* constant = std::get_if<Constant>(&expression.node)) return constant->value;
+  auto* unary = std::get_if<Unary>(&expression.node);
+  auto inner = unary && unary->op == Operator::negate ? plain_number(*unary->operand) : std::nullopt;
+  return inner ? std::optional(-*inner) : std::nullopt;
+}
+
 }  // namespace
 
 bool NameResolver::is_term(std::string_view name) const {
@@ -178,6 +186,11 @@ ExpressionPointer NameResolver::stabilize_call(const syntax::Call& call, Clause 
   bool by_stabilizer = std::holds_alternative<StabilizerFunction>(epsilon->node);
   if (auto* reference = std::get_if<ParameterReference>(&epsilon->node))
     by_stabilizer = local_.parameters->at(reference->index).type == stabilizer;
+  if (auto number = plain_number(*epsilon))
+    if (auto problem = problem_of_stabilizer(*number)) {
+      reporter_.report(Code::wrong_type, epsilon->span, std::move(*problem), example_of_stabilizer);
+      return nullptr;
+    }
   return make(call.span, Stabilize{arguments->at(0), epsilon, by_stabilizer});
 }
 

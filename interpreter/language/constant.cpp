@@ -107,7 +107,10 @@ class Evaluation {
     auto as_wanted = [&](NumberOrArray value) -> Value {
       if (auto* tensor = std::get_if<Array>(&value)) return *tensor;
       auto plain = std::get<double>(value);
-      return type.form == Form::stabilizer ? Value(Stabilizer{plain, nullptr, {}}) : Value(plain);
+      if (type.form != Form::stabilizer) return plain;
+      if (auto problem = problem_of_stabilizer(plain))
+        refuse(Code::wrong_type, expression.span, std::move(*problem), example_of_stabilizer);
+      return Stabilizer{plain, nullptr, {}};
     };
     if (auto* it = std::get_if<ParameterReference>(&expression.node)) {
       auto& value = arguments_[it->index];
@@ -393,6 +396,11 @@ double evaluate_number(const Expression& expression, std::span<const Value> argu
 
 Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type, Budget* budget) {
   return evaluate(arguments, budget, [&](Evaluation& it) { return it.argument(expression, type); });
+}
+
+std::optional<std::string> problem_of_stabilizer(double epsilon) {
+  if (epsilon >= 0) return {};
+  return filled("a stabilizer is at least 0, this is {}", std::isnan(epsilon) ? "NaN" : filled("{}", epsilon));
 }
 
 bool is_share(double value) { return value >= 0 && value <= 1; }

@@ -3,7 +3,9 @@
 // it is in the source of the definition that holds the expression.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
 
 #include "grammar/limits.hpp"
 #include "interpreter/language/resolved.hpp"
@@ -24,6 +26,11 @@ bool evaluate_truth(const Expression& expression, std::span<const Value> argumen
 /// The value of an argument: `type` is the parameter's, and says how a list or a number is to be read.
 Value evaluate_argument(const Expression& expression, std::span<const Value> arguments, Type type,
                         Budget* budget = nullptr);
+
+/// What is wrong with a number as a stabilizer: below zero, it would bring divisors to the zero that it is to keep them
+/// from. Empty: nothing.
+std::optional<std::string> problem_of_stabilizer(double epsilon);
+inline constexpr const char* example_of_stabilizer = "write `1e-6`, or a function: `relative(0.1)`";
 
 /// What `quantile` takes for a share: from 0 to 1.
 bool is_share(double value);

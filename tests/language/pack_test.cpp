@@ -199,6 +199,7 @@ TEST_CASE("a host gives a stabilizer function as a call, checked like one in a f
   CHECK_THROWS_WITH(pack.rule("mine", {{"a", Stabilizer("soft")}}),
                     Contains("`a` of `mine` takes a scalar, not a stabilizer"));
   CHECK(code_of([&] { pack.rule("mine", {{"bye", Stabilizer("soft")}}); }) == Code::unknown_argument);
+  CHECK_THROWS_WITH(pack.rule("mine", {{"by", -1e-6}}), Contains("`by` of `mine`: a stabilizer is at least 0"));
 }
 
 TEST_CASE("files that cannot be read are refused with one line") {
