@@ -409,6 +409,20 @@ def test_the_end_of_the_with_tells_what_is_hardly_meant():
         assert "'Tripled' (" in str(ascribe.attribute(own, "epsilon", torch.ones(2, 3)).warnings[0])
 
 
+def test_a_warning_that_is_made_an_error_ends_the_attachment():
+    model, x = network()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            with ascribe.attach("zplus", model):
+                pass
+            raise AssertionError("nothing was raised")
+        except UserWarning:
+            pass
+    x = x.clone().requires_grad_()
+    assert model(x).grad_fn.name() == "AddmmBackward0"
+
+
 def test_what_is_not_finite_is_told_once_relevance_has_passed():
     model = nn.Linear(3, 2, bias=False)
     x = torch.zeros(1, 3, requires_grad=True)

@@ -122,15 +122,17 @@ class Attached:
         return self
 
     def __exit__(self, kind: Any = None, *exception: object) -> None:
-        if kind is None and self._watch is not None:
-            if self._watch.called:
-                _tell(self.warnings)
-            else:
-                warnings.warn(
-                    "ascribe: nothing of the model was called in the `with`, and what it computes outside of it has no rules",
-                    stacklevel=2,
-                )
-        self.remove()
+        try:
+            if kind is None and self._watch is not None:
+                if self._watch.called:
+                    _tell(self.warnings)
+                else:
+                    warnings.warn(
+                        "ascribe: nothing of the model was called in the `with`, and what it computes outside of it has no rules",
+                        stacklevel=2,
+                    )
+        finally:
+            self.remove()
 
     def __reduce__(self) -> Any:
         raise TypeError("rules are attached to a model on one thread: they are neither copied nor pickled")
